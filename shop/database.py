@@ -1,0 +1,91 @@
+"""How do we talk to the database: one session per request, and `transaction()` for every write.
+
+Money law 5 asks that no network call happens inside a transaction. Here that is visible in the code:
+what stands inside a `with transaction():` block is one transaction, and nothing is open after it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, DateTime, Dialect, Engine, event
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time: aware UTC in Python, plain UTC in the table (SQLite keeps no time zones)."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {datetime: Moment}  # noqa: RUF012 - SQLAlchemy's own shape
+
+
+# expire_on_commit=False: a row that is read again after the commit would silently open a transaction,
+# and the network call that follows would run inside it.
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """One write transaction: commits at the end, rolls back on any error; afterwards nothing is open.
+
+    Rows are read afresh inside it. On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that
+    what was read cannot change before it is written. Transactions do not nest: RuntimeError.
+    """
+    session = db.session()
+    if session.info.get("writing"):
+        raise RuntimeError("transactions do not nest: the caller already has one open")
+    end_reading()
+    session.expire_all()
+    session.info["writing"] = True
+    try:
+        session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+        yield
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info["writing"] = False
+
+
+def end_reading() -> None:
+    """Close the transaction that plain reads opened, so that a network call may follow. Writes nothing."""
+    session = db.session()
+    if session.new or session.dirty or session.deleted:
+        raise RuntimeError("rows were changed outside of a transaction()")
+    session.commit()
+
+
+def in_transaction() -> bool:
+    """Whether this thread's session holds a transaction open, reading or writing."""
+    return bool(db.session().in_transaction())
+
+
+@event.listens_for(Engine, "connect")
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")

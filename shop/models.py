@@ -1,0 +1,302 @@
+"""Which tables are there, and which states may a row be in?
+
+The states are written once, as data, in the `STATES` of each class; `move()` derives the WHERE of its
+guarded UPDATE from them. That is money law 3: of many who bring the same news, one moves the row.
+"""
+
+import secrets
+from datetime import date, datetime
+from typing import Any, ClassVar, cast
+
+from sqlalchemy import JSON, CheckConstraint, CursorResult, ForeignKey, Index, String, UniqueConstraint, text, update
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from .clock import now
+from .database import Base, db
+
+States = dict[str, tuple[str, ...]]
+
+
+def one_of(column: str, values: Any) -> CheckConstraint:
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({allowed})", name=f"{column}_known")
+
+
+def unique_while(name: str, *columns: str, condition: str) -> Index:
+    """A unique index over the rows that fulfil `condition`, on both databases."""
+    where = text(condition)
+    return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+
+
+class User(Base):
+    """Somebody who can sign in. Also what Flask-Login asks of a user."""
+
+    __tablename__ = "users"
+    ROLES: ClassVar = ("buyer", "viewer", "operator")
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
+    password_hash: Mapped[str] = mapped_column(String(256))
+    role: Mapped[str] = mapped_column(String(16), default="buyer")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (one_of("role", ROLES),)
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        return str(self.id)
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the back office opens for this user (viewers look, operators act)."""
+        return self.role != "buyer"
+
+
+class Product(Base):
+    """Something sold: `once`, or `monthly` as a plan. Price in won, VAT included."""
+
+    __tablename__ = "products"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(64), unique=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    position: Mapped[int] = mapped_column(default=0)
+    name_ko: Mapped[str] = mapped_column(String(64))
+    name_en: Mapped[str] = mapped_column(String(64))
+    summary_ko: Mapped[str] = mapped_column(String(200))
+    summary_en: Mapped[str] = mapped_column(String(200))
+    price: Mapped[int]
+    digital: Mapped[bool]  # False: it is shipped, so an address is asked for
+    stock: Mapped[int | None]  # None: cannot run out
+    picture: Mapped[str] = mapped_column(String(64))  # file name below static/art/
+    on_sale: Mapped[bool] = mapped_column(default=True)
+
+    __table_args__ = (
+        one_of("kind", ("once", "monthly")),
+        CheckConstraint("stock IS NULL OR stock >= 0", name="stock_not_negative"),
+        CheckConstraint("price > 0", name="price_positive"),
+    )
+
+
+class CartItem(Base):
+    __tablename__ = "cart_items"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    quantity: Mapped[int]
+    product: Mapped[Product] = relationship()
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "product_id"),
+        CheckConstraint("quantity > 0", name="quantity_positive"),
+    )
+
+
+class Order(Base):
+    """What a customer asked to buy: the goods of a cart, or one monthly plan."""
+
+    __tablename__ = "orders"
+    STATES: ClassVar[States] = {
+        "pending": ("paid", "expired", "cancelled"),
+        "expired": ("paid",),  # money that came late, if the goods can be reserved again
+        "paid": ("cancelled",),
+        "cancelled": (),
+    }
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    status: Mapped[str] = mapped_column(String(16), default="pending")
+    amount: Mapped[int]  # won
+    digital: Mapped[bool]  # False if any line is physical
+    buyer_name: Mapped[str] = mapped_column(String(40))
+    buyer_tel: Mapped[str] = mapped_column(String(16))
+    buyer_email: Mapped[str] = mapped_column(String(254))
+    buyer_addr: Mapped[str | None] = mapped_column(String(200))
+    buyer_postcode: Mapped[str | None] = mapped_column(String(8))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    paid_at: Mapped[datetime | None]
+    user: Mapped[User] = relationship()
+    lines: Mapped[list["OrderLine"]] = relationship(order_by="OrderLine.id", cascade="all, delete-orphan")
+
+    __table_args__ = (
+        one_of("kind", ("once", "monthly")),
+        one_of("status", STATES),
+        CheckConstraint("amount > 0", name="amount_positive"),
+        # Checking out again reuses the pending order instead of reserving the goods twice.
+        unique_while("one_pending_order", "user_id", "kind", condition="status = 'pending'"),
+    )
+
+
+class OrderLine(Base):
+    """One product of an order, with the name and price that it had then."""
+
+    __tablename__ = "order_lines"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    name_ko: Mapped[str] = mapped_column(String(64))
+    name_en: Mapped[str] = mapped_column(String(64))
+    unit_price: Mapped[int]
+    quantity: Mapped[int]
+    product: Mapped[Product] = relationship()
+
+
+class BillingKey(Base):
+    """Permission to charge one phone again (빌링키). `customer_uid` is our name of it, new for every attempt.
+
+    KG wants the same buyer data every month, so they are frozen here when the key is issued.
+    """
+
+    __tablename__ = "billing_keys"
+    STATES: ClassVar[States] = {
+        "issuing": ("active", "abandoned"),
+        "active": ("ended", "deleted"),
+        "ended": ("deleted",),
+        "abandoned": (),
+        "deleted": (),
+    }
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_uid: Mapped[str] = mapped_column(String(80), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    status: Mapped[str] = mapped_column(String(16), default="issuing")
+    buyer_name: Mapped[str] = mapped_column(String(40))
+    buyer_tel: Mapped[str] = mapped_column(String(16))
+    buyer_email: Mapped[str] = mapped_column(String(254))
+    pg_provider: Mapped[str | None] = mapped_column(String(32))
+    pg_id: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    issued_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None] = mapped_column(String(64))
+    user: Mapped[User] = relationship()
+
+    __table_args__ = (one_of("status", STATES),)
+
+
+class Subscription(Base):
+    """One plan, one amount, one day a month. Amount, anchor day and buyer data never change while it runs."""
+
+    __tablename__ = "subscriptions"
+    STATES: ClassVar[States] = {
+        "pending": ("active", "ended"),
+        "active": ("past_due", "ended"),
+        "past_due": ("active", "ended"),
+        "ended": (),
+    }
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(16), unique=True, default=lambda: secrets.token_hex(8))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), unique=True)
+    customer_uid: Mapped[str | None] = mapped_column(ForeignKey("billing_keys.customer_uid"), unique=True)
+    status: Mapped[str] = mapped_column(String(16), default="pending")
+    amount: Mapped[int]  # won
+    anchor_day: Mapped[int | None]  # day of month of the first approval, 1 to 31
+    next_charge_on: Mapped[date | None]  # in Seoul
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None] = mapped_column(String(64))
+    user: Mapped[User] = relationship()
+    product: Mapped[Product] = relationship()
+    order: Mapped[Order] = relationship()
+    billing_key: Mapped[BillingKey | None] = relationship()
+
+    __table_args__ = (
+        one_of("status", STATES),
+        unique_while("one_live_subscription", "user_id", "product_id", condition="status IN ('active', 'past_due')"),
+    )
+
+
+class Payment(Base):
+    """One attempt to collect money. `merchant_uid` is our id of it, `imp_uid` PortOne's, `pg_tid` the PG's.
+
+    It belongs to an order (what the payment window collects) or to a subscription (a later month).
+    The states are PortOne's words. `held_reason` says why money that came in is not ours to keep yet.
+    """
+
+    __tablename__ = "payments"
+    STATES: ClassVar[States] = {
+        "ready": ("paid", "failed", "cancelled"),
+        "failed": ("paid", "cancelled"),  # a second window of the same attempt may still be paid
+        "paid": ("cancelled",),
+        "cancelled": (),
+    }
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    merchant_uid: Mapped[str] = mapped_column(String(40), unique=True)
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"), index=True)
+    subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscriptions.id"))
+    customer_uid: Mapped[str | None] = mapped_column(ForeignKey("billing_keys.customer_uid"), index=True)
+    period: Mapped[str | None] = mapped_column(String(7))  # YYYY-MM in Seoul: the month that this pays
+    name: Mapped[str] = mapped_column(String(40))
+    amount: Mapped[int]  # won, asked
+    is_test_channel: Mapped[bool]  # asked for on a test channel?
+    status: Mapped[str] = mapped_column(String(16), default="ready")
+    held_reason: Mapped[str | None] = mapped_column(String(32))
+    imp_uid: Mapped[str | None] = mapped_column(String(64), unique=True)
+    pg_tid: Mapped[str | None] = mapped_column(String(64))
+    pg_provider: Mapped[str | None] = mapped_column(String(32))
+    reported_amount: Mapped[int | None]
+    cancelled_amount: Mapped[int] = mapped_column(default=0)
+    fail_reason: Mapped[str | None] = mapped_column(String(300))
+    cancel_reason: Mapped[str | None] = mapped_column(String(300))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    paid_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+    claimed_until: Mapped[datetime | None]  # a worker is charging it until then
+    cancel_requested_at: Mapped[datetime | None]  # row first, then the cancel call
+    order: Mapped[Order | None] = relationship()
+    subscription: Mapped[Subscription | None] = relationship()
+    billing_key: Mapped[BillingKey | None] = relationship()
+
+    __table_args__ = (
+        one_of("status", STATES),
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("(order_id IS NULL) <> (subscription_id IS NULL)", name="one_owner"),
+        # One open attempt per subscription and month (money law 6).
+        unique_while("one_open_charge", "subscription_id", "period", condition="status = 'ready'"),
+        # An order is paid once, a month is paid once; a surplus payment is paid and held.
+        unique_while("order_paid_once", "order_id", condition="status = 'paid' AND held_reason IS NULL"),
+        unique_while(
+            "month_paid_once", "subscription_id", "period", condition="status = 'paid' AND held_reason IS NULL"
+        ),
+    )
+
+
+class Event(Base):
+    """What was claimed, what was decided and why: one line each time that somebody brought news. Append only."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+    source: Mapped[str] = mapped_column(String(16))  # checkout callback redirect webhook sweep charge admin …
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), index=True)
+    merchant_uid: Mapped[str | None] = mapped_column(String(64))  # as claimed; may be nobody's
+    imp_uid: Mapped[str | None] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(300))
+    actor: Mapped[str | None] = mapped_column(String(254))
+    claimed: Mapped[Any] = mapped_column(JSON, default=dict)  # what the caller said, as text
+    report: Mapped[Any] = mapped_column(JSON, default=None)  # what PortOne said, phone numbers masked
+
+
+def move(model: type[Any], row_id: int, to: str, **values: Any) -> bool:
+    """Move one row to the state `to`, from whichever states allow that. True: this call did it; False: somebody else
+    had, or the row's state does not allow it. Call inside a `transaction()`."""
+    sources = [state for state, targets in model.STATES.items() if to in targets]
+    result = db.session.execute(
+        update(model).where(model.id == row_id, model.status.in_(sources)).values(status=to, **values)
+    )
+    return cast("CursorResult[Any]", result).rowcount == 1
