@@ -121,6 +121,7 @@ class Order(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
+    paid_by: Mapped[str | None] = mapped_column(String(40))  # merchant_uid of the payment that paid it
     user: Mapped[User] = relationship()
     lines: Mapped[list["OrderLine"]] = relationship(order_by="OrderLine.id", cascade="all, delete-orphan")
 

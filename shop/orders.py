@@ -1,0 +1,286 @@
+"""How does a cart become an order, at our prices, from our stock; and what follows when it is paid?
+
+Prices come from our tables, never from the browser. Stock is reserved by a guarded UPDATE when the order is placed,
+given back when the order is cancelled or expires, and merely kept when it is paid.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy.orm import joinedload
+
+from . import clock
+from .database import db, transaction
+from .models import CartItem, Order, OrderLine, Product, User, move
+
+# KG's approval number lives three minutes; a buyer who looks for the phone needs a few tries.
+PENDING_FOR = timedelta(minutes=30)
+MOST_PER_LINE = 20
+
+
+class OrderError(Exception):
+    """The cart cannot become an order.
+
+    OrderError
+    ├── EmptyCart        nothing to buy
+    ├── OutOfStock       `product` has fewer pieces left than asked for
+    ├── InvalidBuyer     `fields`: field name → what is wrong with it (a message key)
+    └── NotOnSale        the product is not (any longer) sold in this way
+    """
+
+
+class EmptyCart(OrderError):
+    pass
+
+
+class NotOnSale(OrderError):
+    pass
+
+
+class OutOfStock(OrderError):
+    def __init__(self, product: Product) -> None:
+        super().__init__(product.slug)
+        self.product = product
+
+
+class InvalidBuyer(OrderError):
+    def __init__(self, fields: dict[str, str]) -> None:
+        super().__init__(", ".join(fields))
+        self.fields = fields
+
+
+@dataclass(frozen=True)
+class Buyer:
+    """Who buys: what KG and the parcel service need. `tel` is digits only."""
+
+    name: str
+    tel: str
+    email: str
+    addr: str | None = None
+    postcode: str | None = None
+
+    @classmethod
+    def checked(cls, name: str, tel: str, email: str, addr: str = "", postcode: str = "") -> "Buyer":
+        """The buyer's data, tidied and checked. Raises InvalidBuyer with every field that is wrong."""
+        digits = re.sub(r"[\s.-]", "", tel)
+        wrong = {}
+        if not 1 <= len(name.strip()) <= 15:  # KG takes 30 bytes, two for a Hangul syllable (code 9111)
+            wrong["buyer_name"] = "name"
+        if not re.fullmatch(r"01[016789]\d{7,8}", digits, re.ASCII):
+            wrong["buyer_tel"] = "mobile"
+        if len(email) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email.strip()):
+            wrong["buyer_email"] = "email"
+        if len(addr.strip()) > 200:
+            wrong["buyer_addr"] = "addr"
+        if postcode.strip() and not re.fullmatch(r"\d{5}", postcode.strip(), re.ASCII):
+            wrong["buyer_postcode"] = "postcode"
+        if wrong:
+            raise InvalidBuyer(wrong)
+        return cls(name.strip(), digits, email.strip(), addr.strip() or None, postcode.strip() or None)
+
+
+# --- the cart -------------------------------------------------------------------------------------------------------
+
+
+def cart_items(user_id: int, kind: str | None = None) -> Sequence[CartItem]:
+    """The lines of a buyer's cart with their products, oldest first; of one kind if asked."""
+    query = select(CartItem).where(CartItem.user_id == user_id).options(joinedload(CartItem.product))
+    if kind:
+        query = query.where(CartItem.product.has(Product.kind == kind))
+    return db.session.scalars(query.order_by(CartItem.id)).all()
+
+
+def cart_count(user_id: int) -> int:
+    """How many lines the cart has."""
+    return db.session.scalar(select(func.count()).where(CartItem.user_id == user_id)) or 0
+
+
+def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False) -> None:
+    """Set (or with `add`, raise) the quantity of a product in the cart; zero removes it. Raises NotOnSale."""
+    with transaction():
+        _lock_buyer(user_id)
+        product = db.session.get(Product, product_id)
+        if product is None or not product.on_sale:
+            raise NotOnSale(str(product_id))
+        item = db.session.scalar(select(CartItem).filter_by(user_id=user_id, product_id=product_id))
+        if add and item:
+            quantity += item.quantity
+        quantity = min(quantity, 1 if product.kind == "monthly" else MOST_PER_LINE)
+        if quantity < 1 and item:
+            db.session.delete(item)
+        elif item:
+            item.quantity = quantity
+        elif quantity >= 1:
+            db.session.add(CartItem(user_id=user_id, product_id=product_id, quantity=quantity))
+
+
+# --- placing --------------------------------------------------------------------------------------------------------
+
+
+def place(user_id: int, buyer: Buyer) -> Order:
+    """Turn the goods in the cart into a pending order with its stock reserved. Raises OrderError.
+
+    Checking out again with the same goods gives the same order; with other goods the old order is cancelled.
+    """
+    with transaction():
+        _lock_buyer(user_id)
+        goods = [(item.product, item.quantity) for item in cart_items(user_id, kind="once")]
+        if not goods:
+            raise EmptyCart
+        return open_order(user_id, "once", goods, buyer)
+
+
+def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], buyer: Buyer) -> Order:
+    """The buyer's one pending order of this kind, for these goods. Call inside a transaction()."""
+    _require_address(goods, buyer)
+    order = db.session.scalar(select(Order).filter_by(user_id=user_id, kind=kind, status="pending"))
+    if order and not _same_goods(order, goods):
+        cancel_pending(order)
+        order = None
+    if order is None:
+        order = _new_order(user_id, kind, goods)
+    order.buyer_name, order.buyer_tel, order.buyer_email = buyer.name, buyer.tel, buyer.email
+    order.buyer_addr, order.buyer_postcode = buyer.addr, buyer.postcode
+    order.expires_at = clock.now() + PENDING_FOR
+    db.session.add(order)
+    db.session.flush()
+    return order
+
+
+def _new_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]]) -> Order:
+    for product, _ in goods:
+        if not product.on_sale or product.kind != kind:
+            raise NotOnSale(product.slug)
+    reserve(goods)
+    lines = [
+        OrderLine(
+            product_id=product.id,
+            name_ko=product.name_ko,
+            name_en=product.name_en,
+            unit_price=product.price,
+            quantity=quantity,
+        )
+        for product, quantity in goods
+    ]
+    return Order(
+        user_id=user_id,
+        kind=kind,
+        lines=lines,
+        amount=sum(product.price * quantity for product, quantity in goods),
+        digital=all(product.digital for product, _ in goods),
+    )
+
+
+def _same_goods(order: Order, goods: Iterable[tuple[Product, int]]) -> bool:
+    ordered = {(line.product_id, line.unit_price, line.quantity) for line in order.lines}
+    return ordered == {(product.id, product.price, quantity) for product, quantity in goods}
+
+
+def _require_address(goods: Iterable[tuple[Product, int]], buyer: Buyer) -> None:
+    if all(product.digital for product, _ in goods):
+        return
+    missing = {"buyer_addr": buyer.addr, "buyer_postcode": buyer.postcode}
+    wrong = {name: "required" for name, value in missing.items() if not value}
+    if wrong:
+        raise InvalidBuyer(wrong)
+
+
+def _lock_buyer(user_id: int) -> None:
+    """One checkout or cart change per buyer at a time (SQLite's write lock already sees to it)."""
+    db.session.execute(select(User.id).where(User.id == user_id).with_for_update())
+
+
+# --- stock ----------------------------------------------------------------------------------------------------------
+
+
+def reserve(goods: Iterable[tuple[Product, int]]) -> None:
+    """Take the pieces off the shelf, all or (after the rollback) none. Raises OutOfStock."""
+    for product, quantity in sorted(goods, key=lambda line: line[0].id):  # one order of locks for everybody
+        if product.stock is None:
+            continue
+        taken = db.session.execute(
+            update(Product)
+            .where(Product.id == product.id, Product.stock >= quantity)
+            .values(stock=Product.stock - quantity)
+        )
+        if cast("CursorResult[Any]", taken).rowcount != 1:
+            raise OutOfStock(product)
+
+
+def give_back(order: Order) -> None:
+    """Put the pieces of an order back on the shelf."""
+    for line in sorted(order.lines, key=lambda line: line.product_id):
+        db.session.execute(
+            update(Product)
+            .where(Product.id == line.product_id, Product.stock.is_not(None))
+            .values(stock=Product.stock + line.quantity)
+        )
+
+
+# --- what follows from news about the payment; all called inside the payment's transaction ----------------------------
+
+
+def pay(order: Order, merchant_uid: str) -> bool:
+    """The order is paid by the payment `merchant_uid`. An expired one is honoured if its goods can be reserved again. False: it cannot be."""
+    if order.status == "expired":
+        try:
+            with db.session.begin_nested():
+                reserve([(line.product, line.quantity) for line in order.lines])
+        except OutOfStock:
+            return False
+    if not move(Order, order.id, "paid", paid_at=clock.now(), paid_by=merchant_uid):
+        return False
+    _take_from_cart(order)
+    return True
+
+
+def cancel_pending(order: Order) -> None:
+    """The buyer changed the cart before paying: the old order ends and its stock returns."""
+    if order.status == "pending" and move(Order, order.id, "cancelled"):
+        give_back(order)
+
+
+def cancel_paid(order: Order, merchant_uid: str) -> bool:
+    """The money of the payment `merchant_uid` went back: the order that it paid is cancelled, its stock returns.
+
+    False: it had not paid the order (a surplus payment), so nothing happens.
+    """
+    if order.paid_by != merchant_uid or not move(Order, order.id, "cancelled"):
+        return False
+    give_back(order)
+    return True
+
+
+def _take_from_cart(order: Order) -> None:
+    for line in order.lines:
+        mine = (CartItem.user_id == order.user_id, CartItem.product_id == line.product_id)
+        db.session.execute(delete(CartItem).where(*mine, CartItem.quantity <= line.quantity))
+        db.session.execute(update(CartItem).where(*mine).values(quantity=CartItem.quantity - line.quantity))
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+def title(order: Order) -> str:
+    """What the phone bill and the payment window call the order: `첫 상품 외 2건`, at most 30 bytes for KG."""
+    others = len(order.lines) - 1
+    ending = f" 외 {others}건" if others else ""
+    return fit_bytes(order.lines[0].name_ko, 30 - len(ending.encode("cp949"))) + ending
+
+
+def fit_bytes(text: str, most: int) -> str:
+    """The longest beginning of `text` that KG can take in `most` bytes: a Hangul syllable counts two (code 9109)."""
+    return text.encode("cp949", "ignore")[:most].decode("cp949", "ignore").strip()
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def orders_of(user_id: int) -> Sequence[Order]:
+    """A buyer's latest hundred orders, newest first."""
+    query = select(Order).where(Order.user_id == user_id).options(joinedload(Order.lines))
+    return db.session.scalars(query.order_by(Order.id.desc()).limit(100)).unique().all()

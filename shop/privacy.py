@@ -1,0 +1,36 @@
+"""How much of a person's data may be shown or kept? Phone numbers are masked wherever they leave the order."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_MOBILE = re.compile(r"(?<!\d)(01[016789])[- .]?(\d{3,4})[- .]?(\d{4})(?!\d)")
+
+
+def mask_phone(tel: str | None) -> str:
+    """`010-1234-5678` becomes `010-****-5678`; anything that is no mobile number shows its last four digits."""
+    digits = re.sub(r"\D", "", tel or "")
+    if not digits:
+        return ""
+    head = digits[:3] if digits.startswith("01") and len(digits) >= 10 else "***"
+    return f"{head}-****-{digits[-4:]}"
+
+
+def mask_text(text: str) -> str:
+    """The same text with every Korean mobile number in it masked."""
+    return _MOBILE.sub(lambda found: f"{found[1]}-****-{found[3]}", text)
+
+
+def mask_report(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What PortOne said, fit to be kept and shown: phone numbers masked, all else as it came."""
+    return {key: _masked(value) for key, value in report.items()}
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, Mapping):
+        return mask_report(value)
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return value

@@ -1,0 +1,95 @@
+"""What do we ask of whoever moves the money?
+
+`PaymentProvider` is the question list, `PaymentReport` the answer about one payment, and the error tree says what a
+caller may do next. `portone.py` answers for PortOne V1; the tests answer with a hand-written fake.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+PaymentStatus = Literal["ready", "paid", "failed", "cancelled"]
+
+
+class ProviderError(Exception):
+    """Something other than a plain answer came back.
+
+    ProviderError
+    ├── Refused           a definite no: nothing was done. Read `code` and `message`
+    │   ├── NotFound      there is no such payment or key
+    │   └── Unauthorized  our API key or secret is wrong; a person must mend the settings
+    └── OutcomeUnknown    no usable answer (time-out, cut connection, 5xx, broken JSON): it may have been done.
+                          Look it up by `merchant_uid` before asking again
+    """
+
+
+class Refused(ProviderError):
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+class NotFound(Refused):
+    """There is no such payment or key."""
+
+
+class Unauthorized(Refused):
+    """Our credentials were refused."""
+
+
+class OutcomeUnknown(ProviderError):
+    """No usable answer came: the thing asked for may or may not have been done."""
+
+
+@dataclass(frozen=True)
+class PaymentReport:
+    """What PortOne says about one payment (결제건). Amounts in won, times aware UTC or None."""
+
+    imp_uid: str
+    merchant_uid: str
+    status: PaymentStatus
+    amount: int
+    cancelled_amount: int
+    currency: str
+    pay_method: str
+    pg_provider: str
+    is_test_channel: bool  # V1 calls this field `sandbox`
+    customer_uid: str | None = None
+    pg_tid: str | None = None
+    paid_at: datetime | None = None
+    failed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    fail_reason: str | None = None
+    cancel_reason: str | None = None
+    as_received: Mapping[str, Any] = field(default_factory=dict, repr=False)  # phone numbers masked
+
+
+@dataclass(frozen=True)
+class BillingKeyReport:
+    """What PortOne says about one billing key (빌링키)."""
+
+    customer_uid: str
+    pg_provider: str
+    pg_id: str
+    issued_at: datetime | None
+
+
+class PaymentProvider(Protocol):
+    """The questions. Each may raise Unauthorized or OutcomeUnknown; none may be asked inside a transaction."""
+
+    is_test_channel: bool
+    """Which kind of channel this shop takes money through; payments of the other kind are not accepted."""
+
+    def get_payment(self, imp_uid: str) -> PaymentReport:
+        """The payment with PortOne's id. NotFound: no such payment."""
+
+    def find_payment(self, merchant_uid: str) -> PaymentReport:
+        """The payment that matters for our id: the paid one, else the cancelled one, else the newest. NotFound."""
+
+    def prepare(self, merchant_uid: str, amount: int) -> None:
+        """Pre-register the amount (사전등록): a window that asks for another one will not open. Refused."""
+
+    def get_billing_key(self, customer_uid: str) -> BillingKeyReport | None:
+        """The billing key, or None when there is no such key."""
