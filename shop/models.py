@@ -8,7 +8,18 @@ import secrets
 from datetime import date, datetime
 from typing import Any, ClassVar, cast
 
-from sqlalchemy import JSON, CheckConstraint, CursorResult, ForeignKey, Index, String, UniqueConstraint, text, update
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    CursorResult,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .clock import now
@@ -171,8 +182,8 @@ class BillingKey(Base):
     buyer_name: Mapped[str] = mapped_column(String(40))
     buyer_tel: Mapped[str] = mapped_column(String(16))
     buyer_email: Mapped[str] = mapped_column(String(254))
-    pg_provider: Mapped[str | None] = mapped_column(String(32))
-    pg_id: Mapped[str | None] = mapped_column(String(64))
+    pg_provider: Mapped[str | None] = mapped_column(Text)
+    pg_id: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
     issued_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -244,13 +255,13 @@ class Payment(Base):
     is_test_channel: Mapped[bool]  # asked for on a test channel?
     status: Mapped[str] = mapped_column(String(16), default="ready")
     held_reason: Mapped[str | None] = mapped_column(String(32))
-    imp_uid: Mapped[str | None] = mapped_column(String(64), unique=True)
-    pg_tid: Mapped[str | None] = mapped_column(String(64))
-    pg_provider: Mapped[str | None] = mapped_column(String(32))
+    imp_uid: Mapped[str | None] = mapped_column(Text, unique=True)  # Text: PortOne promises no lengths
+    pg_tid: Mapped[str | None] = mapped_column(Text)
+    pg_provider: Mapped[str | None] = mapped_column(Text)
     reported_amount: Mapped[int | None]
     cancelled_amount: Mapped[int] = mapped_column(default=0)
-    fail_reason: Mapped[str | None] = mapped_column(String(300))
-    cancel_reason: Mapped[str | None] = mapped_column(String(300))
+    fail_reason: Mapped[str | None] = mapped_column(Text)
+    cancel_reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
     paid_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
@@ -284,13 +295,15 @@ class Event(Base):
     at: Mapped[datetime] = mapped_column(default=now)
     source: Mapped[str] = mapped_column(String(16))  # checkout callback redirect webhook sweep charge admin …
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), index=True)
-    merchant_uid: Mapped[str | None] = mapped_column(String(64))  # as claimed; may be nobody's
-    imp_uid: Mapped[str | None] = mapped_column(String(64))
+    merchant_uid: Mapped[str | None] = mapped_column(String(200), index=True)  # as claimed; may be nobody's
+    imp_uid: Mapped[str | None] = mapped_column(String(200))
     outcome: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(300))
     actor: Mapped[str | None] = mapped_column(String(254))
     claimed: Mapped[Any] = mapped_column(JSON, default=dict)  # what the caller said, as text
-    report: Mapped[Any] = mapped_column(JSON, default=None)  # what PortOne said, phone numbers masked
+    report: Mapped[Any | None] = mapped_column(
+        JSON(none_as_null=True), nullable=True
+    )  # what PortOne said, phone numbers masked
 
 
 def move(model: type[Any], row_id: int, to: str, **values: Any) -> bool:

@@ -225,7 +225,10 @@ def give_back(order: Order) -> None:
 
 
 def pay(order: Order, merchant_uid: str) -> bool:
-    """The order is paid by the payment `merchant_uid`. An expired one is honoured if its goods can be reserved again. False: it cannot be."""
+    """The order is paid by the payment `merchant_uid`; an expired one only if its goods can be reserved again.
+
+    False: it cannot be.
+    """
     if order.status == "expired":
         try:
             with db.session.begin_nested():

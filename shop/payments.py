@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from . import clock, orders, subscriptions
 from .database import db, end_reading, transaction
@@ -74,7 +74,9 @@ def sync_payment(
     an id that PortOne says belongs elsewhere is `mismatch`, and no answer is `unknown` (nothing written, ask later).
     """
     news = _News(source, imp_uid, merchant_uid, claimed or {}, actor)
-    if not _is_ours(imp_uid, merchant_uid):
+    known = _known_payment(imp_uid, merchant_uid) is not None
+    end_reading()
+    if not known:  # strangers' ids cost PortOne no call
         return news.without_report("not_found", "neither id is ours")
     try:
         report = _look_up(provider, imp_uid, merchant_uid)
@@ -86,13 +88,12 @@ def sync_payment(
     return record(report, key, news)
 
 
-def _is_ours(imp_uid: str | None, merchant_uid: str | None) -> bool:
-    """Whether we know either id; strangers' ids cost PortOne no call."""
-    named = [Payment.merchant_uid == merchant_uid] if merchant_uid else []
-    named += [Payment.imp_uid == imp_uid] if imp_uid else []
-    found = bool(named) and db.session.scalar(select(Payment.id).where(or_(*named)).limit(1)) is not None
-    end_reading()
-    return found
+def _known_payment(imp_uid: str | None, merchant_uid: str | None) -> Payment | None:
+    """The payment that one of the ids names, the merchant_uid first."""
+    by_merchant_uid = select(Payment).where(Payment.merchant_uid == merchant_uid)
+    by_imp_uid = select(Payment).where(Payment.imp_uid == imp_uid)
+    found = db.session.scalar(by_merchant_uid) if merchant_uid else None
+    return found or (db.session.scalar(by_imp_uid) if imp_uid else None)
 
 
 def _look_up(provider: PaymentProvider, imp_uid: str | None, merchant_uid: str | None) -> PaymentReport:
@@ -120,7 +121,7 @@ def record(report: PaymentReport, key: KeyLookup, news: "_News") -> SyncResult:
         if payment is None:
             return news.with_report(report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
         order = db.session.get(Order, payment.order_id, with_for_update=True) if payment.order_id else None
-        plan_taken = bool(order) and subscriptions.plan_taken(order)
+        plan_taken = subscriptions.plan_taken(order) if order else False
         decision = decide(payment, order.status if order else None, plan_taken, report, key)
         if decision.status:
             decision = _apply(decision, payment, order, report, key)
@@ -204,8 +205,7 @@ class _News:
 
     def without_report(self, outcome: Outcome, reason: str) -> SyncResult:
         with transaction():
-            mine = select(Payment).where(Payment.merchant_uid == self.merchant_uid)
-            payment = db.session.scalar(mine) if self.merchant_uid else None
+            payment = _known_payment(self.imp_uid, self.merchant_uid)
             _note(self.source, outcome, reason, payment, news=self)
         return SyncResult(outcome, reason, payment)
 

@@ -1,0 +1,37 @@
+# make run    the shop and the sandbox on http://127.0.0.1:5000
+# make test   everything: installs what the tests need, then lint, types and the suite
+# make setup  the environment only
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: run setup test test-setup lint types
+
+run: $(VENV)/.installed
+	$(BIN)/python app.py
+
+setup: $(VENV)/.installed
+
+test: test-setup lint types
+	$(BIN)/python -m pytest -n 2
+
+test-setup: $(VENV)/.installed-for-tests
+	tests/install-packages.sh
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types:
+	$(BIN)/mypy
+
+$(VENV)/.installed: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.installed-for-tests: $(VENV)/.installed tests/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@

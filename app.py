@@ -1,0 +1,118 @@
+"""The wiring, and nothing else: settings → database → login → provider → pages → commands → sandbox.
+
+`create_app()` reads like a table of contents. It is the one place that may know both the shop and the sandbox.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from dotenv import load_dotenv
+from flask import Flask
+from flask_babel import Babel
+from flask_migrate import Migrate, upgrade
+from flask_wtf import CSRFProtect
+from sqlalchemy import inspect
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+from shop import account, admin, cli, headers, models, results, seed, store, web
+from shop.config import Settings, load_settings
+from shop.database import db
+from shop.portone import PortOne
+
+HERE = Path(__file__).parent
+MIGRATIONS = HERE / "shop" / "migrations"
+LARGEST_REQUEST_BYTES = 1_000_000
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The shop, ready to serve. Without `settings` they come from the environment and `.env`. Raises ConfigError."""
+    settings = settings or settings_from_environment()
+    app = Flask(__name__, instance_path=str(settings.instance_path))
+    app.config.update(flask_settings(settings))
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.extensions["settings"] = settings
+
+    db.init_app(app)
+    Migrate(app, db, directory=str(MIGRATIONS))
+    Babel(app, locale_selector=web.language)
+    account.login_manager.init_app(app)
+    csrf = CSRFProtect(app)
+
+    app.extensions["provider"] = PortOne(settings)
+    for page in (store, account, results, admin):
+        app.register_blueprint(page.bp)
+    results.exempt_from_csrf(csrf)
+    web.install(app)
+    headers.install(app, settings)
+    cli.install(app)
+
+    if not settings.live:
+        prepare_demo(app, settings)
+    return app
+
+
+def settings_from_environment() -> Settings:
+    load_dotenv(HERE / ".env")
+    instance_path = Path(os.environ.get("INSTANCE_PATH", HERE / "instance")).absolute()
+    instance_path.mkdir(parents=True, exist_ok=True)
+    return load_settings(os.environ, instance_path)
+
+
+def flask_settings(settings: Settings) -> dict[str, object]:
+    """What the libraries want to know, in their words."""
+    secure = settings.public_url.startswith("https://")
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": secure,
+        "MAX_CONTENT_LENGTH": LARGEST_REQUEST_BYTES,
+        "BABEL_DEFAULT_LOCALE": "ko",
+        "BABEL_TRANSLATION_DIRECTORIES": str(HERE / "shop" / "translations"),
+        "WTF_CSRF_TIME_LIMIT": None,  # as long as the session: a cart left open over lunch still pays
+    }
+
+
+def prepare_demo(app: Flask, settings: Settings) -> None:
+    """Sandbox mode: an empty database gets its tables and goods, and the sandbox is mounted beside the shop."""
+    with (settings.instance_path / "setup.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one of several starting processes does it
+        with app.app_context():
+            if not inspect(db.engine).has_table(models.User.__tablename__):
+                upgrade()
+                seed.seed_catalogue()
+                seed.seed_demo_accounts()
+    if settings.api_url == f"{settings.public_url}/sandbox":
+        mount_sandbox(app, settings)
+
+
+def mount_sandbox(app: Flask, settings: Settings) -> None:
+    """Serve the sandbox below /sandbox. The two call each other inside the process: over sockets, a server whose
+    threads are all waiting for itself would stand still."""
+    from sandbox import create_sandbox
+    from sandbox.adapter import WSGIAdapter
+
+    sandbox = create_sandbox(settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url)
+    shop_wsgi = app.wsgi_app
+    app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]
+    app.extensions["sandbox"] = sandbox
+    app.extensions["provider"].session.mount(settings.api_url, WSGIAdapter(sandbox, settings.api_url))
+    sandbox.extensions["sandbox"].http.mount(settings.public_url, WSGIAdapter(shop_wsgi, settings.public_url))
+
+
+def main() -> None:
+    """Serve on this machine, for looking and developing."""
+    app = create_app()
+    settings: Settings = app.extensions["settings"]
+    port = int(os.environ.get("PORT", "5000"))
+    print(f"\n  {settings.public_url}\n")  # noqa: T201
+    if not settings.live:
+        for email, role in seed.DEMO_ACCOUNTS.items():
+            print(f"  {role:<9} {email} / {seed.DEMO_PASSWORD}")  # noqa: T201
+        print()  # noqa: T201
+    app.run(host="127.0.0.1", port=port, threaded=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Who is the buyer? Sign-up, login, logout, language, and what they subscribe to."""
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import LoginManager, current_user, login_user, logout_user
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import EmailField, PasswordField
+from wtforms.validators import DataRequired, Length, Regexp
+
+from . import orders, subscriptions
+from .database import db, transaction
+from .models import User
+from .orders import NotOnSale
+from .web import LANGUAGES, local_path, login_required
+
+bp = Blueprint("account", __name__)
+login_manager = LoginManager()
+login_manager.login_view = "account.login"
+login_manager.login_message = _l("로그인이 필요합니다.")
+login_manager.login_message_category = "info"
+
+LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
+
+# Checked when nobody has that e-mail, so that the answer takes as long as a wrong password.
+_NOBODYS_HASH = "scrypt:32768:8:1$sBT9mLyYkUdPXWb0$" + "0" * 128
+
+
+class CredentialsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    email = EmailField(
+        _l("이메일"),
+        [
+            DataRequired(_l("이메일을 입력해 주세요.")),
+            Length(max=254),
+            Regexp(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", message=_l("이메일 주소를 확인해 주세요.")),
+        ],
+    )
+    password = PasswordField(_l("비밀번호"), [DataRequired(_l("비밀번호를 입력해 주세요.")), Length(max=200)])
+
+
+class SignUpForm(CredentialsForm):
+    password = PasswordField(
+        _l("비밀번호"),
+        [DataRequired(_l("비밀번호를 입력해 주세요.")), Length(8, 200, _l("비밀번호는 8자 이상이어야 합니다."))],
+    )
+
+
+def load_user(user_id: str) -> User | None:
+    """The user that a session cookie names."""
+    return db.session.get(User, int(user_id))
+
+
+login_manager.user_loader(load_user)
+
+
+@bp.route("/login", methods=["GET", "POST"])
+def login() -> AnyResponse | str | tuple[str, int]:
+    """Sign in and go on to where the visitor wanted to go."""
+    form = CredentialsForm()
+    destination = local_path(request.values.get("next"), url_for("store.index"))
+    if request.method == "GET":
+        return render_template("account/login.html", form=form, next=destination)
+    user = _user_with(form.email.data or "", form.password.data or "") if form.validate() else None
+    if user is None:
+        flash(_("이메일 또는 비밀번호가 맞지 않습니다."), "error")
+        return render_template("account/login.html", form=form, next=destination), 400
+    return _enter(user, destination)
+
+
+@bp.route("/signup", methods=["GET", "POST"])
+def signup() -> AnyResponse | str | tuple[str, int]:
+    """Open an account and sign in with it."""
+    form = SignUpForm()
+    destination = local_path(request.values.get("next"), url_for("store.index"))
+    if request.method == "GET":
+        return render_template("account/signup.html", form=form, next=destination)
+    if not form.validate():
+        return render_template("account/signup.html", form=form, next=destination), 400
+    try:
+        user = create_user(form.email.data or "", form.password.data or "")
+    except IntegrityError:
+        form.email.errors = [_("이미 가입된 이메일입니다.")]
+        return render_template("account/signup.html", form=form, next=destination), 400
+    return _enter(user, destination)
+
+
+@bp.post("/logout")
+@login_required
+def logout() -> AnyResponse:
+    """Sign out."""
+    logout_user()
+    session.clear()
+    flash(_("로그아웃했습니다."), "info")
+    return redirect(url_for("store.index"))
+
+
+@bp.post("/language")
+def language() -> AnyResponse:
+    """Remember the language that the reader chose."""
+    chosen = request.form.get("language", "")
+    response = make_response(redirect(local_path(request.form.get("next"), url_for("store.index"))))
+    if chosen in LANGUAGES:
+        response.set_cookie("language", chosen, max_age=LANGUAGE_COOKIE_SECONDS, samesite="Lax", httponly=True)
+    return response
+
+
+@bp.get("/subscriptions", endpoint="subscriptions")
+@login_required
+def my_subscriptions() -> str:
+    """Show what the buyer pays every month."""
+    mine = subscriptions.subscriptions_of(current_user.id)
+    return render_template("account/subscriptions.html", subscriptions=mine)
+
+
+def create_user(email: str, password: str, role: str = "buyer") -> User:
+    """A new account. Raises IntegrityError when the e-mail has one already."""
+    user = User(email=email.strip().lower(), password_hash=generate_password_hash(password), role=role)
+    with transaction():
+        db.session.add(user)
+    return user
+
+
+def _user_with(email: str, password: str) -> User | None:
+    user = db.session.scalar(select(User).filter_by(email=email.strip().lower()))
+    matches = check_password_hash(user.password_hash if user else _NOBODYS_HASH, password)
+    return user if matches else None
+
+
+def _enter(user: User, destination: str) -> AnyResponse:
+    """A fresh session for the user, with what the visitor had wanted to buy in the cart."""
+    wanted = session.get("wanted")
+    session.clear()  # nothing that was planted in the visitor's session survives the login
+    login_user(user)
+    if wanted:
+        try:
+            orders.put_in_cart(user.id, *wanted, add=True)
+        except NotOnSale:
+            flash(_("판매하지 않는 상품입니다."), "error")
+    return redirect(destination)

@@ -1,0 +1,77 @@
+"""What do we call a state, a reason or a source on a page? Korean here; English in the translation catalogue."""
+
+from flask_babel import lazy_gettext as _l
+
+LABELS = {
+    "order": {
+        "pending": _l("결제 대기"),
+        "paid": _l("결제 완료"),
+        "expired": _l("기한 지남"),
+        "cancelled": _l("취소됨"),
+    },
+    "payment": {
+        "ready": _l("결제 대기"),
+        "paid": _l("결제 완료"),
+        "failed": _l("결제 실패"),
+        "cancelled": _l("취소됨"),
+        "held": _l("확인 필요"),
+    },
+    "billing_key": {
+        "issuing": _l("발급 중"),
+        "active": _l("사용 중"),
+        "ended": _l("종료됨"),
+        "abandoned": _l("발급 중단"),
+        "deleted": _l("삭제됨"),
+    },
+    "subscription": {
+        "pending": _l("시작 대기"),
+        "active": _l("이용 중"),
+        "past_due": _l("결제 지연"),
+        "ended": _l("종료됨"),
+    },
+    "held": {
+        "channel": _l("다른 종류의 채널(테스트/실서비스)로 결제됨"),
+        "method": _l("휴대폰 결제가 아닌 수단으로 결제됨"),
+        "customer_uid": _l("요청한 빌링키와 다른 결제"),
+        "amount": _l("결제 금액이 주문 금액과 다름"),
+        "currency": _l("통화가 원화가 아님"),
+        "surplus": _l("이미 결제된 주문에 한 번 더 결제됨"),
+        "order_cancelled": _l("취소된 주문에 결제됨"),
+        "out_of_stock": _l("기한이 지난 뒤 결제되었고 재고가 없음"),
+        "already_subscribed": _l("이미 이용 중인 구독"),
+        "no_billing_key": _l("결제되었지만 빌링키가 발급되지 않음"),
+        "partly_cancelled": _l("일부 금액만 취소됨"),
+    },
+    "outcome": {
+        "ready": _l("시작"),
+        "paid": _l("결제 완료"),
+        "failed": _l("결제 실패"),
+        "cancelled": _l("취소됨"),
+        "held": _l("보류"),
+        "unchanged": _l("변화 없음"),
+        "mismatch": _l("다른 결제의 번호"),
+        "unknown": _l("응답 없음"),
+        "not_found": _l("없는 결제"),
+    },
+    "field": {
+        "required": _l("입력해 주세요."),
+        "name": _l("이름을 15자까지 입력해 주세요."),
+        "mobile": _l("휴대폰 번호를 확인해 주세요. 예: 010-1234-5678"),
+        "email": _l("이메일 주소를 확인해 주세요."),
+        "addr": _l("주소를 200자까지 입력해 주세요."),
+        "postcode": _l("우편번호 다섯 자리를 입력해 주세요."),
+    },
+    "source": {
+        "checkout": _l("주문서"),
+        "callback": _l("PC 콜백"),
+        "redirect": _l("모바일 리다이렉트"),
+        "webhook": _l("웹훅"),
+        "sweep": _l("자동 확인"),
+        "admin": _l("관리자"),
+    },
+}
+
+
+def label(kind: str, value: str | None) -> str:
+    """The name of `value` in the reader's language; an unknown value is shown as it is."""
+    return str(LABELS[kind].get(value or "", value or ""))

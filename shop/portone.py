@@ -1,0 +1,243 @@
+"""PortOne V1 (formerly Iamport): the REST calls, and the only file that knows its JSON.
+
+Facts that shape it, all from PortOne's V1 documentation or answers seen on the wire:
+every answer is `{code, message, response}`; HTTP 200 with `code` ≠ 0 is a refusal; one key pair has one live token for
+30 minutes, prolonged when asked for again in its last minute; a test channel's payment answers 404 to a plain look-up
+unless `include_sandbox=true` (since 2026-01-26).
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from .config import Settings
+from .models import Order, Payment
+from .privacy import mask_report
+from .provider import BillingKeyReport, NotFound, OutcomeUnknown, PaymentReport, Refused, Unauthorized
+
+CONNECT_SECONDS = 3.05
+READ_SECONDS = 10.0
+TOKEN_MARGIN_SECONDS = 60  # asking again in the last minute prolongs the token, so nobody meets a dead one
+
+KG_EMAIL_BYTES = 30  # KG refuses a longer one (code 9114), so it is not sent
+
+
+class PortOne:
+    """Asks PortOne V1 over one `requests.Session`, shared by threads. See `provider.PaymentProvider`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.is_test_channel = settings.is_test_channel
+        self.session = requests.Session()
+        # Only GETs are repeated: a POST whose answer was lost may have moved money.
+        retry = Retry(
+            total=2,
+            backoff_factor=0.2,
+            status_forcelist=(502, 503, 504),
+            allowed_methods={"GET"},
+            raise_on_status=False,
+        )
+        self.session.mount("https://", HTTPAdapter(max_retries=retry, pool_maxsize=32))
+        self.session.mount("http://", HTTPAdapter(max_retries=retry, pool_maxsize=32))
+        self._url = settings.api_url
+        self._credentials = {"imp_key": settings.api_key, "imp_secret": settings.api_secret}
+        self._token = ""
+        self._token_until = 0.0  # by time.monotonic()
+        self._token_lock = threading.Lock()
+
+    # --- the questions of provider.PaymentProvider ---
+
+    def get_payment(self, imp_uid: str) -> PaymentReport:
+        query = {"include_sandbox": "true"} if self.is_test_channel else {}
+        return _report(self._ask("GET", f"/payments/{quote(imp_uid, safe='')}", params=query))
+
+    def find_payment(self, merchant_uid: str) -> PaymentReport:
+        # One merchant_uid owns a row for every window that was opened. Without a state PortOne answers with the
+        # newest, which may be a failed retry beside the paid one: so ask for the states that matter first.
+        path = f"/payments/find/{quote(merchant_uid, safe='')}"
+        for state in ("/paid", "/cancelled"):
+            try:
+                return _report(self._ask("GET", path + state))
+            except NotFound:
+                continue
+        return _report(self._ask("GET", path))
+
+    def prepare(self, merchant_uid: str, amount: int) -> None:
+        body = {"merchant_uid": merchant_uid, "amount": amount, "currency": "KRW"}
+        try:
+            self._ask("POST", "/payments/prepare", json=body)
+        except Refused as refusal:
+            # "Already registered" comes as a plain refusal: see whether it is registered as we want it.
+            registered = self._prepared_amount(merchant_uid)
+            if registered != amount:
+                raise refusal
+
+    def get_billing_key(self, customer_uid: str) -> BillingKeyReport | None:
+        try:
+            found = self._ask("GET", f"/subscribe/customers/{quote(customer_uid, safe='')}")
+        except Unauthorized:
+            raise
+        except Refused:  # 404 by the documents, 200 with code 1 on the wire: both mean that there is none
+            return None
+        return BillingKeyReport(
+            customer_uid=_text(found, "customer_uid"),
+            pg_provider=_text(found, "pg_provider"),
+            pg_id=_text(found, "pg_id"),
+            issued_at=_moment(found, "inserted"),
+        )
+
+    def _prepared_amount(self, merchant_uid: str) -> int | None:
+        try:
+            return _won(self._ask("GET", f"/payments/prepare/{quote(merchant_uid, safe='')}"), "amount")
+        except NotFound:
+            return None
+
+    # --- one call ---
+
+    def _ask(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
+        """The `response` of one call. Raises Refused (NotFound, Unauthorized) or OutcomeUnknown."""
+        token = self._fresh_token()
+        answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
+        if answer.status_code == 401:  # the token died early, for example because another process renewed it
+            token = self._fresh_token(instead_of=token)
+            answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
+        return _response(answer)
+
+    def _fresh_token(self, instead_of: str = "") -> str:
+        with self._token_lock:  # one thread renews, the others wait for its token
+            if self._token == instead_of or time.monotonic() > self._token_until - TOKEN_MARGIN_SECONDS:
+                asked_at = time.monotonic()
+                granted = _response(self._send("POST", "/users/getToken", json=self._credentials))
+                self._token = _text(granted, "access_token")
+                # Their two clock readings, not ours: the difference is the lifetime.
+                self._token_until = asked_at + _number(granted, "expired_at") - _number(granted, "now")
+            return self._token
+
+    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
+        try:
+            return self.session.request(
+                method, self._url + path, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, **options
+            )
+        except requests.RequestException as error:
+            raise OutcomeUnknown(f"{method} {path}: {type(error).__name__}") from error
+
+
+def _response(answer: requests.Response) -> Mapping[str, Any]:
+    """The `response` inside the envelope. Raises Refused for a definite no, OutcomeUnknown for no usable answer."""
+    if answer.status_code >= 500:
+        raise OutcomeUnknown(f"PortOne answered HTTP {answer.status_code}")
+    try:
+        envelope = answer.json()
+        code, message, response = envelope["code"], envelope["message"], envelope["response"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutcomeUnknown(f"PortOne answered HTTP {answer.status_code} without its envelope") from error
+    if answer.status_code == 401:
+        raise Unauthorized(str(message), code)
+    if answer.status_code == 404:
+        raise NotFound(str(message), code)
+    if code != 0 or answer.status_code >= 400:
+        raise Refused(str(message), code)
+    if not isinstance(response, Mapping):
+        raise OutcomeUnknown("PortOne answered code 0 without a response")
+    return response
+
+
+# --- out of their JSON, into our types ---
+
+
+def _report(found: Mapping[str, Any]) -> PaymentReport:
+    status = _text(found, "status")
+    if status not in ("ready", "paid", "failed", "cancelled"):
+        raise OutcomeUnknown(f"PortOne answered a status that we do not know: {status[:20]!r}")
+    return PaymentReport(
+        imp_uid=_text(found, "imp_uid"),
+        merchant_uid=_text(found, "merchant_uid"),
+        status=status,  # type: ignore[arg-type]  # checked above
+        amount=_won(found, "amount"),
+        cancelled_amount=_won(found, "cancel_amount"),
+        currency=_text(found, "currency"),
+        pay_method=_text(found, "pay_method"),
+        pg_provider=_text(found, "pg_provider"),
+        is_test_channel=found.get("sandbox") is True,  # the field came in 2025-11; older answers lack it
+        customer_uid=_optional(found, "customer_uid"),
+        pg_tid=_optional(found, "pg_tid"),
+        paid_at=_moment(found, "paid_at"),
+        failed_at=_moment(found, "failed_at"),
+        cancelled_at=_moment(found, "cancelled_at"),
+        fail_reason=_optional(found, "fail_reason"),
+        cancel_reason=_optional(found, "cancel_reason"),
+        as_received=mask_report(found),
+    )
+
+
+def _text(found: Mapping[str, Any], key: str) -> str:
+    value = found.get(key)
+    if not isinstance(value, str) or not value:
+        raise OutcomeUnknown(f"PortOne's answer has no usable {key}")
+    return value
+
+
+def _optional(found: Mapping[str, Any], key: str) -> str | None:
+    value = found.get(key)
+    return str(value) if value else None
+
+
+def _number(found: Mapping[str, Any], key: str) -> int:
+    value = found.get(key)
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not whole:
+        raise OutcomeUnknown(f"PortOne's answer has no whole number as {key}")
+    return int(value or 0)
+
+
+def _won(found: Mapping[str, Any], key: str) -> int:
+    return _number(found, key)
+
+
+def _moment(found: Mapping[str, Any], key: str) -> datetime | None:
+    """V1 writes unix seconds, and 0 for "has not happened"."""
+    seconds = _number(found, key) if found.get(key) is not None else 0
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+# --- into the browser: what IMP.request_pay is called with ---
+
+
+def request_pay(settings: Settings, payment: Payment, order: Order) -> dict[str, Any]:
+    """The complete first argument of `IMP.request_pay` for a payment by phone bill (휴대폰 소액결제)."""
+    parameters: dict[str, Any] = {
+        "pay_method": "phone",
+        "merchant_uid": payment.merchant_uid,
+        "name": payment.name,
+        "amount": payment.amount,
+        "currency": "KRW",
+        "buyer_name": order.buyer_name,
+        "buyer_tel": order.buyer_tel,
+        "digital": order.digital,  # required for phone bills: it decides KG's fee class
+        "m_redirect_url": f"{settings.public_url}/payment/redirect",
+        "notice_url": f"{settings.public_url}/payment/webhook",
+    }
+    if len(order.buyer_email.encode()) <= KG_EMAIL_BYTES:
+        parameters["buyer_email"] = order.buyer_email
+    if order.buyer_addr:
+        parameters["buyer_addr"], parameters["buyer_postcode"] = order.buyer_addr, order.buyer_postcode
+    if payment.customer_uid:
+        # Its presence turns the payment into the issuing of a billing key, which charges the first month for real.
+        parameters["customer_uid"] = payment.customer_uid
+    return parameters | _contract(settings, billing=bool(payment.customer_uid))
+
+
+def _contract(settings: Settings, *, billing: bool) -> dict[str, str]:
+    """Which contract pays: `channelKey` for today's SDK, `pg` for older ones, neither for the console's default."""
+    channel_key, pg = settings.channel_key, settings.pg
+    if billing:
+        channel_key, pg = settings.billing_channel_key, settings.billing_pg
+    if channel_key:
+        return {"channelKey": channel_key}
+    return {"pg": pg} if pg else {}

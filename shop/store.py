@@ -1,0 +1,182 @@
+"""Where does a buyer look, choose and press "pay"? Catalogue, cart, checkout, orders."""
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import select
+from werkzeug.wrappers import Response as AnyResponse
+
+from . import orders, payments, portone, subscriptions
+from .database import db
+from .labels import label
+from .models import Order, Payment, Product
+from .orders import Buyer, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock
+from .provider import ProviderError
+from .subscriptions import AlreadySubscribed
+from .web import login_required, provider, refuse, settings
+
+bp = Blueprint("store", __name__)
+
+
+@bp.get("/")
+def index() -> str:
+    """Show everything on sale."""
+    products = db.session.scalars(select(Product).filter_by(on_sale=True).order_by(Product.position)).all()
+    return render_template("store/index.html", products=products)
+
+
+@bp.get("/products/<slug>")
+def product(slug: str) -> str:
+    """Show one product."""
+    found = db.session.scalar(select(Product).filter_by(slug=slug, on_sale=True)) or abort(404)
+    return render_template("store/product.html", product=found)
+
+
+@bp.get("/cart")
+@login_required
+def cart() -> str:
+    """Show the cart: one button for the goods, one for each monthly plan."""
+    goods = orders.cart_items(current_user.id, kind="once")
+    return render_template(
+        "store/cart.html",
+        goods=goods,
+        plans=orders.cart_items(current_user.id, kind="monthly"),
+        total=sum(item.product.price * item.quantity for item in goods),
+        needs_address=any(not item.product.digital for item in goods),
+        buyer=_last_buyer(),
+        billing_available=settings().billing_available,
+        sdk_url=settings().sdk_url,
+    )
+
+
+@bp.post("/cart/items")
+def add_item() -> AnyResponse:
+    """Put a product into the cart; a visitor signs in first and finds it there."""
+    product_id, quantity = _whole_number("product_id"), _whole_number("quantity", default=1)
+    if not current_user.is_authenticated:
+        session["wanted"] = [product_id, quantity]
+        flash(_("로그인하면 장바구니에 담깁니다."), "info")
+        return redirect(url_for("account.login", next=url_for("store.cart")))
+    _put_in_cart(product_id, quantity, add=True)
+    flash(_("장바구니에 담았습니다."), "success")
+    return redirect(url_for("store.cart"))
+
+
+@bp.post("/cart/items/<int:product_id>")
+@login_required
+def change_item(product_id: int) -> AnyResponse:
+    """Change a quantity in the cart; zero removes the line."""
+    _put_in_cart(product_id, _whole_number("quantity"))
+    return redirect(url_for("store.cart"))
+
+
+@bp.post("/checkout")
+def checkout() -> Response | tuple[Response, int]:
+    """Create order and payment at our prices and answer what `IMP.request_pay` is to be called with."""
+    if not current_user.is_authenticated:
+        return refuse(401, "login_required", _("로그인이 필요합니다."))
+    asked = request.get_json()
+    if not isinstance(asked, dict) or asked.get("kind") not in ("once", "monthly"):
+        return refuse(400, "kind", _("무엇을 결제하시는지 알 수 없습니다."))
+    if asked["kind"] == "monthly" and not settings().billing_available:
+        return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
+    try:
+        order = _placed_order(asked)
+        payment = payments.start_payment(provider(), order)
+    except OrderError as error:
+        return _refused_order(error)
+    except ProviderError:
+        return refuse(503, "provider", _("결제사와 연결되지 않아 결제창을 열지 않았습니다. 잠시 후 다시 눌러 주세요."))
+    return jsonify(
+        merchant_uid=payment.merchant_uid,
+        imp_code=settings().imp_code,
+        request_pay=portone.request_pay(settings(), payment, order),
+    )
+
+
+def _placed_order(asked: dict[str, Any]) -> Order:
+    fields = ("buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
+    buyer = Buyer.checked(*(str(asked.get(field) or "") for field in fields))
+    if asked["kind"] == "once":
+        return orders.place(current_user.id, buyer)
+    plan_id = asked.get("product_id")
+    return subscriptions.subscribe(current_user.id, plan_id if isinstance(plan_id, int) else 0, buyer)
+
+
+def _refused_order(error: OrderError) -> tuple[Response, int]:
+    """Say in the reader's language why the cart cannot become an order."""
+    match error:
+        case InvalidBuyer():
+            fields = {name: label("field", problem) for name, problem in error.fields.items()}
+            return refuse(400, "invalid", _("입력하신 내용을 확인해 주세요."), fields=fields)
+        case EmptyCart():
+            return refuse(409, "empty_cart", _("장바구니가 비어 있습니다."))
+        case OutOfStock():
+            return refuse(409, "out_of_stock", _("재고가 부족합니다: %(name)s", name=error.product.name_ko))
+        case AlreadySubscribed():
+            return refuse(409, "already_subscribed", _("이미 이용 중인 구독입니다."))
+        case _:
+            return refuse(409, "not_on_sale", _("판매하지 않는 상품입니다."))
+
+
+@bp.get("/orders")
+@login_required
+def my_orders() -> str:
+    """Show the buyer's orders."""
+    return render_template("store/orders.html", orders=orders.orders_of(current_user.id))
+
+
+@bp.get("/orders/<int:order_id>")
+@login_required
+def order(order_id: int) -> str:
+    """Show an order and how its payment stands, to its owner only."""
+    found = db.session.get(Order, order_id)
+    if found is None or found.user_id != current_user.id:
+        abort(404)
+    attempts = db.session.scalars(select(Payment).filter_by(order_id=order_id).order_by(Payment.id.desc())).all()
+    return render_template(
+        "store/order.html",
+        order=found,
+        payments=attempts,
+        payment=_payment_that_matters(attempts),
+        subscription=subscriptions.subscription_of(found),
+    )
+
+
+def _payment_that_matters(attempts: Any) -> Payment | None:
+    """The attempt that a buyer asks about: one that brought money, else the newest."""
+    with_money = [payment for payment in attempts if payment.status in ("paid", "cancelled") or payment.held_reason]
+    return next(iter([*with_money, *attempts]), None)
+
+
+def _last_buyer() -> dict[str, str]:
+    """The buyer's data of the latest order, to fill in the form."""
+    latest = db.session.scalar(select(Order).filter_by(user_id=current_user.id).order_by(Order.id.desc()).limit(1))
+    if latest is None:
+        return {"name": "", "tel": "", "email": current_user.email, "addr": "", "postcode": ""}
+    return {
+        "name": latest.buyer_name,
+        "tel": latest.buyer_tel,
+        "email": latest.buyer_email,
+        "addr": latest.buyer_addr or "",
+        "postcode": latest.buyer_postcode or "",
+    }
+
+
+def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> None:
+    try:
+        orders.put_in_cart(current_user.id, product_id, quantity, add=add)
+    except NotOnSale:
+        abort(404)
+
+
+def _whole_number(field: str, default: int | None = None) -> int:
+    """A form field as a whole number that a database can hold; 400 otherwise."""
+    text = request.form.get(field, "")
+    if not text and default is not None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        abort(400)
+    return int(text)

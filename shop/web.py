@@ -1,0 +1,106 @@
+"""What do all pages share: the reader's language, the provider, how money and time are written, error pages."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, jsonify, render_template, request
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_login import current_user
+from flask_login import login_required as _login_required
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from . import orders
+from .clock import SEOUL
+from .config import Settings
+from .labels import label
+from .privacy import mask_phone
+from .provider import PaymentProvider
+
+LANGUAGES = ("ko", "en")
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def login_required(view: View) -> View:
+    """Flask-Login's decorator, which has no types of its own."""
+    return cast("View", _login_required(view))
+
+
+def settings() -> Settings:
+    return cast("Settings", current_app.extensions["settings"])
+
+
+def provider() -> PaymentProvider:
+    """Whoever moves the money for this app: PortOne, or the sandbox that imitates it."""
+    return cast("PaymentProvider", current_app.extensions["provider"])
+
+
+def language() -> str:
+    """The reader's language: chosen on the page, else the browser's, else Korean."""
+    chosen = request.cookies.get("language")
+    if chosen in LANGUAGES:
+        return chosen
+    return request.accept_languages.best_match(LANGUAGES) or "ko"
+
+
+def local_path(target: str | None, default: str) -> str:
+    """`target` if it is a path of this shop, else `default`: nobody is sent elsewhere by a link they clicked."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return default
+    parts = urlsplit(target)
+    return default if parts.scheme or parts.netloc else target
+
+
+def refuse(status: int, error: str, message: str, **more: Any) -> tuple[Response, int]:
+    """A JSON error: `error` for programs, `message` for the reader."""
+    return jsonify(error=error, message=message, **more), status
+
+
+def install(app: Flask) -> None:
+    """Give templates their words and errors their page."""
+    app.context_processor(_template_words)
+    app.register_error_handler(HTTPException, _error_page)
+    app.register_error_handler(CSRFError, _csrf_error)
+
+
+def _template_words() -> dict[str, Any]:
+    signed_in = current_user.is_authenticated
+    return {
+        "language": str(get_locale()),
+        "cart_count": orders.cart_count(current_user.id) if signed_in else 0,
+        "sandbox_mode": not settings().live,
+        "won": lambda amount: _("%(amount)s원", amount=f"{amount:,}"),
+        "local": lambda row, name: getattr(row, f"{name}_{get_locale()}"),
+        "seoul": lambda moment: f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M}" if moment else "",
+        "mask_phone": mask_phone,
+        "label": label,
+    }
+
+
+def _wants_json() -> bool:
+    return request.is_json or request.path.startswith("/payment/") or request.path == "/checkout"
+
+
+def _error_page(error: HTTPException) -> Any:
+    titles = {
+        400: (_("잘못된 요청입니다"), _("보내신 내용을 이해하지 못했습니다. 이전 화면에서 다시 시도해 주세요.")),
+        403: (_("볼 수 없는 화면입니다"), _("이 화면을 볼 권한이 없습니다.")),
+        404: (_("찾을 수 없습니다"), _("주소가 바뀌었거나 없는 화면입니다.")),
+        405: (_("허용되지 않는 요청입니다"), _("화면의 단추를 눌러 다시 시도해 주세요.")),
+        413: (_("너무 큰 요청입니다"), _("보내신 내용이 너무 큽니다.")),
+        429: (_("잠시 후 다시 시도해 주세요"), _("짧은 시간에 너무 많이 시도했습니다.")),
+    }
+    code = error.code or 500
+    title, message = titles.get(code, (_("문제가 생겼습니다"), _("잠시 후 다시 시도해 주세요.")))
+    if _wants_json():
+        return refuse(code, error.name.lower().replace(" ", "_"), message)
+    return render_template("error.html", code=code, title=title, message=message), code
+
+
+def _csrf_error(_error: CSRFError) -> Any:
+    message = _("화면이 열린 지 오래되어 확인이 필요합니다. 새로고침한 뒤 다시 시도해 주세요.")
+    if _wants_json():
+        return refuse(400, "csrf", message)
+    return render_template("error.html", code=400, title=_("다시 시도해 주세요"), message=message), 400

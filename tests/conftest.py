@@ -1,0 +1,115 @@
+"""What the tests share: a migrated and seeded database to copy, an app around it, buyers, and a browser."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from shop import account, clock
+from shop.config import Settings, load_settings
+from shop.database import db
+from shop.models import Product, User
+from shop.orders import Buyer
+from tests.fakes import FakeProvider
+
+BUYER = Buyer("홍길동", "01012345678", "buyer@example.com")
+ADDRESSED_BUYER = Buyer("홍길동", "01012345678", "buyer@example.com", "서울시 중구 세종대로 110", "04524")
+
+
+@pytest.fixture(scope="session")
+def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as `make run` makes it, once per test process."""
+    folder = tmp_path_factory.mktemp("seeded")
+    app = create_app(load_settings({}, folder))
+    close(app)
+    return folder / "shop.sqlite3"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, seeded_database: Path) -> Settings:
+    shutil.copy(seeded_database, tmp_path / "shop.sqlite3")
+    return load_settings({}, tmp_path)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """The whole shop with the sandbox mounted, on a database of its own."""
+    app = create_app(settings)
+    app.testing = True
+    yield app
+    close(app)
+
+
+def close(app: Flask) -> None:
+    clock.use_source(None)
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def provider(app: Flask) -> FakeProvider:
+    """A provider that the test controls, in place of the sandbox."""
+    app.extensions["provider"] = FakeProvider()
+    return app.extensions["provider"]
+
+
+@pytest.fixture
+def shop(app: Flask) -> Iterator[Any]:
+    """An app context, for tests that call the domain directly."""
+    with app.app_context():
+        yield db.session
+
+
+@pytest.fixture
+def buyer(shop: Any) -> User:
+    return db.session.query(User).filter_by(email="buyer@example.com").one()
+
+
+def product(kind: str = "once", digital: bool = True) -> Product:
+    """The first product on the shelf of this kind."""
+    return db.session.query(Product).filter_by(kind=kind, digital=digital).order_by(Product.position).first()
+
+
+def sign_in(client: FlaskClient, email: str = "buyer@example.com") -> User:
+    """A signed-in session without the cost of the password hash."""
+    with client.application.app_context():
+        user = db.session.query(User).filter_by(email=email).one()
+    with client.session_transaction() as session:
+        session["_user_id"], session["_fresh"] = user.get_id(), True
+    return user
+
+
+def csrf_of(client: FlaskClient) -> dict[str, str]:
+    """The header that a page's script sends with each POST."""
+    page = client.get("/login").get_data(as_text=True)
+    token = page.split('name="csrf-token" content="', 1)[1].split('"', 1)[0]
+    return {"X-CSRFToken": token}
+
+
+@pytest.fixture
+def other_buyer(shop: Any) -> User:
+    return account.create_user("other@example.com", "password-of-other")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **browser_type_launch_args,
+        "executable_path": "/usr/bin/chromium",
+        "args": ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"],
+    }
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_context_args, "locale": "ko-KR", "timezone_id": "Asia/Seoul"}

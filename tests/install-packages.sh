@@ -1,0 +1,18 @@
+#!/bin/sh
+# The browser tests need Chromium and a Korean font. Installs Debian's packages where it may, else says what to install.
+set -eu
+
+missing=""
+[ -x /usr/bin/chromium ] || missing="$missing chromium"
+fc-list :lang=ko family 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing fontconfig >/dev/null
+    exit 0
+fi
+
+echo "The tests need these packages, and this account may not install them:$missing" >&2
+echo "On Debian or Ubuntu: sudo apt-get install$missing" >&2
+exit 1
