@@ -32,7 +32,7 @@ KG_EMAIL_BYTES = 30  # KG refuses a longer one (code 9114), so it is not sent
 class PortOne:
     """Asks PortOne V1 over one `requests.Session`, shared by threads. See `provider.PaymentProvider`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, read_seconds: float = READ_SECONDS) -> None:
         self.is_test_channel = settings.is_test_channel
         self.session = requests.Session()
         # Only GETs are repeated: a POST whose answer was lost may have moved money.
@@ -46,10 +46,15 @@ class PortOne:
         self.session.mount("https://", HTTPAdapter(max_retries=retry, pool_maxsize=32))
         self.session.mount("http://", HTTPAdapter(max_retries=retry, pool_maxsize=32))
         self._url = settings.api_url
+        self._timeout = (CONNECT_SECONDS, read_seconds)
         self._credentials = {"imp_key": settings.api_key, "imp_secret": settings.api_secret}
         self._token = ""
         self._token_until = 0.0  # by time.monotonic()
         self._token_lock = threading.Lock()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.session.close()
 
     # --- the questions of provider.PaymentProvider ---
 
@@ -122,7 +127,7 @@ class PortOne:
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
         try:
             return self.session.request(
-                method, self._url + path, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, **options
+                method, self._url + path, timeout=self._timeout, allow_redirects=False, **options
             )
         except requests.RequestException as error:
             raise OutcomeUnknown(f"{method} {path}: {type(error).__name__}") from error

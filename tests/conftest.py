@@ -21,24 +21,27 @@ BUYER = Buyer("홍길동", "01012345678", "buyer@example.com")
 ADDRESSED_BUYER = Buyer("홍길동", "01012345678", "buyer@example.com", "서울시 중구 세종대로 110", "04524")
 
 
+# Sandbox mode with a sandbox elsewhere: nothing is mounted, and nothing answers there.
+NOBODY_ANSWERS = {"PORTONE_API_URL": "http://127.0.0.1:9/sandbox"}
+
+
 @pytest.fixture(scope="session")
 def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database as `make run` makes it, once per test process."""
     folder = tmp_path_factory.mktemp("seeded")
-    app = create_app(load_settings({}, folder))
-    close(app)
+    close(create_app(load_settings(NOBODY_ANSWERS, folder)))
     return folder / "shop.sqlite3"
 
 
 @pytest.fixture
 def settings(tmp_path: Path, seeded_database: Path) -> Settings:
     shutil.copy(seeded_database, tmp_path / "shop.sqlite3")
-    return load_settings({}, tmp_path)
+    return load_settings(NOBODY_ANSWERS, tmp_path)
 
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    """The whole shop with the sandbox mounted, on a database of its own."""
+    """The shop on a database of its own; tests that ask PortOne something bring the provider that answers."""
     app = create_app(settings)
     app.testing = True
     yield app
@@ -47,6 +50,7 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 def close(app: Flask) -> None:
     clock.use_source(None)
+    app.extensions["provider"].close()
     with app.app_context():
         db.engine.dispose()
 

@@ -75,6 +75,9 @@ class FakeProvider:
             raise self.key_trouble
         return self.keys.get(customer_uid)
 
+    def close(self) -> None:
+        pass
+
     def _asked(self, question: str, about: str) -> None:
         assert not in_transaction(), f"{question}({about}) was asked inside an open transaction"
         self.asked.append((question, about))

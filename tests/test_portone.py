@@ -1,0 +1,371 @@
+"""The V1 client against literal answers: the documented examples and the refusals seen on the wire, no sandbox."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import responses
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from shop.config import Settings, load_settings
+from shop.models import Order, Payment
+from shop.portone import PortOne, request_pay
+from shop.provider import NotFound, OutcomeUnknown, Refused, Unauthorized
+
+API = "https://api.iamport.kr"
+EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parent / "examples" / "portone_v1.json").read_text())
+LIVE = {
+    "PORTONE_IMP_CODE": "imp12345678",
+    "PORTONE_API_KEY": "1234567890123456",
+    "PORTONE_API_SECRET": "a-real-looking-secret",
+    "SECRET_KEY": "0f7c1d2e3a4b5c6d7e8f",
+    "PUBLIC_URL": "https://shop.example",
+    "PORTONE_TEST_CHANNEL": "true",
+}
+
+
+def answer(response: Any, code: int = 0, message: str | None = None) -> dict[str, Any]:
+    return {"code": code, "message": message, "response": response}
+
+
+def token(lifetime: int = 1800, value: str = "0123456789abcdef0123456789abcdef01234567") -> dict[str, Any]:
+    return answer({"access_token": value, "now": 1512446940, "expired_at": 1512446940 + lifetime})
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Settings:
+    return load_settings(LIVE, tmp_path)
+
+
+@pytest.fixture
+def wire() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.post(f"{API}/users/getToken", json=token())
+        yield mock
+
+
+@pytest.fixture
+def portone(live: Settings) -> Iterator[PortOne]:
+    client = PortOne(live)
+    yield client
+    client.session.close()
+
+
+def test_a_paid_payment_becomes_a_report(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/payments/imp_260901100005", json=answer(EXAMPLES["paid_once_pc"]))
+    report = portone.get_payment("imp_260901100005")
+    assert (report.status, report.amount, report.currency) == ("paid", 9900, "KRW")
+    assert report.merchant_uid == "order-20260901-0001"
+    assert report.pay_method == "phone"
+    assert report.is_test_channel
+    assert report.paid_at == datetime.fromtimestamp(1788224442, UTC)
+    assert report.failed_at is None
+    assert report.customer_uid is None
+    assert report.as_received["buyer_tel"] == "010-****-1234"
+
+
+def test_the_first_month_of_a_key_and_a_later_month_name_their_key(
+    portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    for example in ("paid_issue_mobile", "paid_again_api"):
+        found = EXAMPLES[example]
+        wire.get(f"{API}/payments/{found['imp_uid']}", json=answer(found))
+        assert portone.get_payment(found["imp_uid"]).customer_uid == "cuid_7_a1"
+
+
+def test_a_failed_payment_tells_kgs_reason(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/payments/imp_260901100501", json=answer(EXAMPLES["failed"]))
+    report = portone.get_payment("imp_260901100501")
+    assert report.status == "failed"
+    assert report.paid_at is None
+    assert report.fail_reason
+    assert report.fail_reason.startswith("당월 한도 초과")
+
+
+def test_a_cancelled_payment_tells_how_much_went_back(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/payments/imp_260901100005", json=answer(EXAMPLES["cancelled"]))
+    report = portone.get_payment("imp_260901100005")
+    assert (report.status, report.cancelled_amount, report.cancel_reason) == ("cancelled", 9900, "고객 변심")
+
+
+def test_only_a_test_channel_asks_for_test_payments(live: Settings, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
+    for is_test, query in ((True, "include_sandbox=true"), (False, "")):
+        client = PortOne(replace(live, is_test_channel=is_test))
+        client.get_payment("imp_1")
+        assert wire.calls[-1].request.url.partition("?")[2] == query
+        client.session.close()
+
+
+def test_an_unknown_payment_is_not_found(portone: PortOne, wire: responses.RequestsMock) -> None:
+    refusal = answer(None, -1, "존재하지 않는 결제정보입니다.")
+    wire.get(f"{API}/payments/imp_1", json=refusal, status=404)
+    with pytest.raises(NotFound, match="존재하지 않는 결제정보입니다") as caught:
+        portone.get_payment("imp_1")
+    assert caught.value.code == -1
+
+
+def test_finding_asks_for_the_paid_one_first_because_the_newest_may_be_a_failed_retry(
+    portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    nothing = answer(None, -1, "존재하지 않는 결제정보입니다.")
+    wire.get(f"{API}/payments/find/m-1/paid", json=nothing, status=404)
+    wire.get(f"{API}/payments/find/m-1/cancelled", json=nothing, status=404)
+    wire.get(f"{API}/payments/find/m-1", json=answer(EXAMPLES["failed"]))
+    assert portone.find_payment("m-1").status == "failed"
+    wire.replace("GET", f"{API}/payments/find/m-1/paid", json=answer(EXAMPLES["paid_once_pc"]))
+    assert portone.find_payment("m-1").status == "paid"
+
+
+def test_http_200_with_another_code_is_a_refusal(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/payments/imp_1", json=answer(None, 1, "취소할 결제건이 존재하지 않습니다."))
+    with pytest.raises(Refused, match="취소할 결제건"):
+        portone.get_payment("imp_1")
+
+
+def test_the_amount_is_registered_beforehand(portone: PortOne, wire: responses.RequestsMock) -> None:
+    registered = {"merchant_uid": "m-1", "amount": 9900, "currency": "KRW"}
+    wire.post(f"{API}/payments/prepare", json=answer(registered))
+    portone.prepare("m-1", 9900)
+    assert json.loads(wire.calls[-1].request.body or "") == registered
+
+
+@pytest.mark.parametrize(("registered", "accepted"), [(9900, True), (100, False)])
+def test_an_amount_that_is_registered_already_is_compared(
+    registered: int, accepted: bool, portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    twice = "결제정보 사전등록에 실패하였습니다(이미 등록된 merchant_uid입니다)."
+    wire.post(f"{API}/payments/prepare", json=answer(None, 1, twice))
+    there = {"merchant_uid": "m-1", "amount": registered, "currency": "KRW"}
+    wire.get(f"{API}/payments/prepare/m-1", json=answer(there))
+    if accepted:
+        portone.prepare("m-1", 9900)
+        return
+    with pytest.raises(Refused, match="이미 등록된"):
+        portone.prepare("m-1", 9900)
+
+
+def test_a_billing_key_is_read_back(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/subscribe/customers/cuid_7_a1", json=answer(EXAMPLES["billing_key"]))
+    key = portone.get_billing_key("cuid_7_a1")
+    assert key
+    assert (key.customer_uid, key.pg_provider, key.pg_id) == ("cuid_7_a1", "mobilians", "170622040674")
+    assert key.issued_at == datetime.fromtimestamp(1788610237, UTC)
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 1), (404, -1)])
+def test_both_ways_of_saying_that_there_is_no_key_are_understood(
+    status: int, code: int, portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    refusal = answer(None, code, "요청하신 customer_uid(key-1)로 등록된 정보를 찾을 수 없습니다.")
+    wire.get(f"{API}/subscribe/customers/key-1", json=refusal, status=status)
+    assert portone.get_billing_key("key-1") is None
+
+
+def test_wrong_credentials_are_told_apart_from_everything_else(portone: PortOne, wire: responses.RequestsMock) -> None:
+    refusal = answer(None, -1, "인증에 실패하였습니다. API키와 secret을 확인하세요.")
+    wire.replace("POST", f"{API}/users/getToken", json=refusal, status=401)
+    for question in (portone.get_payment, portone.get_billing_key):
+        with pytest.raises(Unauthorized, match="API키와 secret"):
+            question("id-1")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"status": 500, "json": answer(None, -1, "error")},
+        {"status": 502, "body": "<html>bad</html>"},
+        {"status": 200, "body": "{broken"},
+        {"status": 200, "body": "[]"},
+        {"status": 200, "json": {"code": 0}},
+        {"status": 200, "json": answer(None)},
+        {"status": 200, "json": answer([])},
+        {"status": 302, "headers": {"Location": "https://elsewhere.example/"}},
+        {"body": requests.ConnectionError("cut")},
+        {"body": requests.ReadTimeout("slow")},
+    ],
+)
+def test_no_usable_answer_is_an_unknown_outcome_and_never_a_refusal(
+    trouble: dict[str, Any], portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/payments/imp_1", **trouble)
+    with pytest.raises(OutcomeUnknown):
+        portone.get_payment("imp_1")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("amount", "9900"), ("amount", None), ("amount", True), ("amount", 9900.5), ("status", "done"), ("imp_uid", "")],
+)
+def test_an_answer_of_the_wrong_type_is_not_believed(
+    field: str, value: Any, portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"] | {field: value}))
+    with pytest.raises(OutcomeUnknown):
+        portone.get_payment("imp_1")
+
+
+def test_ids_cannot_climb_out_of_their_path(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/payments/..%2Fusers%2Fpg%3Fx%3D1", json=answer(None, -1, "없음"), status=404)
+    with pytest.raises(NotFound):
+        portone.get_payment("../users/pg?x=1")
+
+
+# --- the token ---
+
+
+def token_calls(wire: responses.RequestsMock) -> int:
+    return sum(call.request.url == f"{API}/users/getToken" for call in wire.calls)
+
+
+def test_one_token_serves_many_calls_and_travels_as_bearer(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
+    for _ in range(5):
+        portone.get_payment("imp_1")
+    assert token_calls(wire) == 1
+    assert wire.calls[-1].request.headers["Authorization"] == "Bearer 0123456789abcdef0123456789abcdef01234567"
+
+
+def test_a_token_in_its_last_minute_is_renewed_early(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.replace("POST", f"{API}/users/getToken", json=token(lifetime=59))
+    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
+    portone.get_payment("imp_1")
+    portone.get_payment("imp_1")
+    assert token_calls(wire) == 2
+
+
+def test_a_token_that_dies_early_is_renewed_once_and_the_call_repeated(
+    portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/payments/imp_1", json=answer(None, -1, "Unauthorized"), status=401)
+    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
+    assert portone.get_payment("imp_1").status == "paid"
+    assert token_calls(wire) == 2
+
+
+def test_a_401_after_renewal_is_final(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/payments/imp_1", json=answer(None, -1, "Unauthorized"), status=401)
+    with pytest.raises(Unauthorized):
+        portone.get_payment("imp_1")
+    assert token_calls(wire) == 2
+
+
+def test_threads_share_one_token(live: Settings, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/users/getToken").respond_with_json(token())
+    httpserver.expect_request("/payments/imp_1").respond_with_json(answer(EXAMPLES["paid_once_pc"]))
+    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")))
+    threads = [threading.Thread(target=client.get_payment, args=("imp_1",)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client.session.close()
+    assert sum(request.path == "/users/getToken" for request, _ in httpserver.log) == 1
+    assert len(httpserver.log) == 9
+
+
+# --- over real sockets ---
+
+
+def test_a_look_up_is_repeated_after_a_503_but_a_post_never_is(live: Settings, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/users/getToken").respond_with_json(token())
+    httpserver.expect_oneshot_request("/payments/imp_1").respond_with_data(status=503)
+    httpserver.expect_request("/payments/imp_1").respond_with_json(answer(EXAMPLES["paid_once_pc"]))
+    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")))
+    assert client.get_payment("imp_1").status == "paid"
+
+    httpserver.expect_request("/payments/prepare").respond_with_data(status=503)
+    with pytest.raises(OutcomeUnknown):
+        client.prepare("m-1", 9900)
+    client.session.close()
+    assert sum(request.path == "/payments/prepare" for request, _ in httpserver.log) == 1
+
+
+def test_a_provider_that_hangs_is_given_up_on(live: Settings, httpserver: HTTPServer) -> None:
+    released = threading.Event()
+
+    def hang(_request: Request) -> Response:
+        released.wait(5)
+        return Response("late")
+
+    httpserver.expect_request("/users/getToken").respond_with_handler(hang)
+    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")), read_seconds=0.2)
+    with pytest.raises(OutcomeUnknown, match="ReadTimeout"):
+        client.prepare("m-1", 9900)
+    released.set()
+    client.session.close()
+
+
+# --- what the browser is told ---
+
+
+def an_order(**columns: Any) -> Order:
+    defaults = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "a@example.com", "digital": True}
+    return Order(**(defaults | columns))
+
+
+def a_payment(**columns: Any) -> Payment:
+    return Payment(**({"merchant_uid": "m-1", "name": "디지털 이용권", "amount": 9900} | columns))
+
+
+def test_a_one_time_payment_is_asked_for_completely(live: Settings) -> None:
+    assert request_pay(live, a_payment(), an_order()) == {
+        "pay_method": "phone",
+        "merchant_uid": "m-1",
+        "name": "디지털 이용권",
+        "amount": 9900,
+        "currency": "KRW",
+        "buyer_name": "홍길동",
+        "buyer_tel": "01012345678",
+        "buyer_email": "a@example.com",
+        "digital": True,
+        "m_redirect_url": "https://shop.example/payment/redirect",
+        "notice_url": "https://shop.example/payment/webhook",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "once", "monthly"),
+    [
+        ({}, {}, {}),
+        ({"pg": "mobilians", "billing_pg": "mobilians.1"}, {"pg": "mobilians"}, {"pg": "mobilians.1"}),
+        ({"channel_key": "ck-1", "billing_channel_key": "ck-2"}, {"channelKey": "ck-1"}, {"channelKey": "ck-2"}),
+        ({"channel_key": "ck-1", "billing_pg": "mobilians.1"}, {"channelKey": "ck-1"}, {"pg": "mobilians.1"}),
+    ],
+)
+def test_settings_choose_the_contract(
+    given: dict[str, str], once: dict[str, str], monthly: dict[str, str], live: Settings
+) -> None:
+    settings = replace(live, **given)  # type: ignore[arg-type]
+
+    def chosen(payment: Payment) -> dict[str, str]:
+        asked = request_pay(settings, payment, an_order())
+        return {key: asked[key] for key in ("pg", "channelKey") if key in asked}
+
+    assert chosen(a_payment()) == once
+    assert chosen(a_payment(customer_uid="key-1")) == monthly
+
+
+def test_only_a_plan_names_a_billing_key(live: Settings) -> None:
+    assert "customer_uid" not in request_pay(live, a_payment(), an_order())
+    assert request_pay(live, a_payment(customer_uid="key-1"), an_order())["customer_uid"] == "key-1"
+
+
+def test_what_kg_would_refuse_is_not_sent(live: Settings) -> None:
+    asked = request_pay(live, a_payment(), an_order(buyer_email="a-very-long-address@some-company.example"))
+    assert "buyer_email" not in asked
+    assert "buyer_addr" not in asked
+
+
+def test_a_parcel_brings_its_address(live: Settings) -> None:
+    order = an_order(digital=False, buyer_addr="서울시 중구 세종대로 110", buyer_postcode="04524")
+    asked = request_pay(live, a_payment(), order)
+    assert asked["digital"] is False
+    assert (asked["buyer_addr"], asked["buyer_postcode"]) == ("서울시 중구 세종대로 110", "04524")

@@ -1,0 +1,35 @@
+"""Phone numbers are masked wherever they leave the order."""
+
+import pytest
+
+from shop.privacy import mask_phone, mask_report, mask_text
+
+
+@pytest.mark.parametrize(
+    ("tel", "shown"),
+    [
+        ("01012345678", "010-****-5678"),
+        ("010-1234-5678", "010-****-5678"),
+        ("0111234567", "011-****-4567"),
+        ("1234", "***-****-1234"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_only_the_head_and_the_last_four_digits_are_shown(tel: str | None, shown: str) -> None:
+    assert mask_phone(tel) == shown
+
+
+def test_numbers_are_masked_inside_any_text_but_ids_are_not() -> None:
+    assert mask_text("전화 010-1234-5678 또는 01098765432") == "전화 010-****-5678 또는 010-****-5432"
+    assert mask_text("imp_010123456789") == "imp_010123456789"
+
+
+def test_a_report_is_masked_at_every_depth_and_otherwise_unchanged() -> None:
+    report = {"buyer_tel": "010-1234-5678", "amount": 9900, "list": [{"tel": "01012345678"}], "none": None}
+    assert mask_report(report) == {
+        "buyer_tel": "010-****-5678",
+        "amount": 9900,
+        "list": [{"tel": "010-****-5678"}],
+        "none": None,
+    }
