@@ -2,6 +2,7 @@
 
 import click
 from flask import Flask
+from flask.cli import with_appcontext
 from flask_migrate import upgrade
 from sqlalchemy.exc import IntegrityError
 
@@ -16,6 +17,7 @@ def install(app: Flask) -> None:
 
 
 @click.command("init-db")
+@with_appcontext
 def init_db() -> None:
     """Create the tables, or bring them up to date. May be run again at any time."""
     upgrade()
@@ -23,6 +25,7 @@ def init_db() -> None:
 
 
 @click.command("seed")
+@with_appcontext
 def seed_shop() -> None:
     """Put the catalogue into the shop (and, with the sandbox, the two demo accounts). May be run again at any time."""
     seed.seed_catalogue()
@@ -34,6 +37,7 @@ def seed_shop() -> None:
 @click.command("create-admin")
 @click.option("--email", prompt=True)
 @click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
+@with_appcontext
 def create_admin(email: str, password: str) -> None:
     """Create an account that may act in the back office."""
     if len(password) < 8:

@@ -128,7 +128,7 @@ def record(report: PaymentReport, key: KeyLookup, news: "_News") -> SyncResult:
         elif decision.held_reason:
             _hold(payment, decision.held_reason, **_facts(report))
         elif payment.status == "paid" and order:
-            _finish_subscription(payment, order, report, key)
+            decision = _finish_subscription(payment, order, report, key) or decision
         return news.with_report(report, decision, payment)
 
 

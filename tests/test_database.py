@@ -58,7 +58,9 @@ def test_a_transaction_sees_what_others_wrote_since_the_last_look(shop: Any, buy
 
 
 def test_sqlite_is_durable_and_checks_its_references(shop: Any) -> None:
-    pragmas = {name: db.session.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")}
+    pragmas = {
+        name: db.session.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")
+    }
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -240,7 +239,8 @@ def test_the_title_fits_kgs_thirty_bytes_and_keeps_the_count(buyer: User) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "most", "fits"), [("가나다", 5, "가나"), ("가나다", 6, "가나다"), ("a가", 2, "a"), ("책📚갈피", 30, "책갈피")]
+    ("text", "most", "fits"),
+    [("가나다", 5, "가나"), ("가나다", 6, "가나다"), ("a가", 2, "a"), ("책📚갈피", 30, "책갈피")],
 )
 def test_names_are_cut_between_syllables(text: str, most: int, fits: str) -> None:
     assert orders.fit_bytes(text, most) == fits

@@ -1,0 +1,150 @@
+"""What starts and ends a subscription, and which day is next."""
+
+import itertools
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shop import orders, subscriptions
+from shop.database import db, transaction
+from shop.models import BillingKey, Order, Subscription, User
+from shop.orders import NotOnSale
+from shop.provider import BillingKeyReport
+from shop.subscriptions import AlreadySubscribed, charge_day
+from tests.conftest import BUYER, product
+
+NOON = datetime(2027, 1, 31, 3, tzinfo=UTC)
+
+
+def started(buyer: User, plan_id: int | None = None) -> Subscription:
+    """A subscription as a paid first month leaves it."""
+    order = subscriptions.subscribe(buyer.id, plan_id or product("monthly").id, BUYER)
+    with transaction():
+        order = db.session.get_one(Order, order.id)
+        key = subscriptions.open_key(order)
+        assert orders.pay(order, "m-1")
+        assert subscriptions.start(order, BillingKeyReport(key.customer_uid, "mobilians", "1706", NOON), NOON)
+    subscription = subscriptions.subscription_of(order)
+    assert subscription
+    return subscription
+
+
+def test_subscribing_opens_an_order_for_the_plans_price_and_a_subscription_that_waits(buyer: User) -> None:
+    plan = product("monthly")
+    order = subscriptions.subscribe(buyer.id, plan.id, BUYER)
+    subscription = subscriptions.subscription_of(order)
+    assert (order.kind, order.amount, order.status) == ("monthly", plan.price, "pending")
+    assert subscription
+    assert (subscription.status, subscription.amount, subscription.customer_uid) == ("pending", plan.price, None)
+    assert subscriptions.subscriptions_of(buyer.id) == []
+
+
+def test_asking_again_reuses_the_order_but_every_attempt_gets_a_key_of_its_own(buyer: User) -> None:
+    first = subscriptions.subscribe(buyer.id, product("monthly").id, BUYER)
+    again = subscriptions.subscribe(buyer.id, product("monthly").id, BUYER)
+    assert again.id == first.id
+    with transaction():
+        keys = {subscriptions.open_key(db.session.get_one(Order, first.id)).customer_uid for _ in range(2)}
+    assert len(keys) == 2
+    assert all(len(uid) <= 80 for uid in keys)
+
+
+def test_choosing_the_other_plan_ends_the_one_that_was_never_paid(buyer: User) -> None:
+    plans = db.session.query(type(product())).filter_by(kind="monthly").all()
+    first = subscriptions.subscribe(buyer.id, plans[0].id, BUYER)
+    subscriptions.subscribe(buyer.id, plans[1].id, BUYER)
+    db.session.expire_all()
+    assert first.status == "cancelled"
+    ended = subscriptions.subscription_of(first)
+    assert ended
+    assert (ended.status, ended.end_reason) == ("ended", "replaced")
+
+
+def test_goods_are_not_a_plan(buyer: User) -> None:
+    with pytest.raises(NotOnSale):
+        subscriptions.subscribe(buyer.id, product("once").id, BUYER)
+
+
+def test_the_first_month_activates_the_key_and_freezes_day_amount_and_buyer(buyer: User) -> None:
+    subscription = started(buyer)
+    key = db.session.query(BillingKey).one()
+    assert (subscription.status, subscription.anchor_day) == ("active", 31)
+    assert subscription.next_charge_on == date(2027, 2, 28)
+    assert (key.status, key.issued_at, key.buyer_tel) == ("active", NOON, BUYER.tel)
+    assert subscription.customer_uid == key.customer_uid
+    assert [row.id for row in subscriptions.subscriptions_of(buyer.id)] == [subscription.id]
+
+
+def test_the_anchor_day_is_the_day_in_seoul(buyer: User) -> None:
+    order = subscriptions.subscribe(buyer.id, product("monthly").id, BUYER)
+    late_evening_in_utc = datetime(2027, 3, 9, 20, tzinfo=UTC)
+    with transaction():
+        order = db.session.get_one(Order, order.id)
+        key = BillingKeyReport(subscriptions.open_key(order).customer_uid, "mobilians", "1706", None)
+        subscriptions.start(order, key, late_evening_in_utc)
+    subscription = subscriptions.subscription_of(order)
+    assert subscription
+    assert subscription.anchor_day == 10
+
+
+def test_nobody_subscribes_to_a_plan_twice(buyer: User) -> None:
+    started(buyer)
+    with pytest.raises(AlreadySubscribed):
+        subscriptions.subscribe(buyer.id, product("monthly").id, BUYER)
+
+
+def test_of_two_orders_for_one_plan_the_second_one_paid_does_not_start(buyer: User, shop: Any) -> None:
+    plan = product("monthly").id
+    waiting = subscriptions.subscribe(buyer.id, plan, BUYER)
+    with transaction():
+        orders.cancel_pending(db.session.get_one(Order, waiting.id))
+    started(buyer, plan)
+    with transaction():
+        order = db.session.get_one(Order, waiting.id)
+        late = subscriptions.subscription_of(order)
+        assert late
+        late.status = "pending"  # as if its window had stayed open
+        key = BillingKeyReport(subscriptions.open_key(order).customer_uid, "mobilians", "1706", None)
+        assert subscriptions.plan_taken(order)
+        assert not subscriptions.start(order, key, NOON)
+    assert db.session.query(Subscription).filter_by(status="active").count() == 1
+
+
+def test_an_ended_subscription_takes_its_key_along_and_may_be_started_anew(buyer: User) -> None:
+    subscription = started(buyer)
+    with transaction():
+        subscriptions.end(db.session.get_one(Subscription, subscription.id), "cancelled", NOON)
+    db.session.expire_all()
+    assert (subscription.status, subscription.end_reason, subscription.next_charge_on) == ("ended", "cancelled", None)
+    assert db.session.query(BillingKey).one().status == "ended"
+    subscriptions.subscribe(buyer.id, product("monthly").id, BUYER)
+
+
+@pytest.mark.parametrize(
+    ("last", "anchor", "following"),
+    [
+        (date(2027, 1, 31), 31, date(2027, 2, 28)),
+        (date(2027, 2, 28), 31, date(2027, 3, 31)),
+        (date(2028, 1, 30), 30, date(2028, 2, 29)),
+        (date(2027, 12, 15), 15, date(2028, 1, 15)),
+    ],
+)
+def test_the_day_is_clamped_to_short_months_and_comes_back(last: date, anchor: int, following: date) -> None:
+    assert charge_day(last, anchor) == following
+
+
+@given(st.dates(date(2024, 1, 1), date(2040, 1, 1)), st.integers(2, 36))
+def test_every_month_is_charged_once_and_never_more_than_five_days_off(first: date, months: int) -> None:
+    """KG's rule: once every calendar month, within five days of last month's day."""
+    days = [first]
+    for _ in range(months):
+        days.append(charge_day(days[-1], first.day))
+    assert [day.year * 12 + day.month for day in days] == list(
+        range(first.year * 12 + first.month, first.year * 12 + first.month + months + 1)
+    )
+    for before, after in itertools.pairwise(days):
+        next_month = charge_day(before, before.day)
+        assert abs(after - next_month) <= timedelta(days=5)
