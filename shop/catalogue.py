@@ -21,11 +21,14 @@ class Item(TypedDict):
     picture: str
 
 
-def _goods(slug: str, price: int, ko: tuple[str, str], en: tuple[str, str], stock: int | None = None) -> Item:
-    """Sold once: downloaded when it cannot run out, shipped when it can."""
+Words = tuple[str, str]  # name, summary
+
+
+def _goods(slug: str, price: int, ko: Words, en: Words, *, stock: int | None = None, kind: str = "once") -> Item:
+    """Sold once; downloaded when it cannot run out, shipped when it can."""
     return Item(
         slug=slug,
-        kind="once",
+        kind=kind,
         name_ko=ko[0],
         name_en=en[0],
         summary_ko=ko[1],
@@ -37,9 +40,9 @@ def _goods(slug: str, price: int, ko: tuple[str, str], en: tuple[str, str], stoc
     )
 
 
-def _plan(slug: str, price: int, ko: tuple[str, str], en: tuple[str, str]) -> Item:
+def _plan(slug: str, price: int, ko: Words, en: Words) -> Item:
     """Paid every month, on the same day and with the same amount."""
-    return _goods(slug, price, ko, en) | Item(kind="monthly")  # type: ignore[typeddict-item]
+    return _goods(slug, price, ko, en, kind="monthly")
 
 
 CATALOGUE: list[Item] = [

@@ -36,7 +36,12 @@ def complete() -> Response | tuple[Response, int]:
         return refuse(400, "no_id", _("imp_uid 또는 merchant_uid가 필요합니다."))
     result = _sync(told, source="callback")
     page = _page_of(result.payment) if result.outcome != "mismatch" else None
-    body = {"outcome": result.outcome, "redirect": page, "message": _message(result)}
+    body = {
+        "outcome": result.outcome,
+        "status": result.payment.status if page and result.payment else None,
+        "redirect": page,
+        "message": _message(result),
+    }
     status = {"not_found": 404, "mismatch": 409, "unknown": 503}.get(result.outcome, 200)
     return jsonify(body), status
 

@@ -83,7 +83,12 @@ def test_all_doors_in_any_order_and_each_twice_come_to_the_same(
 
 def test_the_callback_answers_where_to_go(client: FlaskClient, payment: Payment, told: dict[str, str]) -> None:
     answer = callback(client, told)
-    assert answer.json == {"outcome": "paid", "redirect": f"/orders/{payment.order_id}", "message": ""}
+    assert answer.json == {
+        "outcome": "paid",
+        "status": "paid",
+        "redirect": f"/orders/{payment.order_id}",
+        "message": "",
+    }
 
 
 def test_the_redirect_works_without_a_session_and_the_order_page_then_asks_for_login(

@@ -1,0 +1,39 @@
+"""Real servers on loopback for the browser tests: the shop with its sandbox, on a free port."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from app import create_app
+from shop.config import load_settings
+from tests.conftest import close
+
+
+@dataclass
+class Server:
+    url: str
+    app: Flask
+
+
+@contextmanager
+def serving(instance_path: Path, **environ: str) -> Iterator[Server]:
+    """The shop on a free port, as `make run` serves it."""
+    server: BaseWSGIServer = make_server("127.0.0.1", 0, Flask("placeholder"), threaded=True)
+    app = create_app(load_settings({"PORT": str(server.port), **environ}, instance_path))
+    server.app = app
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Server(f"http://127.0.0.1:{server.port}", app)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        if "sandbox" in app.extensions:
+            app.extensions["sandbox"].extensions["sandbox"].close()
+        close(app)
