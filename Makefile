@@ -1,12 +1,13 @@
 # make run    the shop and the sandbox on http://127.0.0.1:5000
 # make test   everything: installs what the tests need, then lint, types and the suite
 # make setup  the environment only
+# make translations  bring the English catalogue up to date after a text was changed
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run setup test test-setup lint types
+.PHONY: run setup test test-setup lint types translations
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py
@@ -35,3 +36,10 @@ $(VENV)/.installed: requirements.txt
 $(VENV)/.installed-for-tests: $(VENV)/.installed tests/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
+
+TEXTS = shop/translations
+translations: $(VENV)/.installed
+	$(BIN)/pybabel -q extract -F $(TEXTS)/sources.cfg -k _l --no-location --omit-header -o $(TEXTS)/sources.pot .
+	$(BIN)/pybabel -q update -i $(TEXTS)/sources.pot -d $(TEXTS) --omit-header --no-fuzzy-matching --ignore-obsolete -w 120
+	$(BIN)/pybabel -q compile -f -d $(TEXTS)
+	rm $(TEXTS)/sources.pot

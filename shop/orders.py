@@ -144,7 +144,9 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
     if order is None:
         order = _new_order(user_id, kind, goods)
     order.buyer_name, order.buyer_tel, order.buyer_email = buyer.name, buyer.tel, buyer.email
-    order.buyer_addr, order.buyer_postcode = buyer.addr, buyer.postcode
+    # Nobody needs an address for what is downloaded.
+    order.buyer_addr = None if order.digital else buyer.addr
+    order.buyer_postcode = None if order.digital else buyer.postcode
     order.expires_at = clock.now() + PENDING_FOR
     db.session.add(order)
     db.session.flush()

@@ -1,0 +1,79 @@
+"""Every Korean text of the shop has its English, with the same placeholders, and the compiled catalogue is current."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+from flask.testing import FlaskClient
+
+from sandbox.texts import TEXTS
+
+ROOT = Path(__file__).parents[1]
+ENGLISH = ROOT / "shop" / "translations" / "en" / "LC_MESSAGES"
+KEYWORDS = {"_": None, "_l": None}
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalog:
+    return read_po(io.BytesIO((ENGLISH / "messages.po").read_bytes()))
+
+
+def texts_in_the_sources() -> set[str]:
+    found = set()
+    for folder, methods in (("shop", [("**.py", "python")]), ("templates", [("**.html", "jinja2")])):
+        for _, _, message, _, _ in extract_from_dir(str(ROOT / folder), methods, keywords=KEYWORDS):
+            found.add(message)
+    return found
+
+
+def test_every_text_is_translated_and_no_translation_is_left_over(catalogue: Catalog) -> None:
+    translated = {message.id for message in catalogue if message.id and message.string}
+    assert texts_in_the_sources() == translated
+
+
+def test_placeholders_survive_translation(catalogue: Catalog) -> None:
+    for message in catalogue:
+        placeholders = re.findall(r"%\(\w+\)s", str(message.id))
+        assert sorted(placeholders) == sorted(re.findall(r"%\(\w+\)s", str(message.string))), message.id
+
+
+def test_no_translation_still_holds_korean(catalogue: Catalog) -> None:
+    assert not [message.id for message in catalogue if re.search("[가-힣]", str(message.string))]
+
+
+def test_the_compiled_catalogue_is_current(catalogue: Catalog) -> None:
+    compiled = read_mo(io.BytesIO((ENGLISH / "messages.mo").read_bytes()))
+    assert {message.id: message.string for message in compiled if message.id} == {
+        message.id: message.string for message in catalogue if message.id
+    }
+
+
+def test_templates_hold_no_korean_outside_of_translations() -> None:
+    for path in (ROOT / "templates").rglob("*.html"):
+        bare = re.sub(r"_\('.*?'", "", path.read_text())
+        assert set(re.findall("[가-힣]+", bare)) <= {"한국어"}, path
+
+
+def test_the_payment_window_says_everything_in_both_languages() -> None:
+    assert TEXTS["ko"].keys() == TEXTS["en"].keys()
+    assert not [text for text in TEXTS["en"].values() if re.search("[가-힣]", text)]
+
+
+@pytest.mark.parametrize(
+    ("browser", "cookie", "shown"),
+    [("ko-KR,ko;q=0.9", None, "ko"), ("en-US,en;q=0.9", None, "en"), ("fr", None, "ko"), ("ko-KR", "en", "en")],
+)
+def test_the_browser_chooses_the_language_until_the_reader_does(
+    browser: str, cookie: str | None, shown: str, client: FlaskClient
+) -> None:
+    if cookie:
+        client.set_cookie("language", cookie)
+    page = client.get("/", headers={"Accept-Language": browser}).get_data(as_text=True)
+    assert f'<html lang="{shown}">' in page
+    assert ("달 머그컵" in page) == (shown == "ko")
+    assert ("₩14,000" in page) == (shown == "en")
