@@ -1,0 +1,61 @@
+"""What all pages share: errors in the reader's language, money and time as people write them, local paths only."""
+
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from shop.web import local_path, seoul, won
+from tests.conftest import csrf_of, sign_in
+
+
+def test_errors_are_pages_for_people_and_json_for_programs(client: FlaskClient) -> None:
+    page = client.get("/nowhere")
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert "찾을 수 없습니다" in page.get_data(as_text=True)
+    answer = client.get("/payment/nowhere")
+    assert (answer.status_code, answer.json and answer.json["error"]) == (404, "not_found")
+    assert client.get("/nowhere", headers={"Accept-Language": "en"}).get_data(as_text=True).count("Not found") >= 1
+
+
+def test_a_post_without_its_token_is_refused_and_explained(client: FlaskClient) -> None:
+    sign_in(client)
+    page = client.post("/cart/items", data={"product_id": 1})
+    assert page.status_code == 400
+    assert "새로고침" in page.get_data(as_text=True)
+    answer = client.post("/checkout", json={"kind": "once"})
+    assert (answer.status_code, answer.json and answer.json["error"]) == (400, "csrf")
+
+
+def test_a_request_that_is_too_large_is_refused(client: FlaskClient) -> None:
+    answer = client.post("/checkout", data=b"x" * 1_100_000, headers=csrf_of(client), content_type="application/json")
+    assert answer.status_code in (401, 413)
+    answer = client.post("/payment/complete", data=b"x" * 1_100_000, content_type="application/json")
+    assert answer.status_code in (400, 413)
+
+
+@pytest.mark.parametrize(
+    ("target", "allowed"),
+    [
+        ("/cart", True),
+        ("/orders/1?x=1", True),
+        ("", False),
+        (None, False),
+        ("cart", False),
+        ("//evil.example", False),
+        ("/\\evil.example", False),
+        ("https://evil.example", False),
+    ],
+)
+def test_only_paths_of_this_shop_are_followed(target: str | None, allowed: bool) -> None:
+    assert local_path(target, "/") == (target if allowed else "/")
+
+
+def test_money_and_time_are_written_for_the_reader(app: Flask) -> None:
+    with app.test_request_context(headers={"Accept-Language": "ko"}):
+        assert won(12900) == "12,900원"
+    with app.test_request_context(headers={"Accept-Language": "en"}):
+        assert won(12900) == "₩12,900"
+    assert seoul(datetime(2026, 12, 31, 15, 0, tzinfo=UTC)) == "2027-01-01 00:00"
+    assert seoul(None) == ""
