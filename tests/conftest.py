@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 
 from app import create_app
@@ -90,6 +90,8 @@ def sign_in(client: FlaskClient, email: str = "buyer@example.com") -> User:
         user = db.session.query(User).filter_by(email=email).one()
     with client.session_transaction() as session:
         session["_user_id"], session["_fresh"] = user.get_id(), True
+    if has_app_context():
+        g.pop("_login_user", None)  # requests inside the `shop` fixture's context share its `g`
     return user
 
 
