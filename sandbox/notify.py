@@ -33,6 +33,7 @@ class Notifier:
         self._http = http
         self._shop_origin = shop_origin
         self._wake = threading.Event()
+        self._postman: threading.Thread | None = None
         self._started_in: int | None = None  # the process that the postman runs in: a thread does not survive a fork
         self._lock = threading.Lock()
         self._stopped = False
@@ -53,17 +54,21 @@ class Notifier:
         with self._lock:
             if self._started_in != os.getpid() and not self._stopped:
                 self._started_in = os.getpid()
-                threading.Thread(target=self._run, name="sandbox-webhooks", daemon=True).start()
+                self._postman = threading.Thread(target=self._run, name="sandbox-webhooks", daemon=True)
+                self._postman.start()
         self._wake.set()
 
     def stop(self) -> None:
+        """Let the postman finish the delivery in his hands; afterwards the database may be closed."""
         self._stopped = True
         self._wake.set()
+        if self._postman and self._started_in == os.getpid():
+            self._postman.join()
 
     def flush(self) -> int:
         """Deliver all that is due now, in this thread; how many were tried."""
         tried = 0
-        while (delivery := self._take()) is not None:
+        while not self._stopped and (delivery := self._take()) is not None:
             self._deliver(delivery)
             tried += 1
         return tried

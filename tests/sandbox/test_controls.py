@@ -1,0 +1,78 @@
+"""The controls: payments without a browser, the clock, a fresh start, the delivery log."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from pytest_httpserver import HTTPServer
+
+from sandbox import Sandbox
+from tests.sandbox.conftest import ASKED, pay
+
+
+@pytest.mark.parametrize(
+    ("outcome", "success", "status"),
+    [("approve", True, "paid"), ("decline", False, "failed"), ("close", False, "failed")],
+)
+def test_a_payment_can_be_made_without_a_browser(
+    outcome: str, success: bool, status: str, anybody: FlaskClient, sandbox: Sandbox
+) -> None:
+    told = anybody.post("/controls/payments", json=ASKED | {"outcome": outcome}).json
+    assert told
+    assert (told["success"], told["merchant_uid"]) == (success, "order-1")
+    payment = sandbox.ledger.payment(told["imp_uid"])
+    assert payment
+    assert payment["status"] == status
+    assert (told["error_msg"] or None) == payment["fail_reason"]
+
+
+def test_a_refused_request_is_told_as_the_callback_would_be(anybody: FlaskClient) -> None:
+    told = anybody.post("/controls/payments", json=ASKED | {"amount": 100}).json
+    assert told
+    assert (told["imp_uid"], told["error_code"]) == (None, "SANDBOX_MINIMUM")
+
+
+def test_an_unknown_outcome_is_a_400_that_names_its_field(anybody: FlaskClient) -> None:
+    answer = anybody.post("/controls/payments", json=ASKED | {"outcome": "maybe"})
+    assert (answer.status_code, answer.json and answer.json["field"]) == (400, "outcome")
+    assert anybody.post("/controls/payments", data=b"x").status_code == 400
+
+
+def test_the_clock_moves_forward_only_and_payments_follow_it(anybody: FlaskClient, sandbox: Sandbox) -> None:
+    target = (datetime.now().astimezone() + timedelta(days=40)).replace(microsecond=0)
+    moved = anybody.post("/controls/clock", json={"to": target.isoformat()}).json
+    assert moved
+    assert abs(datetime.fromisoformat(moved["now"]) - target) < timedelta(seconds=5)
+    assert moved["now"].endswith("+09:00")
+    assert abs(pay(sandbox)["paid_at"] - target.timestamp()) < 5
+    back = anybody.post("/controls/clock", json={"to": "2020-01-01T00:00:00+09:00"})
+    assert (back.status_code, back.json and back.json["field"]) == (400, "to")
+
+
+@pytest.mark.parametrize("to", ["tomorrow", "", None, 7])
+def test_a_bad_moment_is_a_400(to: object, anybody: FlaskClient) -> None:
+    assert anybody.post("/controls/clock", json={"to": to}).status_code == 400
+
+
+def test_a_reset_forgets_everything(anybody: FlaskClient, sandbox: Sandbox) -> None:
+    pay(sandbox, customer_uid="key-1")
+    anybody.post("/controls/clock", json={"to": "2099-01-01T00:00:00+09:00"})
+    assert anybody.post("/controls/reset", json={}).status_code == 200
+    listed = anybody.get("/controls/payments").json
+    assert listed == {"payments": []}
+    assert sandbox.clock.offset() == 0
+    assert sandbox.ledger.billing_key("key-1") is None
+
+
+def test_a_webhook_can_be_sent_once_more(anybody: FlaskClient, sandbox: Sandbox, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/hook").respond_with_data("heard")
+    pay(sandbox, notice_url=httpserver.url_for("/hook"))
+    sandbox.notifier.flush()
+    log = anybody.get("/controls/deliveries").json
+    assert log
+    [delivery] = log["deliveries"]
+    again = anybody.post(f"/controls/deliveries/{delivery['id']}/redeliver").json
+    assert again
+    assert (again["attempts"], again["answer"]) == (2, "heard")
+    assert len(httpserver.log) == 2
+    assert anybody.post("/controls/deliveries/999/redeliver").status_code == 404

@@ -1,0 +1,190 @@
+"""The payment window's rules: what does not open, who is declined, and that each window ends once."""
+
+import threading
+from typing import Any
+
+import pytest
+import time_machine
+
+from sandbox import Sandbox
+from sandbox.kg import Declined, Refused
+from sandbox.outcomes import OUTCOMES
+from sandbox.settings import IMP_CODE, TEST_MID
+from tests.sandbox.conftest import ASKED, open_window, pay
+
+
+def identify(sandbox: Sandbox, window_id: str, phone: str = "01012345678", **fields: str) -> str:
+    given = {"carrier": "SKT", "phone": phone, "birth": "900101", "gender": "1"} | fields
+    view = sandbox.windows.send_code(window_id, **given)
+    assert view.code
+    return view.code
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"amount": "9900"}, "SANDBOX_TYPE"),
+        ({"amount": True}, "SANDBOX_TYPE"),
+        ({"merchant_uid": 7}, "SANDBOX_TYPE"),
+        ({"merchant_uid": "x" * 41}, "9107"),
+        ({"amount": 300}, "SANDBOX_MINIMUM"),
+        ({"amount": 9900.5}, "9110"),
+        ({"pay_method": "card"}, "SANDBOX_PAY_METHOD"),
+        ({"buyer_tel": ""}, "SANDBOX_BUYER_TEL"),
+        ({"digital": None}, "SANDBOX_DIGITAL"),
+        ({"name": "가" * 16}, "9109"),
+        ({"buyer_email": "a-very-long-address@somewhere.example"}, "9114"),
+        ({"customer_uid": "x" * 81}, "SANDBOX_CUSTOMER_UID"),
+        ({"pg": "danal"}, "SANDBOX_CHANNEL"),
+        ({"pg": "mobilians.1"}, "SANDBOX_CHANNEL"),
+        ({"channelKey": "nobodys"}, "SANDBOX_CHANNEL"),
+    ],
+)
+def test_what_kg_or_portone_would_refuse_opens_no_window(asked: dict[str, Any], code: str, sandbox: Sandbox) -> None:
+    with pytest.raises(Refused) as caught:
+        open_window(sandbox, **asked)
+    assert caught.value.error_code == code
+    assert sandbox.ledger.payments_of("order-1") == []
+
+
+@pytest.mark.parametrize(
+    "contract", [{}, {"pg": "mobilians"}, {"pg": f"mobilians.{TEST_MID}"}, {"channelKey": "channel-key-sandbox-phone"}]
+)
+def test_every_way_to_name_the_contract_opens_the_window(contract: dict[str, str], sandbox: Sandbox) -> None:
+    assert pay(sandbox, **contract)["pg_id"] == TEST_MID
+
+
+def test_an_unknown_shop_opens_no_window(sandbox: Sandbox) -> None:
+    with pytest.raises(Refused):
+        sandbox.windows.open("imp99", ASKED, device="pc", page_url="", user_agent="", callback=True)
+
+
+def test_301_won_is_enough(sandbox: Sandbox) -> None:
+    assert pay(sandbox, amount=301)["amount"] == 301
+
+
+def test_a_paid_order_id_opens_no_second_window(sandbox: Sandbox) -> None:
+    pay(sandbox)
+    with pytest.raises(Refused) as caught:
+        open_window(sandbox)
+    assert (caught.value.error_code, caught.value.error_msg) == ("F1002", "이미 결제가 이루어진 거래건입니다.")
+
+
+def test_another_amount_than_the_registered_one_opens_no_window(sandbox: Sandbox) -> None:
+    sandbox.ledger.prepare("order-1", 9900, None)
+    with pytest.raises(Refused) as caught:
+        open_window(sandbox, amount=301)
+    assert caught.value.error_code == "SANDBOX_PREPARE"
+    assert pay(sandbox)["status"] == "paid"
+
+
+def test_of_two_windows_for_one_order_id_the_second_approval_is_declined(sandbox: Sandbox) -> None:
+    first, second = open_window(sandbox), open_window(sandbox)
+    codes = {window: identify(sandbox, window) for window in (first, second)}
+    sandbox.windows.confirm_code(first, codes[first])
+    with pytest.raises(Declined) as caught:
+        sandbox.windows.confirm_code(second, codes[second])
+    assert (caught.value.pg_code, caught.value.final) == ("0052", True)
+    assert sorted(one["status"] for one in sandbox.ledger.payments_of("order-1")) == ["failed", "paid"]
+
+
+def test_pressing_pay_many_times_at_once_charges_once(sandbox: Sandbox) -> None:
+    window = open_window(sandbox)
+    code = identify(sandbox, window)
+    gate, ends = threading.Barrier(6), []
+
+    def press() -> None:
+        gate.wait()
+        try:
+            sandbox.windows.confirm_code(window, code)
+            ends.append("paid")
+        except Declined:
+            ends.append("declined")
+
+    threads = [threading.Thread(target=press) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ends) == ["declined"] * 5 + ["paid"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"carrier": "XXX"},
+        {"phone": "0212345678"},
+        {"birth": "901301"},
+        {"birth": "9001"},
+        {"gender": "9"},
+        {"gender": ""},
+    ],
+)
+def test_a_slip_in_the_identity_may_be_mended_in_the_same_window(wrong: dict[str, str], sandbox: Sandbox) -> None:
+    window = open_window(sandbox)
+    with pytest.raises(Declined) as caught:
+        identify(sandbox, window, **wrong)
+    assert not caught.value.final
+    sandbox.windows.confirm_code(window, identify(sandbox, window))
+    assert sandbox.ledger.is_paid("order-1")
+
+
+def test_a_wrong_code_may_be_typed_again_but_not_for_ever(sandbox: Sandbox) -> None:
+    window = open_window(sandbox)
+    identify(sandbox, window)
+    codes = []
+    for _ in range(5):
+        with pytest.raises(Declined) as caught:
+            sandbox.windows.confirm_code(window, "wrong!")
+        codes.append((caught.value.pg_code, caught.value.final))
+    assert codes == [("0043", False)] * 4 + [("0039", True)]
+    [payment] = sandbox.ledger.payments_of("order-1")
+    assert payment["status"] == "failed"
+
+
+def test_a_code_lives_three_minutes_and_can_be_renewed(sandbox: Sandbox) -> None:
+    window = open_window(sandbox)
+    with time_machine.travel(1_800_000_000, tick=False) as time:
+        code = identify(sandbox, window)
+        time.shift(181)
+        with pytest.raises(Declined) as caught:
+            sandbox.windows.confirm_code(window, code)
+        assert (caught.value.pg_code, caught.value.final) == ("0043", False)
+        assert "유효시간이 경과" in caught.value.message
+        sandbox.windows.confirm_code(window, identify(sandbox, window))
+    assert sandbox.ledger.is_paid("order-1")
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: outcome.ending)
+def test_every_number_of_the_table_leads_to_its_outcome(outcome: Any, sandbox: Sandbox) -> None:
+    window = open_window(sandbox, customer_uid="key-1")
+    phone = f"0100000{outcome.ending}"
+    if outcome.refusal:
+        with pytest.raises(Declined) as caught:
+            sandbox.windows.confirm_code(window, identify(sandbox, window, phone))
+        assert (caught.value.pg_code, caught.value.message) == (outcome.refusal.pg_code, outcome.refusal.message)
+        [payment] = sandbox.ledger.payments_of("order-1")
+        assert payment["status"] == ("failed" if caught.value.final else "ready")
+        assert payment["fail_reason"] == (outcome.refusal.message if caught.value.final else None)
+        return
+    view = sandbox.windows.confirm_code(window, identify(sandbox, window, phone))
+    assert sandbox.ledger.is_paid("order-1")
+    assert view.delivery == ("lost" if outcome.lost else "normal")
+    assert (sandbox.ledger.billing_key("key-1") is None) == outcome.no_key
+
+
+def test_an_unnoticed_end_leaves_the_payment_ready_for_ever(sandbox: Sandbox) -> None:
+    window = open_window(sandbox)
+    sandbox.windows.close(window, noticed=False)
+    [payment] = sandbox.ledger.payments_of("order-1")
+    assert payment["status"] == "ready"
+
+
+def test_a_users_cancel_is_kept_in_pgs_words(sandbox: Sandbox) -> None:
+    sandbox.windows.close(open_window(sandbox))
+    [payment] = sandbox.ledger.payments_of("order-1")
+    assert (payment["status"], payment["fail_reason"]) == ("failed", "[결제포기] 사용자가 결제를 취소하셨습니다")
+
+
+def test_the_shops_code_is_known(sandbox: Sandbox) -> None:
+    assert sandbox.ledger.check_request(IMP_CODE, ASKED) == ("mobilians", TEST_MID)
