@@ -1,13 +1,14 @@
 # make run    the shop and the sandbox on http://127.0.0.1:5000
 # make test   everything: installs what the tests need, then lint, types and the suite
 # make setup  the environment only
+# make screenshots   take the README's pictures anew
 # make translations  bring the English catalogue up to date after a text was changed
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run setup test test-setup lint types translations
+.PHONY: run setup test test-setup lint types translations screenshots
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py
@@ -36,6 +37,9 @@ $(VENV)/.installed: requirements.txt
 $(VENV)/.installed-for-tests: $(VENV)/.installed tests/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
+
+screenshots: test-setup
+	$(BIN)/python docs/take_pictures.py
 
 TEXTS = shop/translations
 translations: $(VENV)/.installed

@@ -12,10 +12,9 @@ from flask import Flask
 from flask_babel import Babel
 from flask_migrate import Migrate, upgrade
 from flask_wtf import CSRFProtect
-from sqlalchemy import inspect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from shop import account, admin, cli, headers, models, results, seed, store, web
+from shop import account, admin, cli, headers, results, seed, store, web
 from shop.config import Settings, load_settings
 from shop.database import db
 from shop.portone import PortOne
@@ -75,12 +74,12 @@ def flask_settings(settings: Settings) -> dict[str, object]:
 
 
 def prepare_demo(app: Flask, settings: Settings) -> None:
-    """Sandbox mode: an empty database gets its tables and goods, and the sandbox is mounted beside the shop."""
+    """Sandbox mode: the tables are brought up to date, an empty shop gets its goods, the sandbox is mounted beside."""
     with (settings.instance_path / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one of several starting processes does it
         with app.app_context():
-            if not inspect(db.engine).has_table(models.User.__tablename__):
-                upgrade()
+            upgrade()
+            if seed.is_needed():
                 seed.seed_catalogue()
                 seed.seed_demo_accounts()
     if settings.api_url == f"{settings.public_url}/sandbox":

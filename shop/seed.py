@@ -11,6 +11,11 @@ DEMO_PASSWORD = "demo"  # noqa: S105 - published; the accounts exist in sandbox 
 DEMO_ACCOUNTS = {"buyer@example.com": "buyer", "admin@example.com": "operator"}
 
 
+def is_needed() -> bool:
+    """Whether the shop is still empty."""
+    return db.session.scalar(select(Product.id).limit(1)) is None
+
+
 def seed_catalogue() -> None:
     """Add the products that are missing; those that are there stay as they are."""
     with transaction():
