@@ -5,6 +5,7 @@
 
 import fcntl
 import os
+import sys
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -15,7 +16,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from shop import account, admin, cli, headers, results, seed, store, web
-from shop.config import Settings, load_settings
+from shop.config import ConfigError, Settings, load_settings
 from shop.database import db
 from shop.portone import PortOne
 
@@ -102,7 +103,10 @@ def mount_sandbox(app: Flask, settings: Settings) -> None:
 
 def main() -> None:
     """Serve on this machine, for looking and developing."""
-    app = create_app()
+    try:
+        app = create_app()
+    except ConfigError as error:
+        sys.exit(f"{error}")
     settings: Settings = app.extensions["settings"]
     port = int(os.environ.get("PORT", "5000"))
     print(f"\n  {settings.public_url}\n")  # noqa: T201

@@ -1,5 +1,8 @@
 """The wiring: what a fresh start makes, and that the two apps reach each other without sockets."""
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from shop.models import Product, User
 from shop.portone import PortOne
 from shop.provider import NotFound
 from tests.conftest import NOBODY_ANSWERS, close
+
+ROOT = Path(__file__).parents[1]
 
 
 def close_all(app: Flask) -> None:
@@ -79,3 +84,11 @@ def test_the_instance_folder_can_be_elsewhere(tmp_path: Path, monkeypatch: pytes
     settings = settings_from_environment()
     assert settings.instance_path == tmp_path / "kept"
     assert settings.database_url == f"sqlite:///{tmp_path}/kept/shop.sqlite3"
+
+
+def test_a_half_configured_shop_does_not_start_and_says_in_one_line_what_is_missing(tmp_path: Path) -> None:
+    environ = os.environ | {"PORTONE_API_KEY": "1234567890123456", "INSTANCE_PATH": str(tmp_path)}
+    run = subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    assert "PORTONE_API_SECRET" in run.stderr
