@@ -67,6 +67,7 @@ LABELS = {
         "redirect": _l("모바일 리다이렉트"),
         "webhook": _l("웹훅"),
         "sweep": _l("자동 확인"),
+        "charge": _l("월 결제"),
         "admin": _l("관리자"),
     },
 }

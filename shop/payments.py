@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from . import clock, orders, subscriptions
 from .database import db, end_reading, transaction
 from .decision import Decision, KeyLookup, Outcome, decide
-from .models import BillingKey, Event, Order, Payment, move
+from .models import BillingKey, Event, Order, Payment, Subscription, move
 from .provider import NotFound, PaymentProvider, PaymentReport, ProviderError
 
 
@@ -73,7 +73,7 @@ def sync_payment(
     The ids and `claimed` are hints only. Never raises for what they hold: an id that is nobody's is `not_found`,
     an id that PortOne says belongs elsewhere is `mismatch`, and no answer is `unknown` (nothing written, ask later).
     """
-    news = _News(source, imp_uid, merchant_uid, claimed or {}, actor)
+    news = News(source, imp_uid, merchant_uid, claimed or {}, actor)
     known = _known_payment(imp_uid, merchant_uid) is not None
     end_reading()
     if not known:  # strangers' ids cost PortOne no call
@@ -103,16 +103,24 @@ def _look_up(provider: PaymentProvider, imp_uid: str | None, merchant_uid: str |
 
 
 def _look_up_key(provider: PaymentProvider, report: PaymentReport) -> KeyLookup:
-    """A paid report may have issued a billing key, or may not (a MID without a recurring contract): read it back."""
-    if report.status != "paid" or not report.customer_uid:
-        return "absent"
+    """A paid report may have issued a billing key, or may not (a MID without a recurring contract): read it back.
+
+    Only while we wait for the key: a later month's charge is paid with a key that is known.
+    """
+    issuing = select(BillingKey.id).where(
+        BillingKey.customer_uid == report.customer_uid, BillingKey.status == "issuing"
+    )
+    waiting = db.session.scalar(issuing) is not None
+    end_reading()
+    if report.status != "paid" or not report.customer_uid or not waiting:
+        return "unknown"
     try:
         return provider.get_billing_key(report.customer_uid) or "absent"
     except ProviderError:
         return "unknown"
 
 
-def record(report: PaymentReport, key: KeyLookup, news: "_News") -> SyncResult:
+def record(report: PaymentReport, key: KeyLookup, news: "News") -> SyncResult:
     """Write down what PortOne said, once, with all that follows from it, in one transaction (money law 3)."""
     with transaction():
         payment = db.session.scalar(
@@ -122,7 +130,7 @@ def record(report: PaymentReport, key: KeyLookup, news: "_News") -> SyncResult:
             return news.with_report(report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
         order = db.session.get(Order, payment.order_id, with_for_update=True) if payment.order_id else None
         plan_taken = subscriptions.plan_taken(order) if order else False
-        decision = decide(payment, order.status if order else None, plan_taken, report, key)
+        decision = decide(payment, order.status if order else _month_status(payment), plan_taken, report, key)
         if decision.status:
             decision = _apply(decision, payment, order, report, key)
         elif decision.held_reason:
@@ -138,13 +146,41 @@ def record(report: PaymentReport, key: KeyLookup, news: "_News") -> SyncResult:
 def _apply(
     decision: Decision, payment: Payment, order: Order | None, report: PaymentReport, key: KeyLookup
 ) -> Decision:
+    was_held = payment.held_reason is not None
     if not move(Payment, payment.id, decision.status or "", held_reason=decision.held_reason, **_facts(report)):
         return Decision("unchanged", "somebody else recorded it first")
-    if decision.outcome == "paid" and order:
+    if order is None:
+        if not was_held:
+            _follow_month(decision, payment)
+        return decision
+    if decision.outcome == "paid":
         return _honour(decision, payment, order, report, key)
-    if decision.outcome == "cancelled" and order and orders.cancel_paid(order, payment.merchant_uid):
+    if decision.outcome == "cancelled" and orders.cancel_paid(order, payment.merchant_uid):
         subscriptions.end_of_order(order, "cancelled")
     return decision
+
+
+def _month_status(payment: Payment) -> str:
+    """`paid` if another payment has already paid the month that this one is for."""
+    others = select(Payment.id).where(
+        Payment.subscription_id == payment.subscription_id,
+        Payment.period == payment.period,
+        Payment.status == "paid",
+        Payment.held_reason.is_(None),
+        Payment.id != payment.id,
+    )
+    return "paid" if db.session.scalar(others.limit(1)) else "pending"
+
+
+def _follow_month(decision: Decision, payment: Payment) -> None:
+    """What a later month's charge means for its subscription. A charge in flight when it ended is honoured."""
+    subscription = db.session.get_one(Subscription, payment.subscription_id, with_for_update=True)
+    if decision.outcome == "paid":
+        subscriptions.month_paid(subscription, payment.period or "")
+    elif decision.outcome == "failed":
+        subscriptions.month_declined(subscription)
+    elif decision.outcome == "cancelled":
+        subscriptions.end(subscription, "cancelled", clock.now())
 
 
 def _facts(report: PaymentReport) -> dict[str, Any]:
@@ -194,7 +230,7 @@ def _hold(payment: Payment, reason: str, **facts: Any) -> Decision:
 
 
 @dataclass(frozen=True)
-class _News:
+class News:
     """Who mentioned a payment, through which door, and what they claimed about it."""
 
     source: str
@@ -222,7 +258,7 @@ def _note(
     outcome: str,
     reason: str,
     payment: Payment | None,
-    news: _News | None = None,
+    news: News | None = None,
     report: PaymentReport | None = None,
 ) -> None:
     db.session.add(

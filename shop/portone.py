@@ -20,7 +20,15 @@ from urllib3.util import Retry
 from .config import Settings
 from .models import Order, Payment
 from .privacy import mask_report
-from .provider import BillingKeyReport, NotFound, OutcomeUnknown, PaymentReport, Refused, Unauthorized
+from .provider import (
+    BillingKeyReport,
+    ChargeRequest,
+    NotFound,
+    OutcomeUnknown,
+    PaymentReport,
+    Refused,
+    Unauthorized,
+)
 
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 10.0
@@ -46,6 +54,7 @@ class PortOne:
         self.session.mount("https://", HTTPAdapter(max_retries=retry, pool_maxsize=32))
         self.session.mount("http://", HTTPAdapter(max_retries=retry, pool_maxsize=32))
         self._url = settings.api_url
+        self._notice_url = _notice_url(settings)
         self._timeout = (CONNECT_SECONDS, read_seconds)
         self._credentials = {"imp_key": settings.api_key, "imp_secret": settings.api_secret}
         self._token = ""
@@ -96,6 +105,28 @@ class PortOne:
             pg_id=_text(found, "pg_id"),
             issued_at=_moment(found, "inserted"),
         )
+
+    def charge(self, request: ChargeRequest) -> PaymentReport:
+        body = {
+            "customer_uid": request.customer_uid,
+            "merchant_uid": request.merchant_uid,
+            "amount": request.amount,
+            "name": request.name,
+            "currency": "KRW",
+            "notice_url": self._notice_url,
+            **_buyer(request),
+        }
+        # code 0 does not mean paid: KG's decline comes as code 0 with the status `failed`
+        return _report(self._ask("POST", "/subscribe/payments/again", json=body))
+
+    def delete_billing_key(self, customer_uid: str) -> None:
+        try:
+            self._ask("DELETE", f"/subscribe/customers/{quote(customer_uid, safe='')}")
+        except Unauthorized:
+            raise
+        except Refused:  # by the documents a 404, on the wire code 1: both say that there is none (any longer)
+            if self.get_billing_key(customer_uid) is not None:
+                raise
 
     def _prepared_amount(self, merchant_uid: str) -> int | None:
         try:
@@ -222,20 +253,29 @@ def request_pay(settings: Settings, payment: Payment, order: Order) -> dict[str,
         "name": payment.name,
         "amount": payment.amount,
         "currency": "KRW",
-        "buyer_name": order.buyer_name,
-        "buyer_tel": order.buyer_tel,
+        **_buyer(order),
         "digital": order.digital,  # required for phone bills: it decides KG's fee class
         "m_redirect_url": f"{settings.public_url}/payment/redirect",
-        "notice_url": f"{settings.public_url}/payment/webhook",
+        "notice_url": _notice_url(settings),
     }
-    if len(order.buyer_email.encode()) <= KG_EMAIL_BYTES:
-        parameters["buyer_email"] = order.buyer_email
     if order.buyer_addr:
         parameters["buyer_addr"], parameters["buyer_postcode"] = order.buyer_addr, order.buyer_postcode
     if payment.customer_uid:
         # Its presence turns the payment into the issuing of a billing key, which charges the first month for real.
         parameters["customer_uid"] = payment.customer_uid
     return parameters | _contract(settings, billing=bool(payment.customer_uid))
+
+
+def _buyer(source: Order | ChargeRequest) -> dict[str, str]:
+    """Who pays, in the same words for the first month and for every later one."""
+    buyer = {"buyer_name": source.buyer_name, "buyer_tel": source.buyer_tel}
+    if len(source.buyer_email.encode()) <= KG_EMAIL_BYTES:
+        buyer["buyer_email"] = source.buyer_email
+    return buyer
+
+
+def _notice_url(settings: Settings) -> str:
+    return f"{settings.public_url}/payment/webhook"
 
 
 def _contract(settings: Settings, *, billing: bool) -> dict[str, str]:

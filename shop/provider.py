@@ -76,6 +76,19 @@ class BillingKeyReport:
     issued_at: datetime | None
 
 
+@dataclass(frozen=True)
+class ChargeRequest:
+    """One later month by billing key. KG wants the amount and the buyer's data of the month before, unchanged."""
+
+    customer_uid: str
+    merchant_uid: str
+    amount: int  # won
+    name: str
+    buyer_name: str
+    buyer_tel: str
+    buyer_email: str
+
+
 class PaymentProvider(Protocol):
     """The questions. Each may raise Unauthorized or OutcomeUnknown; none may be asked inside a transaction."""
 
@@ -93,3 +106,12 @@ class PaymentProvider(Protocol):
 
     def get_billing_key(self, customer_uid: str) -> BillingKeyReport | None:
         """The billing key, or None when there is no such key."""
+
+    def charge(self, request: ChargeRequest) -> PaymentReport:
+        """Charge a billing key (`again`). A decline by KG is a report with status `failed`, not an error.
+
+        Refused: nothing was charged. OutcomeUnknown: it may have been; look `merchant_uid` up before asking again.
+        """
+
+    def delete_billing_key(self, customer_uid: str) -> None:
+        """Delete the billing key at PortOne; done as well if there is none."""

@@ -7,20 +7,26 @@ Issuing the key charges the first month for real, so a subscription's first paym
 import calendar
 import secrets
 from collections.abc import Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from . import clock, orders
 from .clock import SEOUL
 from .database import db, transaction
-from .models import BillingKey, Order, Product, Subscription, move
+from .models import BillingKey, Order, Payment, Product, Subscription, move
 from .orders import Buyer, NotOnSale, OrderError
 from .provider import BillingKeyReport
 
 LIVE = ("active", "past_due")
+
+KG_TOLERANCE = timedelta(days=5)  # PortOne's help pages: within five days of last month's payment
+RETRY_FOR = timedelta(days=5)
+LAST_START = time(23, 50)
 
 
 class AlreadySubscribed(OrderError):
@@ -131,6 +137,60 @@ def plan_taken(order: Order) -> bool:
     if subscription is None:
         return False
     return db.session.scalar(_live(subscription.user_id, subscription.product_id)) is not None
+
+
+@dataclass(frozen=True)
+class ChargeWindow:
+    """The days in Seoul on which one month may be charged, both included."""
+
+    first: date
+    last: date
+
+    def state_at(self, moment: datetime) -> Literal["early", "open", "closed"]:
+        """Nothing starts after 23:50 on a month's last day: its answer might fall into the next month."""
+        local = moment.astimezone(SEOUL)
+        if local.date() < self.first:
+            return "early"
+        month_ends = local.date() + timedelta(days=1)
+        too_late = month_ends.day == 1 and local.time() > LAST_START
+        return "closed" if local.date() > self.last or too_late else "open"
+
+
+def charge_window(due: date, last_paid: date) -> ChargeWindow:
+    """When the month of `due` may be charged: from its due day on for five days, inside the calendar month, and
+    within KG's five days around last month's payment."""
+    month_end = due.replace(day=calendar.monthrange(due.year, due.month)[1])
+    around = charge_day(last_paid, last_paid.day)
+    return ChargeWindow(
+        first=max(due, around - KG_TOLERANCE), last=min(due + RETRY_FOR, month_end, around + KG_TOLERANCE)
+    )
+
+
+def last_paid_on(subscription: Subscription) -> date:
+    """The day in Seoul of the latest month that was paid."""
+    paid = select(func.max(Payment.paid_at)).where(
+        Payment.subscription_id == subscription.id, Payment.status == "paid", Payment.held_reason.is_(None)
+    )
+    moment = db.session.scalar(paid) or subscription.started_at or subscription.created_at
+    return moment.astimezone(SEOUL).date()
+
+
+def month_paid(subscription: Subscription, period: str) -> None:
+    """A later month is paid: the subscription is active and its next day is known. Call inside a transaction()."""
+    year, month = map(int, period.split("-"))
+    next_day = charge_day(date(year, month, 1), subscription.anchor_day or 1)
+    if subscription.status == "past_due":
+        move(Subscription, subscription.id, "active")
+    db.session.execute(
+        update(Subscription)
+        .where(Subscription.id == subscription.id, Subscription.status == "active")
+        .values(next_charge_on=next_day)
+    )
+
+
+def month_declined(subscription: Subscription) -> None:
+    """KG declined a month: it is tried again while its window is open. Call inside a transaction()."""
+    move(Subscription, subscription.id, "past_due")
 
 
 def subscription_of(order: Order) -> Subscription | None:

@@ -5,8 +5,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from shop import clock
 from shop.database import in_transaction
-from shop.provider import BillingKeyReport, NotFound, PaymentReport, ProviderError
+from shop.provider import (
+    BillingKeyReport,
+    ChargeRequest,
+    NotFound,
+    OutcomeUnknown,
+    PaymentReport,
+    ProviderError,
+    Refused,
+)
 
 
 class FakeProvider:
@@ -19,6 +28,8 @@ class FakeProvider:
         self.keys: dict[str, BillingKeyReport] = {}
         self.prepared: dict[str, int] = {}
         self.asked: list[tuple[str, str]] = []
+        self.charges: list[ChargeRequest] = []
+        self.answers: list[str] = []  # to the next charges: paid, declined, lost, dropped, wrong amount; then paid
         self.trouble: ProviderError | None = None  # raised instead of answering
         self.key_trouble: ProviderError | None = None
         self._numbers = itertools.count(1)
@@ -74,6 +85,29 @@ class FakeProvider:
         if self.key_trouble:
             raise self.key_trouble
         return self.keys.get(customer_uid)
+
+    def charge(self, request: ChargeRequest) -> PaymentReport:
+        self._asked("charge", request.merchant_uid)
+        self.charges.append(request)
+        answer = self.answers.pop(0) if self.answers else "paid"
+        if answer == "dropped":  # the request never arrived
+            raise OutcomeUnknown("no answer")
+        if request.customer_uid not in self.keys:
+            raise Refused("등록되지 않은 구매자입니다.")
+        if any(one.merchant_uid == request.merchant_uid and one.status == "paid" for one in self.reports.values()):
+            raise Refused("이미 주문이 이루어진 건입니다")
+        status = "failed" if answer == "declined" else "paid"
+        facts = {"customer_uid": request.customer_uid, f"{status}_at": clock.now()}
+        amount = 301 if answer == "wrong amount" else request.amount
+        reason = {"fail_reason": "당월 한도 초과로 결제 불가합니다."} if status == "failed" else {}
+        report = self.hears_of(request.merchant_uid, status, amount, **facts, **reason)
+        if answer == "lost":  # charged, but the answer never came back
+            raise OutcomeUnknown("no answer")
+        return report
+
+    def delete_billing_key(self, customer_uid: str) -> None:
+        self._asked("delete_billing_key", customer_uid)
+        self.keys.pop(customer_uid, None)
 
     def close(self) -> None:
         pass

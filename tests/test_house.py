@@ -20,6 +20,7 @@ FLOORS = [
     ["subscriptions"],
     ["decision"],
     ["payments"],
+    ["billing"],
     ["portone"],
     ["labels"],
     ["web", "headers"],

@@ -1,0 +1,398 @@
+"""The monthly run, against a provider that can lose its answers."""
+
+import itertools
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shop import billing, clock, payments, subscriptions
+from shop.clock import SEOUL
+from shop.database import db, transaction
+from shop.models import BillingKey, Event, Payment, Subscription, User
+from shop.payments import sync_payment
+from shop.provider import OutcomeUnknown
+from tests.conftest import BUYER, product
+from tests.fakes import FakeProvider
+
+
+class Time:
+    """Business time that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2027, 1, 31, 10, 0, tzinfo=SEOUL)
+
+    def goes_to(self, *parts: int) -> None:
+        self.now = datetime(*parts, tzinfo=SEOUL)  # type: ignore[arg-type]
+
+    def passes(self, **span: int) -> None:
+        self.now += timedelta(**span)
+
+
+@pytest.fixture
+def time() -> Iterator[Time]:
+    time = Time()
+    clock.use_source(lambda: time.now)
+    yield time
+    clock.use_source(None)
+
+
+@pytest.fixture
+def subscription(time: Time, provider: FakeProvider, buyer: User) -> Subscription:
+    """Started on 31 January 2027 at ten in the morning."""
+    return started(provider, buyer)
+
+
+def started(provider: FakeProvider, buyer: User) -> Subscription:
+    payment = payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    provider.issues_key(payment.customer_uid or "")
+    facts = {"amount": payment.amount, "customer_uid": payment.customer_uid, "paid_at": clock.now()}
+    provider.hears_of(payment.merchant_uid, **facts)
+    assert sync_payment(provider, merchant_uid=payment.merchant_uid, source="callback").outcome == "paid"
+    return db.session.query(Subscription).order_by(Subscription.id.desc()).first()
+
+
+def run(provider: FakeProvider) -> list[str]:
+    """One monthly run, as the command does it."""
+    return [billing.charge(provider, subscription_id) for subscription_id in billing.due()]
+
+
+def paid_months(subscription: Subscription) -> list[str | None]:
+    db.session.commit()
+    db.session.expire_all()
+    paid = db.session.query(Payment).filter_by(status="paid", held_reason=None).order_by(Payment.paid_at)
+    return [one.period for one in paid if one.customer_uid == subscription.customer_uid]
+
+
+def test_the_month_of_issue_is_never_charged_again(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 1, 31, 23, 0)
+    assert run(provider) == []
+    assert billing.charge(provider, subscription.id) == "skipped"
+    assert provider.charges == []
+
+
+def test_a_due_month_is_charged_once_with_last_months_amount_and_buyer(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 27, 12)
+    assert run(provider) == []
+    time.goes_to(2027, 2, 28, 0, 5)
+    assert run(provider) == ["charged"]
+    assert run(provider) == []
+    [asked] = provider.charges
+    assert (asked.amount, asked.customer_uid) == (subscription.amount, subscription.customer_uid)
+    assert (asked.buyer_name, asked.buyer_tel, asked.buyer_email) == (BUYER.name, BUYER.tel, BUYER.email)
+    assert asked.merchant_uid == f"sub-{subscription.token}-202702-1"
+    assert len(asked.merchant_uid) <= 40
+    assert len(asked.name.encode("cp949")) <= 30
+    assert paid_months(subscription) == ["2027-01", "2027-02"]
+    assert (subscription.status, subscription.next_charge_on.isoformat()) == ("active", "2027-03-31")
+
+
+def test_a_price_change_does_not_touch_a_running_subscription(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    with transaction():
+        product("monthly").price += 5000
+    time.goes_to(2027, 2, 28, 9)
+    assert run(provider) == ["charged"]
+    assert provider.charges[0].amount == subscription.amount
+
+
+# --- declines ---
+
+
+def test_a_decline_is_tried_again_after_four_hours_as_a_new_attempt(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    provider.answers = ["declined", "paid"]
+    assert run(provider) == ["declined"]
+    db.session.expire_all()
+    assert subscription.status == "past_due"
+    time.passes(hours=3)
+    assert run(provider) == ["skipped"]
+    time.passes(hours=1)
+    assert run(provider) == ["charged"]
+    assert [one.merchant_uid[-2:] for one in provider.charges] == ["-1", "-2"]
+    assert paid_months(subscription) == ["2027-01", "2027-02"]
+    assert subscription.status == "active"
+    declined = db.session.query(Payment).filter_by(status="failed").one()
+    assert declined.fail_reason == "당월 한도 초과로 결제 불가합니다."
+
+
+def test_when_the_window_closes_unpaid_the_subscription_ends_and_nothing_more_is_asked(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    provider.answers = ["declined"] * 99
+    time.goes_to(2027, 2, 28, 9)
+    for _ in range(24):
+        run(provider)
+        time.passes(hours=1)
+    db.session.expire_all()
+    assert (subscription.status, subscription.end_reason) == ("ended", "missed")
+    assert all(asked.merchant_uid.startswith(f"sub-{subscription.token}-202702") for asked in provider.charges)
+    assert paid_months(subscription) == ["2027-01"]
+
+
+def test_nothing_starts_in_the_last_ten_minutes_of_a_month(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 23, 51)
+    assert run(provider) == ["ended"]
+    assert provider.charges == []
+
+
+# --- lost answers ---
+
+
+@pytest.mark.parametrize("trouble", ["lost", "dropped"])
+def test_an_unknown_outcome_stays_open_and_is_looked_up_before_anything_is_asked_again(
+    trouble: str, time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    provider.answers = [trouble]
+    assert run(provider) == ["unknown"]
+    assert run(provider) == ["skipped"]
+    time.passes(minutes=11)
+    provider.asked.clear()
+    assert run(provider) == ["charged"]
+    questions = [question for question, _ in provider.asked]
+    assert questions == (["find_payment"] if trouble == "lost" else ["find_payment", "charge"])
+    assert len({asked.merchant_uid for asked in provider.charges}) == 1
+    assert paid_months(subscription) == ["2027-01", "2027-02"]
+
+
+def test_an_unknown_outcome_whose_window_has_closed_is_looked_up_and_never_asked_again(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 23, 45)
+    provider.answers = ["dropped"]
+    assert run(provider) == ["unknown"]
+    time.goes_to(2027, 3, 1, 9)
+    assert run(provider) == ["ended"]
+    assert len(provider.charges) == 1
+    db.session.expire_all()
+    assert (subscription.status, subscription.end_reason) == ("ended", "missed")
+
+
+def test_a_lost_answer_of_the_last_day_is_still_found_in_the_next_month(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 23, 45)
+    provider.answers = ["lost"]
+    assert run(provider) == ["unknown"]
+    time.goes_to(2027, 3, 1, 9)
+    assert run(provider) == ["charged"]
+    assert paid_months(subscription) == ["2027-01", "2027-02"]
+    assert subscription.next_charge_on.isoformat() == "2027-03-31"
+
+
+def test_while_portone_is_silent_nothing_is_asked_and_nothing_ends(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    provider.answers = ["dropped"]
+    run(provider)
+    provider.trouble = OutcomeUnknown("no answer")
+    time.goes_to(2027, 3, 2, 9)
+    assert run(provider) == ["unknown"]
+    db.session.expire_all()
+    assert subscription.status == "active"
+    assert len(provider.charges) == 1
+
+
+def test_a_row_whose_worker_died_before_asking_is_taken_over(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    attempt = billing._claim(subscription.id)
+    assert isinstance(attempt, billing.Attempt)
+    assert run(provider) == ["skipped"]
+    time.passes(minutes=11)
+    assert run(provider) == ["charged"]
+    assert [asked.merchant_uid for asked in provider.charges] == [attempt.request.merchant_uid]
+
+
+def test_a_charge_that_answered_but_was_not_recorded_is_found(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    attempt = billing._claim(subscription.id)
+    assert isinstance(attempt, billing.Attempt)
+    provider.charge(attempt.request)  # and the worker dies here
+    time.passes(minutes=11)
+    assert run(provider) == ["charged"]
+    assert len(provider.charges) == 1
+    assert paid_months(subscription) == ["2027-01", "2027-02"]
+
+
+def test_a_webhook_that_arrives_before_our_own_answer_pays_the_month_once(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    provider.answers = ["lost"]
+    run(provider)
+    uid = provider.charges[0].merchant_uid
+    assert sync_payment(provider, merchant_uid=uid, source="webhook").outcome == "paid"
+    time.passes(minutes=11)
+    assert run(provider) == []
+    assert paid_months(subscription) == ["2027-01", "2027-02"]
+
+
+# --- many at once ---
+
+
+def test_many_runs_at_once_charge_a_month_once(
+    app: Flask, time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    subscription_id = subscription.id
+    results: list[str] = []
+    gate = threading.Barrier(8)
+
+    def work() -> None:
+        with app.app_context():
+            gate.wait()
+            results.append(billing.charge(provider, subscription_id))
+
+    workers = [threading.Thread(target=work) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert Counter(results) == {"charged": 1, "skipped": 7}
+    assert len(provider.charges) == 1
+
+
+# --- keys and money that are not as they should be ---
+
+
+def test_a_key_that_is_gone_ends_the_subscription(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    provider.keys.clear()
+    time.goes_to(2027, 2, 28, 9)
+    assert run(provider) == ["ended"]
+    db.session.expire_all()
+    assert (subscription.status, subscription.end_reason) == ("ended", "key_gone")
+
+
+def test_a_wrong_amount_is_held_and_the_month_is_not_asked_for_again(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    provider.answers = ["wrong amount"]
+    assert run(provider) == ["held"]
+    time.passes(hours=5)
+    assert run(provider) == ["held"]
+    assert len(provider.charges) == 1
+
+
+def test_a_cancelled_month_ends_the_subscription(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    run(provider)
+    payment = db.session.query(Payment).filter_by(period="2027-02").one()
+    provider.hears_of(
+        payment.merchant_uid, "cancelled", payment.amount, imp_uid=payment.imp_uid, customer_uid=payment.customer_uid
+    )
+    assert sync_payment(provider, imp_uid=payment.imp_uid, source="webhook").outcome == "cancelled"
+    db.session.expire_all()
+    assert (subscription.status, subscription.end_reason) == ("ended", "cancelled")
+    time.goes_to(2027, 3, 31, 9)
+    assert run(provider) == []
+
+
+def test_an_ended_subscriptions_key_is_deleted_at_portone_once_nothing_is_in_flight(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    provider.answers = ["lost"]
+    run(provider)
+    with transaction():
+        subscriptions.end(db.session.get_one(Subscription, subscription.id), "by_buyer", clock.now())
+    assert billing.delete_ended_keys(provider) == 0
+    uid = provider.charges[0].merchant_uid
+    assert (
+        sync_payment(provider, merchant_uid=uid, source="sweep").outcome == "paid"
+    )  # the charge in flight is honoured
+    db.session.expire_all()
+    assert subscription.status == "ended"
+    provider.trouble = OutcomeUnknown("no answer")
+    assert billing.delete_ended_keys(provider) == 0
+    provider.trouble = None
+    assert billing.delete_ended_keys(provider) == 1
+    assert db.session.query(BillingKey).one().status == "deleted"
+    assert provider.keys == {}
+
+
+def test_every_try_leaves_a_line_in_the_book_of_events(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    provider.answers = ["dropped"]
+    run(provider)
+    time.passes(minutes=11)
+    run(provider)
+    told = [event.outcome for event in db.session.query(Event).filter_by(source="charge").order_by(Event.id)]
+    assert told == ["unknown", "not_found", "paid"]
+
+
+# --- a year ---
+
+
+@pytest.mark.parametrize("anchor", [1, 15, 28, 29, 30, 31])
+@pytest.mark.parametrize("year", [2027, 2028])
+def test_a_year_of_hourly_runs_pays_every_month_once_within_kgs_five_days(
+    anchor: int, year: int, time: Time, provider: FakeProvider, buyer: User
+) -> None:
+    time.goes_to(year, 1, anchor, 23, 30)
+    subscription = started(provider, buyer)
+    provider.answers = ["declined", "paid", "lost", "paid", "dropped"]
+    for _ in range(13 * 31 * 2):
+        time.passes(hours=12)
+        run(provider)
+    days = [
+        one.paid_at.astimezone(SEOUL).date()
+        for one in db.session.query(Payment).filter_by(status="paid").order_by(Payment.paid_at)
+        if one.paid_at
+    ]
+    months = [day.year * 12 + day.month for day in days]
+    assert months == list(range(months[0], months[0] + len(months)))
+    assert len(months) >= 13
+    for before, after in itertools.pairwise(days):
+        assert abs(after - subscriptions.charge_day(before, before.day)) <= timedelta(days=5)
+    assert subscription.status == "active"
+
+
+Answers = st.lists(st.sampled_from(["paid", "declined", "lost", "dropped"]), max_size=8)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(answers=Answers, steps=st.lists(st.integers(1, 30), min_size=10, max_size=40))
+def test_whatever_the_answers_and_the_hours_no_month_is_paid_twice(
+    answers: list[str], steps: list[int], app: Flask, time: Time, provider: FakeProvider
+) -> None:
+    with app.app_context():
+        time.goes_to(2027, 1, 30, 12)
+        with transaction():
+            buyer = User(email=f"{secrets.token_hex(8)}@example.com", password_hash="x")
+            db.session.add(buyer)
+        subscription = started(provider, buyer)
+        provider.answers = list(answers)
+        for hours in steps:
+            time.passes(hours=hours)
+            billing.charge(provider, subscription.id)
+        mine = [one for one in provider.reports.values() if one.customer_uid == subscription.customer_uid]
+        paid = Counter(clock.period_of(one.paid_at) for one in mine if one.status == "paid" and one.paid_at)
+        assert all(count == 1 for count in paid.values())
