@@ -1,6 +1,6 @@
 """Who is the buyer? Sign-up, login, logout, language, and what they subscribe to."""
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import LoginManager, current_user, login_user, logout_user
@@ -12,11 +12,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import EmailField, PasswordField
 from wtforms.validators import DataRequired, Length, Regexp
 
-from . import orders, subscriptions
+from . import billing, clock, orders, subscriptions
 from .database import db, transaction
-from .models import User
+from .models import Subscription, User
 from .orders import NotOnSale
-from .web import LANGUAGES, local_path, login_required
+from .web import LANGUAGES, local_path, login_required, provider
 
 bp = Blueprint("account", __name__)
 login_manager = LoginManager()
@@ -113,7 +113,25 @@ def language() -> AnyResponse:
 def my_subscriptions() -> str:
     """Show what the buyer pays every month."""
     mine = subscriptions.subscriptions_of(current_user.id)
-    return render_template("account/subscriptions.html", subscriptions=mine)
+    return render_template(
+        "account/subscriptions.html",
+        subscriptions=mine,
+        months={subscription.id: subscriptions.months_of(subscription) for subscription in mine},
+    )
+
+
+@bp.post("/subscriptions/<int:subscription_id>/end")
+@login_required
+def end_subscription(subscription_id: int) -> AnyResponse:
+    """End a subscription of the buyer's: what is paid is paid, nothing more is charged."""
+    with transaction():
+        found = db.session.get(Subscription, subscription_id, with_for_update=True)
+        if found is None or found.user_id != current_user.id:
+            abort(404)
+        subscriptions.end(found, "by_buyer", clock.now())
+    billing.delete_ended_keys(provider())  # what PortOne does not answer now, the next run deletes
+    flash(_("구독을 끝냈습니다. 더 이상 청구되지 않습니다."), "success")
+    return redirect(url_for("account.subscriptions"))
 
 
 def create_user(email: str, password: str, role: str = "buyer") -> User:

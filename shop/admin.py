@@ -1,17 +1,21 @@
 """What does the back office see? Payments and billing keys, and what PortOne said about them."""
 
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 from werkzeug.wrappers import Response as AnyResponse
 
-from . import clock
+from . import billing, clock, subscriptions
 from .account import login_manager
-from .database import db
+from .database import db, transaction
+from .labels import label
 from .models import BillingKey, Event, Order, Payment, Subscription
+from .web import View, provider
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -27,6 +31,18 @@ def only_staff() -> AnyResponse | None:
     if not current_user.is_staff:
         abort(404)
     return None
+
+
+def operators_only(view: View) -> View:
+    """Viewers look, operators act."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if current_user.role != "operator":
+            abort(403)
+        return view(*args, **kwargs)
+
+    return cast("View", guarded)
 
 
 @bp.get("/")
@@ -119,12 +135,46 @@ def billing_key(customer_uid: str) -> str:
     """Show one billing key with its subscription and every payment made with it."""
     key = db.session.scalar(select(BillingKey).filter_by(customer_uid=customer_uid)) or abort(404)
     made = select(Payment).filter_by(customer_uid=customer_uid).order_by(Payment.id.desc()).limit(500)
+    subscription = db.session.scalar(select(Subscription).filter_by(customer_uid=customer_uid))
     return render_template(
         "admin/billing_key.html",
         key=key,
-        subscription=db.session.scalar(select(Subscription).filter_by(customer_uid=customer_uid)),
+        subscription=subscription,
+        why_not_charge=_why_not_charge(subscription),
         payments=db.session.scalars(made).all(),
     )
+
+
+@bp.post("/billing-keys/<customer_uid>/charge")
+@operators_only
+def charge_now(customer_uid: str) -> AnyResponse:
+    """Charge the month that is due now, by the same rules as the monthly run."""
+    subscription = db.session.scalar(select(Subscription).filter_by(customer_uid=customer_uid)) or abort(404)
+    result = billing.charge(provider(), subscription.id)
+    flash(label("charge", result), "info")
+    return redirect(url_for("admin.billing_key", customer_uid=customer_uid))
+
+
+@bp.post("/billing-keys/<customer_uid>/delete")
+@operators_only
+def delete_key(customer_uid: str) -> AnyResponse:
+    """End the subscription and delete its key at PortOne."""
+    with transaction():
+        subscription = db.session.scalar(select(Subscription).filter_by(customer_uid=customer_uid)) or abort(404)
+        subscriptions.end(subscription, "by_admin", clock.now())
+    billing.delete_ended_keys(provider())
+    flash(_("구독을 끝내고 빌링키를 지웁니다."), "success")
+    return redirect(url_for("admin.billing_key", customer_uid=customer_uid))
+
+
+def _why_not_charge(subscription: Subscription | None) -> str | None:
+    """Why the month cannot be charged now, in words for the page; None: it can."""
+    if subscription is None or subscription.status not in subscriptions.LIVE:
+        return str(_("이용 중인 구독이 없습니다."))
+    day = subscription.next_charge_on
+    if day is None or day > clock.today():
+        return str(_("다음 결제일이 아직 오지 않았습니다. KG는 한 달에 한 번, 같은 날 결제를 요구합니다."))
+    return None
 
 
 def _in_state(query: Select[tuple[Payment]], status: str) -> Select[tuple[Payment]]:

@@ -1,18 +1,22 @@
-"""Which commands does an operator have? `flask init-db`, `flask seed`, `flask create-admin`."""
+"""Which commands does an operator have? `flask init-db`, `flask seed`, `flask create-admin`, `flask bill`."""
+
+import sys
+from collections import Counter
+from datetime import UTC, date, datetime, time
 
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 from flask_migrate import upgrade
 from sqlalchemy.exc import IntegrityError
 
-from . import seed
+from . import clock, runs, seed
 from .account import create_user
-from .web import settings
+from .web import provider, settings
 
 
 def install(app: Flask) -> None:
-    for command in (init_db, seed_shop, create_admin):
+    for command in (init_db, seed_shop, create_admin, bill):
         app.cli.add_command(command)
 
 
@@ -47,3 +51,40 @@ def create_admin(email: str, password: str) -> None:
     except IntegrityError:
         raise click.ClickException(f"{email} has an account already") from None
     click.echo(f"{email} may now sign in to /admin/.")
+
+
+@click.command("bill")
+@click.option("--on", "day", help="Run as if it were this day in Seoul, YYYY-MM-DD (at nine in the morning).")
+@click.option("--dry-run", is_flag=True, help="Say what is due; charge nothing.")
+@click.option("--workers", default=8, show_default=True, type=click.IntRange(1, 64), help="Charges at a time.")
+@with_appcontext
+def bill(day: str | None, dry_run: bool, workers: int) -> None:
+    """Charge every subscription whose day has come. Meant to be run every hour; safe to run twice, or at once."""
+    if day:
+        clock.use_source(_nine_in_the_morning(day))
+    due = list(runs.due_now())
+    if dry_run:
+        click.echo(f"{len(due)} due on {clock.today()}; nothing was charged.")
+        return
+    run = runs.charge_all(current_app._get_current_object(), provider(), due, workers)  # type: ignore[attr-defined]
+    results: Counter[str] = Counter()
+    with click.progressbar(run, length=len(due), label="Charging", file=sys.stderr) as finished:
+        results.update(finished)
+    deleted = runs.delete_ended_keys(provider())
+    click.echo(_summary(results, deleted))
+    if results["error"] or results["unknown"]:
+        sys.exit(1)  # something is open: the next run goes on with it
+
+
+def _nine_in_the_morning(day: str) -> runs.Source:
+    try:
+        moment = datetime.combine(date.fromisoformat(day), time(9), clock.SEOUL).astimezone(UTC)
+    except ValueError:
+        raise click.BadParameter("a day such as 2027-01-31", param_hint="--on") from None
+    return lambda: moment
+
+
+def _summary(results: Counter[str], deleted: int) -> str:
+    names = ("charged", "declined", "held", "unknown", "ended", "skipped", "error")
+    counts = ", ".join(f"{results[name]} {name}" for name in names)
+    return f"{counts}; {runs.won_charged_today():,} won in today; {deleted} ended keys deleted at PortOne"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
@@ -202,6 +202,14 @@ def subscriptions_of(user_id: int) -> Sequence[Subscription]:
     """A buyer's subscriptions that ever started, newest first."""
     query = select(Subscription).where(Subscription.user_id == user_id, Subscription.started_at.is_not(None))
     return db.session.scalars(query.options(joinedload(Subscription.product)).order_by(Subscription.id.desc())).all()
+
+
+def months_of(subscription: Subscription) -> Sequence[Payment]:
+    """Every attempt to collect a month of this subscription, newest first: the first month and all later ones."""
+    query = select(Payment).where(
+        or_(Payment.subscription_id == subscription.id, Payment.customer_uid == subscription.customer_uid)
+    )
+    return db.session.scalars(query.order_by(Payment.id.desc()).limit(60)).all()
 
 
 def _live(user_id: int, plan_id: int) -> Select[tuple[int]]:

@@ -7,8 +7,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from shop.database import db
-from shop.models import User
+from shop.models import BillingKey, Subscription, User
+from shop.provider import OutcomeUnknown
 from tests.conftest import csrf_of, sign_in
+from tests.fakes import FakeProvider
+from tests.test_billing import started
 
 
 def post(client: FlaskClient, address: str, **fields: Any) -> TestResponse:
@@ -106,3 +109,47 @@ def test_the_demo_accounts_are_named_on_the_login_page_only_where_they_exist(cli
 def test_an_empty_list_of_subscriptions_says_so(client: FlaskClient) -> None:
     sign_in(client)
     assert "이용 중인 구독이 없습니다." in client.get("/subscriptions").get_data(as_text=True)
+
+
+# --- subscriptions ---
+
+
+@pytest.fixture
+def subscription(provider: FakeProvider, buyer: User) -> Subscription:
+    return started(provider, buyer)
+
+
+def test_a_subscription_is_shown_with_its_months_and_can_be_ended(
+    client: FlaskClient, subscription: Subscription, provider: FakeProvider
+) -> None:
+    sign_in(client)
+    page = client.get("/subscriptions").get_data(as_text=True)
+    for shown in ("월간 읽기 이용권", "이용 중", "4,900원", subscription.next_charge_on.isoformat(), "구독 끝내기"):
+        assert shown in page
+    assert post(client, f"/subscriptions/{subscription.id}/end").location == "/subscriptions"
+    page = client.get("/subscriptions").get_data(as_text=True)
+    assert "구독을 끝내셨습니다." in page
+    assert "구독 끝내기" not in page
+    assert provider.keys == {}
+    db.session.expire_all()
+    assert db.session.query(BillingKey).one().status == "deleted"
+
+
+def test_ending_survives_a_silent_portone_and_the_key_is_deleted_later(
+    client: FlaskClient, subscription: Subscription, provider: FakeProvider
+) -> None:
+    sign_in(client)
+    provider.trouble = OutcomeUnknown("no answer")
+    assert post(client, f"/subscriptions/{subscription.id}/end").status_code == 302
+    db.session.expire_all()
+    assert (subscription.status, db.session.query(BillingKey).one().status) == ("ended", "ended")
+
+
+def test_nobody_ends_somebody_elses_subscription(
+    client: FlaskClient, subscription: Subscription, other_buyer: User
+) -> None:
+    sign_in(client, "other@example.com")
+    assert post(client, f"/subscriptions/{subscription.id}/end").status_code == 404
+    assert client.get(f"/subscriptions/{subscription.id}/end").status_code == 405
+    db.session.expire_all()
+    assert subscription.status == "active"

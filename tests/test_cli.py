@@ -1,15 +1,21 @@
 """The operator's commands."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
 from flask import Flask
 from werkzeug.security import check_password_hash
 
 from app import create_app
+from shop import clock
 from shop.config import load_settings
-from shop.database import db
-from shop.models import Product, User
+from shop.database import db, transaction
+from shop.models import Event, Payment, Product, Subscription, User
 from tests.conftest import close
+from tests.fakes import FakeProvider
+from tests.test_billing import started
 from tests.test_config import LIVE
 
 
@@ -54,6 +60,58 @@ def test_create_admin_makes_an_operator_once(app: Flask) -> None:
         boss = db.session.query(User).filter_by(email="boss@example.com").one()
         assert boss.role == "operator"
         assert check_password_hash(boss.password_hash, "a-long-password")
+
+
+@pytest.fixture
+def three_due(provider: FakeProvider, shop: Any) -> list[Subscription]:
+    """Three subscriptions started on 15 January 2027; their second month is due on 15 February."""
+    clock.use_source(lambda: datetime(2027, 1, 15, 3, tzinfo=UTC))
+    with transaction():
+        buyers = [User(email=f"b{number}@example.com", password_hash="x") for number in range(3)]
+        db.session.add_all(buyers)
+    return [started(provider, buyer) for buyer in buyers]
+
+
+def test_bill_charges_what_is_due_and_sums_up(
+    app: Flask, three_due: list[Subscription], provider: FakeProvider
+) -> None:
+    runner = app.test_cli_runner()
+    early = runner.invoke(args=["bill", "--on", "2027-02-14"])
+    assert (early.exit_code, provider.charges) == (0, [])
+    dry = runner.invoke(args=["bill", "--on", "2027-02-15", "--dry-run"])
+    assert dry.output == "3 due on 2027-02-15; nothing was charged.\n"
+    assert provider.charges == []
+    provider.answers = ["declined"]
+    run = runner.invoke(args=["bill", "--on", "2027-02-15"])
+    assert run.exit_code == 0, run.output
+    assert "2 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 0 error; 9,800 won in today" in run.output
+    again = runner.invoke(args=["bill", "--on", "2027-02-15"])
+    assert "0 charged, 0 declined, 0 held, 0 unknown, 0 ended, 1 skipped, 0 error" in again.output
+    assert len(provider.charges) == 3
+
+
+def test_a_bug_in_one_subscription_stops_nobody_else_and_shows_in_the_exit_status(
+    app: Flask, three_due: list[Subscription], provider: FakeProvider
+) -> None:
+    with transaction():  # a row that no code makes: its first payment is gone
+        db.session.query(Event).delete()
+        broken = db.session.get_one(Subscription, three_due[1].id)
+        db.session.query(Payment).filter_by(order_id=broken.order_id).delete()
+    run = app.test_cli_runner().invoke(args=["bill", "--on", "2027-02-15", "--workers", "2"])
+    assert run.exit_code == 1
+    assert "2 charged, 0 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 1 error" in run.output
+
+
+def test_an_open_outcome_shows_in_the_exit_status(
+    app: Flask, three_due: list[Subscription], provider: FakeProvider
+) -> None:
+    provider.answers = ["lost"]
+    run = app.test_cli_runner().invoke(args=["bill", "--on", "2027-02-15"])
+    assert (run.exit_code, "2 charged, 0 declined, 0 held, 1 unknown" in run.output) == (1, True)
+
+
+def test_a_day_that_is_none_is_refused(app: Flask) -> None:
+    assert app.test_cli_runner().invoke(args=["bill", "--on", "soon"]).exit_code == 2
 
 
 def test_create_admin_refuses_a_short_password(app: Flask) -> None:

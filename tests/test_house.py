@@ -25,6 +25,7 @@ FLOORS = [
     ["labels"],
     ["web", "headers"],
     ["account", "store", "results"],
+    ["runs"],
     ["admin", "seed"],
     ["cli"],
 ]

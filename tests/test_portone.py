@@ -17,7 +17,7 @@ from werkzeug import Request, Response
 from shop.config import Settings, load_settings
 from shop.models import Order, Payment
 from shop.portone import PortOne, request_pay
-from shop.provider import NotFound, OutcomeUnknown, Refused, Unauthorized
+from shop.provider import ChargeRequest, NotFound, OutcomeUnknown, Refused, Unauthorized
 
 API = "https://api.iamport.kr"
 EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parent / "examples" / "portone_v1.json").read_text())
@@ -216,6 +216,55 @@ def test_ids_cannot_climb_out_of_their_path(portone: PortOne, wire: responses.Re
     wire.get(f"{API}/payments/..%2Fusers%2Fpg%3Fx%3D1", json=answer(None, -1, "없음"), status=404)
     with pytest.raises(NotFound):
         portone.get_payment("../users/pg?x=1")
+
+
+# --- billing keys: charging again, deleting ---
+
+LATER_MONTH = ChargeRequest(
+    "cuid_7_a1", "sub-7-202610", 9900, "월 이용권 10월", "홍길동", "01012345678", "a@example.com"
+)
+
+
+def test_a_later_month_is_charged_with_the_buyers_data(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.post(f"{API}/subscribe/payments/again", json=answer(EXAMPLES["paid_again_api"]))
+    report = portone.charge(LATER_MONTH)
+    assert (report.status, report.merchant_uid) == ("paid", "sub-7-202610")
+    assert json.loads(wire.calls[-1].request.body or "") == {
+        "customer_uid": "cuid_7_a1",
+        "merchant_uid": "sub-7-202610",
+        "amount": 9900,
+        "name": "월 이용권",
+        "currency": "KRW",
+        "notice_url": "https://shop.example/payment/webhook",
+        "buyer_name": "홍길동",
+        "buyer_tel": "01012345678",
+        "buyer_email": "a@example.com",
+    }
+
+
+def test_a_decline_is_a_failed_report_though_the_code_is_0(portone: PortOne, wire: responses.RequestsMock) -> None:
+    declined = EXAMPLES["failed"] | {"customer_uid": "cuid_7_a1", "channel": "api"}
+    wire.post(f"{API}/subscribe/payments/again", json=answer(declined))
+    assert portone.charge(LATER_MONTH).status == "failed"
+
+
+def test_an_unknown_key_is_refused_before_kg_is_asked(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.post(f"{API}/subscribe/payments/again", json=answer(None, 1, "등록되지 않은 구매자입니다."))
+    with pytest.raises(Refused, match="등록되지 않은 구매자입니다"):
+        portone.charge(LATER_MONTH)
+
+
+def test_deleting_a_key_is_done_also_when_there_is_none(portone: PortOne, wire: responses.RequestsMock) -> None:
+    address = f"{API}/subscribe/customers/cuid_7_a1"
+    wire.delete(address, json=answer(EXAMPLES["billing_key"]))
+    portone.delete_billing_key("cuid_7_a1")
+    gone = answer(None, 1, "요청하신 customer_uid(cuid_7_a1)로 등록된 정보를 찾을 수 없습니다.")
+    wire.replace("DELETE", address, json=gone)
+    wire.get(address, json=gone)
+    portone.delete_billing_key("cuid_7_a1")
+    wire.replace("GET", address, json=answer(EXAMPLES["billing_key"]))
+    with pytest.raises(Refused):
+        portone.delete_billing_key("cuid_7_a1")
 
 
 # --- the token ---

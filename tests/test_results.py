@@ -1,5 +1,6 @@
 """The doors: callback, redirect and webhook lead to the same look-up, whatever is sent to them."""
 
+import re
 from collections.abc import Callable
 from itertools import permutations
 from itertools import product as pairs
@@ -253,8 +254,7 @@ def test_the_doors_are_the_only_posts_that_need_no_token(client: FlaskClient, ap
     taken = set()
     for rule in app.url_map.iter_rules():
         if "POST" in (rule.methods or ()):
-            address = rule.rule.replace("<int:product_id>", "1")
-            assert "<" not in address, f"give {rule.rule} a value here"
+            address = re.sub("<.*?>", "1", rule.rule)
             answer = client.post(address, json={"merchant_uid": "nobodys"})
             if not (answer.status_code == 400 and answer.json and answer.json["error"] == "csrf"):
                 taken.add(rule.endpoint)
