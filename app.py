@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+import requests
 from dotenv import load_dotenv
 from flask import Flask
 from flask_babel import Babel
@@ -83,11 +84,15 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
             if seed.is_needed():
                 seed.seed_catalogue()
                 seed.seed_demo_accounts()
+    from shop import demo
+
+    sandbox_http = requests.Session()
     if settings.api_url == f"{settings.public_url}/sandbox":
-        mount_sandbox(app, settings)
+        mount_sandbox(app, settings, sandbox_http)
+    demo.install(app, sandbox_http, settings.api_url)
 
 
-def mount_sandbox(app: Flask, settings: Settings) -> None:
+def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:
     """Serve the sandbox below /sandbox. The two call each other inside the process: over sockets, a server whose
     threads are all waiting for itself would stand still."""
     from sandbox import create_sandbox
@@ -97,7 +102,8 @@ def mount_sandbox(app: Flask, settings: Settings) -> None:
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]
     app.extensions["sandbox"] = sandbox
-    app.extensions["provider"].session.mount(settings.api_url, WSGIAdapter(sandbox, settings.api_url))
+    for session in (app.extensions["provider"].session, sandbox_http):
+        session.mount(settings.api_url, WSGIAdapter(sandbox, settings.api_url))
     sandbox.extensions["sandbox"].http.mount(settings.public_url, WSGIAdapter(shop_wsgi, settings.public_url))
 
 

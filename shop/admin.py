@@ -1,16 +1,17 @@
 """What does the back office see? Payments and billing keys, and what PortOne said about them."""
 
+from collections import Counter
 from functools import wraps
 from typing import Any, cast
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 from werkzeug.wrappers import Response as AnyResponse
 
-from . import billing, clock, subscriptions
+from . import billing, clock, runs, subscriptions
 from .account import login_manager
 from .database import db, transaction
 from .labels import label
@@ -20,6 +21,7 @@ from .web import View, provider
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
 PAGE_SIZE = 50
+RUN_WORKERS = 8
 STATUSES = ("ready", "paid", "held", "failed", "cancelled")
 
 
@@ -165,6 +167,39 @@ def delete_key(customer_uid: str) -> AnyResponse:
     billing.delete_ended_keys(provider())
     flash(_("구독을 끝내고 빌링키를 지웁니다."), "success")
     return redirect(url_for("admin.billing_key", customer_uid=customer_uid))
+
+
+@bp.get("/monthly")
+def monthly() -> str:
+    """Show what is due this month, what was declined and why, and what ended."""
+    live = (
+        select(Subscription)
+        .where(Subscription.status.in_(subscriptions.LIVE))
+        .options(joinedload(Subscription.user), joinedload(Subscription.product))
+    )
+    coming = db.session.scalars(live.order_by(Subscription.next_charge_on, Subscription.id).limit(200)).all()
+    attempts = select(Payment).where(Payment.subscription_id.is_not(None)).options(joinedload(Payment.billing_key))
+    return render_template(
+        "admin/monthly.html",
+        today=clock.today(),
+        subscriptions=coming,
+        attempts=db.session.scalars(attempts.order_by(Payment.id.desc()).limit(100)).all(),
+        demo_clock="demo" in current_app.blueprints,
+    )
+
+
+@bp.post("/monthly/run")
+@operators_only
+def run_monthly() -> AnyResponse:
+    """Carry out the monthly run now, as the command does."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    results = Counter(runs.charge_all(app, provider(), list(runs.due_now()), RUN_WORKERS))
+    runs.delete_ended_keys(provider())
+    for result, count in sorted(results.items()):
+        flash(f"{label('charge', result)} ({count})", "error" if result == "error" else "info")
+    if not results:
+        flash(label("charge", "skipped"), "info")
+    return redirect(url_for("admin.monthly"))
 
 
 def _why_not_charge(subscription: Subscription | None) -> str | None:

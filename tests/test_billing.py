@@ -36,7 +36,7 @@ class Time:
 
 
 @pytest.fixture
-def time() -> Iterator[Time]:
+def time(app: Flask) -> Iterator[Time]:
     time = Time()
     clock.use_source(lambda: time.now)
     yield time

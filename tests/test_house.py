@@ -27,6 +27,7 @@ FLOORS = [
     ["account", "store", "results"],
     ["runs"],
     ["admin", "seed"],
+    ["demo"],
     ["cli"],
 ]
 FLOOR_OF = {name: number for number, row in enumerate(FLOORS) for name in row}
@@ -97,6 +98,7 @@ LIVE_SHOP = """
 import sys
 from pathlib import Path
 sys.modules["sandbox"] = None  # unimportable
+sys.modules["shop.demo"] = None
 from app import create_app
 from shop.config import load_settings
 from shop.database import db

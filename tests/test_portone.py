@@ -233,7 +233,7 @@ def test_a_later_month_is_charged_with_the_buyers_data(portone: PortOne, wire: r
         "customer_uid": "cuid_7_a1",
         "merchant_uid": "sub-7-202610",
         "amount": 9900,
-        "name": "월 이용권",
+        "name": "월 이용권 10월",
         "currency": "KRW",
         "notice_url": "https://shop.example/payment/webhook",
         "buyer_name": "홍길동",
