@@ -183,3 +183,27 @@ def test_a_viewer_may_not_act_and_a_buyer_finds_nothing(
     db.session.expire_all()
     assert db.session.query(Subscription).one().status == "active"
     assert provider.charges == []
+
+
+# --- the monthly page ---
+
+
+def test_the_monthly_page_lists_what_comes_and_charges_what_is_due(
+    admin: FlaskClient, key: str, provider: FakeProvider
+) -> None:
+    page = admin.get("/admin/monthly").get_data(as_text=True)
+    assert "2027-02-15" in page
+    assert key in page
+    clock.use_source(lambda: datetime(2027, 2, 15, 3, tzinfo=UTC))
+    answer = admin.post("/admin/monthly/run", headers=csrf_of(admin), follow_redirects=True).get_data(as_text=True)
+    assert "이번 달 결제를 마쳤습니다. (1)" in answer
+    assert "-202702-1" in answer
+    again = admin.post("/admin/monthly/run", headers=csrf_of(admin), follow_redirects=True).get_data(as_text=True)
+    assert "지금은 결제할 것이 없습니다." in again
+    assert len(provider.charges) == 1
+
+
+def test_a_quiet_month_says_so(admin: FlaskClient) -> None:
+    page = admin.get("/admin/monthly").get_data(as_text=True)
+    assert "이용 중인 구독이 없습니다." in page
+    assert "아직 월 결제가 없습니다." in page

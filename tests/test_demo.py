@@ -1,0 +1,94 @@
+"""The demo's clock: the shop follows the sandbox, and live settings know nothing of it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from shop import clock
+from shop.config import load_settings
+from shop.database import db, end_reading, transaction
+from shop.demo import SandboxClock
+from shop.models import Subscription, User
+from tests.conftest import close, csrf_of, sign_in
+from tests.fakes import FakeProvider
+from tests.test_billing import started
+from tests.test_config import LIVE
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Flask]:
+    """The shop with its sandbox mounted."""
+    app = create_app(load_settings({}, tmp_path))
+    yield app
+    app.extensions["sandbox"].extensions["sandbox"].close()
+    close(app)
+
+
+def test_the_shop_follows_the_sandboxs_clock(demo: Flask) -> None:
+    target = datetime.now(UTC) + timedelta(days=40)
+    with demo.app_context():
+        demo.extensions["sandbox_clock"].move_to(target)
+        assert abs(clock.now() - target) < timedelta(seconds=5)
+
+
+def test_the_clock_never_asks_inside_a_transaction(demo: Flask) -> None:
+    class NeverAsked(requests.Session):
+        def get(self, *_args: object, **_options: object) -> requests.Response:
+            raise AssertionError("asked inside a transaction")
+
+    source = SandboxClock(NeverAsked(), "http://127.0.0.1:9/sandbox")
+    with demo.app_context(), transaction():
+        assert abs(source() - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_a_sandbox_that_does_not_answer_leaves_the_clock_alone() -> None:
+    source = SandboxClock(requests.Session(), "http://127.0.0.1:9/sandbox")
+    assert abs(source() - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_the_back_office_goes_to_the_next_charge_day_and_to_tomorrow(demo: Flask) -> None:
+    client = demo.test_client()
+    admin = sign_in(client, "admin@example.com")
+    demo.extensions["provider"] = FakeProvider()
+    with demo.app_context():
+        started(demo.extensions["provider"], db.session.get_one(User, admin.id))
+        due = db.session.query(Subscription).one().next_charge_on
+        assert due
+        end_reading()
+        assert clock.today() < due
+    page = client.post("/admin/clock/next-charge", headers=csrf_of(client), follow_redirects=True)
+    assert due.isoformat() in page.get_data(as_text=True)
+    with demo.app_context():
+        assert clock.today() == due
+    client.post("/admin/clock/tomorrow", headers=csrf_of(client))
+    with demo.app_context():
+        assert clock.today() == due + timedelta(days=1)
+
+
+def test_without_a_subscription_there_is_no_day_to_go_to(demo: Flask) -> None:
+    client = demo.test_client()
+    sign_in(client, "admin@example.com")
+    page = client.post("/admin/clock/next-charge", headers=csrf_of(client), follow_redirects=True)
+    assert "이용 중인 구독이 없습니다." in page.get_data(as_text=True)
+
+
+def test_only_an_operator_moves_the_clock(demo: Flask) -> None:
+    client: FlaskClient = demo.test_client()
+    sign_in(client)
+    assert client.post("/admin/clock/tomorrow", headers=csrf_of(client)).status_code == 404
+    assert client.get("/admin/clock/tomorrow").status_code in (404, 405)
+
+
+def test_with_live_settings_the_clock_is_the_systems_and_nothing_moves_it(tmp_path: Path) -> None:
+    app = create_app(load_settings(LIVE, tmp_path))
+    assert "demo" not in app.blueprints
+    assert "sandbox_clock" not in app.extensions
+    assert "/admin/clock/tomorrow" not in {rule.rule for rule in app.url_map.iter_rules()}
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+    close(app)

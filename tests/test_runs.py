@@ -1,0 +1,53 @@
+"""The monthly run as a whole: many at a time, each a unit of its own."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from shop import clock, runs
+from shop.database import db, transaction
+from shop.models import Payment, Subscription, User
+from tests.fakes import FakeProvider
+from tests.test_billing import started
+
+
+@pytest.fixture
+def many_due(app: Flask, provider: FakeProvider, shop: Any) -> list[Subscription]:
+    """Thirty subscriptions from 15 January 2027; it is now the morning of 15 February."""
+    clock.use_source(lambda: datetime(2027, 1, 15, 3, tzinfo=UTC))
+    with transaction():
+        buyers = [User(email=f"b{number}@example.com", password_hash="x") for number in range(30)]
+        db.session.add_all(buyers)
+    subscriptions = [started(provider, buyer) for buyer in buyers]
+    clock.use_source(lambda: datetime(2027, 2, 15, 0, tzinfo=UTC))
+    return subscriptions
+
+
+def test_what_is_due_is_found_page_by_page(many_due: list[Subscription]) -> None:
+    assert list(runs.due_now()) == [subscription.id for subscription in many_due]
+
+
+def test_a_run_charges_everybody_once_and_one_more_run_brings_lost_answers_to_the_truth(
+    app: Flask, many_due: list[Subscription], provider: FakeProvider
+) -> None:
+    provider.answers = ["lost", "paid", "paid", "declined", "dropped"] * 6
+    first = Counter(runs.charge_all(app, provider, list(runs.due_now()), workers=8))
+    assert first == {"charged": 12, "unknown": 12, "declined": 6}
+    clock.use_source(lambda: datetime(2027, 2, 15, 5, tzinfo=UTC))
+    provider.answers = []
+    second = Counter(runs.charge_all(app, provider, list(runs.due_now()), workers=8))
+    assert second == {"charged": 18}
+    paid = Counter(one.customer_uid for one in provider.reports.values() if one.status == "paid")
+    assert set(paid.values()) == {2}  # the first month and this one
+    db.session.expire_all()
+    assert db.session.query(Payment).filter_by(period="2027-02", status="paid").count() == 30
+
+
+def test_the_sum_of_today_is_in_won(app: Flask, many_due: list[Subscription], provider: FakeProvider) -> None:
+    assert runs.won_charged_today() == 0
+    list(runs.charge_all(app, provider, list(runs.due_now()), workers=4))
+    db.session.expire_all()
+    assert runs.won_charged_today() == 30 * 4900
