@@ -4,18 +4,27 @@ It is an app of its own with its own database, and knows the shop by URL only: i
 gives it, as PortOne would. What no source tells about the real ones is marked UNVERIFIED in its code.
 """
 
+import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 from flask import Flask
 
-from . import controls, rest, window
+from . import controls, problems, rest_payments, rest_schedules, rest_subscribe, window
+from .carried import Carried
 from .clock import Clock
 from .database import Database
+from .faults import Faults
 from .ledger import Ledger
-from .notify import Notifier
+from .notify import Outbox, Postman
+from .reach import Reach
+from .rest import bp as rest
 from .windows import Windows
+from .worker import Worker
+
+__all__ = ["Sandbox", "create_sandbox", "rest_payments", "rest_schedules", "rest_subscribe"]
 
 LARGEST_REQUEST_BYTES = 1_000_000
 
@@ -24,36 +33,83 @@ LARGEST_REQUEST_BYTES = 1_000_000
 class Sandbox:
     """The parts that the pages share. `http` is what every call to a shop goes through."""
 
-    database: Database
-    clock: Clock
     ledger: Ledger
-    windows: Windows
-    notifier: Notifier
-    http: requests.Session
+    controls_token: str | None
+
+    @property
+    def database(self) -> Database:
+        return self.ledger.database
+
+    @property
+    def clock(self) -> Clock:
+        return self.ledger.clock
+
+    @property
+    def http(self) -> requests.Session:
+        return self.ledger.http
+
+    @property
+    def windows(self) -> Windows:
+        return self.ledger.windows
+
+    @property
+    def notifier(self) -> Worker:
+        return self.ledger.worker
+
+    def flush(self) -> None:
+        """Do all that is due now, in this thread: scheduled charges, then every webhook."""
+        self.ledger.worker.run_once()
 
     def close(self) -> None:
-        self.notifier.stop()
-        self.http.close()
-        self.database.close()
+        """End the background thread and let go of files and sockets."""
+        self.ledger.worker.stop()
+        self.ledger.http.close()
+        self.ledger.database.close()
 
 
-def create_sandbox(database: Path, *, shop_origin: str | None = None) -> Flask:
-    """The sandbox as a WSGI app, its books in the file `database`. It posts to `shop_origin` and to loopback only."""
+def create_sandbox(
+    database: Path,
+    *,
+    shop_origin: str | None = None,
+    controls_token: str | None = None,
+    start_worker: bool = True,
+    webhook_hosts: Collection[str] | None = None,
+) -> Flask:
+    """The sandbox as a WSGI app, its books in the file `database`.
+
+    It calls `shop_origin`, loopback addresses and `webhook_hosts` (without it: SANDBOX_WEBHOOK_HOSTS, separated by
+    commas), nobody else. `controls_token` guards what is below /controls/. Without `start_worker` no thread is
+    started, and what falls due waits for `flush()`.
+    """
+    hosts = _hosts_of_the_environment() if webhook_hosts is None else webhook_hosts
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
-    app.json.sort_keys = True  # type: ignore[attr-defined]  # V1 answers in alphabetical order
+    app.json.ensure_ascii = True  # type: ignore[attr-defined]  # V1 writes non-ASCII as \uXXXX
     app.url_map.strict_slashes = False  # PortOne's own plugin calls with a slash at the end
-    app.extensions["sandbox"] = build(database, shop_origin)
-    for part in (rest, window, controls):
-        app.register_blueprint(part.bp)
+    ledger = build(database, Reach(shop_origin, hosts), start_worker=start_worker)
+    app.extensions["sandbox"] = Sandbox(ledger, controls_token or None)
+    for part in (rest, window.bp, controls.bp):
+        app.register_blueprint(part)
+    problems.install(app)
+    app.before_request(ledger.worker.start)
+    app.wsgi_app = Carried(app.wsgi_app, ledger.faults)  # type: ignore[method-assign]
     return app
 
 
-def build(path: Path, shop_origin: str | None) -> Sandbox:
+def build(path: Path, reach: Reach, *, start_worker: bool) -> Ledger:
+    """The parts, put together."""
     database = Database(path)
     clock = Clock(database)
-    ledger = Ledger(database, clock)
     http = requests.Session()
-    notifier = Notifier(database, clock, http, shop_origin)
-    windows = Windows(ledger, on_paid=lambda books, payment: notifier.queue(books, payment, "paid"))
-    return Sandbox(database, clock, ledger, windows, notifier, http)
+    http.trust_env = False  # no proxy and no .netrc of this machine between the sandbox and the shop
+    outbox = Outbox(database, clock)
+    postman = Postman(outbox, http, reach)
+    worker = Worker(starts=start_worker)
+    ledger = Ledger(database, clock, outbox, postman, worker, Faults(database), http, reach)
+    worker.add(ledger.schedules.run_due)
+    worker.add(postman.flush)
+    return ledger
+
+
+def _hosts_of_the_environment() -> list[str]:
+    return [host.strip() for host in os.environ.get("SANDBOX_WEBHOOK_HOSTS", "").split(",") if host.strip()]

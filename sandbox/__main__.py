@@ -1,18 +1,22 @@
 """`python -m sandbox --port 5001`: the sandbox alone, for a shop that runs elsewhere on this machine."""
 
 import argparse
+import os
 from pathlib import Path
 
 from . import create_sandbox
 
 
 def main() -> None:
+    """Serve on loopback until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("--port", type=int, default=5001)
     parser.add_argument("--database", type=Path, default=Path("instance/sandbox.sqlite3"))
     parser.add_argument("--shop", help="the shop's origin, if it is not on this machine: https://shop.example")
     options = parser.parse_args()
-    app = create_sandbox(options.database, shop_origin=options.shop)
+    app = create_sandbox(
+        options.database, shop_origin=options.shop, controls_token=os.environ.get("SANDBOX_CONTROLS_TOKEN")
+    )
     app.run(host="127.0.0.1", port=options.port, threaded=True)
 
 

@@ -1,28 +1,40 @@
 """How do two apps of one process call each other? Through `requests`, without a socket.
 
-Over sockets, a server whose threads all wait for an answer from itself would stand still.
+Over sockets, a server whose threads all wait for an answer from itself would stand still. What a broken line would do
+to the caller, the sandbox writes into its answer, and the caller's `requests` raises it here.
 """
 
 import io
-from collections.abc import Iterable, Mapping
+import logging
+import time
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
-from werkzeug.test import EnvironBuilder, run_wsgi_app
+from werkzeug.test import run_wsgi_app
+
+from .carried import MARKER, TIMEOUT_KEY
 
 WSGI = Any
+WITHOUT_PREFIX = {"CONTENT_TYPE", "CONTENT_LENGTH"}
+
+log = logging.getLogger(__name__)
 
 
 class WSGIAdapter(BaseAdapter):
-    """Answers the requests that a `requests.Session` sends below `mounted_at` by calling `app` in the same thread."""
+    """Answers what a `requests.Session` sends below `mounted_at` by calling `app` in the same thread.
+
+    Raises what `requests` would: ConnectionError for a connection that the sandbox breaks off, ReadTimeout for an
+    answer that it holds back or that took longer than the caller's time-out. An exception in `app` is a 500.
+    """
 
     def __init__(self, app: WSGI, mounted_at: str) -> None:
         super().__init__()
         self._app = app
-        self._script_root = urlsplit(mounted_at).path
+        self._script_root = urlsplit(mounted_at).path.rstrip("/")
 
     def send(
         self,
@@ -33,37 +45,60 @@ class WSGIAdapter(BaseAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        environ = self._environ(request)
-        body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
-        return _response(request, body, status, headers)
+        limit = timeout[1] if isinstance(timeout, tuple) else timeout
+        started = time.monotonic()
+        try:
+            body, status, headers = run_wsgi_app(self._app, self._environ(request, limit), buffered=True)
+        except Exception:  # a server behind a socket would answer 500 as well
+            log.exception("%s %s failed", request.method, request.url)
+            body, status, headers = [b""], "500 Internal Server Error", {}  # type: ignore[assignment]
+        marker = dict(headers).get(MARKER)
+        if marker == "drop":
+            raise requests.ConnectionError("the sandbox broke the connection off", request=request)
+        if marker == "hang" or (limit is not None and time.monotonic() - started > limit):
+            raise requests.ReadTimeout("no answer within the time-out", request=request)
+        return _response(request, b"".join(body), status, headers)
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _environ(self, request: requests.PreparedRequest) -> dict[str, Any]:
+    def _environ(self, request: requests.PreparedRequest, limit: float | None) -> dict[str, Any]:
         parts = urlsplit(request.url or "")
         body = request.body or b""
-        builder = EnvironBuilder(
-            path=parts.path.removeprefix(self._script_root) or "/",
-            base_url=f"{parts.scheme}://{parts.netloc}{self._script_root}",
-            query_string=parts.query,
-            method=request.method or "GET",
-            headers=list(request.headers.items()),
-            input_stream=io.BytesIO(body.encode() if isinstance(body, str) else bytes(body)),
-        )
-        try:
-            return builder.get_environ()
-        finally:
-            builder.close()
+        content = body.encode() if isinstance(body, str) else bytes(body)
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": request.method or "GET",
+            "SCRIPT_NAME": self._script_root,
+            "PATH_INFO": unquote(parts.path.removeprefix(self._script_root) or "/", "latin-1"),
+            "QUERY_STRING": parts.query,
+            "SERVER_NAME": parts.hostname or "",
+            "SERVER_PORT": str(parts.port or (443 if parts.scheme == "https" else 80)),
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_HOST": parts.netloc,
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": parts.scheme,
+            "wsgi.input": io.BytesIO(content),
+            "wsgi.errors": io.StringIO(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            TIMEOUT_KEY: limit,
+        }
+        for name, value in request.headers.items():
+            key = name.upper().replace("-", "_")
+            environ[key if key in WITHOUT_PREFIX else f"HTTP_{key}"] = value
+        environ["CONTENT_LENGTH"] = str(len(content))
+        return environ
 
 
-def _response(request: requests.PreparedRequest, body: Iterable[bytes], status: str, headers: Any) -> requests.Response:
+def _response(request: requests.PreparedRequest, body: bytes, status: str, headers: Any) -> requests.Response:
     response = requests.Response()
     response.status_code = int(status.split(" ", 1)[0])
     response.reason = status.partition(" ")[2]
     response.headers = CaseInsensitiveDict(headers)
     response.url = request.url or ""
     response.request = request
-    response._content = b"".join(body)
+    response._content = body
     response.encoding = requests.utils.get_encoding_from_headers(response.headers)
     return response

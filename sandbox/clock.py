@@ -1,11 +1,13 @@
 """What time is it in the sandbox? The machine's time plus an offset that can only grow; days and months are Seoul's."""
 
+import json
 import time
 from datetime import datetime, timedelta, timezone
 
 from .database import Database
 
-SEOUL = timezone(timedelta(hours=9), "KST")
+SEOUL = timezone(timedelta(hours=9), "KST")  # no daylight saving since 1988
+LAST_YEAR = 2200
 
 
 class Clock:
@@ -16,7 +18,11 @@ class Clock:
 
     def now(self) -> int:
         """Unix seconds."""
-        return int(time.time() + self.offset())
+        return int(self.exactly())
+
+    def exactly(self) -> float:
+        """Unix seconds with their fraction."""
+        return time.time() + self.offset()
 
     def offset(self) -> float:
         """How many seconds the sandbox is ahead of the machine."""
@@ -24,11 +30,20 @@ class Clock:
 
     def local(self, moment: int | None = None) -> datetime:
         """The present moment, or the given one, in Seoul."""
-        return datetime.fromtimestamp(self.now() if moment is None else moment, SEOUL)
+        return in_seoul(self.now() if moment is None else moment)
 
     def move_to(self, moment: datetime) -> None:
         """Move forward to `moment`. ValueError if that is in the past: paid months do not come back."""
-        offset = moment.timestamp() - time.time()
-        if offset < self.offset():
-            raise ValueError("the clock only moves forward")
-        self._database.keep("clock_offset", offset)
+        if moment.year >= LAST_YEAR:
+            raise ValueError(f"the clock ends before the year {LAST_YEAR}")
+        with self._database.writing() as books:
+            row = books.execute("SELECT value FROM kept WHERE name = 'clock_offset'").fetchone()
+            offset = moment.timestamp() - time.time()
+            if offset < (json.loads(row["value"]) if row else 0.0):
+                raise ValueError("the clock only moves forward")
+            books.execute("INSERT OR REPLACE INTO kept VALUES ('clock_offset', ?)", (json.dumps(offset),))
+
+
+def in_seoul(moment: float) -> datetime:
+    """Unix seconds as a date and time in Seoul."""
+    return datetime.fromtimestamp(moment, SEOUL)

@@ -1,5 +1,6 @@
 """Where are the sandbox's books kept? In one SQLite file that threads and processes share, with durable commits."""
 
+import fcntl
 import json
 import os
 import sqlite3
@@ -9,127 +10,141 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS payments (
-    id INTEGER PRIMARY KEY,
-    imp_uid TEXT NOT NULL UNIQUE,
-    merchant_uid TEXT NOT NULL,
-    status TEXT NOT NULL,
-    customer_uid TEXT,
-    started_at INTEGER NOT NULL,
-    paid_at INTEGER NOT NULL DEFAULT 0,
-    failed_at INTEGER NOT NULL DEFAULT 0,
-    cancelled_at INTEGER NOT NULL DEFAULT 0,
-    updated_at INTEGER NOT NULL,
-    notice_url TEXT,
-    body TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS payments_by_merchant_uid ON payments (merchant_uid, started_at);
-CREATE INDEX IF NOT EXISTS payments_by_customer_uid ON payments (customer_uid, started_at);
-CREATE INDEX IF NOT EXISTS payments_by_start ON payments (started_at);
-CREATE UNIQUE INDEX IF NOT EXISTS paid_once ON payments (merchant_uid) WHERE status = 'paid';
-
-CREATE TABLE IF NOT EXISTS prepared (merchant_uid TEXT PRIMARY KEY, amount INTEGER NOT NULL, currency TEXT);
-CREATE TABLE IF NOT EXISTS billing_keys (customer_uid TEXT PRIMARY KEY, phone TEXT NOT NULL, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS windows (
-    id TEXT PRIMARY KEY,
-    imp_uid TEXT NOT NULL REFERENCES payments (imp_uid),
-    device TEXT NOT NULL,
-    page_url TEXT NOT NULL,
-    callback INTEGER NOT NULL,
-    params TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'open',
-    phone TEXT,
-    code TEXT,
-    code_expires_at INTEGER NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    delivery TEXT NOT NULL DEFAULT 'normal',
-    result TEXT
-);
-CREATE TABLE IF NOT EXISTS deliveries (
-    id INTEGER PRIMARY KEY,
-    url TEXT NOT NULL,
-    format TEXT NOT NULL,
-    body TEXT NOT NULL,
-    due_at REAL NOT NULL,
-    taken_until REAL NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    done INTEGER NOT NULL DEFAULT 0,
-    created_at INTEGER NOT NULL,
-    answer_status INTEGER,
-    answer TEXT
-);
-CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due_at) WHERE done = 0;
-CREATE TABLE IF NOT EXISTS tokens (imp_key TEXT PRIMARY KEY, token TEXT NOT NULL, expired_at INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-"""
-TABLES = ("windows", "payments", "prepared", "billing_keys", "deliveries", "tokens", "kept")
+SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
+# A token outlives a reset: it is not a fact about a payment, and no client should be thrown out by one.
+CLEARED = (
+    "windows",
+    "deliveries",
+    "schedules",
+    "payments",
+    "prepared",
+    "billing_keys",
+    "faults",
+    "refused_once",
+    "kept",
+)
+BUSY_SECONDS = 15
+SHAPE = 2  # of the tables; raise it with every change of schema.sql
 
 
 class Database:
-    """One file; a connection for every thread."""
+    """One file; connections are borrowed for one operation and given back, so threads may come and go."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connections: dict[tuple[int, int], sqlite3.Connection] = {}
-        self._lock = threading.Lock()
+        self._become_this_process()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.connection().executescript(SCHEMA)
-
-    def connection(self) -> sqlite3.Connection:
-        """This thread's connection; statements outside of `writing()` commit by themselves."""
-        own = (os.getpid(), threading.get_ident())  # a connection must not cross a fork
-        connection = self._connections.get(own)
-        if connection is None:
-            connection = sqlite3.connect(self.path, isolation_level=None, timeout=15, check_same_thread=False)
-            connection.row_factory = sqlite3.Row
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-                connection.execute(f"PRAGMA {pragma}")
-            with self._lock:
-                self._drop_those_of_ended_threads()
-                self._connections[own] = connection
-        return connection
+        with path.with_name(f"{path.name}.setup").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # changing to WAL does not wait for others by itself
+            with self.reading() as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                _forget_an_older_shape(connection)
+                connection.executescript(SCHEMA)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One write transaction: commits at the end, rolls back on any error."""
-        connection = self.connection()
-        connection.execute("BEGIN IMMEDIATE")
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reading; every statement sees what is committed."""
+        connection = self._borrow()
         try:
             yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+        finally:
+            self._idle.append(connection)
+
+    @contextmanager
+    def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One write transaction: commits at the end, rolls back on any error.
+
+        Not durable: it survives a killed process, but perhaps not a power cut. For notes that may be lost.
+        """
+        connection = self._borrow()
+        try:
+            with self._write_lock:  # threads queue here: SQLite's own waiting is for other processes, and slow
+                if not durable:
+                    connection.execute("PRAGMA synchronous=NORMAL")
+                try:
+                    with _transaction(connection):
+                        yield connection
+                finally:
+                    if not durable:
+                        connection.execute("PRAGMA synchronous=FULL")
+        finally:
+            self._idle.append(connection)
 
     def one(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self.connection().execute(sql, values).fetchone()
+        with self.reading() as connection:
+            row: sqlite3.Row | None = connection.execute(sql, values).fetchone()
         return row
 
     def all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        return self.connection().execute(sql, values).fetchall()
+        with self.reading() as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def change(self, sql: str, *values: Any) -> int:
+        """One statement, committed; how many rows it touched."""
+        with self.writing() as connection:
+            return connection.execute(sql, values).rowcount
 
     def keep(self, name: str, value: Any) -> None:
-        """Remember a small thing (a setting, the clock's offset) for every process."""
-        self.connection().execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (name, json.dumps(value)))
+        """Remember a small thing (the settings, the clock's offset) for every process."""
+        self.change("INSERT OR REPLACE INTO kept VALUES (?, ?)", name, json.dumps(value))
 
     def kept(self, name: str, default: Any) -> Any:
         row = self.one("SELECT value FROM kept WHERE name = ?", name)
         return json.loads(row["value"]) if row else default
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything but the tokens."""
         with self.writing() as connection:
-            for table in TABLES:
+            for table in CLEARED:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own table names
 
     def close(self) -> None:
-        with self._lock:
-            for connection in self._connections.values():
-                connection.close()
-            self._connections.clear()
+        """Close the connections that nobody has borrowed."""
+        while self._idle:
+            self._idle.pop().close()
 
-    def _drop_those_of_ended_threads(self) -> None:
-        alive = {(os.getpid(), thread.ident) for thread in threading.enumerate()}
-        for own in [own for own in self._connections if own not in alive]:
-            self._connections.pop(own).close()
+    def _borrow(self) -> sqlite3.Connection:
+        if self._process != os.getpid():
+            self._become_this_process()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False, cached_statements=256
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    def _become_this_process(self) -> None:
+        """A connection must not cross a fork, not even to be closed: the parent's ones are left alone."""
+        self._inherited = getattr(self, "_idle", [])
+        self._idle: list[sqlite3.Connection] = []
+        self._write_lock = threading.Lock()
+        self._process = os.getpid()
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _forget_an_older_shape(connection: sqlite3.Connection) -> None:
+    """Nothing in here is real, so tables of an older version are dropped instead of migrated."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == SHAPE:
+        return
+    connection.execute("PRAGMA foreign_keys=OFF")
+    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA user_version = {SHAPE}")

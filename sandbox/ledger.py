@@ -1,116 +1,129 @@
-"""The books: which payments, prepared amounts and billing keys are there, and how may they change?"""
+"""The gateway's books, in one hand: what the imitated PortOne and KG know, and every way in which it may change.
+
+The parts do the work (`windows`, `charges`, `cancels`, `schedules`); this file holds what they share.
+"""
 
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from . import kg
+import requests
+
+from . import kg, objects
 from .clock import Clock
 from .database import Database
-from .objects import new_billing_key, new_imp_uid, new_payment, new_pg_tid
-from .settings import CHANNELS, IMP_CODE, TEST_MID
+from .faults import Faults
+from .kg import Declined, Refused
+from .lookups import Lookups
+from .notify import Outbox, Postman
+from .options import Options, options_of
+from .reach import Reach
+from .schedules import Schedules
+from .settings import IMP_CODE, Channel, channel_of
+from .windows import Windows, WindowView
+from .worker import Worker
 
-ORDERS = {
-    "started": "started_at, id",
-    "-started": "started_at DESC, id DESC",
-    "paid": "paid_at, id",
-    "-paid": "paid_at DESC, id DESC",
-    "updated": "updated_at, id",
-    "-updated": "updated_at DESC, id DESC",
-}
-STATUSES = ("ready", "paid", "cancelled", "failed")
+__all__ = ["Declined", "Ledger", "Refused", "WindowView"]
 
 
+@dataclass(frozen=True)
 class Ledger:
-    """What the imitated PortOne and KG know. Every change is one durable transaction."""
+    """Every change is one durable transaction; no network call happens inside one."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self.database = database
-        self.clock = clock
+    database: Database
+    clock: Clock
+    outbox: Outbox
+    postman: Postman
+    worker: Worker
+    faults: Faults
+    http: requests.Session
+    reach: Reach
+
+    @property
+    def lookups(self) -> Lookups:
+        return Lookups(self.database)
+
+    @property
+    def schedules(self) -> Schedules:
+        return Schedules(self)
+
+    def options(self) -> Options:
+        """The switches of `/controls/settings` as they stand."""
+        return options_of(self.database)
+
+    def tell(self, waiting: list[int]) -> None:
+        """After a commit: hand over the webhooks that must arrive first, and have the worker send the others."""
+        for delivery_id in waiting:
+            self.postman.deliver(delivery_id)
+        self.worker.wake()
+
+    # --- the payment window ---
+
+    @property
+    def windows(self) -> Windows:
+        return Windows(self)
+
+    def open_window(
+        self, user_code: str, params: Mapping[str, Any], *, device: str, page_url: str, user_agent: str, callback: bool
+    ) -> str:
+        """The id of a new window; its payment is `ready` from now on. Raises Refused."""
+        return self.windows.open(
+            user_code, params, device=device, page_url=page_url, user_agent=user_agent, callback=callback
+        )
+
+    def get_window(self, window_id: str) -> WindowView | None:
+        """The window as it stands; None for an id that was never given out."""
+        return self.windows.view(window_id)
+
+    def send_code(self, window_id: str, *, carrier: str, phone: str, birth: str, gender: str) -> WindowView:
+        """Check who pays and send an approval number, which the window shows. Raises Declined."""
+        return self.windows.send_code(window_id, carrier=carrier, phone=phone, birth=birth, gender=gender)
+
+    def confirm_code(self, window_id: str, code: str) -> WindowView:
+        """The buyer typed the approval number: KG approves, or raises Declined."""
+        return self.windows.confirm_code(window_id, code)
+
+    def close_window(self, window_id: str, *, noticed: bool = True) -> WindowView:
+        """The buyer gave up. Unnoticed (a dead browser), the payment stays `ready` for ever."""
+        return self.windows.close(window_id, noticed=noticed)
+
+    def check_request(self, user_code: str, params: Mapping[str, Any]) -> Channel:
+        """The contract that this `request_pay` may use. Raises Refused for whatever keeps the window shut."""
+        if user_code != IMP_CODE:
+            raise Refused("SANDBOX_USER_CODE", "등록되지 않은 가맹점 식별코드입니다.")  # UNVERIFIED code and text
+        kg.check_request(params)
+        channel = channel_of(params.get("channelKey"), params.get("pg"))
+        if channel is None:
+            raise Refused("SANDBOX_CHANNEL", "등록되지 않은 결제 채널입니다.")  # UNVERIFIED code and text
+        if self.is_approved(params["merchant_uid"]):
+            raise Refused(*kg.ALREADY_PAID)
+        prepared = self.prepared(params["merchant_uid"])
+        # UNVERIFIED code and text; that the window does not open is documented
+        if prepared and prepared["amount"] != params["amount"]:
+            raise Refused("SANDBOX_PREPARE", "사전등록된 금액과 결제 금액이 다릅니다.")
+        if prepared and prepared["currency"] not in (None, params.get("currency") or "KRW"):
+            raise Refused("SANDBOX_PREPARE", "사전등록된 통화와 결제 통화가 다릅니다.")
+        return channel
 
     # --- payments ---
 
-    def payment(self, imp_uid: str) -> dict[str, Any] | None:
-        row = self.database.one("SELECT body FROM payments WHERE imp_uid = ?", imp_uid)
+    def payment(self, imp_uid: str) -> objects.Payment | None:
+        row = self.lookups.payment(imp_uid)
         return json.loads(row["body"]) if row else None
 
-    def payments_of(self, merchant_uid: str, status: str = "", sorting: str = "-started") -> list[dict[str, Any]]:
-        """Every window and charge of one order id; in one state if asked."""
-        of_status, values = ("AND status = ?", [status]) if status else ("", [])
-        rows = self.database.all(
-            f"SELECT body FROM payments WHERE merchant_uid = ? {of_status} ORDER BY {ORDERS[sorting]}",  # noqa: S608
-            merchant_uid,
-            *values,
+    def is_approved(self, merchant_uid: str) -> bool:
+        """Whether this order id was paid; one that was cancelled since is used up as well (UNVERIFIED)."""
+        found = self.database.one(
+            "SELECT 1 FROM payments WHERE merchant_uid = ? AND status IN ('paid', 'cancelled')", merchant_uid
         )
-        return [json.loads(row["body"]) for row in rows]
-
-    def is_paid(self, merchant_uid: str) -> bool:
-        found = self.database.one("SELECT 1 FROM payments WHERE merchant_uid = ? AND status = 'paid'", merchant_uid)
         return found is not None
 
-    def begin(self, params: Mapping[str, Any], *, channel: str, pg: tuple[str, str], user_agent: str) -> dict[str, Any]:
-        """A payment whose window has just opened: `ready`, and it stays so if nobody comes back."""
-        now = self.clock.now()
-        payment = new_payment(
-            new_imp_uid(),
-            params,
-            now,
-            channel=channel,
-            pg_provider=pg[0],
-            pg_id=pg[1],
-            user_agent=user_agent,
-            custom_data=json.dumps(params["custom_data"], ensure_ascii=False) if params.get("custom_data") else None,
-            customer_uid_usage="issue" if params.get("customer_uid") else None,
-        )
-        notice_url = params.get("notice_url")
-        with self.database.writing() as books:
-            books.execute(
-                "INSERT INTO payments (imp_uid, merchant_uid, status, customer_uid, started_at, updated_at, notice_url,"
-                " body) VALUES (?, ?, 'ready', ?, ?, ?, ?, ?)",
-                (
-                    payment["imp_uid"],
-                    payment["merchant_uid"],
-                    payment["customer_uid"],
-                    now,
-                    now,
-                    json.dumps(notice_url) if notice_url else None,
-                    json.dumps(payment),
-                ),
-            )
-        return payment
-
-    def approve(
-        self, books: sqlite3.Connection, payment: dict[str, Any], phone: str, *, makes_key: bool = True
-    ) -> None:
-        """KG approved: the payment is paid and, if it names a key, the key is issued. IntegrityError: paid already."""
-        now = self.clock.now()
-        payment |= {"status": "paid", "paid_at": now, "pg_tid": new_pg_tid()}
-        self._save(books, payment)
-        if payment["customer_uid"] and makes_key:
-            books.execute(
-                "INSERT OR REPLACE INTO billing_keys VALUES (?, ?, ?)",
-                (payment["customer_uid"], phone, json.dumps(new_billing_key(payment, now))),
-            )
-
-    def fail(self, books: sqlite3.Connection, payment: dict[str, Any], reason: str) -> None:
-        payment |= {"status": "failed", "failed_at": self.clock.now(), "fail_reason": reason}
-        self._save(books, payment)
-
-    def _save(self, books: sqlite3.Connection, payment: dict[str, Any]) -> None:
-        books.execute(
-            "UPDATE payments SET status = ?, paid_at = ?, failed_at = ?, cancelled_at = ?, updated_at = ?, body = ?"
-            " WHERE imp_uid = ?",
-            (
-                payment["status"],
-                payment["paid_at"],
-                payment["failed_at"],
-                payment["cancelled_at"],
-                self.clock.now(),
-                json.dumps(payment),
-                payment["imp_uid"],
-            ),
-        )
+    def undo_at_kg(self, imp_uid: str) -> bool:
+        """KG takes a paid payment back and does not tell PortOne, as it does with real test payments."""
+        sql = "UPDATE payments SET cancelled_at_kg = ? WHERE imp_uid = ? AND status = 'paid'"
+        return self.database.change(sql, self.clock.now(), imp_uid) == 1
 
     # --- prepared amounts ---
 
@@ -119,55 +132,28 @@ class Ledger:
         return dict(row) if row else None
 
     def prepare(self, merchant_uid: str, amount: int, currency: str | None) -> bool:
-        """Register an amount beforehand. False: this merchant_uid is registered already."""
+        """Register an amount in won beforehand. False: this merchant_uid is registered already."""
         try:
-            with self.database.writing() as books:
-                books.execute("INSERT INTO prepared VALUES (?, ?, ?)", (merchant_uid, amount, currency))
+            self.database.change("INSERT INTO prepared VALUES (?, ?, ?)", merchant_uid, amount, currency)
         except sqlite3.IntegrityError:
             return False
         return True
 
     def prepare_anew(self, merchant_uid: str, amount: int, currency: str | None) -> bool:
-        """Change a registered amount. False: there is none."""
-        with self.database.writing() as books:
-            changed = books.execute(
-                "UPDATE prepared SET amount = ?, currency = ? WHERE merchant_uid = ?", (amount, currency, merchant_uid)
-            )
-        return changed.rowcount == 1
+        """Change a registered amount in won. False: there is none."""
+        sql = "UPDATE prepared SET amount = ?, currency = ? WHERE merchant_uid = ?"
+        return self.database.change(sql, amount, currency, merchant_uid) == 1
 
     # --- billing keys ---
 
-    def billing_key(self, customer_uid: str) -> dict[str, Any] | None:
+    def billing_key(self, customer_uid: str) -> str | None:
+        """The key as V1 writes it; None when there is none (any more)."""
         row = self.database.one("SELECT body FROM billing_keys WHERE customer_uid = ?", customer_uid)
-        return json.loads(row["body"]) if row else None
+        return row["body"] if row else None
 
-    # --- what is checked before a window opens ---
-
-    def check_request(self, user_code: str, params: Mapping[str, Any]) -> tuple[str, str]:
-        """The (pg_provider, pg_id) that this request may use. Raises kg.Refused."""
-        if user_code != IMP_CODE:
-            raise kg.Refused("SANDBOX_USER_CODE", "등록되지 않은 가맹점 식별코드입니다.")  # UNVERIFIED code and text
-        kg.check_request(params)
-        if self.is_paid(params["merchant_uid"]):
-            raise kg.Refused(*kg.ALREADY_PAID)
-        prepared = self.prepared(params["merchant_uid"])
-        if prepared and prepared["amount"] != params["amount"]:
-            # UNVERIFIED code and text; that the window does not open is documented
-            raise kg.Refused("SANDBOX_PREPARE", "사전등록된 금액과 결제 금액이 다릅니다.")
-        return _contract(params)
-
-
-def _contract(params: Mapping[str, Any]) -> tuple[str, str]:
-    """Which contract pays. Both `channelKey` and `pg` given: UNVERIFIED, the channel key wins."""
-    unknown = kg.Refused("SANDBOX_CHANNEL", "등록되지 않은 결제 채널입니다.")  # UNVERIFIED code and text
-    channel_key, pg = params.get("channelKey"), params.get("pg")
-    if channel_key:
-        if channel_key not in CHANNELS:
-            raise unknown
-        return CHANNELS[channel_key][0], CHANNELS[channel_key][1]
-    if not pg:
-        return "mobilians", TEST_MID  # the console's default PG
-    provider, _, mid = str(pg).partition(".")
-    if provider != "mobilians" or (mid and mid != TEST_MID):
-        raise unknown
-    return "mobilians", TEST_MID
+    def delete_key(self, customer_uid: str) -> str | None:
+        """Forget a key at PortOne; as it was, or None. UNVERIFIED: its schedules stay, and fail when they run."""
+        with self.database.writing() as books:
+            row = books.execute("DELETE FROM billing_keys WHERE customer_uid = ? RETURNING body", (customer_uid,))
+            found = row.fetchone()
+        return found["body"] if found else None

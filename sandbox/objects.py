@@ -1,8 +1,15 @@
 """How does V1 write a payment and a billing key? All fields, always: what does not apply is null, 0 or empty."""
 
+import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
+
+from .monthly import BUYER_FIELDS
+from .settings import Channel
+
+Payment = dict[str, Any]
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 # In the order of the schema's alphabet, as answers were seen on the wire. UNVERIFIED for phone payments: `apply_num`,
 # `pg_tid`'s form, `receipt_url`, and the presence of `deposit_history` and `promotion`.
@@ -62,51 +69,95 @@ _EMPTY_PAYMENT: dict[str, Any] = {
     "vbank_name": None,
     "vbank_num": None,
 }
-BUYER_FIELDS = ("buyer_name", "buyer_email", "buyer_tel", "buyer_addr", "buyer_postcode")
 
 
-def new_payment(imp_uid: str, params: Mapping[str, Any], started_at: int, **fields: Any) -> dict[str, Any]:
-    """A payment that has just begun, from what the shop asked for."""
-    asked = {key: params.get(key) or None for key in (*BUYER_FIELDS, "name", "customer_uid")}
+def new_payment(imp_uid: str, asked: Mapping[str, Any], started_at: int, contract: Channel, **fields: Any) -> Payment:
+    """A payment that has just begun, from what the shop asked for. `fields` overrule."""
+    echoed = {key: asked.get(key) or None for key in (*BUYER_FIELDS, "name", "customer_uid")}
     return {
         **_EMPTY_PAYMENT,
         "cancel_history": [],
         "cancel_receipt_urls": [],
         "deposit_history": [],
-        **asked,
+        **echoed,
         "imp_uid": imp_uid,
-        "merchant_uid": params["merchant_uid"],
-        "amount": int(params["amount"]),
-        "currency": params.get("currency") or "KRW",
+        "merchant_uid": asked["merchant_uid"],
+        "amount": int(asked["amount"]),
+        "currency": asked.get("currency") or "KRW",
+        "pg_provider": contract.pg_provider,
+        "pg_id": contract.pg_id,
+        "sandbox": contract.is_test_channel,
         "started_at": started_at,
         **fields,
     }
 
 
-def new_billing_key(payment: Mapping[str, Any], moment: int) -> dict[str, Any]:
+def new_billing_key(payment: Mapping[str, Any], moment: int, customer_id: str | None) -> dict[str, Any]:
     """A billing key (V1 calls it a customer) as the payment window issues it. Card fields are null for a phone."""
     return {
-        "customer_uid": payment["customer_uid"],
-        "pg_provider": payment["pg_provider"],
-        "pg_id": payment["pg_id"],
-        "sandbox": payment["sandbox"],
-        "customer_id": None,
-        "card_name": None,
         "card_code": None,
         "card_issuer_code": None,
         "card_issuer_name": None,
+        "card_name": None,
+        "card_number": None,
         "card_publisher_code": None,
         "card_publisher_name": None,
-        "card_number": None,
         "card_type": None,
-        "customer_name": payment["buyer_name"],
-        "customer_tel": payment["buyer_tel"],
-        "customer_email": payment["buyer_email"],
         "customer_addr": payment["buyer_addr"],
+        "customer_email": payment["buyer_email"],
+        "customer_id": customer_id,
+        "customer_name": payment["buyer_name"],
         "customer_postcode": payment["buyer_postcode"],
+        "customer_tel": payment["buyer_tel"],
+        "customer_uid": payment["customer_uid"],
         "inserted": moment,
+        "pg_id": payment["pg_id"],
+        "pg_provider": payment["pg_provider"],
+        "sandbox": payment["sandbox"],
         "updated": moment,
     }
+
+
+def new_cancellation(payment: Mapping[str, Any], amount: int, moment: int, reason: str) -> dict[str, Any]:
+    """One element of `cancel_history`. Its `pg_tid` was seen equal to the payment's own."""
+    return {
+        "amount": amount,
+        "cancellation_id": new_cancellation_id(),
+        "cancelled_at": moment,
+        "pg_tid": payment["pg_tid"],
+        "reason": reason,
+        "receipt_url": None,
+    }
+
+
+def new_schedule(item: Mapping[str, Any], key: Mapping[str, Any]) -> dict[str, Any]:
+    """A charge that waits for its moment; buyer data that were not given are the key's."""
+    buyer = {field: item.get(field) or key[field.replace("buyer_", "customer_")] for field in BUYER_FIELDS}
+    return {
+        "amount": item["amount"],
+        **buyer,
+        "currency": item.get("currency") or "KRW",
+        "custom_data": item.get("custom_data"),
+        "customer_id": key["customer_id"],
+        "customer_uid": key["customer_uid"],
+        "executed_at": 0,
+        "fail_reason": None,
+        "imp_uid": None,
+        "merchant_uid": item["merchant_uid"],
+        "name": item.get("name"),
+        "payment_status": None,
+        "pg_id": key["pg_id"],
+        "pg_provider": key["pg_provider"],
+        "promotion_id": item.get("promotion_id"),
+        "revoked_at": 0,
+        "schedule_at": item["schedule_at"],
+        "schedule_status": "scheduled",
+    }
+
+
+def written(thing: Mapping[str, Any]) -> str:
+    """The object as it goes over the wire: keys in the order of the alphabet, as V1 was seen to answer."""
+    return json.dumps(thing, sort_keys=True, separators=(",", ":"))
 
 
 def new_imp_uid(prefix: str = "imp_") -> str:
@@ -117,3 +168,8 @@ def new_imp_uid(prefix: str = "imp_") -> str:
 def new_pg_tid() -> str:
     """The PG's transaction id. UNVERIFIED form: KG's direct API uses nineteen digits."""
     return f"19{secrets.randbelow(10**17):017d}"
+
+
+def new_cancellation_id() -> str:
+    """Twenty characters, like the one sample that was seen; opaque."""
+    return "06" + "".join(secrets.choice(CROCKFORD) for _ in range(18))

@@ -1,5 +1,6 @@
 """A sandbox of its own for every test, and a client that already holds a token."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ ASKED = {
 
 @pytest.fixture
 def sandbox_app(tmp_path: Path) -> Iterator[Flask]:
-    app = create_sandbox(tmp_path / "sandbox.sqlite3", shop_origin="http://shop.example")
+    app = create_sandbox(tmp_path / "sandbox.sqlite3", shop_origin="http://shop.example", start_worker=False)
     yield app
     app.extensions["sandbox"].close()
 
@@ -68,14 +69,20 @@ def merchant(anybody: FlaskClient) -> Merchant:
 def pay(sandbox: Sandbox, phone: str = "01012345678", **asked: Any) -> dict[str, Any]:
     """Go through a window to its end; what the ledger then says."""
     window_id = open_window(sandbox, **asked)
-    view = sandbox.windows.send_code(window_id, carrier="SKT", phone=phone, birth="900101", gender="1")
-    sandbox.windows.confirm_code(window_id, view.code or "")
+    view = sandbox.ledger.send_code(window_id, carrier="SKT", phone=phone, birth="900101", gender="1")
+    sandbox.ledger.confirm_code(window_id, view.sms_code or "")
     payment = sandbox.ledger.payment(view.imp_uid)
     assert payment
     return payment
 
 
+def payments_of(sandbox: Sandbox, merchant_uid: str) -> list[dict[str, Any]]:
+    """All windows and charges of an order id, the newest first."""
+    page = sandbox.ledger.lookups.of_order(merchant_uid, "", "-started", 1, 1000)
+    return [json.loads(text) for text in page.texts]
+
+
 def open_window(sandbox: Sandbox, device: str = "pc", **asked: Any) -> str:
-    return sandbox.windows.open(
+    return sandbox.ledger.open_window(
         IMP_CODE, ASKED | asked, device=device, page_url="http://shop.example/cart", user_agent="test", callback=True
     )

@@ -67,7 +67,7 @@ def test_a_reset_forgets_everything(anybody: FlaskClient, sandbox: Sandbox) -> N
 def test_a_webhook_can_be_sent_once_more(anybody: FlaskClient, sandbox: Sandbox, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/hook").respond_with_data("heard")
     pay(sandbox, notice_url=httpserver.url_for("/hook"))
-    sandbox.notifier.flush()
+    sandbox.flush()
     log = anybody.get("/controls/deliveries").json
     assert log
     [delivery] = log["deliveries"]

@@ -9,6 +9,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from sandbox import Sandbox, build
+from sandbox.reach import Reach
 from tests.sandbox.conftest import pay
 
 
@@ -29,23 +30,23 @@ def test_a_paid_window_is_told_to_the_shop(
     sandbox: Sandbox, httpserver: HTTPServer, heard: list[dict[str, str]]
 ) -> None:
     paid = pay(sandbox, notice_url=httpserver.url_for("/hook"))
-    assert sandbox.notifier.flush() == 1
+    assert sandbox.ledger.postman.flush() == 1
     assert heard == [{"imp_uid": paid["imp_uid"], "merchant_uid": "order-1", "status": "paid"}]
     delivery = sandbox.database.one("SELECT * FROM deliveries")
     assert delivery
-    assert (delivery["done"], delivery["answer_status"], delivery["answer"]) == (1, 200, "ok")
+    assert (delivery["due_at"], delivery["answer_status"], delivery["answer"]) == (None, 200, "ok")
 
 
 def test_several_addresses_are_all_told(sandbox: Sandbox, httpserver: HTTPServer, heard: list[dict[str, str]]) -> None:
     pay(sandbox, notice_url=[httpserver.url_for("/hook"), httpserver.url_for("/hook")])
-    assert sandbox.notifier.flush() == 2
+    assert sandbox.ledger.postman.flush() == 2
     assert len(heard) == 2
 
 
 def test_a_declined_payment_is_told_to_nobody(sandbox: Sandbox, httpserver: HTTPServer) -> None:
     with pytest.raises(Exception, match="한도"):
         pay(sandbox, phone="01000000031", notice_url=httpserver.url_for("/hook"))
-    assert sandbox.notifier.flush() == 0
+    assert sandbox.ledger.postman.flush() == 0
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_a_declined_payment_is_told_to_nobody(sandbox: Sandbox, httpserver: HTTP
 )
 def test_nothing_is_posted_to_strangers(address: str, sandbox: Sandbox) -> None:
     pay(sandbox, notice_url=address)
-    assert sandbox.notifier.flush() == 1
+    assert sandbox.ledger.postman.flush() == 1
     delivery = sandbox.database.one("SELECT * FROM deliveries")
     assert delivery
     assert delivery["answer_status"] is None
@@ -63,21 +64,22 @@ def test_nothing_is_posted_to_strangers(address: str, sandbox: Sandbox) -> None:
 
 def test_a_shop_that_does_not_answer_is_noted_and_not_asked_again(sandbox: Sandbox) -> None:
     pay(sandbox, notice_url="http://127.0.0.1:9/hook")
-    assert sandbox.notifier.flush() == 1
-    assert sandbox.notifier.flush() == 0
+    assert sandbox.ledger.postman.flush() == 1
+    assert sandbox.ledger.postman.flush() == 0
     delivery = sandbox.database.one("SELECT * FROM deliveries")
     assert delivery
-    assert (delivery["done"], delivery["answer_status"], delivery["answer"]) == (1, None, "ConnectionError")
+    assert (delivery["due_at"], delivery["answer_status"], delivery["answer"]) == (None, None, "ConnectionError")
 
 
 def test_two_processes_share_one_outbox(sandbox: Sandbox, httpserver: HTTPServer, heard: list[dict[str, str]]) -> None:
-    other = build(sandbox.database.path, None)
+    other = build(sandbox.database.path, Reach(None), start_worker=False)
     for number in range(10):
         pay(sandbox, merchant_uid=f"order-{number}", notice_url=httpserver.url_for("/hook"))
-    postmen = [threading.Thread(target=one.notifier.flush) for one in (sandbox, other)]
+    postmen = [threading.Thread(target=one.postman.flush) for one in (sandbox.ledger, other)]
     for postman in postmen:
         postman.start()
     for postman in postmen:
         postman.join()
-    other.close()
+    other.database.close()
+    other.http.close()
     assert sorted(body["merchant_uid"] for body in heard) == sorted(f"order-{number}" for number in range(10))

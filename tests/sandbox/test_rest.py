@@ -97,7 +97,7 @@ def test_an_unknown_payment_is_a_404(merchant: Merchant) -> None:
 
 
 def test_a_payment_has_all_its_fields_always(merchant: Merchant, sandbox: Sandbox) -> None:
-    opened = sandbox.windows.view(open_window(sandbox, merchant_uid="open-1"))
+    opened = sandbox.ledger.get_window(open_window(sandbox, merchant_uid="open-1"))
     assert opened
     ready = sandbox.ledger.payment(opened.imp_uid)
     paid = pay(sandbox)
@@ -116,9 +116,9 @@ def test_a_payment_has_all_its_fields_always(merchant: Merchant, sandbox: Sandbo
 def test_one_order_id_owns_a_row_for_every_window(merchant: Merchant, sandbox: Sandbox) -> None:
     abandoned = open_window(sandbox)
     closed = open_window(sandbox)
-    sandbox.windows.close(closed)
+    sandbox.ledger.close_window(closed)
     paid = pay(sandbox)
-    late = sandbox.windows.view(abandoned)
+    late = sandbox.ledger.get_window(abandoned)
     assert late
     everything = merchant("GET", "/payments/findAll/order-1")[3]
     assert [one["status"] for one in everything["list"]] == ["paid", "failed", "ready"]

@@ -8,16 +8,16 @@ import time_machine
 
 from sandbox import Sandbox
 from sandbox.kg import Declined, Refused
-from sandbox.outcomes import OUTCOMES
+from sandbox.outcomes import OUTCOMES, Outcome
 from sandbox.settings import IMP_CODE, TEST_MID
-from tests.sandbox.conftest import ASKED, open_window, pay
+from tests.sandbox.conftest import ASKED, open_window, pay, payments_of
 
 
 def identify(sandbox: Sandbox, window_id: str, phone: str = "01012345678", **fields: str) -> str:
     given = {"carrier": "SKT", "phone": phone, "birth": "900101", "gender": "1"} | fields
-    view = sandbox.windows.send_code(window_id, **given)
-    assert view.code
-    return view.code
+    view = sandbox.ledger.send_code(window_id, **given)
+    assert view.sms_code
+    return view.sms_code
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_kg_or_portone_would_refuse_opens_no_window(asked: dict[str, Any], 
     with pytest.raises(Refused) as caught:
         open_window(sandbox, **asked)
     assert caught.value.error_code == code
-    assert sandbox.ledger.payments_of("order-1") == []
+    assert payments_of(sandbox, "order-1") == []
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_every_way_to_name_the_contract_opens_the_window(contract: dict[str, str
 
 def test_an_unknown_shop_opens_no_window(sandbox: Sandbox) -> None:
     with pytest.raises(Refused):
-        sandbox.windows.open("imp99", ASKED, device="pc", page_url="", user_agent="", callback=True)
+        sandbox.ledger.open_window("imp99", ASKED, device="pc", page_url="", user_agent="", callback=True)
 
 
 def test_301_won_is_enough(sandbox: Sandbox) -> None:
@@ -81,11 +81,11 @@ def test_another_amount_than_the_registered_one_opens_no_window(sandbox: Sandbox
 def test_of_two_windows_for_one_order_id_the_second_approval_is_declined(sandbox: Sandbox) -> None:
     first, second = open_window(sandbox), open_window(sandbox)
     codes = {window: identify(sandbox, window) for window in (first, second)}
-    sandbox.windows.confirm_code(first, codes[first])
+    sandbox.ledger.confirm_code(first, codes[first])
     with pytest.raises(Declined) as caught:
-        sandbox.windows.confirm_code(second, codes[second])
+        sandbox.ledger.confirm_code(second, codes[second])
     assert (caught.value.pg_code, caught.value.final) == ("0052", True)
-    assert sorted(one["status"] for one in sandbox.ledger.payments_of("order-1")) == ["failed", "paid"]
+    assert sorted(one["status"] for one in payments_of(sandbox, "order-1")) == ["failed", "paid"]
 
 
 def test_pressing_pay_many_times_at_once_charges_once(sandbox: Sandbox) -> None:
@@ -96,7 +96,7 @@ def test_pressing_pay_many_times_at_once_charges_once(sandbox: Sandbox) -> None:
     def press() -> None:
         gate.wait()
         try:
-            sandbox.windows.confirm_code(window, code)
+            sandbox.ledger.confirm_code(window, code)
             ends.append("paid")
         except Declined:
             ends.append("declined")
@@ -125,8 +125,8 @@ def test_a_slip_in_the_identity_may_be_mended_in_the_same_window(wrong: dict[str
     with pytest.raises(Declined) as caught:
         identify(sandbox, window, **wrong)
     assert not caught.value.final
-    sandbox.windows.confirm_code(window, identify(sandbox, window))
-    assert sandbox.ledger.is_paid("order-1")
+    sandbox.ledger.confirm_code(window, identify(sandbox, window))
+    assert sandbox.ledger.is_approved("order-1")
 
 
 def test_a_wrong_code_may_be_typed_again_but_not_for_ever(sandbox: Sandbox) -> None:
@@ -135,10 +135,10 @@ def test_a_wrong_code_may_be_typed_again_but_not_for_ever(sandbox: Sandbox) -> N
     codes = []
     for _ in range(5):
         with pytest.raises(Declined) as caught:
-            sandbox.windows.confirm_code(window, "wrong!")
+            sandbox.ledger.confirm_code(window, "wrong!")
         codes.append((caught.value.pg_code, caught.value.final))
     assert codes == [("0043", False)] * 4 + [("0039", True)]
-    [payment] = sandbox.ledger.payments_of("order-1")
+    [payment] = payments_of(sandbox, "order-1")
     assert payment["status"] == "failed"
 
 
@@ -148,43 +148,60 @@ def test_a_code_lives_three_minutes_and_can_be_renewed(sandbox: Sandbox) -> None
         code = identify(sandbox, window)
         time.shift(181)
         with pytest.raises(Declined) as caught:
-            sandbox.windows.confirm_code(window, code)
+            sandbox.ledger.confirm_code(window, code)
         assert (caught.value.pg_code, caught.value.final) == ("0043", False)
         assert "유효시간이 경과" in caught.value.message
-        sandbox.windows.confirm_code(window, identify(sandbox, window))
-    assert sandbox.ledger.is_paid("order-1")
+        sandbox.ledger.confirm_code(window, identify(sandbox, window))
+    assert sandbox.ledger.is_approved("order-1")
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: outcome.ending)
-def test_every_number_of_the_table_leads_to_its_outcome(outcome: Any, sandbox: Sandbox) -> None:
-    window = open_window(sandbox, customer_uid="key-1")
-    phone = f"0100000{outcome.ending}"
-    if outcome.refusal:
-        with pytest.raises(Declined) as caught:
-            sandbox.windows.confirm_code(window, identify(sandbox, window, phone))
-        assert (caught.value.pg_code, caught.value.message) == (outcome.refusal.pg_code, outcome.refusal.message)
-        [payment] = sandbox.ledger.payments_of("order-1")
-        assert payment["status"] == ("failed" if caught.value.final else "ready")
-        assert payment["fail_reason"] == (outcome.refusal.message if caught.value.final else None)
-        return
-    view = sandbox.windows.confirm_code(window, identify(sandbox, window, phone))
-    assert sandbox.ledger.is_paid("order-1")
-    assert view.delivery == ("lost" if outcome.lost else "normal")
+def of(*moments: str) -> list[Outcome]:
+    return [outcome for outcome in OUTCOMES if outcome.when in moments]
+
+
+def ending(outcome: Outcome) -> str:
+    return outcome.ending
+
+
+@pytest.mark.parametrize("outcome", of("identity", "code", "approval"), ids=ending)
+def test_a_number_that_is_declined_is_declined_in_kgs_words(outcome: Outcome, sandbox: Sandbox) -> None:
+    window = open_window(sandbox)
+    with pytest.raises(Declined) as caught:
+        sandbox.ledger.confirm_code(window, identify(sandbox, window, f"0100000{outcome.ending}"))
+    assert outcome.refusal
+    assert (caught.value.pg_code, caught.value.message) == (outcome.refusal.pg_code, outcome.refusal.message)
+    assert caught.value.final == (not outcome.retry)
+    [payment] = payments_of(sandbox, "order-1")
+    assert payment["status"] == ("ready" if outcome.retry else "failed")
+    assert payment["fail_reason"] == (None if outcome.retry else outcome.refusal.message)
+
+
+@pytest.mark.parametrize("outcome", of("after", "cancel", "renewal"), ids=ending)
+def test_a_number_that_speaks_later_is_approved_at_first(outcome: Outcome, sandbox: Sandbox) -> None:
+    window = open_window(sandbox, customer_uid="key-1", notice_url="http://127.0.0.1:9/hook")
+    view = sandbox.ledger.confirm_code(window, identify(sandbox, window, f"0100000{outcome.ending}"))
+    assert sandbox.ledger.is_approved("order-1")
+    assert view.delivery == ("lost" if outcome.lost and outcome.when == "after" else "normal")
     assert (sandbox.ledger.billing_key("key-1") is None) == outcome.no_key
+    assert (sandbox.ledger.outbox.next_due_at() is None) == outcome.silent
+
+
+def test_no_two_outcomes_share_an_ending() -> None:
+    assert len({outcome.ending for outcome in OUTCOMES}) == len(OUTCOMES)
 
 
 def test_an_unnoticed_end_leaves_the_payment_ready_for_ever(sandbox: Sandbox) -> None:
     window = open_window(sandbox)
-    sandbox.windows.close(window, noticed=False)
-    [payment] = sandbox.ledger.payments_of("order-1")
+    sandbox.ledger.close_window(window, noticed=False)
+    [payment] = payments_of(sandbox, "order-1")
     assert payment["status"] == "ready"
 
 
 def test_a_users_cancel_is_kept_in_pgs_words(sandbox: Sandbox) -> None:
-    sandbox.windows.close(open_window(sandbox))
-    [payment] = sandbox.ledger.payments_of("order-1")
+    sandbox.ledger.close_window(open_window(sandbox))
+    [payment] = payments_of(sandbox, "order-1")
     assert (payment["status"], payment["fail_reason"]) == ("failed", "[결제포기] 사용자가 결제를 취소하셨습니다")
 
 
 def test_the_shops_code_is_known(sandbox: Sandbox) -> None:
-    assert sandbox.ledger.check_request(IMP_CODE, ASKED) == ("mobilians", TEST_MID)
+    assert sandbox.ledger.check_request(IMP_CODE, ASKED).pg_id == TEST_MID

@@ -1,0 +1,104 @@
+"""How does money go back? As a whole, in the month of the payment, or with KG's reason why not."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING
+
+from . import entries
+from .clock import in_seoul
+from .kg import Refusal
+from .monthly import refusal_to_cancel
+from .objects import Payment
+from .outcomes import speaks
+from .refusals import (
+    CANCEL_REFUSED,
+    CANCELLED_ALREADY,
+    CHECKSUM_DIFFERS,
+    MORE_THAN_LEFT,
+    NEITHER_UID,
+    NOTHING_TO_CANCEL,
+    ApiRefused,
+    bad_field,
+)
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
+
+CANCEL_PATH = "/payments/cancel"
+REASON_BY_API = "취소요청api"
+REASON_BY_CONSOLE = "관리자페이지취소"
+
+
+def cancel(
+    ledger: Ledger,
+    *,
+    imp_uid: str | None,
+    merchant_uid: str | None,
+    amount: int = 0,
+    checksum: int | None = None,
+    reason: str = REASON_BY_API,
+    webhook: bool = False,
+) -> Payment:
+    """The payment after its cancel. `amount` in won, 0 for all that is left. Raises ApiRefused.
+
+    `imp_uid` wins when both ids are given: with a wrong one nothing is cancelled, however right the other is.
+    """
+    if not imp_uid and not merchant_uid:
+        raise ApiRefused(NEITHER_UID, 1, 400)  # UNVERIFIED status and code
+    ordered = ledger.faults.decline(CANCEL_PATH)
+    refusal = None
+    waiting: list[int] = []
+    with ledger.database.writing() as books:
+        row = _row(books, imp_uid, merchant_uid)
+        payment: Payment = json.loads(row["body"])
+        asked = _asked_amount(payment, amount, checksum)
+        refusal = ordered or _refusal(ledger, books, row, payment, asked)
+        if refusal is None:
+            cancellation_id = entries.cancel(books, payment, ledger.clock.now(), asked, reason)
+            if webhook:
+                waiting = ledger.outbox.queue(books, payment, from_console=True, cancellation_id=cancellation_id)
+    if refusal:
+        raise ApiRefused(CANCEL_REFUSED % refusal.message, -1)
+    ledger.tell(waiting)
+    return payment
+
+
+def _row(books: sqlite3.Connection, imp_uid: str | None, merchant_uid: str | None) -> sqlite3.Row:
+    row = entries.payment_row(books, imp_uid) if imp_uid else entries.approved_row(books, merchant_uid or "")
+    if row is None or row["status"] not in ("paid", "cancelled"):
+        raise ApiRefused(NOTHING_TO_CANCEL)
+    return row
+
+
+def _asked_amount(payment: Payment, amount: int, checksum: int | None) -> int:
+    """How many won to give back. Raises ApiRefused; UNVERIFIED texts and codes, but nothing is done."""
+    left = payment["amount"] - payment["cancel_amount"]
+    if left == 0:
+        raise ApiRefused(CANCELLED_ALREADY)
+    if amount < 0:
+        raise bad_field("amount")
+    if checksum is not None and checksum != left:
+        raise ApiRefused(CHECKSUM_DIFFERS)
+    if amount > left:
+        raise ApiRefused(MORE_THAN_LEFT)
+    return int(amount or left)
+
+
+def _refusal(
+    ledger: Ledger, books: sqlite3.Connection, row: sqlite3.Row, payment: Payment, asked: int
+) -> Refusal | None:
+    by_rule = refusal_to_cancel(
+        in_seoul(row["paid_at"]),
+        ledger.clock.local(),
+        payment["amount"],
+        asked,
+        undone=bool(row["cancelled_at_kg"]),
+    )
+    if by_rule:
+        return by_rule
+    outcome = speaks(row["phone"], "cancel")
+    if outcome.once and not entries.refuses_now(books, f"{row['imp_uid']}:cancel"):
+        return None
+    return outcome.refusal
