@@ -1,6 +1,7 @@
 """What has PortOne not? Payments without a browser, a clock to move, faults, switches, the log of webhooks."""
 
 import json
+import re
 from datetime import datetime
 from hmac import compare_digest
 from typing import Any
@@ -9,6 +10,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from . import cancels, fields, kg, options
 from .clock import SEOUL
+from .faults import matches
 from .fields import BadField
 from .ledger import Ledger
 from .refusals import ApiRefused
@@ -185,7 +187,19 @@ def faults() -> Answer:
 @bp.post("/faults")
 def add_fault() -> Answer:
     """Let something go wrong: where, what, how often, with which chance."""
-    return jsonify(vars(ledger().faults.add(_body()))), 201
+    body = _body()
+    if isinstance(body.get("path"), str) and not _is_an_address(body["path"]):
+        raise BadField("path", "no address of this sandbox; * stands for anything, {name} for one segment")
+    return jsonify(vars(ledger().faults.add(body))), 201
+
+
+def _is_an_address(pattern: str) -> bool:
+    """Whether a rule's path can mean anything here."""
+    example = re.sub(r"\*|\{\w+\}", "x", pattern)
+    if current_app.url_map.bind("").allowed_methods(example):
+        return True
+    rules = [re.sub(r"<[^>]+>", "x", rule.rule) for rule in current_app.url_map.iter_rules()]
+    return any(matches(pattern, rule) for rule in rules)
 
 
 @bp.delete("/faults")
