@@ -16,6 +16,7 @@ from . import controls, problems, rest_payments, rest_schedules, rest_subscribe,
 from .carried import Carried
 from .clock import Clock
 from .database import Database
+from .envelope import CarefulJSON
 from .faults import Faults
 from .ledger import Ledger
 from .notify import Outbox, Postman
@@ -84,7 +85,7 @@ def create_sandbox(
     hosts = _hosts_of_the_environment() if webhook_hosts is None else webhook_hosts
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
-    app.json.ensure_ascii = True  # type: ignore[attr-defined]  # V1 writes non-ASCII as \uXXXX
+    app.json = CarefulJSON(app)
     app.url_map.strict_slashes = False  # PortOne's own plugin calls with a slash at the end
     ledger = build(database, Reach(shop_origin, hosts), start_worker=start_worker)
     app.extensions["sandbox"] = Sandbox(ledger, controls_token or None)

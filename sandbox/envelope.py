@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, request
+from flask.json.provider import DefaultJSONProvider
 
 from .lookups import Page
 from .refusals import ApiRefused, bad_field
@@ -43,15 +44,27 @@ def refusal(refused: ApiRefused) -> Response:
 # --- the questions ---
 
 
+class CarefulJSON(DefaultJSONProvider):
+    """Reads no JSON that could not be written down again: halves of characters, bottomless nesting."""
+
+    ensure_ascii = True  # V1 writes non-ASCII as \uXXXX
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """ValueError for what is not JSON, or not for us."""
+        try:
+            value = json.loads(s, **kwargs)
+            json.dumps(value, ensure_ascii=False).encode()
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        return value
+
+
 def told() -> dict[str, Any]:
     """The body's parameters: V1 takes JSON and forms everywhere, lists and objects in forms as `a[0][b]`."""
     if request.mimetype == "application/x-www-form-urlencoded" or request.mimetype == "multipart/form-data":
         return nested(list(request.form.items(multi=True)))
-    try:
-        body = json.loads(request.get_data() or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) and _is_text_throughout(body) else {}
+    body = request.get_json(force=True, silent=True)
+    return body if isinstance(body, dict) else {}
 
 
 def nested(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -77,15 +90,6 @@ def _listed(value: Any) -> Any:
     if list(children) == [str(number) for number in range(len(children))]:
         return list(children.values())
     return children
-
-
-def _is_text_throughout(body: dict[str, Any]) -> bool:
-    """Whether every text in it can be written as UTF-8: JSON may hold halves of characters."""
-    try:
-        json.dumps(body, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def text_of(body: dict[str, Any], name: str, longest: int, *, required: bool = False) -> str | None:
