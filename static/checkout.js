@@ -6,30 +6,59 @@
 
   const form = document.getElementById("buyer");
   const status = document.getElementById("checkout-status");
+  const ways = document.getElementById("checkout-ways"); // what else the buyer can do; empty most of the time
   const openButton = document.getElementById("open-window");
+  const checkButton = document.getElementById("check-result");
+  const orderLink = document.getElementById("order-link");
   const buttons = [...document.querySelectorAll(".pay")];
   const texts = JSON.parse(document.getElementById("checkout-texts").textContent);
   const csrfToken = document.querySelector('meta[name="csrf-token"]').content;
   const PAUSES_MS = [500, 1500, 3000]; // between the tries to report a result
-  let busy = false; // a second click, or a second button, must not start a second payment
+  const LOST_AFTER_MS = 20000; // no callback for so long: perhaps the window is gone
+  let pressed = null; // the button of the payment under way: no second click, or other button, starts another
   let initialised = false; // IMP.init must not run twice
+  let lostTimer = 0;
+
+  /* This script runs before the SDK's, so that a slow or blocked SDK leaves no dead button. It says how that ended. */
+  const SDK_PATIENCE_MS = 8000;
+  const sdkSettled = new Promise((settle) => {
+    const sdk = document.getElementById("portone-sdk");
+    if (window.IMP) settle();
+    sdk.addEventListener("load", settle);
+    sdk.addEventListener("error", settle);
+  });
+  sdkSettled.then(() => window.IMP || say(texts.no_sdk, true));
+
+  /* --- what the page says and offers --- */
 
   function say(text, bad) {
     status.textContent = text;
     status.classList.toggle("bad", Boolean(bad));
-    if (bad) status.scrollIntoView({ block: "nearest" });
+    if (text) status.scrollIntoView({ block: "nearest" });
   }
 
-  function lock(locked) {
-    busy = locked;
-    buttons.forEach((button) => (button.disabled = locked));
-    form.setAttribute("aria-busy", String(locked));
-    if (!locked) openButton.hidden = true;
+  function offer(way) {
+    for (const each of [openButton, checkButton, orderLink]) each.hidden = each !== way;
+    ways.hidden = !way;
   }
 
-  function giveUp(text) {
-    lock(false);
+  function lock(button) {
+    pressed = button;
+    buttons.forEach((each) => (each.disabled = Boolean(button)));
+    form.setAttribute("aria-busy", String(Boolean(button)));
+    clearTimeout(lostTimer);
+    offer(null);
+  }
+
+  function giveUp(text, orderUrl) {
+    const again = pressed;
+    lock(null);
     say(text, true);
+    if (orderUrl) {
+      orderLink.href = orderUrl;
+      offer(orderLink);
+    }
+    if (again && document.activeElement === document.body) again.focus(); // disabled, it had lost the focus
   }
 
   /* --- the form --- */
@@ -60,6 +89,10 @@
 
   /* --- the server --- */
 
+  function pause(milliseconds) {
+    return new Promise((resume) => setTimeout(resume, milliseconds));
+  }
+
   async function post(url, body) {
     const headers = { "Content-Type": "application/json", "X-CSRFToken": csrfToken };
     const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
@@ -67,14 +100,15 @@
   }
 
   async function pay(button) {
-    if (busy) return;
-    if (!window.IMP) return say(texts.no_sdk, true);
+    if (pressed) return;
     const missing = missingFields(button.dataset.kind);
     showProblems(missing);
     if (Object.keys(missing).length) return say(texts.check_fields, true);
 
-    lock(true);
+    lock(button);
     say(texts.preparing);
+    await Promise.race([sdkSettled, pause(SDK_PATIENCE_MS)]);
+    if (!window.IMP) return giveUp(texts.no_sdk);
     const order = Object.fromEntries(new FormData(form));
     order.kind = button.dataset.kind;
     if (order.kind === "monthly") order.product_id = Number(button.dataset.productId);
@@ -92,36 +126,47 @@
     openWindow(answer.body);
   }
 
+  /* --- the payment window --- */
+
   /* A browser lets a page open a window only shortly after a click. If the server took longer, ask for another. */
   function openWindow(checkout) {
     const clickStillCounts = !navigator.userActivation || navigator.userActivation.isActive;
     if (clickStillCounts) return requestPay(checkout);
     say(texts.ready);
-    openButton.hidden = false;
-    openButton.onclick = () => {
-      openButton.hidden = true;
-      requestPay(checkout);
-    };
+    openButton.onclick = () => requestPay(checkout);
+    offer(openButton);
     openButton.focus();
   }
 
   function requestPay(checkout) {
+    offer(null);
     say(texts.window);
-    if (!initialised) window.IMP.init(checkout.imp_code);
-    initialised = true;
-    window.IMP.request_pay(checkout.request_pay, (result) => report(checkout.merchant_uid, result || {}));
+    try {
+      if (!initialised) window.IMP.init(checkout.imp_code);
+      initialised = true;
+      window.IMP.request_pay(checkout.request_pay, (result) => report(checkout, result || {}));
+    } catch (error) {
+      return giveUp(texts.sdk_trouble);
+    }
+    lostTimer = setTimeout(() => lostSight(checkout), LOST_AFTER_MS);
+  }
+
+  /* A window that dies takes the callback with it. The buyer can ask the server instead. */
+  function lostSight(checkout) {
+    say(texts.lost_window);
+    checkButton.onclick = () => report(checkout, {});
+    offer(checkButton);
   }
 
   /* The callback ran. Old SDKs send `success`, new ones only error fields; neither is looked at: the server decides. */
-  async function report(merchantUid, result) {
+  async function report(checkout, result) {
+    clearTimeout(lostTimer);
+    offer(null);
     say(texts.checking);
-    const told = { merchant_uid: merchantUid };
+    const told = { merchant_uid: checkout.merchant_uid };
     if (result.imp_uid) told.imp_uid = result.imp_uid;
     const answer = await reportUntilHeard(told);
-    if (!answer || answer.body.outcome === "unknown") {
-      location.assign((answer && answer.body.redirect) || form.dataset.ordersUrl); // that page goes on asking
-      return;
-    }
+    if (!answer || answer.body.outcome === "unknown") return checkElsewhere(checkout, told, answer);
     const { outcome, status: paymentStatus, redirect, message } = answer.body;
     const arrived = outcome === "held" || ["paid", "cancelled"].includes(paymentStatus); // perhaps by another door
     if (redirect && arrived) {
@@ -129,18 +174,26 @@
       location.assign(redirect);
       return;
     }
-    giveUp(result.error_msg || message || texts.not_paid); // the PG's own words, where there are any
+    giveUp(result.error_msg || message || texts.not_paid, redirect); // the PG's own words, where there are any
   }
 
   async function reportUntilHeard(told) {
-    for (const pause of [...PAUSES_MS, 0]) {
+    for (const milliseconds of [...PAUSES_MS, 0]) {
       try {
         return await post(form.dataset.completeUrl, told);
       } catch (error) {
-        await new Promise((resume) => setTimeout(resume, pause));
+        await pause(milliseconds);
       }
     }
     return null;
+  }
+
+  /* Nobody could say yet. The order page goes on asking; without its address, the door for phones leads there. */
+  function checkElsewhere(checkout, told, answer) {
+    if (answer && answer.body.redirect) return location.assign(`${answer.body.redirect}#checking`);
+    const door = new URL(checkout.request_pay.m_redirect_url);
+    for (const [key, value] of Object.entries(told)) door.searchParams.set(key, value);
+    location.assign(door);
   }
 
   for (const button of buttons) button.addEventListener("click", () => pay(button));
@@ -148,6 +201,10 @@
     event.preventDefault(); // Enter in a field pays only when there is one thing to pay
     if (buttons.length === 1) pay(buttons[0]);
   });
-  window.addEventListener("pageshow", (event) => event.persisted && lock(false)); // back from the window by "back"
-  if (!window.IMP) say(texts.no_sdk, true);
+  window.addEventListener("pageshow", (event) => {
+    if (!event.persisted) return; // back from the window by "back"
+    lock(null);
+    say("");
+  });
+  lock(null); // the page comes with its buttons off: until here, pressing them would have done nothing
 })();

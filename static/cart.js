@@ -1,0 +1,23 @@
+/* A change of quantity is a plain form and loads the page anew: what was typed, the place on the page and the focus stay. */
+(function () {
+  "use strict";
+
+  const KEPT = "cart-kept";
+  const form = document.getElementById("buyer");
+
+  for (const change of document.querySelectorAll("form[data-keep]")) {
+    change.addEventListener("submit", (event) => {
+      const typed = Object.fromEntries(new FormData(form));
+      const pressed = event.submitter ? event.submitter.id : "";
+      sessionStorage.setItem(KEPT, JSON.stringify({ typed, pressed, top: window.scrollY }));
+    });
+  }
+
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
+  sessionStorage.removeItem(KEPT);
+  if (!kept) return;
+  for (const [name, value] of Object.entries(kept.typed)) if (form.elements[name]) form.elements[name].value = value;
+  window.scrollTo({ top: kept.top, behavior: "instant" });
+  const pressed = kept.pressed && document.getElementById(kept.pressed);
+  if (pressed) (pressed.disabled ? pressed.closest("form").querySelector("button:not(:disabled)") : pressed)?.focus({ preventScroll: true });
+})();
