@@ -1,24 +1,47 @@
-"""What does the buyer's browser see? The SDK's calls, and the payment window as a popup on PC, as a page on a phone."""
+"""What does the buyer's browser see? The SDK's calls, and the payment window: a popup, a frame, or the whole page."""
 
+import time
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request, url_for
 
-from . import kg
+from . import kg, returns
+from .ledger import Ledger
 from .outcomes import OUTCOMES
-from .texts import TEXTS
-from .windows import Windows, WindowView
+from .texts import FOR_THE_SCRIPT, OUTCOME_GROUPS, TEXTS
+from .windows import WindowView
 
 bp = Blueprint("window", __name__)
 
-POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
-SDK_SECONDS = 60
+Answer = Response | tuple[Response, int]
+
+POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors {}"
+SDK_SECONDS = 60  # as long may a browser keep the SDK: long enough for a purchase, short while somebody changes it
+PREFLIGHT_SECONDS = 600
+MODES = ("popup", "iframe", "page")
+# Asked by the SDK from the shop's page, which is usually of another origin than PortOne.
+ASKED_BY_THE_SDK = ("window.sdk", "window.hints", "window.open_window", "window.close")
+FIELD_OF = {"0011": "phone", "0012": "birth", "0023": "carrier", "0043": "code"}  # where a slip is to be mended
 
 
-def windows() -> Windows:
-    found: Windows = current_app.extensions["sandbox"].windows
+def ledger() -> Ledger:
+    found: Ledger = current_app.extensions["sandbox"].ledger
     return found
+
+
+# --- for the SDK ---
+
+
+@bp.after_request
+def open_to_other_origins(response: Response) -> Response:
+    """No cookie is involved, so any page may ask."""
+    if request.endpoint in ASKED_BY_THE_SDK:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
 
 
 @bp.get("/v1/iamport.js")
@@ -26,134 +49,153 @@ def sdk() -> Response:
     """The imitation of PortOne's SDK; it finds this server by its own address."""
     response = current_app.send_static_file("v1/iamport.js")
     response.cache_control.max_age = SDK_SECONDS
-    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Content-Type"] = "text/javascript; charset=utf-8"
     return response
 
 
-@bp.after_request
-def open_to_other_origins(response: Response) -> Response:
-    """The shop's page is usually of another origin than PortOne. No cookie is involved, so anybody may ask."""
-    if request.endpoint in ("window.open_window", "window.close"):
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+@bp.get("/window/hints")
+def hints() -> Response:
+    """What the SDK has to know before a click: whether it must open a popup, and what its own refusals look like."""
+    options = ledger().options()
+    response = jsonify(pc_window=options.pc_window, callback_shape=options.callback_shape)
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 
 @bp.route("/window", methods=["POST", "OPTIONS"])
-def open_window() -> Response | tuple[Response, int]:
-    """IMP.request_pay: open a window, or say why not."""
+def open_window() -> Answer:
+    """IMP.request_pay: open a window, or say why not, in the words of the callback or of the redirect."""
     if request.method == "OPTIONS":
         return Response(status=204)
     body = request.get_json(silent=True)
     params = body.get("params") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(params, dict):
         return jsonify(error="bad_request", message="params must be an object"), 400
+    device = "mobile" if body.get("device") == "mobile" else "pc"
+    callback = bool(body.get("callback"))
     try:
-        window_id = windows().open(
-            str(body.get("user_code")),
-            params,
-            device="mobile" if body.get("device") == "mobile" else "pc",
-            page_url=str(body.get("page_url") or ""),
-            user_agent=request.user_agent.string,
-            callback=bool(body.get("callback")),
-        )
-    except kg.Refused as refused:
-        return jsonify(error_code=refused.error_code, error_msg=refused.error_msg)
-    return jsonify(window_id=window_id, url=url_for("window.page", window_id=window_id, _external=True))
+        window_id = _open(body, params, device, callback)
+    except kg.Refused as refusal:
+        return jsonify(_refused(params, refusal, redirects=device == "mobile" and not callback))
+    mode = _mode(device, callback)
+    return jsonify(window_id=window_id, url=url_for("window.page", window_id=window_id, mode=mode), mode=mode)
+
+
+def _open(body: dict[str, Any], params: dict[str, Any], device: str, callback: bool) -> str:
+    if not body.get("user_code"):
+        raise kg.Refused("SANDBOX_INIT", "IMP.init을 먼저 호출해 주세요.")  # UNVERIFIED code and text
+    return ledger().open_window(
+        str(body["user_code"]),
+        params,
+        device=device,
+        page_url=str(body.get("page_url") or ""),
+        user_agent=request.user_agent.string,
+        callback=callback,
+    )
+
+
+def _mode(device: str, callback: bool) -> str:
+    """UNVERIFIED: whether a phone's result comes to the callback or to m_redirect_url; sources disagree."""
+    options = ledger().options()
+    if device == "pc":
+        return options.pc_window
+    return "iframe" if callback and options.mobile_result == "callback" else "page"
+
+
+def _refused(params: dict[str, Any], refusal: kg.Refused, *, redirects: bool) -> dict[str, Any]:
+    """On a phone, a page that gave no callback hears of it at its m_redirect_url (SDKs from 1.1.5 on)."""
+    answer, options = returns.refused(params, refusal), ledger().options()
+    return {
+        "error_code": refusal.error_code,
+        "error_msg": refusal.error_msg,
+        "result": returns.callback_object(answer, options),
+        "redirect": returns.redirect_url(params.get("m_redirect_url"), answer, options) if redirects else None,
+    }
+
+
+# --- the window ---
 
 
 @bp.get("/window/opening")
 def opening() -> Response:
     """What a popup shows while the SDK asks whether the window may open."""
-    return _page("sandbox/opening.html", language=_language(None))
+    return _page("sandbox/opening.html", _language(None))
 
 
 @bp.get("/window/<window_id>")
-def page(window_id: str) -> Response:
+def page(window_id: str) -> Answer:
     """The payment window."""
-    view = _view(window_id)
+    view = ledger().get_window(window_id)
+    if view is None:
+        return _page("sandbox/gone.html", _language(None)), 404
+    language, mode, opener = _language(view), _mode_of_page(view), _origin(view.page_url)
     return _page(
         "sandbox/window.html",
+        language,
+        framed_by=opener if mode == "iframe" else "",
         view=view,
-        language=_language(view),
-        carriers=kg.CARRIERS,
-        outcomes=OUTCOMES,
-        opener_origin=_origin(view.page_url),
-        result=_ended(view) if view.state == "done" else None,
+        mode=mode,
+        opener_origin=opener,
+        carriers={code: TEXTS[language].get(f"carrier_{code}", name) for code, name in kg.CARRIERS.items()},
+        groups=_groups(view),
+        script_texts={key: TEXTS[language][key] for key in FOR_THE_SCRIPT},
+        ended=_ended(view) if view.state == "done" else None,
+        resumed=_sent(view) if view.state == "open" and view.sms_code else None,
     )
 
 
 @bp.post("/window/<window_id>/code")
-def send_code(window_id: str) -> Response | tuple[Response, int]:
+def send_code(window_id: str) -> Answer:
     """Step one: who pays. Answers the approval number, which the page shows as if a phone had received it."""
     told = _told("carrier", "phone", "birth", "gender")
     told["phone"] = "".join(filter(str.isdigit, told["phone"]))
     try:
-        view = windows().send_code(window_id, **told)
+        view = ledger().send_code(window_id, **told)
     except kg.Declined as declined:
         return _declined(window_id, declined)
-    return jsonify(code=view.code, seconds=kg.CODE_SECONDS)
+    return jsonify(_sent(view))
 
 
 @bp.post("/window/<window_id>/confirm")
-def confirm(window_id: str) -> Response | tuple[Response, int]:
+def confirm(window_id: str) -> Answer:
     """Step two: the approval number. KG approves or declines."""
     try:
-        view = windows().confirm_code(window_id, _told("code")["code"].strip())
+        view = ledger().confirm_code(window_id, _told("code")["code"].strip())
     except kg.Declined as declined:
         return _declined(window_id, declined)
-    current_app.extensions["sandbox"].notifier.wake()
     return jsonify(_ended(view))
 
 
 @bp.route("/window/<window_id>/close", methods=["POST", "OPTIONS"])
-def close(window_id: str) -> Response | tuple[Response, int]:
+def close(window_id: str) -> Answer:
     """The buyer gave up, in the window or by closing the popup. An ended window just tells how it ended."""
     if request.method == "OPTIONS":
         return Response(status=204)
-    view = _view(window_id)
-    if view.state == "open":
-        view = windows().close(window_id)
-    return jsonify(_ended(view))
+    if ledger().get_window(window_id) is None:
+        abort(404)
+    return jsonify(_ended(ledger().close_window(window_id)))
+
+
+def _sent(view: WindowView) -> dict[str, Any]:
+    return {"code": view.sms_code, "seconds": max(0, view.sms_expires_at - int(time.time()))}
 
 
 def _ended(view: WindowView) -> dict[str, Any]:
-    """How the window ended, for the page to carry on with."""
-    lost = view.delivery == "lost"
-    redirect = _redirect_url(view) if view.device == "mobile" and not lost else None
-    return {"done": True, "lost": lost, "result": None if lost else _callback_object(view), "redirect": redirect}
+    """How the window ended, for the page to carry on with. Of a lost answer the shop's page must hear nothing."""
+    told: dict[str, Any] = {"done": True, "success": False, "lost": False, "result": None, "redirect": None}
+    if view.delivery == "lost":
+        return told | {"success": True, "lost": True}
+    answer, options = returns.answer_of(view), ledger().options()
+    redirect = returns.redirect_url(view.redirect_url, answer, options) if view.device == "mobile" else None
+    result = returns.callback_object(answer, options)
+    return told | {"success": answer.success, "result": result, "redirect": redirect}
 
 
-def _callback_object(view: WindowView) -> dict[str, Any]:
-    """What today's SDK hands to the callback: no `success`, and error fields only for a failure."""
-    result = view.result or {}
-    if result.get("success"):
-        return {"imp_uid": view.imp_uid, "merchant_uid": view.merchant_uid}
-    code = result.get("error_code") or "F400"  # a buyer's cancel has no PG code
-    told = {"imp_uid": view.imp_uid, "merchant_uid": view.merchant_uid}
-    return told | {"error_code": code, "error_msg": result.get("error_msg")}
-
-
-def _redirect_url(view: WindowView) -> str | None:
-    """m_redirect_url with the result joined on; the values are text, and `imp_success` is only a hint."""
-    if not view.redirect_url:
-        return None
-    result = view.result or {}
-    query = {"imp_uid": view.imp_uid, "merchant_uid": view.merchant_uid, "imp_success": "true"}
-    if not result.get("success"):
-        query |= {"imp_success": "false", "error_msg": result.get("error_msg") or ""}
-        query |= {"error_code": result["error_code"]} if result.get("error_code") else {}
-    return f"{view.redirect_url}{'&' if '?' in view.redirect_url else '?'}{urlencode(query)}"
-
-
-def _declined(window_id: str, declined: kg.Declined) -> tuple[Response, int]:
-    view = windows().view(window_id)
+def _declined(window_id: str, declined: kg.Declined) -> Answer:
+    view = ledger().get_window(window_id)
     ended = _ended(view) if declined.final and view and view.state == "done" else {"done": False}
-    return jsonify(ended | {"pg_code": declined.pg_code, "message": declined.message}), 422
-
-
-def _view(window_id: str) -> WindowView:
-    return windows().view(window_id) or abort(404)
+    told = {"pg_code": declined.pg_code, "message": declined.message, "field": FIELD_OF.get(declined.pg_code)}
+    return jsonify(ended | told), 422
 
 
 def _told(*fields: str) -> dict[str, str]:
@@ -162,19 +204,45 @@ def _told(*fields: str) -> dict[str, str]:
     return {field: str(given.get(field) or "")[:40] for field in fields}
 
 
+# --- pages ---
+
+
+def _groups(view: WindowView) -> dict[str, list[Any]]:
+    """The table of numbers by the moment at which they speak; later months only where there are some."""
+    moments = [moment for moment in OUTCOME_GROUPS if moment != "renewal" or view.is_billing]
+    return {moment: [outcome for outcome in OUTCOMES if outcome.when == moment] for moment in moments}
+
+
+def _mode_of_page(view: WindowView) -> str:
+    usual = "page" if view.device == "mobile" else "popup"
+    asked = request.args.get("mode", usual)
+    return asked if asked in MODES else usual
+
+
 def _language(view: WindowView | None) -> str:
-    asked = request.args.get("lang") or (view.language if view else None)
-    return asked if asked in TEXTS else request.accept_languages.best_match(list(TEXTS)) or "ko"
+    """What the address asks for, else the shop's `language`, else the browser's, else Korean."""
+    for asked in (request.args.get("lang"), view.language if view else None):
+        language = (asked or "")[:2].lower()
+        if language in TEXTS:
+            return language
+    return request.accept_languages.best_match(list(TEXTS)) or "ko"
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    """The origin of the shop's page; empty for what has none, such as a file."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    clean = parts.scheme in ("http", "https") and not set(parts.netloc) & set(" ;,'\"*")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc and clean else ""
 
 
-def _page(template: str, language: str, **facts: Any) -> Response:
+def _page(template: str, language: str, framed_by: str = "", **facts: Any) -> Response:
+    """A page of the window; only the page that asked for a frame may show it in one."""
     response = Response(render_template(template, language=language, t=TEXTS[language], **facts))
-    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Content-Security-Policy"] = POLICY.format(framed_by or "'none'")
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -1,126 +1,247 @@
-/* The payment window: two steps, then the result goes back to the page that opened it. */
+/* The payment window: who pays, the approval code, and the result's way back to the page that opened it. */
 (function () {
   "use strict";
 
   const page = document.body.dataset;
-  const texts = JSON.parse(document.getElementById("texts").textContent);
-  const alreadyEnded = JSON.parse(document.getElementById("ended").textContent);
-  const identity = document.getElementById("identity");
-  const approval = document.getElementById("approval");
-  const problem = document.getElementById("problem");
-  const ending = document.getElementById("ending");
+  const [texts, ended, resumed] = ["texts", "ended", "resumed"].map((id) => JSON.parse(find(id).textContent));
+  const identity = find("identity");
+  const approval = find("approval");
   const consents = [...document.querySelectorAll(".agree")];
-  const agreeAll = document.getElementById("agree-all");
+  const steps = document.querySelectorAll(".steps li");
+  const ANNOUNCED_SECONDS = [60, 30, 10];
   let expiresAt = 0;
+  let busy = false;
+  let ticking = null;
 
-  function say(message) {
-    problem.textContent = message;
-    problem.hidden = !message;
-    if (message) problem.focus();
+  function find(id) {
+    return document.getElementById(id);
   }
 
+  function announce(text) {
+    find("announcement").textContent = text;
+  }
+
+  function digitsOf(text) {
+    return text.replace(/\D/g, "");
+  }
+
+  /* --- slips of the buyer's, told beside the field --- */
+
+  function mark(field, text) {
+    const note = find(field.getAttribute("aria-describedby"));
+    if (text) field.setAttribute("aria-invalid", "true");
+    else field.removeAttribute("aria-invalid");
+    if (!note) return;
+    note.textContent = text;
+    note.hidden = !text;
+  }
+
+  const WRONG = {
+    phone: (value) => (/^01\d{8,9}$/.test(digitsOf(value)) ? "" : texts.bad_phone),
+    birth: (value) => (/^\d{6}$/.test(value) ? "" : texts.bad_birth),
+    gender: (value) => (/^[1-8]$/.test(value) ? "" : texts.bad_gender),
+    code: (value) => (/^\d{6}$/.test(value) ? "" : texts.bad_code),
+  };
+
+  function slipIn(field) {
+    if (field.type === "checkbox") return field.checked ? "" : texts.agree_first;
+    return WRONG[field.name](field.value.trim());
+  }
+
+  /* Marks what is wrong and moves to the first of it. */
+  function isComplete(form) {
+    const fields = [...form.querySelectorAll("[required]")];
+    fields.forEach((field) => mark(field, ""));
+    const wrong = fields.filter(slipIn);
+    wrong.forEach((field) => mark(field, slipIn(field)));
+    if (wrong.length) wrong[0].focus();
+    return !wrong.length;
+  }
+
+  /* What KG says stands on top, in its own language; the field that it is about is marked and focused. */
+  function say(message, language, name, form) {
+    find("problem").textContent = message;
+    find("problem").lang = language || document.documentElement.lang;
+    const field = message && name && form.elements[name];
+    if (!field) return;
+    if (field instanceof RadioNodeList) [...field].find((one) => one.checked).focus();
+    else {
+      field.setAttribute("aria-invalid", "true");
+      field.focus();
+    }
+    find("problem").scrollIntoView({ block: "nearest" });
+  }
+
+  /* --- the server --- */
+
   async function post(url, body) {
-    const answer = await fetch(url, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    });
+    const headers = { "Content-Type": "application/json" };
+    const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
     return answer.json();
   }
 
-  /* One request at a time: the form is locked while it runs, and opens again unless the window has ended. */
+  /* One request at a time. The buttons stay focusable, so that nobody loses their place meanwhile. */
   async function step(form, url, body, carryOn) {
-    const buttons = form.querySelectorAll("button");
-    buttons.forEach((button) => (button.disabled = true));
+    if (busy) return;
+    busy = true;
+    form.setAttribute("aria-busy", "true");
     say("");
     try {
       const answer = await post(url, body);
       if (answer.done) end(answer);
-      else if (answer.message) say(answer.message);
+      else if (answer.message) say(answer.message, "ko", answer.field, form);
       else carryOn(answer);
     } catch (error) {
       say(texts.trouble);
     } finally {
-      buttons.forEach((button) => (button.disabled = false));
+      busy = false;
+      form.removeAttribute("aria-busy");
     }
+  }
+
+  /* --- two steps --- */
+
+  function showStep(number) {
+    identity.hidden = number !== 0;
+    approval.hidden = number !== 1;
+    steps.forEach((item) => item.removeAttribute("aria-current"));
+    steps[number].setAttribute("aria-current", "step");
+    page.step = number + 1;
+    window.scrollTo(0, 0);
   }
 
   function sendCode() {
     const given = Object.fromEntries(new FormData(identity));
-    return step(identity, page.codeUrl, given, (answer) => {
-      identity.hidden = true;
-      approval.hidden = false;
-      document.getElementById("sms-code-shown").textContent = answer.code;
-      expiresAt = Date.now() + answer.seconds * 1000;
-      tick();
-      approval.elements.code.value = "";
-      approval.elements.code.focus();
-    });
+    return step(approval.hidden ? identity : approval, page.codeUrl, given, showCode);
+  }
+
+  function showCode(sent) {
+    showStep(1);
+    find("sms-code-shown").textContent = sent.code;
+    announce(texts.code_sent);
+    expiresAt = Date.now() + sent.seconds * 1000;
+    clearInterval(ticking);
+    ticking = setInterval(tick, 1000);
+    tick();
+    approval.elements.code.value = "";
+    mark(approval.elements.code, "");
+    approval.elements.code.focus();
   }
 
   function tick() {
     const left = Math.max(0, Math.ceil((expiresAt - Date.now()) / 1000));
-    document.getElementById("left").textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-    if (!approval.hidden && left === 0) say(texts.expired);
-    else if (!approval.hidden) setTimeout(tick, 1000);
+    find("left").textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    find("left").classList.toggle("late", left <= 30);
+    if (ANNOUNCED_SECONDS.includes(left)) announce(texts.seconds_left.replace("{seconds}", left));
+    if (left > 0) return;
+    clearInterval(ticking);
+    if (!approval.hidden) say(texts.expired);
   }
 
-  /* A success goes straight back; a refusal stays until it has been read. */
+  /* --- the end --- */
+
   function end(how) {
+    clearInterval(ticking);
     identity.hidden = approval.hidden = true;
-    document.querySelector(".numbers").hidden = true;
-    const failed = how.result && how.result.error_msg;
-    if (failed && how.message) {
-      show(texts.failed, how.message, () => goBack(how));
-      return;
-    }
-    goBack(how);
+    document.querySelector(".steps").hidden = true;
+    page.step = 3;
+    find("numbers").open = false;
+    const refused = !how.success && how.message; // by KG or by the shop: it stays until it has been read
+    if (refused) show(false, how.message, () => goBack(how));
+    else goBack(how);
   }
 
+  /* A lost answer reaches nobody: a popup just disappears, and the shop's page learns nothing. */
   function goBack(how) {
-    if (how.lost) {
-      show(texts.paid, texts.lost, null);
-      if (page.device === "pc") window.close();
-      return;
-    }
-    if (how.redirect) {
+    if (page.mode === "page" && how.redirect) {
       location.replace(how.redirect);
       return;
     }
-    if (page.device === "pc" && window.opener && page.openerOrigin) {
-      window.opener.postMessage({ iamport: page.windowId, result: how.result }, page.openerOrigin);
-      window.close();
+    const overlay = page.mode === "iframe" && window.parent !== window;
+    if (overlay && how.lost) {
+      show(true, texts.lost, () => send(window.parent, null));
+      return;
     }
-    const failed = how.result && how.result.error_msg;
-    const why = page.device === "mobile" ? texts.no_way_back : texts.you_may_close;
-    show(failed ? texts.failed : texts.paid, failed ? `${how.result.error_msg} ${why}` : why, null);
+    if (overlay) send(window.parent, how.result);
+    else if (page.mode === "popup" && window.opener && !how.lost) send(window.opener, how.result);
+    if (page.mode === "popup") window.close();
+    const nowhere = page.mode === "page" ? texts.no_way_back : texts.you_may_close;
+    const why = how.lost ? texts.lost : nowhere;
+    show(how.success, [how.result && how.result.error_msg, why].filter(Boolean).join(" "), null);
   }
 
-  function show(title, text, back) {
+  function send(shop, result) {
+    if (page.openerOrigin) shop.postMessage({ iamport: page.windowId, result }, page.openerOrigin);
+  }
+
+  function show(success, text, back) {
+    const ending = find("ending");
     ending.hidden = false;
-    ending.querySelector("h2").textContent = title;
-    ending.querySelector("p").textContent = text;
-    ending.querySelector(".buttons").hidden = !back;
-    document.getElementById("back").onclick = back;
+    ending.classList.toggle("paid", success);
+    find("ending-title").textContent = success ? texts.paid : texts.failed;
+    find("ending-text").textContent = text;
+    find("back").parentElement.hidden = !back;
+    find("back").onclick = back;
     ending.focus();
+  }
+
+  /* --- what the buyer does --- */
+
+  function giveUp() {
+    if (find("ending").hidden) step(identity.hidden ? approval : identity, page.closeUrl, {}, () => {});
+  }
+
+  function writePhone() {
+    const digits = digitsOf(identity.elements.phone.value);
+    const middle = digits.length === 11 ? 7 : 6;
+    const parts = [digits.slice(0, 3), digits.slice(3, middle), digits.slice(middle)];
+    if (digits.length === 10 || digits.length === 11) identity.elements.phone.value = parts.join("-");
+  }
+
+  function fillIn(number) {
+    showStep(0);
+    identity.elements.phone.value = number;
+    mark(identity.elements.phone, "");
+    find("numbers").open = false;
+    announce(texts.number_filled.replace("{number}", number));
+    identity.elements.phone.focus();
   }
 
   identity.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (consents.some((box) => !box.checked)) say(texts.need_consent);
-    else sendCode();
+    if (isComplete(identity)) sendCode();
   });
-  document.getElementById("resend").addEventListener("click", sendCode);
   approval.addEventListener("submit", (event) => {
     event.preventDefault();
-    step(approval, page.confirmUrl, { code: approval.elements.code.value }, () => {});
+    if (isComplete(approval)) step(approval, page.confirmUrl, { code: approval.elements.code.value.trim() }, () => {});
   });
-  document.querySelectorAll(".cancel").forEach((button) =>
-    button.addEventListener("click", () => step(button.form, page.closeUrl, {}, () => {})),
-  );
-  agreeAll.addEventListener("change", () => consents.forEach((box) => (box.checked = agreeAll.checked)));
+  document.querySelectorAll("input").forEach((field) => field.addEventListener("input", () => mark(field, "")));
+  document.querySelectorAll(".cancel").forEach((button) => button.addEventListener("click", giveUp));
+  document.querySelectorAll(".number").forEach((button) => button.addEventListener("click", () => fillIn(button.value)));
+  identity.elements.phone.addEventListener("blur", writePhone);
+  find("resend").addEventListener("click", sendCode);
+  find("change").addEventListener("click", () => {
+    say("");
+    showStep(0);
+    identity.elements.phone.focus();
+  });
+  find("fill-code").addEventListener("click", () => {
+    approval.elements.code.value = find("sms-code-shown").textContent;
+    mark(approval.elements.code, "");
+    find("pay").focus();
+  });
+  find("agree-all").addEventListener("change", (event) => {
+    consents.forEach((box) => (box.checked = event.target.checked));
+    consents.forEach((box) => mark(box, ""));
+  });
   consents.forEach((box) =>
-    box.addEventListener("change", () => (agreeAll.checked = consents.every((other) => other.checked))),
+    box.addEventListener("change", () => (find("agree-all").checked = consents.every((other) => other.checked))),
   );
-  if (alreadyEnded) end(alreadyEnded);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && page.mode === "iframe") giveUp(); // the overlay around us cannot hear it
+  });
+
+  writePhone();
+  if (ended) end(ended);
+  else if (resumed) showCode(resumed);
 })();

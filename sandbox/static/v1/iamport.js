@@ -1,16 +1,186 @@
 /* An imitation of PortOne V1's iamport.js for the sandbox: IMP.init, IMP.agency, IMP.request_pay.
- * It finds its server by its own address, so that a shop changes one <script src> to go live.
  *
- * On PC the window is a popup and the result comes to the callback; on a phone the page goes to the window and
- * comes back to m_redirect_url. */
+ * It finds its server by its own address, so that a shop goes live by changing one <script src>. On a PC the payment
+ * window is a popup (or a frame, if the sandbox is set so) and the result comes to the callback. On a phone the page
+ * itself goes to the window and comes back to m_redirect_url.
+ *
+ * UNVERIFIED: every code that begins with SANDBOX_, and its text. No source tells what the real SDK says there. */
 (function () {
   "use strict";
 
   const server = new URL("..", document.currentScript.src);
-  const POPUP = "popup,width=390,height=613";
-  const CLOSED_CHECK_MS = 300;
+  const WIDTH = 390; // of KG's window
+  const HEIGHT = 613;
+  const CLOSED_CHECK_MS = 250;
+  const RETRY_PAUSES_MS = [300, 1000, 3000];
+  const hints = { pc_window: "popup", callback_shape: "v1" }; // until the server tells otherwise
   let userCode = null;
   let tierCode = null;
+
+  /* --- the server --- */
+
+  async function call(path, body) {
+    const asked = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+    const answer = await fetch(new URL(path, server), { credentials: "omit", ...(body && asked) });
+    return answer.json();
+  }
+
+  async function ask(params, device, callback) {
+    const asked = { user_code: userCode, tier_code: tierCode, params, device, page_url: location.href };
+    try {
+      const answer = await call("window", { ...asked, callback: Boolean(callback) });
+      if (answer.window_id || answer.result) return answer;
+      return { result: refusal(params, "SANDBOX_REQUEST", answer.message) };
+    } catch (error) {
+      return { result: refusal(params, "SANDBOX_NETWORK", "결제 서버에 연결하지 못했습니다.") };
+    }
+  }
+
+  /* The buyer shut the window from outside. If it had ended before that, the answer tells how. */
+  async function close(windowId) {
+    for (const pause of RETRY_PAUSES_MS) {
+      try {
+        return await call(`window/${windowId}/close`, {});
+      } catch (error) {
+        await new Promise((resume) => setTimeout(resume, pause));
+      }
+    }
+    return null;
+  }
+
+  /* --- refusals before anything opens --- */
+
+  function refusal(params, errorCode, errorMsg) {
+    const told = { imp_uid: null, merchant_uid: params.merchant_uid, error_code: errorCode, error_msg: errorMsg };
+    return hints.callback_shape === "legacy" ? { success: false, ...told } : told;
+  }
+
+  function firstObjection(params) {
+    if (!userCode) return refusal(params, "SANDBOX_INIT", "IMP.init을 먼저 호출해 주세요.");
+    if (typeof params.merchant_uid !== "string") {
+      return refusal(params, "SANDBOX_TYPE", "merchant_uid는 문자열이어야 합니다.");
+    }
+    if (typeof params.amount !== "number") return refusal(params, "SANDBOX_TYPE", "amount는 숫자여야 합니다.");
+    return null;
+  }
+
+  /* Never from inside request_pay itself: a caller may count on its next line running first. */
+  function tell(callback, result) {
+    if (!result) return; // a lost answer: nobody hears anything
+    if (callback) setTimeout(callback, 0, result);
+    else if (result.error_msg) console.warn(`IMP.request_pay: ${result.error_msg}`, result);
+  }
+
+  /* --- the ways a window is shown --- */
+
+  /* Opened at once, inside the click: after waiting for the server a browser would refuse. */
+  function openPopup() {
+    const left = Math.max(0, Math.round(window.screenX + (window.outerWidth - WIDTH) / 2));
+    const top = Math.max(0, Math.round(window.screenY + (window.outerHeight - HEIGHT) / 2));
+    const features = `popup,width=${WIDTH},height=${HEIGHT},left=${left},top=${top}`;
+    const popup = window.open(new URL("window/opening", server), "_blank", features);
+    return popup && !popup.closed ? popup : null;
+  }
+
+  function style(element, rules) {
+    Object.assign(element.style, rules); // not a style attribute: a strict content policy would ignore that
+    return element;
+  }
+
+  /* A modal dialog: the browser keeps the focus inside, turns Esc into `cancel`, and puts the focus back. */
+  function buildOverlay(url, language) {
+    const words = language === "en" ? ["Pay by phone bill", "Close"] : ["휴대폰 결제", "닫기"];
+    const narrow = window.innerWidth < WIDTH + 40;
+    const overlay = style(document.createElement("dialog"), {
+      position: "fixed", inset: "0", boxSizing: "border-box", border: "0", padding: "0", margin: "0",
+      width: "100%", height: "100%", maxWidth: "none", maxHeight: "none", background: "rgb(12 22 20 / .62)",
+    });
+    overlay.setAttribute("aria-label", words[0]);
+    const box = style(document.createElement("div"), {
+      position: "absolute", inset: "0", margin: "auto", display: "flex", flexDirection: "column",
+      width: narrow ? "100%" : `${WIDTH}px`, height: narrow ? "100%" : `min(${HEIGHT + 44}px, 100%)`,
+    });
+    const button = style(document.createElement("button"), {
+      flex: "0 0 44px", alignSelf: "flex-end", width: "44px", border: "0", padding: "0",
+      background: "transparent", color: "#fff", font: "24px/44px sans-serif", cursor: "pointer",
+    });
+    button.type = "button";
+    button.textContent = "✕";
+    button.setAttribute("aria-label", words[1]);
+    const frame = style(document.createElement("iframe"), {
+      flex: "1", minHeight: "0", width: "100%", border: "0", borderRadius: narrow ? "0" : "14px", background: "#fff",
+    });
+    frame.title = words[0];
+    frame.src = url;
+    box.append(button, frame);
+    overlay.append(box);
+    return { overlay, button, frame };
+  }
+
+  function showOverlay(answer, params, callback) {
+    const { overlay, button, frame } = buildOverlay(new URL(answer.url, server), params.language);
+    const page = document.documentElement;
+    const scrolling = page.style.overflow;
+
+    function shut() {
+      overlay.close();
+      overlay.remove();
+      page.style.overflow = scrolling;
+    }
+
+    async function giveUp() {
+      button.disabled = true;
+      ending.end(await close(answer.window_id));
+    }
+
+    const ending = waitFor(answer.window_id, params, callback, () => frame.contentWindow, shut);
+    button.addEventListener("click", giveUp);
+    overlay.addEventListener("cancel", (event) => {
+      event.preventDefault(); // stay until the server knows
+      giveUp();
+    });
+    document.body.append(overlay);
+    page.style.overflow = "hidden";
+    overlay.showModal();
+    frame.focus();
+  }
+
+  function watchPopup(popup, answer, params, callback) {
+    const ending = waitFor(answer.window_id, params, callback, () => popup, () => clearInterval(watch));
+
+    async function look() {
+      if (!popup.closed) return;
+      clearInterval(watch);
+      ending.end(await close(answer.window_id));
+    }
+
+    const watch = setInterval(look, CLOSED_CHECK_MS);
+    popup.location.replace(new URL(answer.url, server));
+  }
+
+  /* The result arrives once: by a message from our server's window and of this payment, or by `end`. */
+  function waitFor(windowId, params, callback, source, cleanUp) {
+    let ended = false;
+
+    function end(how) {
+      if (ended) return;
+      ended = true;
+      window.removeEventListener("message", hear);
+      cleanUp();
+      const unreachable = refusal(params, "SANDBOX_NETWORK", "결제 결과를 확인하지 못했습니다.");
+      tell(callback, how ? how.result : unreachable);
+    }
+
+    function hear(event) {
+      if (event.origin !== server.origin || event.source !== source()) return;
+      if (event.data && event.data.iamport === windowId) end(event.data);
+    }
+
+    window.addEventListener("message", hear);
+    return { end };
+  }
+
+  /* --- PC and phone --- */
 
   function isPhone() {
     const agent = navigator.userAgent;
@@ -18,111 +188,32 @@
     return /Android|iPhone|iPad|iPod|Mobile/i.test(agent) || iPad;
   }
 
-  function refusal(params, errorCode, errorMsg) {
-    return { imp_uid: null, merchant_uid: params.merchant_uid, error_code: errorCode, error_msg: errorMsg };
-  }
-
-  async function post(path, body) {
-    const answer = await fetch(new URL(path, server), {
-      method: "POST",
-      credentials: "omit",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body || {}),
-    });
-    return answer.json();
-  }
-
-  /* What the server will not let through anyway, said before anything opens. UNVERIFIED codes and texts. */
-  function firstObjection(params) {
-    if (!userCode) return refusal(params, "SANDBOX_INIT", "IMP.init을 먼저 호출해 주세요.");
-    if (typeof params.amount !== "number") return refusal(params, "SANDBOX_TYPE", "amount는 숫자여야 합니다.");
-    if (typeof params.merchant_uid !== "string") {
-      return refusal(params, "SANDBOX_TYPE", "merchant_uid는 문자열이어야 합니다.");
-    }
-    return null;
-  }
-
-  async function ask(params, device, hasCallback) {
-    try {
-      const request = { user_code: userCode, tier_code: tierCode, params, device, callback: hasCallback };
-      const answer = await post("window", { ...request, page_url: location.href });
-      if (answer.url) return answer;
-      return { objection: refusal(params, answer.error_code, answer.error_msg || answer.message) };
-    } catch (error) {
-      return { objection: refusal(params, "SANDBOX_NETWORK", "샌드박스 서버와 연결되지 않았습니다.") };
-    }
-  }
-
-  /* PC. The popup opens at once, inside the click: after waiting for the server a browser would refuse it. */
-  async function payInPopup(params, callback) {
-    const popup = window.open(new URL("window/opening", server), "_blank", POPUP);
-    if (!popup) {
-      callback(refusal(params, "SANDBOX_POPUP_BLOCKED", "팝업이 차단되었습니다. 팝업을 허용한 뒤 다시 시도해 주세요."));
+  async function payOnPC(params, callback) {
+    const popup = hints.pc_window === "popup" ? openPopup() : null;
+    if (!popup && hints.pc_window === "popup") {
+      const advice = "팝업이 차단되었습니다. 브라우저에서 팝업을 허용한 뒤 다시 시도해 주세요.";
+      tell(callback, refusal(params, "SANDBOX_POPUP_BLOCKED", advice));
       return;
     }
-    const answer = await ask(params, "pc", true);
-    if (answer.objection) {
-      popup.close();
-      callback(answer.objection);
-      return;
-    }
-    popup.location.replace(answer.url);
-    waitFor(popup, answer.window_id, callback);
+    const answer = await ask(params, "pc", callback);
+    const usesPopup = popup && answer.mode === "popup"; // the hint may have come too late
+    if (popup && !usesPopup) popup.close();
+    if (!answer.window_id) tell(callback, answer.result);
+    else if (usesPopup) watchPopup(popup, answer, params, callback);
+    else showOverlay(answer, params, callback);
   }
 
-  function waitFor(popup, windowId, callback) {
-    let ended = false;
-
-    function end(result) {
-      if (ended) return;
-      ended = true;
-      window.removeEventListener("message", hear);
-      clearInterval(watch);
-      if (result) callback(result);
-    }
-
-    function hear(event) {
-      if (event.origin !== server.origin || event.source !== popup) return;
-      if (!event.data || event.data.iamport !== windowId) return;
-      end(event.data.result);
-    }
-
-    async function look() {
-      if (ended || !popup.closed) return;
-      clearInterval(watch);
-      try {
-        const how = await post(`window/${windowId}/close`); // closed by its X, unless it had ended already
-        end(how.result);
-      } catch (error) {
-        end(null);
-      }
-    }
-
-    const watch = setInterval(look, CLOSED_CHECK_MS);
-    window.addEventListener("message", hear);
-  }
-
-  /* A phone. The page itself goes to the window; a refusal before that goes the way that the shop can hear. */
-  async function payOnPage(params, callback) {
-    const answer = await ask(params, "mobile", typeof callback === "function");
-    if (!answer.objection) {
-      location.href = answer.url;
-      return;
-    }
-    if (callback) {
-      callback(answer.objection);
-      return;
-    }
-    if (!params.m_redirect_url) return;
-    const back = new URL(params.m_redirect_url, location.href);
-    const told = { ...answer.objection, imp_success: "false" };
-    for (const [key, value] of Object.entries(told)) if (value !== null) back.searchParams.append(key, value);
-    location.href = back;
+  async function payOnPhone(params, callback) {
+    const answer = await ask(params, "mobile", callback);
+    if (answer.mode === "iframe") showOverlay(answer, params, callback);
+    else if (answer.window_id) location.href = new URL(answer.url, server);
+    else if (answer.redirect) location.href = answer.redirect; // no callback: the shop hears of it there
+    else tell(callback, answer.result);
   }
 
   window.IMP = {
     init(code) {
-      if (userCode && userCode !== code) console.warn("IMP.init was called twice; the first code stays.");
+      if (userCode && userCode !== code) console.warn("IMP.init must not run twice; the first code stays.");
       userCode = userCode || code;
     },
     agency(code, tier) {
@@ -130,14 +221,15 @@
       tierCode = tier;
     },
     request_pay(params, callback) {
-      const tell = typeof callback === "function" ? callback : null;
-      const objection = firstObjection(params || {});
-      if (objection) {
-        if (tell) tell(objection);
-        return;
-      }
-      if (isPhone()) payOnPage(params, tell);
-      else payInPopup(params, tell || function () {});
+      const asked = Object(params);
+      const listener = typeof callback === "function" ? callback : null;
+      const phone = isPhone();
+      const objection = firstObjection(asked);
+      if (objection && (listener || !phone)) tell(listener, objection);
+      else if (phone) payOnPhone(asked, listener); // without a callback the server says where to go with a refusal
+      else payOnPC(asked, listener);
     },
   };
+
+  call("window/hints").then((told) => Object.assign(hints, told)).catch(() => {}); // the defaults will do
 })();
