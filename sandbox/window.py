@@ -70,7 +70,7 @@ def open_window() -> Answer:
     body = request.get_json(silent=True)
     params = body.get("params") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(params, dict):
-        return jsonify(error="bad_request", message="params must be an object"), 400
+        return jsonify(error="bad_request", message="a JSON object is needed, with params that are one"), 400
     device = "mobile" if body.get("device") == "mobile" else "pc"
     callback = bool(body.get("callback"))
     try:
@@ -234,7 +234,7 @@ def _origin(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    clean = parts.scheme in ("http", "https") and not set(parts.netloc) & set(" ;,'\"*")
+    clean = parts.scheme in ("http", "https") and url.isascii() and not set(parts.netloc) & set(" ;,'\"*")
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc and clean else ""
 
 

@@ -189,6 +189,7 @@
 
   function giveUp() {
     if (find("ending").hidden) step(identity.hidden ? approval : identity, page.closeUrl, {}, () => {});
+    else find("back").click(); // nothing to give up any more
   }
 
   function writePhone() {

@@ -233,6 +233,7 @@ def test_what_the_shop_sends_is_text_and_never_markup(anybody: FlaskClient) -> N
         ("iframe", "file:///home/shop.html", "'none'"),
         ("iframe", "http://a; script-src *", "'none'"),
         ("iframe", "http://[", "'none'"),
+        ("iframe", "http://가게.example/", "'none'"),  # a browser would say it in ASCII
         ("nonsense", f"{SHOP}/cart", "'none'"),
     ],
 )
