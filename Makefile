@@ -1,5 +1,6 @@
 # make run    the shop and the sandbox on http://127.0.0.1:5000
-# make test   everything: installs what the tests need, then lint, types and the suite
+# make test   everything quick: installs what the tests need, then lint, types and the suite
+# make check  the slower tests
 # make setup  the environment only
 # make screenshots   take the README's pictures anew
 # make translations  bring the English catalogue up to date after a text was changed
@@ -8,7 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run setup test test-setup lint types translations screenshots
+.PHONY: run setup test check test-setup lint types translations screenshots
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py
@@ -16,7 +17,10 @@ run: $(VENV)/.installed
 setup: $(VENV)/.installed
 
 test: test-setup lint types
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+check: test-setup
+	$(BIN)/python -m pytest -n 2 -m slow --timeout 900
 
 test-setup: $(VENV)/.installed-for-tests
 	tests/install-packages.sh

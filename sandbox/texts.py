@@ -41,6 +41,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "step_identity": "본인 확인",
         "step_code": "승인번호",
         "carrier": "통신사",
+        "carrier_CJH": "헬로모바일",
+        "carrier_SKL": "SK세븐모바일",
         "phone": "휴대폰 번호",
         "identity": "주민번호 앞 7자리",
         "birth": "생년월일 6자리, 연월일 순서",

@@ -1,10 +1,12 @@
 """What the tests share: a migrated and seeded database to copy, an app around it, buyers, and a browser."""
 
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
@@ -16,6 +18,7 @@ from shop.database import db
 from shop.models import Product, User
 from shop.orders import Buyer
 from tests.fakes import FakeProvider
+from tests.services import postgres_server, redis_server
 
 BUYER = Buyer("홍길동", "01012345678", "buyer@example.com")
 ADDRESSED_BUYER = Buyer("홍길동", "01012345678", "buyer@example.com", "서울시 중구 세종대로 110", "04524")
@@ -53,6 +56,37 @@ def close(app: Flask) -> None:
     app.extensions["provider"].close()
     with app.app_context():
         db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL for this test process, with a migrated and seeded database `seeded` to copy."""
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+        _execute(url, "CREATE DATABASE seeded")
+        seeded = url.rpartition("/")[0] + "/seeded"
+        close(create_app(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": seeded}, tmp_path_factory.mktemp("seeded"))))
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """A migrated and seeded database of the test's own."""
+    name = f"test_{secrets.token_hex(6)}"
+    _execute(postgres, f"CREATE DATABASE {name} TEMPLATE seeded")
+    yield postgres.rpartition("/")[0] + f"/{name}"
+    _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis for this test process."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 #!/bin/sh
-# The browser tests need Chromium and a Korean font. Installs Debian's packages where it may, else says what to install.
+# The tests need Chromium, a Korean font, PostgreSQL and Redis. Installs Debian's packages where it may, else says
+# what to install. No service is left running: the tests start their own.
 set -eu
 
 missing=""
 [ -x /usr/bin/chromium ] || missing="$missing chromium"
 fc-list :lang=ko family 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+command -v redis-server >/dev/null || missing="$missing redis-server"
 [ -z "$missing" ] && exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then

@@ -30,7 +30,7 @@ def check(page: Page) -> None:
     assert not serious, "\n".join(serious)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_no_page_of_a_purchase_shuts_anybody_out(scheme: str, browser: Browser, server: Server) -> None:
     page = browser.new_page(**PC, locale="ko-KR", color_scheme=scheme)
     for address in ("/", "/products/herb-kit", "/products/reading-pass", "/login", "/signup", "/nowhere"):
@@ -64,7 +64,7 @@ def test_no_page_of_a_purchase_shuts_anybody_out(scheme: str, browser: Browser, 
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_no_page_of_the_back_office_shuts_anybody_out(scheme: str, browser: Browser, server: Server) -> None:
     page = browser.new_page(**PC, locale="ko-KR", color_scheme=scheme)
     sign_in(page, server, "admin@example.com")

@@ -17,7 +17,8 @@ from tests.sandbox.conftest import ASKED, Merchant, go_to, issue_key, open_windo
 NAMES = [
     "imp_key", "imp_secret", "imp_uid", "merchant_uid", "customer_uid", "amount", "checksum", "reason", "name",
     "currency", "buyer_tel", "buyer_email", "notice_url", "custom_data", "schedules", "schedule_at", "enable_webhook",
-    "params",    "user_code", "device", "to", "path", "fault", "value", "count", "probability", "seed", "outcome", "phone", "code",
+    "params", "user_code", "device", "to", "path", "fault", "value", "count", "probability", "seed", "outcome", "phone",
+    "code",
     "carrier", "birth", "gender", "webhook_order", "confirm_timeout", "pay_method", "digital", "channelKey", "pg",
     "schedules[0][merchant_uid]", "schedules[0][schedule_at]", "merchant_uid[]", "a[b][c][d][e][f][g]", "[]", "",
 ]  # fmt: skip

@@ -18,7 +18,8 @@ from tests.sandbox.conftest import Merchant, go_to, issue_key, open_window, pay,
 SCHEMA = json.loads((Path(__file__).parent / "v1.schema.json").read_text())
 NEVER_NULL = {
     "imp_uid", "merchant_uid", "amount", "cancel_amount", "currency", "status", "sandbox", "customer_uid",
-    "pg_provider", "pg_id", "inserted", "updated", "started_at", "paid_at", "failed_at", "cancelled_at", "total", "previous",
+    "pg_provider", "pg_id", "inserted", "updated", "started_at", "paid_at", "failed_at", "cancelled_at", "total",
+    "previous",
     "next", "access_token", "expired_at", "now", "schedule_at", "executed_at", "revoked_at", "schedule_status",
     "cancellation_id", "pg_tid", "reason", "type",
 }  # fmt: skip

@@ -1,0 +1,97 @@
+"""Real PostgreSQL and Redis for the tests, started by the tests: on loopback, in a folder of their own, ended by id."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+DEBIANS_POSTGRES = Path("/usr/lib/postgresql")
+UNPRIVILEGED = "postgres"  # PostgreSQL refuses to run as root; Debian's package brings this account
+START_SECONDS = 30
+
+
+@contextmanager
+def postgres_server(folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """A cluster in `folder`; the URL of its database `postgres`. Not durable: fast, and gone with the machine."""
+    programs = max(DEBIANS_POSTGRES.glob("*/bin"), key=lambda path: int(path.parent.name))
+    home, port = _home_of_an_unprivileged_account(folder), free_port()
+    data = home / "data"
+    quiet = {"stdout": subprocess.DEVNULL, "cwd": home, "check": True}
+    trust = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+    subprocess.run(_unprivileged(programs / "initdb", "-N", "-D", data, *trust), **quiet)
+    settings = ("listen_addresses=127.0.0.1", "max_connections=200", f"fsync={'on' if durable else 'off'}")
+    options = [word for setting in settings for word in ("-c", setting)]
+    server = _started(_unprivileged(programs / "postgres", "-D", data, "-p", port, "-k", home, *options), home)
+    try:
+        ready = _unprivileged(programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port)
+        _wait_until(lambda: subprocess.run(ready, cwd=home).returncode == 0, server, home / "log")
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        stop = _unprivileged(programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        subprocess.run(stop, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home)
+        server.wait(timeout=START_SECONDS)
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """A Redis that keeps nothing on disk; its URL."""
+    port = free_port()
+    command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
+    server = _started(command, folder)
+    try:
+        _wait_until(lambda: _answers(port), server, folder / "log")
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait(timeout=START_SECONDS)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _home_of_an_unprivileged_account(folder: Path) -> Path:
+    """A folder that the server may write: as root, one that is given to PostgreSQL's account."""
+    if os.geteuid() != 0:
+        return folder
+    account = pwd.getpwnam(UNPRIVILEGED)
+    for part in (folder, *folder.parents):  # pytest's folders are closed to other accounts
+        if part.stat().st_uid == 0 and not part.stat().st_mode & 0o001:
+            part.chmod(part.stat().st_mode | 0o011)
+    home = folder / "postgres"
+    home.mkdir()
+    shutil.chown(home, account.pw_uid, account.pw_gid)
+    return home
+
+
+def _unprivileged(*command: object) -> list[str]:
+    words = [str(word) for word in command]
+    if os.geteuid() != 0:
+        return words
+    return ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups", *words]
+
+
+def _started(command: Sequence[str], folder: Path) -> "subprocess.Popen[bytes]":
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+
+
+def _wait_until(ready: Callable[[], bool], server: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while not ready():
+        if server.poll() is not None or time.monotonic() > until:
+            raise RuntimeError(f"the server did not start:\n{log.read_text()}")
+        time.sleep(0.05)
