@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 
 from . import clock, payments, subscriptions
 from .database import db, end_reading, transaction
+from .events import News
 from .models import BillingKey, Payment, Subscription, move
 from .orders import fit_bytes
-from .payments import News, sync_payment
+from .payments import sync_payment
 from .provider import ChargeRequest, OutcomeUnknown, PaymentProvider, ProviderError, Refused, Unauthorized
 
 Result = Literal["charged", "declined", "held", "unknown", "ended", "skipped"]
@@ -166,11 +167,12 @@ def _look_up(provider: PaymentProvider, attempt: Attempt) -> Result | None:
 
 
 def _ask(provider: PaymentProvider, subscription_id: int, attempt: Attempt) -> Result:
-    news = News("charge", None, attempt.request.merchant_uid, {}, None)
+    news = News("charge", merchant_uid=attempt.request.merchant_uid)
     try:
         report = provider.charge(attempt.request)
     except (OutcomeUnknown, Unauthorized) as error:
-        news.without_report("unknown", f"no answer: {error}")  # the attempt stays open; the next run looks it up first
+        # The attempt stays open; the next run looks it up first.
+        payments.without_report(news, "unknown", f"no answer: {error}")
         return "unknown"
     except Refused as refusal:
         return _refused(provider, subscription_id, attempt, refusal.message)

@@ -299,7 +299,10 @@ class Event(Base):
     imp_uid: Mapped[str | None] = mapped_column(String(200))
     outcome: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(300))
-    actor: Mapped[str | None] = mapped_column(String(254))
+    customer_uid: Mapped[str | None] = mapped_column(String(80), index=True)  # the billing key that it is about
+    actor: Mapped[str | None] = mapped_column(String(254))  # e-mail of the person who acted
+    address: Mapped[str | None] = mapped_column(String(64))  # where the caller was
+    raw: Mapped[str | None] = mapped_column(Text)  # a webhook's body as it came, phone numbers masked
     claimed: Mapped[Any] = mapped_column(JSON, default=dict)  # what the caller said, as text
     report: Mapped[Any | None] = mapped_column(
         JSON(none_as_null=True), nullable=True

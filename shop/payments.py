@@ -13,7 +13,8 @@ from sqlalchemy import select, update
 from . import clock, orders, subscriptions
 from .database import db, end_reading, transaction
 from .decision import Decision, KeyLookup, Outcome, decide
-from .models import BillingKey, Event, Order, Payment, Subscription, move
+from .events import News, note
+from .models import BillingKey, Order, Payment, Subscription, move
 from .provider import NotFound, PaymentProvider, PaymentReport, ProviderError
 
 
@@ -46,7 +47,7 @@ def start_payment(provider: PaymentProvider, order: Order) -> Payment:
         )
         db.session.add(payment)
         db.session.flush()
-        _note("checkout", "ready", "opened", payment)
+        note(News("checkout", merchant_uid=payment.merchant_uid), "ready", "opened", payment)
     provider.prepare(payment.merchant_uid, payment.amount)
     return payment
 
@@ -67,24 +68,26 @@ def sync_payment(
     source: str,
     claimed: dict[str, str] | None = None,
     actor: str | None = None,
+    address: str | None = None,
+    raw: str | None = None,
 ) -> SyncResult:
     """Ask PortOne about a payment that somebody mentioned, and record what it says (money law 1).
 
     The ids and `claimed` are hints only. Never raises for what they hold: an id that is nobody's is `not_found`,
     an id that PortOne says belongs elsewhere is `mismatch`, and no answer is `unknown` (nothing written, ask later).
     """
-    news = News(source, imp_uid, merchant_uid, claimed or {}, actor)
+    news = News(source, imp_uid, merchant_uid, claimed or {}, actor, address, raw)
     known = _known_payment(imp_uid, merchant_uid) is not None
     end_reading()
     if not known:  # strangers' ids cost PortOne no call
-        return news.without_report("not_found", "neither id is ours")
+        return without_report(news, "not_found", "neither id is ours")
     try:
         report = _look_up(provider, imp_uid, merchant_uid)
         key = _look_up_key(provider, report)
     except NotFound:
-        return news.without_report("not_found", "PortOne knows no such payment")
+        return without_report(news, "not_found", "PortOne knows no such payment")
     except ProviderError as error:
-        return news.without_report("unknown", f"no answer: {error}")
+        return without_report(news, "unknown", f"no answer: {error}")
     return record(report, key, news)
 
 
@@ -120,14 +123,14 @@ def _look_up_key(provider: PaymentProvider, report: PaymentReport) -> KeyLookup:
         return "unknown"
 
 
-def record(report: PaymentReport, key: KeyLookup, news: "News") -> SyncResult:
+def record(report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
     """Write down what PortOne said, once, with all that follows from it, in one transaction (money law 3)."""
     with transaction():
         payment = db.session.scalar(
             select(Payment).where(Payment.merchant_uid == report.merchant_uid).with_for_update(of=Payment)
         )
         if payment is None:
-            return news.with_report(report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
+            return _told(news, report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
         order = db.session.get(Order, payment.order_id, with_for_update=True) if payment.order_id else None
         plan_taken = subscriptions.plan_taken(order) if order else False
         decision = decide(payment, order.status if order else _month_status(payment), plan_taken, report, key)
@@ -137,7 +140,23 @@ def record(report: PaymentReport, key: KeyLookup, news: "News") -> SyncResult:
             _hold(payment, decision.held_reason, **_facts(report))
         elif payment.status == "paid" and order:
             decision = _finish_subscription(payment, order, report, key) or decision
-        return news.with_report(report, decision, payment)
+        return _told(news, report, decision, payment)
+
+
+def without_report(news: News, outcome: Outcome, reason: str) -> SyncResult:
+    """Note that nothing was learned; our books stay as they are."""
+    with transaction():
+        payment = _known_payment(news.imp_uid, news.merchant_uid)
+        note(news, outcome, reason, payment)
+    return SyncResult(outcome, reason, payment)
+
+
+def _told(news: News, report: PaymentReport, decision: Decision, payment: Payment | None) -> SyncResult:
+    """Note the decision; tell `mismatch` when PortOne spoke of another payment than was claimed."""
+    note(news, decision.outcome, decision.reason, payment, report.as_received)
+    if news.merchant_uid and news.merchant_uid != report.merchant_uid:
+        return SyncResult("mismatch", "the payment belongs to another merchant_uid", payment)
+    return SyncResult(decision.outcome, decision.reason, payment)
 
 
 # --- applying: one guarded UPDATE, and only its winner acts -----------------------------------------------------------
@@ -224,53 +243,3 @@ def _finish_subscription(payment: Payment, order: Order, report: PaymentReport, 
 def _hold(payment: Payment, reason: str, **facts: Any) -> Decision:
     db.session.execute(update(Payment).where(Payment.id == payment.id).values(held_reason=reason, **facts))
     return Decision("held", f"paid, but cannot be honoured: {reason}", held_reason=reason)
-
-
-# --- the book of events -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class News:
-    """Who mentioned a payment, through which door, and what they claimed about it."""
-
-    source: str
-    imp_uid: str | None
-    merchant_uid: str | None
-    claimed: dict[str, str]
-    actor: str | None
-
-    def without_report(self, outcome: Outcome, reason: str) -> SyncResult:
-        with transaction():
-            payment = _known_payment(self.imp_uid, self.merchant_uid)
-            _note(self.source, outcome, reason, payment, news=self)
-        return SyncResult(outcome, reason, payment)
-
-    def with_report(self, report: PaymentReport, decision: Decision, payment: Payment | None) -> SyncResult:
-        """Note the decision; tell `mismatch` when PortOne spoke of another payment than was claimed."""
-        _note(self.source, decision.outcome, decision.reason, payment, news=self, report=report)
-        if self.merchant_uid and self.merchant_uid != report.merchant_uid:
-            return SyncResult("mismatch", "the payment belongs to another merchant_uid", payment)
-        return SyncResult(decision.outcome, decision.reason, payment)
-
-
-def _note(
-    source: str,
-    outcome: str,
-    reason: str,
-    payment: Payment | None,
-    news: News | None = None,
-    report: PaymentReport | None = None,
-) -> None:
-    db.session.add(
-        Event(
-            source=source,
-            outcome=outcome,
-            reason=reason[:300],
-            payment_id=payment.id if payment else None,
-            merchant_uid=news.merchant_uid if news else payment.merchant_uid if payment else None,
-            imp_uid=news.imp_uid if news else None,
-            actor=news.actor if news else None,
-            claimed=news.claimed if news else {},
-            report=dict(report.as_received) if report else None,
-        )
-    )

@@ -15,11 +15,14 @@ from werkzeug.wrappers import Response as AnyResponse
 from . import payments
 from .models import Payment
 from .payments import SyncResult
+from .privacy import mask_text
 from .web import provider, refuse
 
 bp = Blueprint("results", __name__, url_prefix="/payment")
 
 HINTS = ("imp_uid", "merchant_uid", "status", "imp_success", "success", "error_code", "error_msg", "cancellation_id")
+
+LONGEST_RAW = 2000
 
 
 def exempt_from_csrf(csrf: CSRFProtect) -> None:
@@ -63,7 +66,8 @@ def redirect_back() -> AnyResponse | tuple[str, int]:
 @bp.post("/webhook")
 def webhook() -> Response | tuple[Response, int]:
     """Webhook (웹훅), as JSON or form. PortOne repeats it only after 5xx, so only "no answer" is one."""
-    result = _sync(_told(), source="webhook")
+    raw = _printable(mask_text(request.get_data(as_text=True)))[:LONGEST_RAW]  # before the form is read out of it
+    result = _sync(_told(), source="webhook", raw=raw)
     return jsonify(outcome=result.outcome), 503 if result.outcome == "unknown" else 200
 
 
@@ -74,17 +78,23 @@ def _told() -> dict[str, str]:
     if isinstance(body, dict):
         told |= body
     hints = {key: told[key] for key in HINTS if isinstance(told.get(key), str | int)}
-    texts = {key: "".join(filter(str.isprintable, str(value)))[:200] for key, value in hints.items()}
+    texts = {key: _printable(str(value))[:200] for key, value in hints.items()}
     return {key: text for key, text in texts.items() if text}
 
 
-def _sync(told: dict[str, str], source: str) -> SyncResult:
+def _printable(text: str) -> str:
+    return "".join(filter(str.isprintable, text))
+
+
+def _sync(told: dict[str, str], source: str, raw: str | None = None) -> SyncResult:
     return payments.sync_payment(
         provider(),
         imp_uid=told.get("imp_uid"),
         merchant_uid=told.get("merchant_uid"),
         source=source,
         claimed=told,
+        address=request.remote_addr,
+        raw=raw,
     )
 
 

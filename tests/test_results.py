@@ -259,3 +259,14 @@ def test_the_doors_are_the_only_posts_that_need_no_token(client: FlaskClient, ap
             if not (answer.status_code == 400 and answer.json and answer.json["error"] == "csrf"):
                 taken.add(rule.endpoint)
     assert taken == {"results.complete", "results.webhook"}
+
+
+@pytest.mark.parametrize("door", [webhook, form_webhook])
+def test_a_webhook_is_kept_as_it_came_with_phone_numbers_masked(
+    door: Door, client: FlaskClient, payment: Payment, told: dict[str, str]
+) -> None:
+    door(client, told | {"buyer_tel": "010-1234-5678"})
+    event = db.session.query(Event).filter_by(source="webhook").one()
+    assert event.raw and told["imp_uid"] in event.raw
+    assert "010-****-5678" in event.raw
+    assert event.address == "127.0.0.1"
