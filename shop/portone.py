@@ -9,6 +9,7 @@ unless `include_sandbox=true` (since 2026-01-26).
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -47,7 +48,9 @@ PATIENCE_SECONDS = 2.0
 class PortOne:
     """Asks PortOne V1 over one `requests.Session`, shared by threads. See `provider.PaymentProvider`."""
 
-    def __init__(self, settings: Settings, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(
+        self, settings: Settings, read_seconds: float = READ_SECONDS, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         self.is_test_channel = settings.is_test_channel
         self.session = requests.Session()
         # Only GETs are repeated: a POST whose answer was lost may have moved money.
@@ -67,7 +70,7 @@ class PortOne:
         self._token = ""
         self._token_until = 0.0  # by time.monotonic()
         self._token_lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._places, self._patience = threading.BoundedSemaphore(MOST_AT_ONCE), patience_seconds
 
     def close(self) -> None:
         """Give the connections back."""
@@ -165,20 +168,23 @@ class PortOne:
 
     def _ask(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
         """The `response` of one call. Raises Refused (NotFound, Unauthorized) or OutcomeUnknown."""
-        if not self._places.acquire(timeout=PATIENCE_SECONDS):
-            raise OutcomeUnknown(f"{method} {path}: too many calls are waiting for PortOne")
+        with self._place():
+            token = self._fresh_token()
+            answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
+            if answer.status_code == 401:  # the token died early, for example because another process renewed it
+                token = self._fresh_token(instead_of=token)
+                answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
+            return _response(answer)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the few places in which a call may wait for PortOne."""
+        if not self._places.acquire(timeout=self._patience):
+            raise OutcomeUnknown("too many calls are waiting for PortOne")
         try:
-            return self._ask_now(method, path, **options)
+            yield
         finally:
             self._places.release()
-
-    def _ask_now(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
-        token = self._fresh_token()
-        answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
-        if answer.status_code == 401:  # the token died early, for example because another process renewed it
-            token = self._fresh_token(instead_of=token)
-            answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
-        return _response(answer)
 
     def _fresh_token(self, instead_of: str = "") -> str:
         with self._token_lock:  # one thread renews, the others wait for its token
