@@ -22,6 +22,7 @@ from .config import Settings
 from .privacy import mask_report
 from .provider import (
     BillingKeyReport,
+    Channel,
     ChargeRequest,
     NotFound,
     OutcomeUnknown,
@@ -31,6 +32,7 @@ from .provider import (
     Unauthorized,
 )
 from .request_pay import buyer_fields, notice_url
+from .signals import Asked, portone_asked
 
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 10.0
@@ -71,6 +73,7 @@ class PortOne:
         self._token_until = 0.0  # by time.monotonic()
         self._token_lock = threading.Lock()
         self._places, self._patience = threading.BoundedSemaphore(MOST_AT_ONCE), patience_seconds
+        self.clock_ahead = 0.0  # seconds by which PortOne's clock is ahead of ours, as of the last token
 
     def close(self) -> None:
         """Give the connections back."""
@@ -158,6 +161,21 @@ class PortOne:
             if self.get_billing_key(customer_uid) is not None:
                 raise
 
+    # --- for `flask doctor` ---
+
+    def channels(self) -> list[Channel]:
+        """The contracts of this account. Raises Refused or OutcomeUnknown."""
+        found = self._ask("GET", "/users/pg")["list"]
+        return [
+            Channel(
+                key=str(one.get("channel_key") or ""),
+                pg_provider=_text(one, "pg_provider"),
+                pg_id=_text(one, "pg_id"),
+                is_test_channel=one.get("sandbox") is True,
+            )
+            for one in found
+        ]
+
     def _prepared_amount(self, merchant_uid: str) -> int | None:
         try:
             return _won(self._ask("GET", f"/payments/prepare/{quote(merchant_uid, safe='')}"), "amount")
@@ -191,18 +209,24 @@ class PortOne:
             if self._token == instead_of or time.monotonic() > self._token_until - TOKEN_MARGIN_SECONDS:
                 asked_at = time.monotonic()
                 granted = _response(self._send("POST", "/users/getToken", json=self._credentials))
+                self.clock_ahead = _number(granted, "now") - time.time()
                 self._token = _text(granted, "access_token")
                 # Their two clock readings, not ours: the difference is the lifetime.
                 self._token_until = asked_at + _number(granted, "expired_at") - _number(granted, "now")
             return self._token
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
+        began, result = time.monotonic(), "no answer"
         try:
-            return self.session.request(
+            answer = self.session.request(
                 method, self._url + path, timeout=self._timeout, allow_redirects=False, **options
             )
+            result = str(answer.status_code)
+            return answer
         except requests.RequestException as error:
             raise OutcomeUnknown(f"{method} {path}: {type(error).__name__}") from error
+        finally:
+            portone_asked.send(self, asked=Asked(f"{method} {path}", time.monotonic() - began, result))
 
 
 def _response(answer: requests.Response) -> Mapping[str, Any]:
@@ -220,6 +244,8 @@ def _response(answer: requests.Response) -> Mapping[str, Any]:
         raise NotFound(str(message), code)
     if code != 0 or answer.status_code >= 400:
         raise Refused(str(message), code)
+    if isinstance(response, list):  # only the list of channels comes bare
+        return {"list": response}
     if not isinstance(response, Mapping):
         raise OutcomeUnknown("PortOne answered code 0 without a response")
     return response

@@ -134,7 +134,7 @@ def test_sync_says_what_became_of_what_was_open(app: Flask, provider: FakeProvid
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     moment = clock.now() + LOOK_AFTER
     clock.use_source(lambda: moment)
-    assert runner.invoke(args=["sync"]).output == "1 paid\n"
+    assert runner.invoke(args=["sync"]).stdout == "1 paid\n"
 
 
 def test_sync_fails_when_portone_does_not_answer(app: Flask, provider: FakeProvider, buyer: User) -> None:
