@@ -8,7 +8,7 @@ from flask_login import current_user
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from . import orders, payments, portone, subscriptions
+from . import clock, orders, payments, portone, subscriptions
 from .database import db
 from .labels import label
 from .models import Order, Payment, Product
@@ -46,6 +46,8 @@ def cart() -> str:
         total=sum(item.product.price * item.quantity for item in goods),
         needs_address=any(not item.product.digital for item in goods),
         buyer=_last_buyer(),
+        withdrawal_limited=any(item.product.digital for item in goods),
+        charge_day=clock.today().day,  # if the first month is paid today
         billing_available=settings().billing_available,
         sdk_url=settings().sdk_url,
     )

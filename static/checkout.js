@@ -87,6 +87,16 @@
     return missing;
   }
 
+  /* The tick beside this button; the server takes the order without it, the page does not send one. */
+  function consented(button) {
+    const box = button.closest(".slip").querySelector(".consent input");
+    const note = document.getElementById(`${box.id}-problem`);
+    box.setAttribute("aria-invalid", String(!box.checked));
+    note.textContent = box.checked ? "" : texts.consent;
+    note.hidden = box.checked;
+    return box.checked || (box.focus(), false);
+  }
+
   /* --- the server --- */
 
   function pause(milliseconds) {
@@ -104,6 +114,7 @@
     const missing = missingFields(button.dataset.kind);
     showProblems(missing);
     if (Object.keys(missing).length) return say(texts.check_fields, true);
+    if (!consented(button)) return say(texts.consent, true);
 
     lock(button);
     say(texts.preparing);
@@ -111,6 +122,7 @@
     if (!window.IMP) return giveUp(texts.no_sdk);
     const order = Object.fromEntries(new FormData(form));
     order.kind = button.dataset.kind;
+    order.consent = true;
     if (order.kind === "monthly") order.product_id = Number(button.dataset.productId);
     let answer;
     try {

@@ -26,6 +26,7 @@ FLOORS = [
     ["portone"],
     ["labels"],
     ["web", "headers"],
+    ["legal"],
     ["account", "store", "results"],
     ["runs"],
     ["admin", "seed"],
