@@ -176,17 +176,18 @@
     offer(null);
     say(texts.checking);
     const told = { merchant_uid: checkout.merchant_uid };
-    if (result.imp_uid) told.imp_uid = result.imp_uid;
+    for (const key of ["imp_uid", "error_code", "error_msg"]) if (result[key]) told[key] = String(result[key]);
     const answer = await reportUntilHeard(told);
     if (!answer || answer.body.outcome === "unknown") return checkElsewhere(checkout, told, answer);
-    const { outcome, status: paymentStatus, redirect, message } = answer.body;
+    const { outcome, status: paymentStatus, redirect, message, advice } = answer.body;
     const arrived = outcome === "held" || ["paid", "cancelled"].includes(paymentStatus); // perhaps by another door
     if (redirect && arrived) {
       say(texts.done);
       location.assign(redirect);
       return;
     }
-    giveUp(result.error_msg || message || texts.not_paid, redirect); // the PG's own words, where there are any
+    const why = result.error_msg || message || texts.not_paid; // the PG's own words, where there are any
+    giveUp(advice ? `${why} ${advice}` : why, redirect);
   }
 
   async function reportUntilHeard(told) {

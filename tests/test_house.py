@@ -25,6 +25,7 @@ FLOORS = [
     ["reconcile"],
     ["portone"],
     ["labels"],
+    ["dictionary"],
     ["web", "headers"],
     ["legal"],
     ["account", "store", "results"],

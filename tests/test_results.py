@@ -270,3 +270,29 @@ def test_a_webhook_is_kept_as_it_came_with_phone_numbers_masked(
     assert event.raw and told["imp_uid"] in event.raw
     assert "010-****-5678" in event.raw
     assert event.address == "127.0.0.1"
+
+
+def test_a_refusal_comes_with_what_the_buyer_can_do(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    reason = "요금 미납으로 결제 불가합니다. 통신사로 납부 후 재시도 부탁드립니다."
+    report = provider.hears_of(payment.merchant_uid, "failed", amount=payment.amount, fail_reason=reason)
+    answer = callback(client, {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid})
+    assert answer.json["message"] == reason
+    assert "통신사에 요금을 낸 뒤" in answer.json["advice"]
+    client.set_cookie("language", "en")
+    answer = callback(client, {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid})
+    assert "Pay the carrier's bill" in answer.json["advice"]
+
+
+def test_an_error_that_only_the_browser_heard_of_is_explained_and_changes_nothing(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    told = {
+        "merchant_uid": payment.merchant_uid,
+        "error_code": "F1002",
+        "error_msg": "이미 결제가 이루어진 거래건입니다.",
+    }
+    provider.hears_of(payment.merchant_uid, "ready", amount=payment.amount)
+    assert "다시 결제하지 않으셔도 됩니다" in callback(client, told).json["advice"]
+    assert books(payment) == ("ready", "pending")
