@@ -84,12 +84,13 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
             if seed.is_needed():
                 seed.seed_catalogue()
                 seed.seed_demo_accounts()
-    from shop import demo
+    from shop import demo, learn
 
     sandbox_http = requests.Session()
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     demo.install(app, sandbox_http, settings.api_url)
+    learn.install(app)
 
 
 def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:

@@ -135,7 +135,13 @@
       showProblems(answer.body.fields || {});
       return giveUp(answer.body.message);
     }
+    tellPage("shop:checkout", answer.body);
     openWindow(answer.body);
+  }
+
+  /* For the demo's learn panel; nobody has to listen. */
+  function tellPage(name, detail) {
+    document.dispatchEvent(new CustomEvent(name, { detail }));
   }
 
   /* --- the payment window --- */
@@ -175,6 +181,7 @@
     clearTimeout(lostTimer);
     offer(null);
     say(texts.checking);
+    tellPage("shop:callback", result);
     const told = { merchant_uid: checkout.merchant_uid };
     for (const key of ["imp_uid", "error_code", "error_msg"]) if (result[key]) told[key] = String(result[key]);
     const answer = await reportUntilHeard(told);

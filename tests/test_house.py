@@ -26,12 +26,13 @@ FLOORS = [
     ["portone"],
     ["labels"],
     ["dictionary"],
+    ["flows"],
     ["web", "headers"],
     ["legal"],
     ["account", "store", "results"],
     ["runs"],
     ["admin", "seed"],
-    ["demo"],
+    ["demo", "learn"],
     ["cli"],
 ]
 FLOOR_OF = {name: number for number, row in enumerate(FLOORS) for name in row}
