@@ -18,11 +18,12 @@ from flask_babel import get_locale
 from markupsafe import Markup
 from sqlalchemy import select
 
-from . import orders, portone
+from . import orders
 from .database import db
 from .flows import FLOWS, Flow, Step, draw
 from .models import CartItem, Event, Order, OrderLine, Payment, Subscription
 from .privacy import mask_phone, mask_report, mask_text
+from .request_pay import request_pay
 from .web import settings
 
 MOST_SHOWN = 12
@@ -156,6 +157,8 @@ def _flow_of(order: Order, events: Sequence[Event]) -> Flow:
 
 def _lit(flow: Flow, events: Sequence[Event]) -> str:
     """The step of the event that last changed something, else of the newest one."""
+    if flow.slug == "cancel":
+        return "cancel"
     told = [event for event in events if event.outcome not in ("unchanged", "ready")]
     for event in [*reversed(told), *reversed(events)]:
         if flow.step(event.source):
@@ -180,4 +183,4 @@ def _request_pay(bought: Sequence[CartItem], buyer: Mapping[str, str]) -> dict[s
         name=orders.title(order),
         amount=sum(item.product.price * item.quantity for item in bought),
     )
-    return portone.request_pay(settings(), payment, order)
+    return request_pay(settings(), payment, order)

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from shop import orders, payments
 from shop.config import load_settings
+from shop.events import News
 from shop.learn import Calls, panel_of_order
 from shop.models import User
 from tests.conftest import BUYER, close, product, sign_in
@@ -26,7 +27,7 @@ def paid(provider: FakeProvider, buyer: User) -> payments.Payment:
     payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     told = {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid}
-    payments.sync_payment(provider, **told, source="callback", claimed=told)
+    payments.sync_payment(provider, News("callback", **told, claimed=told))
     return payment
 
 
