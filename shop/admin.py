@@ -193,7 +193,7 @@ def monthly() -> str:
 def run_monthly() -> AnyResponse:
     """Carry out the monthly run now, as the command does."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    results = Counter(runs.charge_all(app, provider(), list(runs.due_now()), RUN_WORKERS))
+    results = Counter(done.result for done in runs.charge_all(app, provider(), runs.due_now(), RUN_WORKERS))
     runs.delete_ended_keys(provider())
     for result, count in sorted(results.items()):
         flash(f"{label('charge', result)} ({count})", "error" if result == "error" else "info")

@@ -7,17 +7,18 @@ or two runs at once never charge a month twice.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, and_, func, select
 
 from . import clock, payments, subscriptions
 from .database import db, end_reading, transaction
 from .events import News
-from .models import BillingKey, Payment, Subscription, move
+from .models import BillingKey, Payment, Product, Subscription, move
+from .months import Month, month_of
 from .orders import fit_bytes
-from .payments import sync_payment
+from .payments import SyncResult, sync_payment
 from .provider import ChargeRequest, OutcomeUnknown, PaymentProvider, ProviderError, Refused, Unauthorized
 
 Result = Literal["charged", "declined", "held", "unknown", "ended", "skipped"]
@@ -27,28 +28,42 @@ RESULTS: dict[str, Result] = {"paid": "charged", "failed": "declined", "held": "
 # An attempt belongs to one worker for this long: longer than any HTTP time-out, and long enough for PortOne to have
 # the payment on its books before anybody asks for it again.
 LEASE = timedelta(minutes=10)
-PAUSE_AFTER_DECLINE = timedelta(hours=4)
+LONGEST_CALL = timedelta(minutes=1)
+
+
+class Due(NamedTuple):
+    """A subscription whose day has come, and what a month of it costs in won."""
+
+    subscription_id: int
+    amount: int
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt claimed by this worker. `is_new`: nobody can have asked for it. `may_ask`: its window is open."""
+    """An attempt claimed by this worker until `until`. `is_new`: nobody can have asked for it before.
+
+    `window` is that of its month: only while it is open may PortOne be asked to charge.
+    """
 
     request: ChargeRequest
     is_new: bool
-    may_ask: bool
+    window: Literal["early", "open", "closed"]
+    until: datetime
 
 
-def due(after_id: int = 0, limit: int = 500) -> Sequence[int]:
-    """The ids of subscriptions whose day has come, in pages by id."""
-    query = select(Subscription.id).where(
-        Subscription.status.in_(subscriptions.LIVE),
-        Subscription.next_charge_on <= clock.today(),
-        Subscription.id > after_id,
-    )
-    found = db.session.scalars(query.order_by(Subscription.id).limit(limit)).all()
+def due(after_id: int = 0, limit: int = 500) -> Sequence[Due]:
+    """The subscriptions whose day has come, in pages by id."""
+    query = _due(Subscription.id, Subscription.amount).where(Subscription.id > after_id)
+    found = [Due(*row) for row in db.session.execute(query.order_by(Subscription.id).limit(limit))]
     end_reading()
     return found
+
+
+def count_due() -> Due:
+    """How many subscriptions are due, and their sum in won."""
+    count, amount = db.session.execute(_due(func.count(), func.coalesce(func.sum(Subscription.amount), 0))).one()
+    end_reading()
+    return Due(count, amount)
 
 
 def charge(provider: PaymentProvider, subscription_id: int) -> Result:
@@ -60,8 +75,8 @@ def charge(provider: PaymentProvider, subscription_id: int) -> Result:
         found = _look_up(provider, attempt)
         if found:
             return found
-        if not attempt.may_ask:
-            return _give_up(subscription_id, attempt)
+        if attempt.window != "open":
+            return _give_up(subscription_id, attempt) if attempt.window == "closed" else "skipped"
     return _ask(provider, subscription_id, attempt)
 
 
@@ -71,29 +86,40 @@ def charge(provider: PaymentProvider, subscription_id: int) -> Result:
 def _claim(subscription_id: int) -> Attempt | Result:
     """The open attempt of the month that is due, made if there is none; or why there is nothing to do."""
     with transaction():
-        subscription = db.session.get(Subscription, subscription_id, with_for_update=True)
+        found = _with_its_key(subscription_id)
+        subscription = found.Subscription if found else None
         if subscription is None or not _is_due(subscription):
             return "skipped"
-        period = f"{subscription.next_charge_on:%Y-%m}"
-        state = _window_of(subscription).state_at(clock.now())
-        payment = db.session.scalar(
-            select(Payment).filter_by(subscription_id=subscription.id, period=period, status="ready")
+        month, now = month_of(subscription), clock.now()
+        standing = month.standing(now) if month else "early"
+        if standing == "closed":
+            subscriptions.end(subscription, "missed", now)
+            return "ended"
+        if month is None or standing not in ("due", "unanswered"):
+            return "held" if standing == "held" else "skipped"
+        payment = month.open or _new_attempt(subscription, month, found.name_ko, found.is_test_channel)
+        payment.claimed_until = now + LEASE
+        return Attempt(
+            _request(found.BillingKey, payment), standing == "due", month.window.state_at(now), payment.claimed_until
         )
-        is_new = payment is None
-        if payment is None:
-            if _has_money(subscription, period):
-                return "held"
-            if state == "closed":
-                subscriptions.end(subscription, "missed", clock.now())
-                return "ended"
-            if state == "early" or _declined_just_now(subscription, period):
-                return "skipped"
-            payment = _new_attempt(subscription, period)
-        elif payment.claimed_until and payment.claimed_until > clock.now():
-            return "skipped"
-        payment.claimed_until = clock.now() + LEASE
-        db.session.flush()
-        return Attempt(_request(subscription, payment), is_new, may_ask=state == "open")
+
+
+def _with_its_key(subscription_id: int) -> Any:
+    """The subscription, locked, with what a charge repeats: its key's buyer data, its name, its channel."""
+    first = and_(Payment.order_id == Subscription.order_id, Payment.customer_uid == Subscription.customer_uid)
+    query = (
+        select(Subscription, BillingKey, Product.name_ko, Payment.is_test_channel)
+        .join(Product)
+        .outerjoin(BillingKey, BillingKey.customer_uid == Subscription.customer_uid)
+        .outerjoin(Payment, first)  # the payment that issued the key
+        .where(Subscription.id == subscription_id)
+    )
+    return db.session.execute(query.with_for_update(of=Subscription)).one_or_none()
+
+
+def _due(*columns: Any) -> Select[Any]:
+    live = Subscription.status.in_(subscriptions.LIVE)
+    return select(*columns).select_from(Subscription).where(live, Subscription.next_charge_on <= clock.today())
 
 
 def _is_due(subscription: Subscription) -> bool:
@@ -101,49 +127,22 @@ def _is_due(subscription: Subscription) -> bool:
     return subscription.status in subscriptions.LIVE and day is not None and day <= clock.today()
 
 
-def _window_of(subscription: Subscription) -> subscriptions.ChargeWindow:
-    day = subscription.next_charge_on or clock.today()
-    return subscriptions.charge_window(day, subscriptions.last_paid_on(subscription))
-
-
-def _declined_just_now(subscription: Subscription, period: str) -> bool:
-    latest = select(func.max(Payment.failed_at)).filter_by(subscription_id=subscription.id, period=period)
-    declined_at = db.session.scalar(latest)
-    return declined_at is not None and clock.now() < declined_at + PAUSE_AFTER_DECLINE
-
-
-def _has_money(subscription: Subscription, period: str) -> bool:
-    """Whether money for this month has come in and is held: then nobody asks for more until a person has decided."""
-    paid = select(Payment.id).filter_by(subscription_id=subscription.id, period=period, status="paid").limit(1)
-    return db.session.scalar(paid) is not None
-
-
-def _new_attempt(subscription: Subscription, period: str) -> Payment:
+def _new_attempt(subscription: Subscription, month: Month, plan_name: str, is_test_channel: bool) -> Payment:
     """A payment of its own for every attempt, with an id that follows from the saved rows (money law 6)."""
-    earlier = select(func.count()).select_from(Payment).filter_by(subscription_id=subscription.id, period=period)
-    number = (db.session.scalar(earlier) or 0) + 1
-    plan_name = subscription.product.name_ko
     payment = Payment(
-        merchant_uid=f"sub-{subscription.token}-{period.replace('-', '')}-{number}",
+        merchant_uid=f"sub-{subscription.token}-{month.due_on:%Y%m}-{len(month.attempts) + 1}",
         subscription_id=subscription.id,
         customer_uid=subscription.customer_uid,
-        period=period,
-        name=f"{fit_bytes(plan_name, 24)} {int(period[-2:])}월",
+        period=month.period,
+        name=f"{fit_bytes(plan_name, 24)} {month.due_on.month}월",
         amount=subscription.amount,
-        is_test_channel=_first_payment(subscription).is_test_channel,
+        is_test_channel=is_test_channel,
     )
     db.session.add(payment)
     return payment
 
 
-def _first_payment(subscription: Subscription) -> Payment:
-    """The payment that issued the key: later months go through the same channel."""
-    first = select(Payment).filter_by(order_id=subscription.order_id, customer_uid=subscription.customer_uid)
-    return db.session.scalars(first).one()
-
-
-def _request(subscription: Subscription, payment: Payment) -> ChargeRequest:
-    key = db.session.scalars(select(BillingKey).filter_by(customer_uid=subscription.customer_uid)).one()
+def _request(key: BillingKey, payment: Payment) -> ChargeRequest:
     return ChargeRequest(
         customer_uid=key.customer_uid,
         merchant_uid=payment.merchant_uid,
@@ -161,13 +160,20 @@ def _request(subscription: Subscription, payment: Payment) -> ChargeRequest:
 def _look_up(provider: PaymentProvider, attempt: Attempt) -> Result | None:
     """What became of an attempt that may have gone out before; None: PortOne has never heard of it."""
     result = sync_payment(provider, merchant_uid=attempt.request.merchant_uid, source="charge")
-    if result.outcome == "not_found":
-        return None
+    return None if result.outcome == "not_found" else _what_it_came_to(result)
+
+
+def _what_it_came_to(result: SyncResult) -> Result:
+    """What our books say once the answer is in them; a webhook may have brought it first."""
+    if result.outcome == "unchanged" and result.payment:
+        return RESULTS.get("held" if result.payment.held_reason else result.payment.status, "unknown")
     return RESULTS.get(result.outcome, "unknown")
 
 
 def _ask(provider: PaymentProvider, subscription_id: int, attempt: Attempt) -> Result:
     news = News("charge", merchant_uid=attempt.request.merchant_uid)
+    if clock.now() > attempt.until - LONGEST_CALL:  # this worker was held up: the attempt may be another's by now
+        return "unknown"
     try:
         report = provider.charge(attempt.request)
     except (OutcomeUnknown, Unauthorized) as error:
@@ -176,8 +182,7 @@ def _ask(provider: PaymentProvider, subscription_id: int, attempt: Attempt) -> R
         return "unknown"
     except Refused as refusal:
         return _refused(provider, subscription_id, attempt, refusal.message)
-    result = payments.record(report, "unknown", news)
-    return RESULTS.get(result.outcome, "unknown")
+    return _what_it_came_to(payments.record(report, "unknown", news))
 
 
 def _refused(provider: PaymentProvider, subscription_id: int, attempt: Attempt, message: str) -> Result:

@@ -62,14 +62,17 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
     """Charge every subscription whose day has come. Meant to be run every hour; safe to run twice, or at once."""
     if day:
         clock.use_source(_nine_in_the_morning(day))
-    due = list(runs.due_now())
+    count, won = runs.count_due()
     if dry_run:
-        click.echo(f"{len(due)} due on {clock.today()}; nothing was charged.")
+        click.echo(f"{count} due on {clock.today()} ({won:,} won); nothing was charged.")
         return
-    run = runs.charge_all(current_app._get_current_object(), provider(), due, workers)  # type: ignore[attr-defined]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    run = runs.charge_all(app, provider(), runs.due_now(), workers)
     results: Counter[str] = Counter()
-    with click.progressbar(run, length=len(due), label="Charging", file=sys.stderr) as finished:
-        results.update(finished)
+    with click.progressbar(run, length=count, label="Charging", file=sys.stderr) as finished:
+        for done in finished:
+            results[done.result] += 1
+            results["won"] += done.won
     deleted = runs.delete_ended_keys(provider())
     click.echo(_summary(results, deleted))
     if results["error"] or results["unknown"]:
@@ -87,4 +90,4 @@ def _nine_in_the_morning(day: str) -> runs.Source:
 def _summary(results: Counter[str], deleted: int) -> str:
     names = ("charged", "declined", "held", "unknown", "ended", "skipped", "error")
     counts = ", ".join(f"{results[name]} {name}" for name in names)
-    return f"{counts}; {runs.won_charged_today():,} won in today; {deleted} ended keys deleted at PortOne"
+    return f"{counts}; {results['won']:,} won; {deleted} ended keys deleted at PortOne"

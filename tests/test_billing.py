@@ -60,7 +60,7 @@ def started(provider: FakeProvider, buyer: User) -> Subscription:
 
 def run(provider: FakeProvider) -> list[str]:
     """One monthly run, as the command does it."""
-    return [billing.charge(provider, subscription_id) for subscription_id in billing.due()]
+    return [billing.charge(provider, subscription_id) for subscription_id, _ in billing.due()]
 
 
 def paid_months(subscription: Subscription) -> list[str | None]:

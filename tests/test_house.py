@@ -18,7 +18,7 @@ FLOORS = [
     ["provider"],
     ["orders"],
     ["subscriptions"],
-    ["decision", "events"],
+    ["decision", "events", "months"],
     ["payments"],
     ["billing"],
     ["sweep"],
@@ -30,6 +30,7 @@ FLOORS = [
     ["runs"],
     ["admin", "seed"],
     ["demo"],
+    ["worker"],
     ["cli"],
 ]
 FLOOR_OF = {name: number for number, row in enumerate(FLOORS) for name in row}
