@@ -5,21 +5,29 @@ whoever finds it open later looks it up by its `merchant_uid` before asking agai
 or two runs at once never charge a month twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, func, insert, select
 
 from . import clock, payments, subscriptions
 from .database import db, end_reading, transaction
 from .events import News
 from .models import BillingKey, Payment, Product, Subscription, move
-from .months import Month, month_of
+from .months import Month, months_of
 from .orders import fit_bytes
 from .payments import SyncResult, sync_payment
-from .provider import ChargeRequest, OutcomeUnknown, PaymentProvider, ProviderError, Refused, Unauthorized
+from .provider import (
+    ChargeRequest,
+    OutcomeUnknown,
+    PaymentProvider,
+    PaymentReport,
+    ProviderError,
+    Refused,
+    Unauthorized,
+)
 
 Result = Literal["charged", "declined", "held", "unknown", "ended", "skipped"]
 
@@ -45,10 +53,19 @@ class Attempt:
     `window` is that of its month: only while it is open may PortOne be asked to charge.
     """
 
+    subscription_id: int
     request: ChargeRequest
     is_new: bool
     window: Literal["early", "open", "closed"]
     until: datetime
+
+
+@dataclass(frozen=True)
+class Told:
+    """What PortOne said to a charge, not yet in our books."""
+
+    attempt: Attempt
+    report: PaymentReport
 
 
 def due(after_id: int = 0, limit: int = 500) -> Sequence[Due]:
@@ -68,53 +85,83 @@ def count_due() -> Due:
 
 def charge(provider: PaymentProvider, subscription_id: int) -> Result:
     """Bring one due subscription as far as it can be brought now. Safe to call at any time, by anybody, at once."""
-    attempt = _claim(subscription_id)
+    [attempt] = claim([subscription_id])
     if not isinstance(attempt, Attempt):
         return attempt
-    if not attempt.is_new:
-        found = _look_up(provider, attempt)
-        if found:
-            return found
-        if attempt.window != "open":
-            return _give_up(subscription_id, attempt) if attempt.window == "closed" else "skipped"
-    return _ask(provider, subscription_id, attempt)
+    [result] = write_down([ask(provider, attempt)])
+    return result
 
 
 # --- the row first ----------------------------------------------------------------------------------------------------
 
 
-def _claim(subscription_id: int) -> Attempt | Result:
-    """The open attempt of the month that is due, made if there is none; or why there is nothing to do."""
+def claim(subscription_ids: Sequence[int]) -> list[Attempt | Result]:
+    """For each, in one transaction: the open attempt of the month that is due, made if there is none; or why there is
+    nothing to do."""
     with transaction():
-        found = _with_its_key(subscription_id)
-        subscription = found.Subscription if found else None
-        if subscription is None or not _is_due(subscription):
-            return "skipped"
-        month, now = month_of(subscription), clock.now()
-        standing = month.standing(now) if month else "early"
-        if standing == "closed":
-            subscriptions.end(subscription, "missed", now)
-            return "ended"
-        if month is None or standing not in ("due", "unanswered"):
-            return "held" if standing == "held" else "skipped"
-        payment = month.open or _new_attempt(subscription, month, found.name_ko, found.is_test_channel)
-        payment.claimed_until = now + LEASE
-        return Attempt(
-            _request(found.BillingKey, payment), standing == "due", month.window.state_at(now), payment.claimed_until
-        )
+        found = {row.Subscription.id: row for row in _with_their_keys(subscription_ids)}
+        due = [row.Subscription for row in found.values() if _is_due(row.Subscription)]
+        months = months_of(due)
+        claimed = [_claim(found[each], months[each]) if each in months else "skipped" for each in subscription_ids]
+        fresh = [attempt for attempt in claimed if isinstance(attempt, Attempt) and attempt.is_new]
+        if fresh:
+            db.session.execute(insert(Payment), [_row(attempt, found, months) for attempt in fresh])
+        return claimed
 
 
-def _with_its_key(subscription_id: int) -> Any:
-    """The subscription, locked, with what a charge repeats: its key's buyer data, its name, its channel."""
+def _with_their_keys(subscription_ids: Sequence[int]) -> Iterable[Any]:
+    """The subscriptions, locked, with what a charge repeats: the key's buyer data, the plan's name, the channel."""
     first = and_(Payment.order_id == Subscription.order_id, Payment.customer_uid == Subscription.customer_uid)
     query = (
         select(Subscription, BillingKey, Product.name_ko, Payment.is_test_channel)
         .join(Product)
         .outerjoin(BillingKey, BillingKey.customer_uid == Subscription.customer_uid)
         .outerjoin(Payment, first)  # the payment that issued the key
-        .where(Subscription.id == subscription_id)
+        .where(Subscription.id.in_(subscription_ids))
+        .order_by(Subscription.id)  # one order of locks for everybody
     )
-    return db.session.execute(query.with_for_update(of=Subscription)).one_or_none()
+    return db.session.execute(query.with_for_update(of=Subscription))
+
+
+def _claim(found: Any, month: Month) -> Attempt | Result:
+    subscription, now = found.Subscription, clock.now()
+    standing = month.standing(now)
+    if standing == "closed":
+        subscriptions.end(subscription, "missed", now)
+        return "ended"
+    if standing not in ("due", "unanswered"):
+        return "held" if standing == "held" else "skipped"
+    until = now + LEASE
+    if month.open:
+        month.open.claimed_until = until
+        merchant_uid = month.open.merchant_uid
+    else:  # a payment of its own for every attempt, with an id that follows from the saved rows (money law 6)
+        merchant_uid = f"sub-{subscription.token}-{month.due_on:%Y%m}-{len(month.attempts) + 1}"
+    request = ChargeRequest(
+        customer_uid=found.BillingKey.customer_uid,
+        merchant_uid=merchant_uid,
+        amount=subscription.amount,
+        name=f"{fit_bytes(found.name_ko, 24)} {month.due_on.month}월",
+        buyer_name=found.BillingKey.buyer_name,
+        buyer_tel=found.BillingKey.buyer_tel,
+        buyer_email=found.BillingKey.buyer_email,
+    )
+    return Attempt(subscription.id, request, month.open is None, month.window.state_at(now), until)
+
+
+def _row(attempt: Attempt, found: Mapping[int, Any], months: Mapping[int, Month]) -> dict[str, Any]:
+    """A new attempt as a row of `payments`."""
+    asked = attempt.request
+    return {
+        "merchant_uid": asked.merchant_uid,
+        "subscription_id": attempt.subscription_id,
+        "customer_uid": asked.customer_uid,
+        "period": months[attempt.subscription_id].period,
+        "name": asked.name,
+        "amount": asked.amount,
+        "is_test_channel": found[attempt.subscription_id].is_test_channel,
+        "claimed_until": attempt.until,
+    }
 
 
 def _due(*columns: Any) -> Select[Any]:
@@ -127,65 +174,56 @@ def _is_due(subscription: Subscription) -> bool:
     return subscription.status in subscriptions.LIVE and day is not None and day <= clock.today()
 
 
-def _new_attempt(subscription: Subscription, month: Month, plan_name: str, is_test_channel: bool) -> Payment:
-    """A payment of its own for every attempt, with an id that follows from the saved rows (money law 6)."""
-    payment = Payment(
-        merchant_uid=f"sub-{subscription.token}-{month.due_on:%Y%m}-{len(month.attempts) + 1}",
-        subscription_id=subscription.id,
-        customer_uid=subscription.customer_uid,
-        period=month.period,
-        name=f"{fit_bytes(plan_name, 24)} {month.due_on.month}월",
-        amount=subscription.amount,
-        is_test_channel=is_test_channel,
-    )
-    db.session.add(payment)
-    return payment
-
-
-def _request(key: BillingKey, payment: Payment) -> ChargeRequest:
-    return ChargeRequest(
-        customer_uid=key.customer_uid,
-        merchant_uid=payment.merchant_uid,
-        amount=payment.amount,
-        name=payment.name,
-        buyer_name=key.buyer_name,
-        buyer_tel=key.buyer_tel,
-        buyer_email=key.buyer_email,
-    )
-
-
 # --- then the money, then the answer --------------------------------------------------------------------------------
+
+
+def ask(provider: PaymentProvider, attempt: Attempt) -> Told | Result:
+    """Have PortOne charge; look first, if an earlier try may have gone out."""
+    if not attempt.is_new:
+        found = _look_up(provider, attempt)
+        if found:
+            return found
+        if attempt.window != "open":
+            return _give_up(attempt) if attempt.window == "closed" else "skipped"
+    if clock.now() > attempt.until - LONGEST_CALL:  # this worker was held up: the attempt may be another's by now
+        return "unknown"
+    try:
+        return Told(attempt, provider.charge(attempt.request))
+    except (OutcomeUnknown, Unauthorized) as error:
+        # The attempt stays open; the next run looks it up first.
+        payments.without_report(_news(attempt), "unknown", f"no answer: {error}")
+        return "unknown"
+    except Refused as refusal:
+        return _refused(provider, attempt, refusal.message)
+
+
+def write_down(answers: Sequence[Told | Result]) -> list[Result]:
+    """Record what PortOne said, all in one transaction; what each attempt came to."""
+    told = [answer for answer in answers if isinstance(answer, Told)]
+    told.sort(key=lambda answer: answer.attempt.subscription_id)  # one order of locks for everybody
+    recorded = payments.record_all([(answer.report, _news(answer.attempt)) for answer in told]) if told else []
+    results = {answer.attempt.subscription_id: _came_to(one) for answer, one in zip(told, recorded, strict=True)}
+    return [results[answer.attempt.subscription_id] if isinstance(answer, Told) else answer for answer in answers]
+
+
+def _news(attempt: Attempt) -> News:
+    return News("charge", merchant_uid=attempt.request.merchant_uid)
 
 
 def _look_up(provider: PaymentProvider, attempt: Attempt) -> Result | None:
     """What became of an attempt that may have gone out before; None: PortOne has never heard of it."""
     result = sync_payment(provider, merchant_uid=attempt.request.merchant_uid, source="charge")
-    return None if result.outcome == "not_found" else _what_it_came_to(result)
+    return None if result.outcome == "not_found" else _came_to(result)
 
 
-def _what_it_came_to(result: SyncResult) -> Result:
+def _came_to(result: SyncResult) -> Result:
     """What our books say once the answer is in them; a webhook may have brought it first."""
     if result.outcome == "unchanged" and result.payment:
         return RESULTS.get("held" if result.payment.held_reason else result.payment.status, "unknown")
     return RESULTS.get(result.outcome, "unknown")
 
 
-def _ask(provider: PaymentProvider, subscription_id: int, attempt: Attempt) -> Result:
-    news = News("charge", merchant_uid=attempt.request.merchant_uid)
-    if clock.now() > attempt.until - LONGEST_CALL:  # this worker was held up: the attempt may be another's by now
-        return "unknown"
-    try:
-        report = provider.charge(attempt.request)
-    except (OutcomeUnknown, Unauthorized) as error:
-        # The attempt stays open; the next run looks it up first.
-        payments.without_report(news, "unknown", f"no answer: {error}")
-        return "unknown"
-    except Refused as refusal:
-        return _refused(provider, subscription_id, attempt, refusal.message)
-    return _what_it_came_to(payments.record(report, "unknown", news))
-
-
-def _refused(provider: PaymentProvider, subscription_id: int, attempt: Attempt, message: str) -> Result:
+def _refused(provider: PaymentProvider, attempt: Attempt, message: str) -> Result:
     """PortOne did not even ask KG. The month may be paid already, the key may be gone; else it counts as a decline."""
     found = _look_up(provider, attempt)
     if found:
@@ -195,8 +233,7 @@ def _refused(provider: PaymentProvider, subscription_id: int, attempt: Attempt, 
     except ProviderError:
         return "unknown"
     with transaction():
-        subscription = db.session.get_one(Subscription, subscription_id, with_for_update=True)
-        _fail(attempt, message)
+        subscription = _failed(attempt, message)
         if key is None:
             subscriptions.end(subscription, "key_gone", clock.now())
             return "ended"
@@ -204,18 +241,19 @@ def _refused(provider: PaymentProvider, subscription_id: int, attempt: Attempt, 
     return "declined"
 
 
-def _give_up(subscription_id: int, attempt: Attempt) -> Result:
+def _give_up(attempt: Attempt) -> Result:
     """The window has closed and PortOne has never heard of the attempt: the month was missed, and with it the key."""
     with transaction():
-        subscription = db.session.get_one(Subscription, subscription_id, with_for_update=True)
-        _fail(attempt, "결제 기간이 지났습니다.")
-        subscriptions.end(subscription, "missed", clock.now())
+        subscriptions.end(_failed(attempt, "결제 기간이 지났습니다."), "missed", clock.now())
     return "ended"
 
 
-def _fail(attempt: Attempt, reason: str) -> None:
+def _failed(attempt: Attempt, reason: str) -> Subscription:
+    """The attempt failed; its subscription, locked."""
+    subscription = db.session.get_one(Subscription, attempt.subscription_id, with_for_update=True)
     payment = db.session.scalars(select(Payment).filter_by(merchant_uid=attempt.request.merchant_uid)).one()
     move(Payment, payment.id, "failed", failed_at=clock.now(), fail_reason=reason)
+    return subscription
 
 
 # --- keys whose subscription has ended --------------------------------------------------------------------------------

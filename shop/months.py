@@ -79,17 +79,29 @@ class Month:
 
 def month_of(subscription: Subscription) -> Month | None:
     """The month that is charged next; None when none is."""
-    due_on = subscription.next_charge_on
-    if due_on is None:
-        return None
-    before, period = f"{due_on.replace(day=1) - timedelta(days=1):%Y-%m}", f"{due_on:%Y-%m}"
-    query = select(Payment).where(Payment.subscription_id == subscription.id, Payment.period.in_((before, period)))
-    attempts = db.session.scalars(query.order_by(Payment.id)).all()
+    return months_of([subscription]).get(subscription.id)
+
+
+def months_of(subscriptions: Sequence[Subscription]) -> dict[int, Month]:
+    """The next month of each subscription that has one, by the subscription's id."""
+    running = {one.id: one.next_charge_on for one in subscriptions if one.next_charge_on}
+    periods = {period for day in running.values() for period in (_before(day), f"{day:%Y-%m}")}
+    query = select(Payment).where(Payment.subscription_id.in_(running), Payment.period.in_(periods))
+    attempts: dict[int, list[Payment]] = {subscription_id: [] for subscription_id in running}
+    for attempt in db.session.scalars(query.order_by(Payment.id)):
+        attempts[attempt.subscription_id or 0].append(attempt)
+    return {one.id: _month(one, one.next_charge_on, attempts[one.id]) for one in subscriptions if one.next_charge_on}
+
+
+def _month(subscription: Subscription, due_on: date, attempts: Sequence[Payment]) -> Month:
+    before, period = _before(due_on), f"{due_on:%Y-%m}"
     paid = [one.paid_at for one in attempts if one.period == before and one.status == "paid" and not one.held_reason]
     # The very first month was paid by issuing the key; that payment belongs to the order.
     last_paid = next(iter(paid), None) or subscription.started_at or subscription.created_at
-    return Month(
-        due_on,
-        charge_window(due_on, last_paid.astimezone(SEOUL).date()),
-        [attempt for attempt in attempts if attempt.period == period],
-    )
+    window = charge_window(due_on, last_paid.astimezone(SEOUL).date())
+    return Month(due_on, window, [attempt for attempt in attempts if attempt.period == period])
+
+
+def _before(day: date) -> str:
+    """The month before, as YYYY-MM."""
+    return f"{day.replace(day=1) - timedelta(days=1):%Y-%m}"

@@ -5,6 +5,7 @@ Every door (callback, redirect, webhook) and every later look-up ends in the sam
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,21 +127,31 @@ def _look_up_key(provider: PaymentProvider, report: PaymentReport) -> KeyLookup:
 def record(report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
     """Write down what PortOne said, once, with all that follows from it, in one transaction (money law 3)."""
     with transaction():
-        payment = db.session.scalar(
-            select(Payment).where(Payment.merchant_uid == report.merchant_uid).with_for_update(of=Payment)
-        )
-        if payment is None:
-            return _told(news, report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
-        order = db.session.get(Order, payment.order_id, with_for_update=True) if payment.order_id else None
-        plan_taken = subscriptions.plan_taken(order) if order else False
-        decision = decide(payment, order.status if order else _month_status(payment), plan_taken, report, key)
-        if decision.status:
-            decision = _apply(decision, payment, order, report, key)
-        elif decision.held_reason:
-            _hold(payment, decision.held_reason, **_facts(report))
-        elif payment.status == "paid" and order:
-            decision = _finish_subscription(payment, order, report, key) or decision
-        return _told(news, report, decision, payment)
+        return _record(report, key, news)
+
+
+def record_all(reports: Sequence[tuple[PaymentReport, News]]) -> list[SyncResult]:
+    """Write down several answers to later months' charges, all in one transaction or none."""
+    with transaction():
+        return [_record(report, "unknown", news) for report, news in reports]
+
+
+def _record(report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
+    payment = db.session.scalar(
+        select(Payment).where(Payment.merchant_uid == report.merchant_uid).with_for_update(of=Payment)
+    )
+    if payment is None:
+        return _told(news, report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
+    order = db.session.get(Order, payment.order_id, with_for_update=True) if payment.order_id else None
+    plan_taken = subscriptions.plan_taken(order) if order else False
+    decision = decide(payment, order.status if order else _month_status(payment), plan_taken, report, key)
+    if decision.status:
+        decision = _apply(decision, payment, order, report, key)
+    elif decision.held_reason:
+        _hold(payment, decision.held_reason, **_facts(report))
+    elif payment.status == "paid" and order:
+        decision = _finish_subscription(payment, order, report, key) or decision
+    return _told(news, report, decision, payment)
 
 
 def without_report(news: News, outcome: Outcome, reason: str) -> SyncResult:

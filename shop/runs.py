@@ -1,21 +1,28 @@
-"""How is the monthly run carried out? Many charges at a time, each a unit of its own: one failure stops nobody else."""
+"""How is the monthly run carried out? Rows first in groups, then many charges at a time, then the answers in groups.
+
+A group shares one transaction, because a commit is what a charge costs most. Where a group fails, each of it is done
+by itself, so that a bug in one subscription stops nobody else.
+"""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 from flask import Flask
 
 from . import billing
-from .billing import Due, count_due, delete_ended_keys
+from .billing import Attempt, Due, Told, count_due, delete_ended_keys
 from .provider import PaymentProvider
 
 __all__ = ["Done", "Source", "charge_all", "count_due", "delete_ended_keys", "due_now"]
 
 Source = Callable[[], datetime]
 PAGE = 500
+
+Item = TypeVar("Item")
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +45,46 @@ def due_now() -> Iterator[Due]:
 def charge_all(app: Flask, provider: PaymentProvider, due: Iterable[Due], workers: int) -> Iterator[Done]:
     """Charge them all, `workers` at a time; yields each as it is done. Ten thousand take no more memory than a few."""
 
-    def one(subscription_id: int, amount: int) -> Done:
+    def ask(attempt: Attempt) -> Any:
         with app.app_context():
-            try:
-                result = billing.charge(provider, subscription_id)
-            except Exception:
-                log.exception("subscription %s could not be charged", subscription_id)
-                return Done("error", 0)
-        return Done(result, amount if result == "charged" else 0)
+            [answer] = apart(lambda each: [billing.ask(provider, one) for one in each], [attempt])
+        return answer
 
-    running: set[Future[Done]] = set()
+    waiting, asked = iter(due), {}
     with ThreadPoolExecutor(workers, thread_name_prefix="bill") as pool:
-        for subscription in due:
-            running.add(pool.submit(one, *subscription))
-            if len(running) == 2 * workers:  # enough that nobody waits for work
-                finished, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in finished)
-        yield from (future.result() for future in running)
+        while group := list(islice(waiting, workers)):
+            for one, claimed in zip(group, apart(billing.claim, [one.subscription_id for one in group]), strict=True):
+                if isinstance(claimed, Attempt):
+                    asked[pool.submit(ask, claimed)] = one
+                else:
+                    yield Done(claimed, 0)
+            while len(asked) > 2 * workers:  # enough that no worker waits for rows
+                yield from _written_down(asked)
+        while asked:
+            yield from _written_down(asked)
+
+
+def _written_down(asked: dict[Future[Any], Due]) -> Iterator[Done]:
+    """Wait for answers and write down all that are there."""
+    answered = list(wait(asked, return_when=FIRST_COMPLETED).done)
+    results = apart(billing.write_down, [future.result() for future in answered])
+    for future, result in zip(answered, results, strict=True):
+        won = asked.pop(future).amount
+        yield Done(result, won if result == "charged" else 0)
+
+
+def apart(work: Callable[[Sequence[Item]], Sequence[Any]], items: Sequence[Item]) -> Sequence[Any]:
+    """`work` done for all items together; where that fails, for each by itself, with `error` for those that fail."""
+    try:
+        return work(items)
+    except Exception:
+        if len(items) == 1:
+            log.exception("subscription %s could not be charged", _whose(items[0]))
+            return ["error"]
+    return [result for item in items for result in apart(work, [item])]
+
+
+def _whose(item: Any) -> int:
+    """The id to name in a log: never the item itself, which holds the buyer's phone number."""
+    attempt = item.attempt if isinstance(item, Told) else item
+    return attempt.subscription_id if isinstance(attempt, Attempt) else int(attempt)
