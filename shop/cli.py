@@ -1,8 +1,9 @@
-"""Which commands does an operator have? `flask init-db`, `flask seed`, `flask create-admin`, `flask bill`."""
+"""Which commands does an operator have? They are listed in `install()`; `flask --help` tells what each does."""
 
 import sys
 from collections import Counter
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 import click
 from flask import Flask, current_app
@@ -16,7 +17,7 @@ from .web import provider, settings
 
 
 def install(app: Flask) -> None:
-    for command in (init_db, seed_shop, create_admin, bill):
+    for command in (init_db, seed_shop, create_admin, bill, worker, scheduler):
         app.cli.add_command(command)
 
 
@@ -77,6 +78,33 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
     click.echo(_summary(results, deleted))
     if results["error"] or results["unknown"]:
         sys.exit(1)  # something is open: the next run goes on with it
+
+
+@click.command("worker")
+@click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1, 64), help="Charges at a time.")
+@with_appcontext
+def worker(concurrency: int) -> None:
+    """Work off what the scheduler hands out, on as many machines as you like. Needs CELERY_BROKER_URL."""
+    # Threads: a charge is waiting for an answer, and threads share one pool of connections.
+    _celery().worker_main(["worker", "--pool", "threads", "--concurrency", str(concurrency), "--loglevel", "INFO"])
+
+
+@click.command("scheduler")
+@with_appcontext
+def scheduler() -> None:
+    """Hand out what is due, every hour. One of these; needs CELERY_BROKER_URL."""
+    _celery().start(["beat", "--loglevel", "INFO", "--pidfile="])
+
+
+def _celery() -> Any:
+    """The Celery app. Only these two commands need the library."""
+    if not settings().broker_url:
+        raise click.ClickException("CELERY_BROKER_URL is not set; without a broker, let cron run `flask bill`")
+    try:
+        from .worker import create_worker
+    except ImportError as error:
+        raise click.ClickException(f"{error}: pip install -r requirements-scale.txt") from None
+    return create_worker(current_app._get_current_object(), settings())  # type: ignore[attr-defined]
 
 
 def _nine_in_the_morning(day: str) -> runs.Source:
