@@ -137,7 +137,7 @@ def charge(workers: int) -> dict[str, Any]:
 
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     provider = app.extensions["provider"]
-    count = billing.count_due().subscription_id
+    count = billing.count_due().count
     began, cpu = time.monotonic(), time.process_time()
     results = Counter(done.result for done in runs.charge_all(app, provider, runs.due_now(), workers))
     seconds, cpu = time.monotonic() - began, time.process_time() - cpu

@@ -47,6 +47,14 @@ class Due(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Total:
+    """How many, and how much."""
+
+    count: int
+    won: int
+
+
+@dataclass(frozen=True)
 class Attempt:
     """An attempt claimed by this worker until `until`. `is_new`: nobody can have asked for it before.
 
@@ -76,11 +84,11 @@ def due(after_id: int = 0, limit: int = 500) -> Sequence[Due]:
     return found
 
 
-def count_due() -> Due:
+def count_due() -> Total:
     """How many subscriptions are due, and their sum in won."""
-    count, amount = db.session.execute(_due(func.count(), func.coalesce(func.sum(Subscription.amount), 0))).one()
+    count, won = db.session.execute(_due(func.count(), func.coalesce(func.sum(Subscription.amount), 0))).one()
     end_reading()
-    return Due(count, amount)
+    return Total(count, won)
 
 
 def charge(provider: PaymentProvider, subscription_id: int) -> Result:

@@ -63,14 +63,14 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
     """Charge every subscription whose day has come. Meant to be run every hour; safe to run twice, or at once."""
     if day:
         clock.use_source(_nine_in_the_morning(day))
-    count, won = runs.count_due()
+    due = runs.count_due()
     if dry_run:
-        click.echo(f"{count} due on {clock.today()} ({won:,} won); nothing was charged.")
+        click.echo(f"{due.count} due on {clock.today()} ({due.won:,} won); nothing was charged.")
         return
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     run = runs.charge_all(app, provider(), runs.due_now(), workers)
     results: Counter[str] = Counter()
-    with click.progressbar(run, length=count, label="Charging", file=sys.stderr) as finished:
+    with click.progressbar(run, length=due.count, label="Charging", file=sys.stderr) as finished:
         for done in finished:
             results[done.result] += 1
             results["won"] += done.won
