@@ -12,13 +12,14 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Select, and_, func, insert, select
 
-from . import clock, payments, subscriptions
+from . import clock, subscriptions
+from .books import SyncResult, without_report
 from .database import db, end_reading, transaction
 from .events import News
 from .models import BillingKey, Payment, Product, Subscription, move
 from .months import Month, months_of
 from .orders import fit_bytes
-from .payments import SyncResult, sync_payment
+from .payments import sync_payment, take_all
 from .provider import (
     ChargeRequest,
     OutcomeUnknown,
@@ -96,7 +97,7 @@ def charge(provider: PaymentProvider, subscription_id: int) -> Result:
     [attempt] = claim([subscription_id])
     if not isinstance(attempt, Attempt):
         return attempt
-    [result] = write_down([ask(provider, attempt)])
+    [result] = write_down(provider, [ask(provider, attempt)])
     return result
 
 
@@ -199,17 +200,17 @@ def ask(provider: PaymentProvider, attempt: Attempt) -> Told | Result:
         return Told(attempt, provider.charge(attempt.request))
     except (OutcomeUnknown, Unauthorized) as error:
         # The attempt stays open; the next run looks it up first.
-        payments.without_report(_news(attempt), "unknown", f"no answer: {error}")
+        without_report(_news(attempt), "unknown", f"no answer: {error}")
         return "unknown"
     except Refused as refusal:
         return _refused(provider, attempt, refusal.message)
 
 
-def write_down(answers: Sequence[Told | Result]) -> list[Result]:
+def write_down(provider: PaymentProvider, answers: Sequence[Told | Result]) -> list[Result]:
     """Record what PortOne said, all in one transaction; what each attempt came to."""
     told = [answer for answer in answers if isinstance(answer, Told)]
     told.sort(key=lambda answer: answer.attempt.subscription_id)  # one order of locks for everybody
-    recorded = payments.record_all([(answer.report, _news(answer.attempt)) for answer in told]) if told else []
+    recorded = take_all(provider, [(answer.report, _news(answer.attempt)) for answer in told]) if told else []
     results = {answer.attempt.subscription_id: _came_to(one) for answer, one in zip(told, recorded, strict=True)}
     return [results[answer.attempt.subscription_id] if isinstance(answer, Told) else answer for answer in answers]
 
@@ -220,7 +221,7 @@ def _news(attempt: Attempt) -> News:
 
 def _look_up(provider: PaymentProvider, attempt: Attempt) -> Result | None:
     """What became of an attempt that may have gone out before; None: PortOne has never heard of it."""
-    result = sync_payment(provider, merchant_uid=attempt.request.merchant_uid, source="charge")
+    result = sync_payment(provider, _news(attempt))
     return None if result.outcome == "not_found" else _came_to(result)
 
 

@@ -59,15 +59,15 @@ def charge_all(app: Flask, provider: PaymentProvider, due: Iterable[Due], worker
                 else:
                     yield Done(claimed, 0)
             while len(asked) > 2 * workers:  # enough that no worker waits for rows
-                yield from _written_down(asked)
+                yield from _written_down(provider, asked)
         while asked:
-            yield from _written_down(asked)
+            yield from _written_down(provider, asked)
 
 
-def _written_down(asked: dict[Future[Any], Due]) -> Iterator[Done]:
+def _written_down(provider: PaymentProvider, asked: dict[Future[Any], Due]) -> Iterator[Done]:
     """Wait for answers and write down all that are there."""
     answered = list(wait(asked, return_when=FIRST_COMPLETED).done)
-    results = apart(billing.write_down, [future.result() for future in answered])
+    results = apart(lambda each: billing.write_down(provider, each), [future.result() for future in answered])
     for future, result in zip(answered, results, strict=True):
         won = asked.pop(future).amount
         yield Done(result, won if result == "charged" else 0)

@@ -13,7 +13,7 @@ from celery import Celery, Task
 from celery.schedules import crontab
 from flask import Flask
 
-from . import billing, runs
+from . import billing, runs, sweep
 from .config import Settings
 from .web import provider
 
@@ -47,7 +47,7 @@ def create_worker(app: Flask, settings: Settings) -> Celery:
         beat_schedule_filename=str(settings.instance_path / "scheduler"),
         beat_schedule={
             "bill": {"task": "shop.tick", "schedule": crontab(minute="5")},
-            "sweep": {"task": "shop.sweep", "schedule": SWEEP_EVERY_SECONDS},
+            "sync": {"task": "shop.sync", "schedule": SWEEP_EVERY_SECONDS},
         },
     )
     _add_tasks(celery)
@@ -78,7 +78,7 @@ def _add_tasks(celery: Celery) -> None:
         log.info("%s charges handed out", count)
         return count
 
-    @task("shop.sweep", SWEEP_EVERY_SECONDS)  # type: ignore[untyped-decorator]
-    def sweep() -> None:
-        """Bring to an end what was left open: here the keys of ended subscriptions."""
-        billing.delete_ended_keys(provider())
+    @task("shop.sync", SWEEP_EVERY_SECONDS)  # type: ignore[untyped-decorator]
+    def sync() -> None:
+        """Look up what is open, expire what nobody paid, finish cancels, delete the keys of ended subscriptions."""
+        log.info("swept: %s", dict(sweep.sweep(provider())))

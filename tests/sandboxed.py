@@ -11,12 +11,14 @@ from flask import Flask
 from app import create_app
 from sandbox.ledger import Ledger
 from sandbox.settings import IMP_CODE
-from shop import clock, payments, portone, subscriptions
+from shop import clock, payments, subscriptions
 from shop.clock import SEOUL
 from shop.config import load_settings
 from shop.database import db, end_reading, transaction
+from shop.events import News
 from shop.models import Payment, User
 from shop.orders import Buyer
+from shop.request_pay import request_pay
 from tests.conftest import close, product
 
 
@@ -44,12 +46,12 @@ class Sandboxed:
         buyer = Buyer("홍길동", phone, "buyer@example.com")
         order = subscriptions.subscribe(user_id, product("monthly").id, buyer)
         payment = payments.start_payment(self.provider, order)
-        params = portone.request_pay(self.app.extensions["settings"], payment, order)
+        params = request_pay(self.app.extensions["settings"], payment, order)
         end_reading()
         window = self.ledger.open_window(IMP_CODE, params, device="pc", page_url="", user_agent="", callback=True)
         code = self.ledger.send_code(window, carrier="SKT", phone=phone, birth="900101", gender="1").sms_code
         self.ledger.confirm_code(window, code or "")
-        payments.sync_payment(self.provider, merchant_uid=payment.merchant_uid, source="callback")
+        payments.sync_payment(self.provider, News("callback", merchant_uid=payment.merchant_uid))
         return payment
 
     def at_kg(self, customer_uid: str | None = None) -> list[Any]:

@@ -57,7 +57,7 @@ def test_the_sweep_brings_ended_keys_to_their_end(celery: Celery, provider: Fake
     key_id = db.session.query(BillingKey.id).filter_by(customer_uid=started(provider, buyer).customer_uid).scalar()
     with transaction():
         db.session.get_one(BillingKey, key_id).status = "ended"
-    celery.tasks["shop.sweep"].delay()
+    celery.tasks["shop.sync"].delay()
     assert provider.keys == {}
 
 
