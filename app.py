@@ -17,7 +17,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import account, admin, cli, headers, health, legal, logs, metrics, results, seed, store, web
+from shop import account, cli, headers, health, legal, logs, metrics, monthly, results, seed, store, web
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import db
 from shop.portone import PortOne
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf = CSRFProtect(app)
 
     app.extensions["provider"] = PortOne(settings)
-    for page in (store, account, results, legal, admin):
+    for page in (store, account, results, legal, monthly):  # monthly: the back office with its monthly pages
         app.register_blueprint(page.bp)
     results.exempt_from_csrf(csrf)
     web.install(app)

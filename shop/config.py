@@ -7,10 +7,11 @@ PortOne's own three keys it is live, and refuses to start half-configured.
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 LIVE_API_URL = "https://api.iamport.kr"
@@ -58,6 +59,7 @@ class Settings:
     pg: str  # … or this; both empty: the console's default PG
     billing_channel_key: str  # the same for billing keys
     billing_pg: str
+    broker_url: str  # Celery's; empty: no background workers, the commands do everything
     instance_path: Path
     trusted_proxies: int  # how many proxies of ours stand in front; their X-Forwarded-* lines are believed, no others
     csp_window_hosts: tuple[str, ...]  # whom the live payment window may talk to, beside the SDK's host
@@ -106,21 +108,29 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         pg=value("PORTONE_PG"),
         billing_channel_key=value("PORTONE_BILLING_CHANNEL_KEY"),
         billing_pg=value("PORTONE_BILLING_PG"),
+        broker_url=value("CELERY_BROKER_URL"),
         instance_path=instance_path,
-        trusted_proxies=_number("TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0")),
-        csp_window_hosts=tuple(value("CSP_WINDOW_HOSTS").replace(",", " ").split()),
-        csp_enforce=_truth("CSP_ENFORCE", value("CSP_ENFORCE", "false" if live else "true")),
-        ratelimit_storage_url=value("RATELIMIT_STORAGE_URL", "memory://"),
-        sign_in_limit=value("SIGN_IN_LIMIT", "10 per 15 minutes"),
-        checkout_limit=value("CHECKOUT_LIMIT", "30 per minute"),
-        metrics_token=value("METRICS_TOKEN"),
-        log_format=value("LOG_FORMAT", "json" if live else "text"),
+        **_operations(value, live),
     )
     _check_contracts(settings)
     _check_operations(settings)
     if live:
         _check_live(settings, debug=value("FLASK_DEBUG", "0"))
     return settings
+
+
+def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
+    """The settings of whoever runs the shop: proxies, policy, brakes, metrics, logs."""
+    return {
+        "trusted_proxies": _number("TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0")),
+        "csp_window_hosts": tuple(value("CSP_WINDOW_HOSTS").replace(",", " ").split()),
+        "csp_enforce": _truth("CSP_ENFORCE", value("CSP_ENFORCE", "false" if live else "true")),
+        "ratelimit_storage_url": value("RATELIMIT_STORAGE_URL", "memory://"),
+        "sign_in_limit": value("SIGN_IN_LIMIT", "10 per 15 minutes"),
+        "checkout_limit": value("CHECKOUT_LIMIT", "30 per minute"),
+        "metrics_token": value("METRICS_TOKEN"),
+        "log_format": value("LOG_FORMAT", "json" if live else "text"),
+    }
 
 
 def with_files(environ: Mapping[str, str]) -> dict[str, str]:
