@@ -41,10 +41,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf = CSRFProtect(app)
 
     app.extensions["provider"] = PortOne(settings)
+    web.install(app)
     for page in (store, account, results, admin):
         app.register_blueprint(page.bp)
     results.exempt_from_csrf(csrf)
-    web.install(app)
     headers.install(app, settings)
     cli.install(app)
 

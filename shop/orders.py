@@ -139,6 +139,7 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
     _require_address(goods, buyer)
     order = db.session.scalar(select(Order).filter_by(user_id=user_id, kind=kind, status="pending"))
     if order and not _same_goods(order, goods):
+        _lock_goods({line.product_id for line in order.lines} | {product.id for product, _ in goods})
         cancel_pending(order)
         order = None
     if order is None:
@@ -194,6 +195,11 @@ def _require_address(goods: Iterable[tuple[Product, int]], buyer: Buyer) -> None
 def _lock_buyer(user_id: int) -> None:
     """One checkout or cart change per buyer at a time (SQLite's write lock already sees to it)."""
     db.session.execute(select(User.id).where(User.id == user_id).with_for_update())
+
+
+def _lock_goods(product_ids: Iterable[int]) -> None:
+    """Hold the shelf places that are given back and taken in one go, in the one order of locks for everybody."""
+    db.session.execute(select(Product.id).where(Product.id.in_(product_ids)).order_by(Product.id).with_for_update())
 
 
 # --- stock ----------------------------------------------------------------------------------------------------------

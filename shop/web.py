@@ -11,11 +11,14 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from flask_login import login_required as _login_required
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from sqlalchemy.exc import DataError
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.routing import IntegerConverter
 
 from . import orders
 from .clock import SEOUL
 from .config import Settings
+from .database import db
 from .labels import label
 from .privacy import mask_phone
 from .provider import PaymentProvider
@@ -59,12 +62,22 @@ def refuse(status: int, error: str, message: str, **more: Any) -> tuple[Response
     return jsonify(error=error, message=message, **more), status
 
 
+class RowId(IntegerConverter):
+    """`<int:…>` in an address: what an INTEGER column can hold. A larger number is nobody's id, so 404."""
+
+    def __init__(self, url_map: Any, **options: Any) -> None:
+        super().__init__(url_map, **{"max": 2**31 - 1, **options})
+
+
 def install(app: Flask) -> None:
-    """Give templates their words and errors their page."""
+    """Give templates their words and errors their page. Before the pages are registered: addresses need `RowId`."""
+    app.url_map.converters["int"] = RowId
     app.jinja_env.globals.update(won=won, local=local, seoul=seoul, mask_phone=mask_phone, label=label)
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)
+    for no_value in (DataError, OverflowError):  # a NUL in a text (PostgreSQL), a number too long (either)
+        app.register_error_handler(no_value, _unstorable)
 
 
 def won(amount: int) -> str:
@@ -109,6 +122,12 @@ def _error_page(error: HTTPException) -> Any:
     if _wants_json():
         return refuse(code, error.name.lower().replace(" ", "_"), message)
     return render_template("error.html", code=code, title=title, message=message), code
+
+
+def _unstorable(_error: Exception) -> Any:
+    """The caller sent a value that no column can hold."""
+    db.session.rollback()  # PostgreSQL answers nothing more in a failed transaction, and the page reads the cart
+    return _error_page(BadRequest())
 
 
 def _csrf_error(_error: CSRFError) -> Any:
