@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import CursorResult, ScalarSelect, delete, func, select, update
 from sqlalchemy.orm import joinedload
 
 from . import clock
@@ -94,9 +94,9 @@ def cart_items(user_id: int, kind: str | None = None) -> Sequence[CartItem]:
     return db.session.scalars(query.order_by(CartItem.id)).all()
 
 
-def cart_count(user_id: int) -> int:
-    """How many lines the cart has."""
-    return db.session.scalar(select(func.count()).where(CartItem.user_id == user_id)) or 0
+def lines_in_cart_of(user_id: Any) -> ScalarSelect[int]:
+    """How many lines a buyer's cart has, as a part of a question about the buyer."""
+    return select(func.count(CartItem.id)).where(CartItem.user_id == user_id).scalar_subquery()
 
 
 def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False) -> None:

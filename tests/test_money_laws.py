@@ -1,4 +1,4 @@
-"""The money laws, by number. Here with threads on SQLite and on PostgreSQL; elsewhere through real doors and processes."""
+"""The money laws, by number. Here with threads on both databases; elsewhere through real doors and processes."""
 
 import threading
 from collections import Counter
