@@ -56,11 +56,11 @@ def test_the_front_page_asks_two_questions_however_long_the_shelf_is(
 
 
 def test_what_is_remembered_of_the_front_page_follows_the_shelf_and_the_language(
-    client: FlaskClient, shop: Any
+    app: Flask, client: FlaskClient
 ) -> None:
     assert "달 머그컵" in client.get("/", headers={"Accept-Language": "ko"}).get_data(as_text=True)
     assert "Moon mug" in client.get("/", headers={"Accept-Language": "en"}).get_data(as_text=True)
-    with transaction():
+    with app.app_context(), transaction():
         mug = db.session.query(Product).filter_by(slug="moon-mug").one()
         mug.name_ko, mug.price, mug.stock = "새 머그컵", 77700, 0
     page = client.get("/", headers={"Accept-Language": "ko"}).get_data(as_text=True)
@@ -70,12 +70,12 @@ def test_what_is_remembered_of_the_front_page_follows_the_shelf_and_the_language
     assert "달 머그컵" not in page
 
 
-def test_what_is_remembered_holds_nothing_of_a_person(client: FlaskClient, other_buyer: User) -> None:
+def test_what_is_remembered_holds_nothing_of_a_person(app: Flask, client: FlaskClient) -> None:
     """Two people, one after the other: each sees their own token, and no trace of the other."""
     sign_in(client)
     first = client.get("/").get_data(as_text=True)
-    other = client.application.test_client()
-    sign_in(other, "other@example.com")
+    other = app.test_client()
+    sign_in(other, "admin@example.com")
     second = other.get("/").get_data(as_text=True)
     tokens = [page.split('name="csrf-token" content="', 1)[1].split('"', 1)[0] for page in (first, second)]
     assert tokens[0] != tokens[1]
