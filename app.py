@@ -18,7 +18,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from shop import account, admin, cli, headers, results, seed, store, web
 from shop.config import ConfigError, Settings, load_settings
-from shop.database import db
+from shop.database import alone, db
 from shop.portone import PortOne
 
 HERE = Path(__file__).parent
@@ -79,7 +79,7 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
     """Sandbox mode: the tables are brought up to date, an empty shop gets its goods, the sandbox is mounted beside."""
     with (settings.instance_path / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one of several starting processes does it
-        with app.app_context():
+        with app.app_context(), alone():
             upgrade()
             if seed.is_needed():
                 seed.seed_catalogue()
@@ -87,6 +87,7 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
     from shop import demo
 
     sandbox_http = requests.Session()
+    sandbox_http.headers["X-Controls-Token"] = os.environ.get("SANDBOX_CONTROLS_TOKEN", "")
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     demo.install(app, sandbox_http, settings.api_url)

@@ -47,6 +47,7 @@ class Settings:
     billing_channel_key: str  # the same for billing keys
     billing_pg: str
     instance_path: Path
+    demo_reset: bool  # the demo is cleared every night, and says so; never with live settings
 
     @property
     def billing_available(self) -> bool:
@@ -82,6 +83,7 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         billing_channel_key=value("PORTONE_BILLING_CHANNEL_KEY"),
         billing_pg=value("PORTONE_BILLING_PG"),
         instance_path=instance_path,
+        demo_reset=_truth("DEMO_RESET", value("DEMO_RESET", "false")),
     )
     _check_contracts(settings)
     if live:
@@ -124,6 +126,8 @@ def _check_live(settings: Settings, *, debug: str) -> None:
         raise ConfigError("PORTONE_API_URL must begin with https://: the API secret travels there")
     if settings.api_secret == SANDBOX_API_SECRET or settings.api_key == SANDBOX_API_KEY:
         raise ConfigError("PORTONE_API_KEY or PORTONE_API_SECRET is the sandbox's: take yours from PortOne's console")
+    if settings.demo_reset:
+        raise ConfigError("DEMO_RESET is on: it clears the whole shop every night, so never with live settings")
     if _truth("FLASK_DEBUG", debug):
         raise ConfigError("FLASK_DEBUG is on: the debugger must never run with live settings")
 

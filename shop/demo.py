@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response as AnyResponse
 
-from . import admin, clock, subscriptions
+from . import admin, clock, reset, subscriptions
 from .database import db, in_transaction
 from .models import Subscription
 
@@ -68,6 +68,7 @@ def install(app: Flask, session: requests.Session, api_url: str) -> None:
     app.extensions["sandbox_clock"] = source
     clock.use_source(source)
     app.register_blueprint(bp)
+    reset.install(app, session, api_url)
 
 
 @bp.post("/next-charge")

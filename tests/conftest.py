@@ -12,13 +12,13 @@ from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 
 from app import create_app
+from deploy.services import postgres_server, redis_server
 from shop import account, clock
 from shop.config import Settings, load_settings
 from shop.database import db
 from shop.models import Product, User
 from shop.orders import Buyer
 from tests.fakes import FakeProvider
-from tests.services import postgres_server, redis_server
 
 BUYER = Buyer("홍길동", "01012345678", "buyer@example.com")
 ADDRESSED_BUYER = Buyer("홍길동", "01012345678", "buyer@example.com", "서울시 중구 세종대로 110", "04524")

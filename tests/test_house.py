@@ -29,6 +29,7 @@ FLOORS = [
     ["account", "store", "results"],
     ["runs"],
     ["admin", "seed"],
+    ["reset"],
     ["demo"],
     ["cli"],
 ]
