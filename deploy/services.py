@@ -1,11 +1,12 @@
-"""How do `make up` and the tests get a real PostgreSQL and Redis? Started from Debian's packages, on loopback, in a
-folder of their own, ended by id. A server that is deployed has its own; this is for one machine that has none."""
+"""How do `make up` and the tests get a real PostgreSQL and Redis? Started from Debian's packages, on loopback, in
+folders of their own, ended by id. A server that is deployed has its own; this is for one machine that has none."""
 
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +18,8 @@ START_SECONDS = 30
 
 
 @contextmanager
-def postgres_server(folder: Path, *, durable: bool = False) -> Iterator[str]:
-    """A cluster in `folder`, made if there is none; the URL of its database `postgres`. Not durable: fast, and gone
-    with the machine."""
+def postgres_server(folder: Path | None = None, *, durable: bool = False) -> Iterator[str]:
+    """A cluster, kept in `folder` or else gone at the end; the URL of its database `postgres`. Not durable: fast."""
     programs = max(DEBIANS_POSTGRES.glob("*/bin"), key=lambda path: int(path.parent.name))
     home, port = _home_of_an_unprivileged_account(folder), free_port()
     data = home / "data"
@@ -39,6 +39,8 @@ def postgres_server(folder: Path, *, durable: bool = False) -> Iterator[str]:
         stop = _unprivileged(programs / "pg_ctl", "-D", data, "-m", mode, "stop")
         subprocess.run(stop, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home)
         server.wait(timeout=START_SECONDS)
+        if folder is None:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
@@ -68,17 +70,13 @@ def _answers(port: int) -> bool:
         return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _home_of_an_unprivileged_account(folder: Path) -> Path:
-    """A folder that the server may write: as root, one that is given to PostgreSQL's account."""
-    if os.geteuid() != 0:
-        return folder
-    account = pwd.getpwnam(UNPRIVILEGED)
-    for part in (folder, *folder.parents):  # pytest's folders are closed to other accounts
-        if part.stat().st_uid == 0 and not part.stat().st_mode & 0o001:
-            part.chmod(part.stat().st_mode | 0o011)
-    home = folder / "postgres"
-    home.mkdir(exist_ok=True)
-    shutil.chown(home, account.pw_uid, account.pw_gid)
+def _home_of_an_unprivileged_account(folder: Path | None) -> Path:
+    """A folder that the server may write. A passing one is not below pytest's own: those are closed to others."""
+    home = folder / "postgres" if folder else Path(tempfile.mkdtemp(prefix="postgres-"))
+    home.mkdir(mode=0o700, exist_ok=True)
+    if os.geteuid() == 0:
+        account = pwd.getpwnam(UNPRIVILEGED)
+        shutil.chown(home, account.pw_uid, account.pw_gid)
     return home
 
 
