@@ -25,7 +25,9 @@ keepalive = 5
 limit_request_line = 4094
 limit_request_fields = 60
 limit_request_field_size = 8190
-SILENT_SECONDS = 15  # a client that falls silent in the middle of its request gives its thread back then
+SILENT_SECONDS = int(
+    os.environ.get("CLIENT_SILENT_SECONDS", "15")
+)  # a client that falls silent in the middle of its request gives its thread back then
 
 # gunicorn believes these peers when they say "it was https"; whose X-Forwarded-For counts is TRUSTED_PROXIES' matter.
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
