@@ -16,7 +16,7 @@ from flask_migrate import Migrate, upgrade
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from shop import account, admin, cli, headers, results, seed, store, web
+from shop import account, cli, headers, monthly, results, seed, store, web
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import alone, db
 from shop.portone import PortOne
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     app.extensions["provider"] = PortOne(settings)
     web.install(app)
-    for page in (store, account, results, admin):
+    for page in (store, account, results, monthly):  # monthly: the back office with its monthly pages
         app.register_blueprint(page.bp)
     results.exempt_from_csrf(csrf)
     headers.install(app, settings)

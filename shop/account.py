@@ -15,6 +15,7 @@ from wtforms.validators import DataRequired, Length, Regexp
 from . import billing, clock, orders, subscriptions
 from .database import db, transaction
 from .models import Subscription, User
+from .months import month_of
 from .orders import NotOnSale
 from .web import LANGUAGES, local_path, login_required, provider
 
@@ -121,9 +122,13 @@ def language() -> AnyResponse:
 def my_subscriptions() -> str:
     """Show what the buyer pays every month."""
     mine = subscriptions.subscriptions_of(current_user.id)
+    coming, now = {one.id: month_of(one) for one in mine}, clock.now()
     return render_template(
         "account/subscriptions.html",
         subscriptions=mine,
+        coming=coming,
+        standing={subscription_id: month.standing(now) for subscription_id, month in coming.items() if month},
+        now=now,
         months={subscription.id: subscriptions.months_of(subscription) for subscription in mine},
     )
 

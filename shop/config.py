@@ -46,6 +46,7 @@ class Settings:
     pg: str  # … or this; both empty: the console's default PG
     billing_channel_key: str  # the same for billing keys
     billing_pg: str
+    broker_url: str  # Celery's; empty: no background workers, the commands do everything
     instance_path: Path
     demo_reset: bool  # the demo is cleared every night, and says so; never with live settings
 
@@ -82,6 +83,7 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         pg=value("PORTONE_PG"),
         billing_channel_key=value("PORTONE_BILLING_CHANNEL_KEY"),
         billing_pg=value("PORTONE_BILLING_PG"),
+        broker_url=value("CELERY_BROKER_URL"),
         instance_path=instance_path,
         demo_reset=_truth("DEMO_RESET", value("DEMO_RESET", "false")),
     )

@@ -79,12 +79,12 @@ def test_bill_charges_what_is_due_and_sums_up(
     early = runner.invoke(args=["bill", "--on", "2027-02-14"])
     assert (early.exit_code, provider.charges) == (0, [])
     dry = runner.invoke(args=["bill", "--on", "2027-02-15", "--dry-run"])
-    assert dry.output == "3 due on 2027-02-15; nothing was charged.\n"
+    assert dry.output == "3 due on 2027-02-15 (14,700 won); nothing was charged.\n"
     assert provider.charges == []
     provider.answers = ["declined"]
     run = runner.invoke(args=["bill", "--on", "2027-02-15"])
     assert run.exit_code == 0, run.output
-    assert "2 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 0 error; 9,800 won in today" in run.output
+    assert "2 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 0 error; 9,800 won;" in run.output
     again = runner.invoke(args=["bill", "--on", "2027-02-15"])
     assert "0 charged, 0 declined, 0 held, 0 unknown, 0 ended, 1 skipped, 0 error" in again.output
     assert len(provider.charges) == 3

@@ -18,7 +18,7 @@ FLOORS = [
     ["provider"],
     ["orders"],
     ["subscriptions"],
-    ["decision", "events"],
+    ["decision", "events", "months"],
     ["books"],
     ["payments"],
     ["billing"],
@@ -31,8 +31,9 @@ FLOORS = [
     ["account", "store", "results"],
     ["runs"],
     ["admin", "seed"],
-    ["reset"],
+    ["monthly", "reset"],
     ["demo"],
+    ["worker"],
     ["cli"],
 ]
 FLOOR_OF = {name: number for number, row in enumerate(FLOORS) for name in row}
