@@ -17,7 +17,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import account, admin, cli, headers, health, logs, metrics, results, seed, store, web
+from shop import account, admin, cli, doctor, headers, health, logs, metrics, results, seed, store, web
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import db
 from shop.portone import PortOne
@@ -29,7 +29,17 @@ LARGEST_REQUEST_BYTES = 1_000_000
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The shop, ready to serve. Without `settings` they come from the environment and `.env`. Raises ConfigError."""
-    settings = settings or settings_from_environment()
+    try:
+        settings = settings or settings_from_environment()
+        return assemble(settings)
+    except Exception as error:
+        if doctor.is_asked():
+            return doctor.consulting_room(error, settings)
+        raise
+
+
+def assemble(settings: Settings) -> Flask:
+    """The shop, room by room."""
     app = Flask(__name__, instance_path=str(settings.instance_path))
     app.config.update(flask_settings(settings))
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
@@ -51,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     health.install(app)
     metrics.install(app)
     cli.install(app)
+    doctor.install(app)
 
     if not settings.live:
         prepare_demo(app, settings)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # From the lowest floor up; files of one row do not import each other unless a row below says so.
 FLOORS = [
-    ["clock", "config", "privacy", "catalogue"],
+    ["clock", "config", "privacy", "catalogue", "advice"],
     ["database"],
     ["models"],
     ["provider", "signals"],
@@ -24,13 +24,16 @@ FLOORS = [
     ["sweep"],
     ["reconcile"],
     ["portone"],
+    ["advice_probes"],
+    ["checkup"],
+    ["probes"],
     ["labels"],
     ["web", "headers", "logs"],
     ["brakes"],
     ["account", "store", "results", "health", "metrics"],
     ["runs"],
     ["admin", "seed"],
-    ["demo"],
+    ["demo", "doctor"],
     ["cli"],
 ]
 FLOOR_OF = {name: number for number, row in enumerate(FLOORS) for name in row}
