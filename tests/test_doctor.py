@@ -306,14 +306,14 @@ def test_the_command_prints_both_languages_and_tells_by_its_exit_status(app: Fla
 
 
 def test_programs_read_json(app: Flask) -> None:
-    found = json.loads(app.test_cli_runner().invoke(args=["doctor", "--json"]).output)
+    found = json.loads(app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout)
     assert {"part", "level", "code", "setting", "ko", "ko_mend", "en", "en_mend"} == set(found[0])
 
 
 def test_on_this_machine_with_its_sandbox_all_is_well_but_for_the_server_that_does_not_run(tmp_path: Path) -> None:
     app = create_app(load_settings({"PORT": "1"}, tmp_path))
     run = app.test_cli_runner().invoke(args=["doctor", "--json"])
-    assert [one["code"] for one in json.loads(run.output)] == ["webhook_local"]
+    assert [one["code"] for one in json.loads(run.stdout)] == ["webhook_local"]
     assert run.exit_code == 0, "a warning is no problem"
     assert app.test_cli_runner().invoke(args=["doctor", "--strict"]).exit_code == 1
     app.extensions["sandbox"].extensions["sandbox"].close()
