@@ -122,7 +122,12 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
     from sandbox import create_sandbox
     from sandbox.adapter import WSGIAdapter
 
-    sandbox = create_sandbox(settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url)
+    controls_token = os.environ.get("SANDBOX_CONTROLS_TOKEN")
+    if controls_token:
+        sandbox_http.headers["X-Controls-Token"] = controls_token  # the back office moves the demo's clock
+    sandbox = create_sandbox(
+        settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url, controls_token=controls_token
+    )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]
     app.extensions["sandbox"] = sandbox
