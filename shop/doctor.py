@@ -40,13 +40,13 @@ def install(app: Flask) -> None:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-@bp.get("/", endpoint="show")
+@bp.get("", endpoint="show")
 def show() -> str:
     """Show what can be seen in the settings without asking anybody."""
     return _page(_settings_part(settings(), os.environ), complete=False)
 
 
-@bp.post("/", endpoint="examine")
+@bp.post("", endpoint="examine")
 @admin.operators_only
 def examine_now() -> str:
     """Ask the database, PortOne, our own webhook and Redis as well."""

@@ -348,7 +348,7 @@ def test_the_command_works_where_the_database_is_gone(tmp_path: Path) -> None:
 
 
 def page_text(client: FlaskClient, method: Callable[..., Any], **options: Any) -> str:
-    answer = method("/admin/doctor/", **options)
+    answer = method("/admin/doctor", **options)
     assert answer.status_code == 200
     return str(answer.get_data(as_text=True))
 
@@ -370,4 +370,4 @@ def test_a_viewer_looks_and_does_not_ask(client: FlaskClient, shop: Any) -> None
     account.create_user("viewer@example.com", "a-long-password", role="viewer")
     sign_in(client, "viewer@example.com")
     assert "모두 점검" not in page_text(client, client.get)
-    assert client.post("/admin/doctor/", headers=csrf_of(client)).status_code == 403
+    assert client.post("/admin/doctor", headers=csrf_of(client)).status_code == 403
