@@ -30,12 +30,15 @@ FLOORS = [
     ["checkup"],
     ["probes"],
     ["labels"],
+    ["dictionary"],
+    ["flows"],
     ["web", "headers", "logs"],
     ["brakes"],
+    ["legal"],
     ["account", "store", "results", "health", "metrics"],
     ["runs"],
     ["admin", "seed"],
-    ["demo", "doctor"],
+    ["demo", "learn", "doctor"],
     ["cli"],
 ]
 FLOOR_OF = {name: number for number, row in enumerate(FLOORS) for name in row}

@@ -32,6 +32,9 @@ OPEN = DOORS | {
     "account.login",
     "account.signup",
     "account.language",
+    "legal.terms",
+    "legal.privacy",
+    "legal.refund",
     "health.healthz",
     "health.readyz",
     "metrics.metrics",  # has a lock of its own: see test_metrics.py
