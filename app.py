@@ -123,7 +123,7 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
     from sandbox import create_sandbox
     from sandbox.adapter import WSGIAdapter
 
-    controls_token = os.environ.get("SANDBOX_CONTROLS_TOKEN")
+    controls_token = settings.controls_token or None
     if controls_token:
         sandbox_http.headers["X-Controls-Token"] = controls_token  # the back office moves the demo's clock
     sandbox = create_sandbox(

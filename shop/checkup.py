@@ -121,7 +121,7 @@ def _demo(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
         return
     if environ.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no", "off"):
         yield Finding("debug_public", "FLASK_DEBUG")
-    if not any(environ.get(name) for name in ("SANDBOX_CONTROLS_TOKEN", "SANDBOX_CONTROLS_TOKEN_FILE")):
+    if not settings.controls_token:
         yield Finding("controls_open", "SANDBOX_CONTROLS_TOKEN")
 
 

@@ -74,6 +74,7 @@ class Settings:
     checkout_limit: str  # checkouts per buyer
     metrics_token: str  # whoever brings it may read /metrics; empty: callers from this machine only
     log_format: str  # json or text
+    controls_token: str  # guards the sandbox's controls on a public demo; empty: they are open
 
     @property
     def https(self) -> bool:
@@ -131,6 +132,7 @@ def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
         "checkout_limit": value("CHECKOUT_LIMIT", "30 per minute"),
         "metrics_token": value("METRICS_TOKEN"),
         "log_format": value("LOG_FORMAT", "json" if live else "text"),
+        "controls_token": value("SANDBOX_CONTROLS_TOKEN"),
     }
 
 

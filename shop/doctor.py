@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from . import admin, checkup, probes
 from .checkup import Finding
-from .config import ConfigError, Settings
+from .config import ConfigError, Settings, with_files
 from .database import end_reading
 from .portone import PortOne
 from .web import provider, settings
@@ -43,14 +43,14 @@ def install(app: Flask) -> None:
 @bp.get("", endpoint="show")
 def show() -> str:
     """Show what can be seen in the settings without asking anybody."""
-    return _page(_settings_part(settings(), os.environ), complete=False)
+    return _page(_settings_part(settings(), _environ()), complete=False)
 
 
 @bp.post("", endpoint="examine")
 @admin.operators_only
 def examine_now() -> str:
     """Ask the database, PortOne, our own webhook and Redis as well."""
-    return _page(examine(settings(), os.environ), complete=True)
+    return _page(examine(settings(), _environ()), complete=True)
 
 
 def _page(report: Report, *, complete: bool) -> str:
@@ -75,25 +75,33 @@ def _settings_part(wanted: Settings, environ: Mapping[str, str]) -> Report:
 
 def _network_part(wanted: Settings, environ: Mapping[str, str], portone: PortOne) -> Report:
     with requests.Session() as session:
-        return {
+        report = {
             "portone": list(probes.of_portone(wanted, portone)),
             "webhook": list(probes.of_webhook(wanted, session)),
-            "redis": list(probes.of_redis(wanted, environ)),
         }
+    redis = probes.redis_named(wanted, environ)
+    return report | {"redis": list(probes.of_redis(redis))} if redis else report
 
 
 def _of_failed_start(error: Exception, wanted: Settings | None) -> Report:
     """What can be said of a shop that could not start."""
     if wanted is None:
         refused = list(checkup.of_error(error)) if isinstance(error, ConfigError) else [_start_failed(error)]
-        return {"settings": [*refused, *checkup.of_names(os.environ)]}
-    report = _settings_part(wanted, os.environ)
+        return {"settings": [*refused, *checkup.of_names(_environ())]}
+    report = _settings_part(wanted, _environ())
     report["database"] = [_start_failed(error)]
     portone = PortOne(wanted)
     try:
-        return report | _network_part(wanted, os.environ, portone)
+        return report | _network_part(wanted, _environ(), portone)
     finally:
         portone.close()
+
+
+def _environ() -> Mapping[str, str]:
+    try:
+        return with_files(os.environ)
+    except ConfigError:  # told among the findings
+        return os.environ
 
 
 def _start_failed(error: Exception) -> Finding:
@@ -126,7 +134,7 @@ def consulting_room(error: Exception, wanted: Settings | None) -> Flask:
 def doctor(lang: str, as_json: bool, strict: bool) -> None:
     """Look the settings and everything that they name over. Exit status: 0 no problem, 1 problems."""
     failed = current_app.extensions.get("failed_start")
-    report = _of_failed_start(*failed) if failed else examine(settings(), os.environ)
+    report = _of_failed_start(*failed) if failed else examine(settings(), _environ())
     levels = [finding.level for findings in report.values() for finding in findings]
     if as_json:
         click.echo(json.dumps(_for_programs(report), ensure_ascii=False, indent=1))

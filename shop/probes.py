@@ -125,15 +125,18 @@ def _outcome(answer: requests.Response) -> Any:
     return body.get("outcome") if isinstance(body, dict) else None
 
 
-def of_redis(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Does each Redis that is named answer?"""
-    named = {
+def redis_named(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """The settings that name a Redis, and its address."""
+    urls = {
         "RATELIMIT_STORAGE_URL": settings.ratelimit_storage_url,
         "CELERY_BROKER_URL": environ.get("CELERY_BROKER_URL", ""),
     }
+    return {setting: url for setting, url in urls.items() if url.startswith(("redis://", "rediss://"))}
+
+
+def of_redis(named: Mapping[str, str]) -> Iterator[Finding]:
+    """Does each Redis that is named answer?"""
     for setting, url in named.items():
-        if not url.startswith(("redis://", "rediss://")):
-            continue
         try:
             from redis import Redis, RedisError
         except ImportError:

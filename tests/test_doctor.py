@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from shop import account, checkup, probes
 from shop.checkup import Finding
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import db
+from shop.doctor import SIGNS
 from shop.portone import PortOne
 from shop.provider import Channel
 from tests.conftest import NOBODY_ANSWERS, close, csrf_of, sign_in
@@ -273,13 +275,14 @@ def test_the_database_is_looked_at(app: Flask, shop: Any) -> None:
 
 
 def test_a_redis_that_does_not_answer_is_named(settings: Settings, redis_url: str) -> None:
+    def found(limits: str, broker: str = "") -> list[tuple[str, str]]:
+        named = probes.redis_named(replace(settings, ratelimit_storage_url=limits), {"CELERY_BROKER_URL": broker})
+        return [(one.code, one.setting) for one in probes.of_redis(named)]
+
     gone = "redis://127.0.0.1:1/0"
-    assert list(probes.of_redis(replace(settings, ratelimit_storage_url=redis_url), {})) == []
-    found = list(probes.of_redis(replace(settings, ratelimit_storage_url=gone), {"CELERY_BROKER_URL": gone}))
-    assert [(one.code, one.setting) for one in found] == [
-        ("redis_silent", "RATELIMIT_STORAGE_URL"),
-        ("redis_silent", "CELERY_BROKER_URL"),
-    ]
+    assert found(redis_url, redis_url) == []
+    assert found("memory://", "amqp://127.0.0.1:1") == []
+    assert found(gone, gone) == [("redis_silent", "RATELIMIT_STORAGE_URL"), ("redis_silent", "CELERY_BROKER_URL")]
 
 
 def test_every_advice_speaks_both_languages_with_the_same_facts() -> None:
@@ -371,3 +374,13 @@ def test_a_viewer_looks_and_does_not_ask(client: FlaskClient, shop: Any) -> None
     sign_in(client, "viewer@example.com")
     assert "모두 점검" not in page_text(client, client.get)
     assert client.post("/admin/doctor", headers=csrf_of(client)).status_code == 403
+
+
+@pytest.mark.parametrize(("name", "language"), [("operations.md", "ko"), ("operations.en.md", "en")])
+def test_the_documents_tables_of_findings_are_the_doctors(name: str, language: str) -> None:
+    """Of another wording, this test says which row belongs there."""
+    text = (ROOT / "docs" / name).read_text()
+    for code, words in checkup.ADVICE.items():
+        what, mend = (words.en, words.en_mend) if language == "en" else (words.ko, words.ko_mend)
+        row = re.sub(r"\{\w+\}", "…", f"| `{code}` | {SIGNS[words.level]} | {what} | {mend} |")
+        assert row in text, row
