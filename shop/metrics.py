@@ -38,8 +38,9 @@ PORTONE_WORDS = {
 @cache
 def counters() -> SimpleNamespace:
     """Made at first use: the library is not loaded while the shop starts."""
-    from prometheus_client import Counter, Histogram
+    from prometheus_client import Counter, Histogram, disable_created_metrics
 
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which tells when it began
     return SimpleNamespace(
         requests=Histogram(
             "shop_request_seconds", "Requests by route.", ("method", "route", "status"), buckets=SECONDS
