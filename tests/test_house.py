@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # From the lowest floor up; files of one row do not import each other unless a row below says so.
 FLOORS = [
-    ["clock", "config", "privacy", "catalogue"],
+    ["clock", "config", "privacy", "catalogue", "advice"],
     ["database"],
     ["models"],
     ["provider", "signals"],
@@ -26,6 +26,9 @@ FLOORS = [
     ["reconcile"],
     ["request_pay"],
     ["portone"],
+    ["advice_probes"],
+    ["checkup"],
+    ["probes"],
     ["labels"],
     ["dictionary"],
     ["flows"],
@@ -36,7 +39,7 @@ FLOORS = [
     ["runs"],
     ["admin", "seed"],
     ["monthly", "reset"],
-    ["demo", "learn"],
+    ["demo", "learn", "doctor"],
     ["worker"],
     ["cli"],
 ]
