@@ -15,8 +15,9 @@ from flask_babel import Babel
 from flask_migrate import Migrate, upgrade
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import account, admin, cli, headers, results, seed, store, web
+from shop import account, admin, cli, headers, health, logs, metrics, results, seed, store, web
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import db
 from shop.portone import PortOne
@@ -46,10 +47,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     results.exempt_from_csrf(csrf)
     web.install(app)
     headers.install(app, settings)
+    logs.install(app, settings)
+    health.install(app)
+    metrics.install(app)
     cli.install(app)
 
     if not settings.live:
         prepare_demo(app, settings)
+    trust_proxies(app, settings.trusted_proxies)
     return app
 
 
@@ -62,17 +67,25 @@ def settings_from_environment() -> Settings:
 
 def flask_settings(settings: Settings) -> dict[str, object]:
     """What the libraries want to know, in their words."""
-    secure = settings.public_url.startswith("https://")
+    secure = settings.https
     return {
         "SECRET_KEY": settings.secret_key,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": secure,
+        # A browser takes a cookie of this prefix only over https, for this very host and all its paths.
+        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "MAX_CONTENT_LENGTH": LARGEST_REQUEST_BYTES,
         "BABEL_DEFAULT_LOCALE": "ko",
         "BABEL_TRANSLATION_DIRECTORIES": str(HERE / "shop" / "translations"),
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session: a cart left open over lunch still pays
     }
+
+
+def trust_proxies(app: Flask, count: int) -> None:
+    """Believe what the last `count` proxies say of the visitor's address and scheme; nobody else is believed."""
+    if count:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
 
 
 def prepare_demo(app: Flask, settings: Settings) -> None:

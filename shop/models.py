@@ -133,6 +133,9 @@ class Order(Base):
     expires_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
     paid_by: Mapped[str | None] = mapped_column(String(40))  # merchant_uid of the payment that paid it
+    fulfilled_at: Mapped[datetime | None]  # used (digital) or sent: from then on a cancel needs a person
+    cancel_wanted_at: Mapped[datetime | None]  # the buyer asked for the money back, and a person has to see to it
+    cancel_wanted_reason: Mapped[str | None] = mapped_column(String(200))
     user: Mapped[User] = relationship()
     lines: Mapped[list["OrderLine"]] = relationship(order_by="OrderLine.id", cascade="all, delete-orphan")
 
@@ -171,7 +174,7 @@ class BillingKey(Base):
         "issuing": ("active", "abandoned"),
         "active": ("ended", "deleted"),
         "ended": ("deleted",),
-        "abandoned": (),
+        "abandoned": ("active",),  # money that came late issued it after all
         "deleted": (),
     }
 

@@ -5,8 +5,10 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -15,8 +17,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from shop.config import Settings, load_settings
-from shop.models import Order, Payment
-from shop.portone import PortOne, request_pay
+from shop.portone import MOST_AT_ONCE, PortOne
 from shop.provider import ChargeRequest, NotFound, OutcomeUnknown, Refused, Unauthorized
 
 API = "https://api.iamport.kr"
@@ -352,69 +353,84 @@ def test_a_provider_that_hangs_is_given_up_on(live: Settings, httpserver: HTTPSe
     client.session.close()
 
 
-# --- what the browser is told ---
+# --- money back, lists, and a PortOne that hangs ---
 
 
-def an_order(**columns: Any) -> Order:
-    defaults = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "a@example.com", "digital": True}
-    return Order(**(defaults | columns))
-
-
-def a_payment(**columns: Any) -> Payment:
-    return Payment(**({"merchant_uid": "m-1", "name": "디지털 이용권", "amount": 9900} | columns))
-
-
-def test_a_one_time_payment_is_asked_for_completely(live: Settings) -> None:
-    assert request_pay(live, a_payment(), an_order()) == {
-        "pay_method": "phone",
-        "merchant_uid": "m-1",
-        "name": "디지털 이용권",
+def test_a_cancel_names_the_amount_that_it_believes_is_left(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.post(f"{API}/payments/cancel", json=answer(EXAMPLES["cancelled"]))
+    report = portone.cancel("imp_260901100005", 9900, "고객 변심")
+    assert report.status == "cancelled"
+    assert json.loads(wire.calls[-1].request.body or "") == {
+        "imp_uid": "imp_260901100005",
         "amount": 9900,
-        "currency": "KRW",
-        "buyer_name": "홍길동",
-        "buyer_tel": "01012345678",
-        "buyer_email": "a@example.com",
-        "digital": True,
-        "m_redirect_url": "https://shop.example/payment/redirect",
-        "notice_url": "https://shop.example/payment/webhook",
+        "checksum": 9900,
+        "reason": "고객 변심",
     }
 
 
 @pytest.mark.parametrize(
-    ("given", "once", "monthly"),
+    ("code", "message"),
     [
-        ({}, {}, {}),
-        ({"pg": "mobilians", "billing_pg": "mobilians.1"}, {"pg": "mobilians"}, {"pg": "mobilians.1"}),
-        ({"channel_key": "ck-1", "billing_channel_key": "ck-2"}, {"channelKey": "ck-1"}, {"channelKey": "ck-2"}),
-        ({"channel_key": "ck-1", "billing_pg": "mobilians.1"}, {"channelKey": "ck-1"}, {"pg": "mobilians.1"}),
+        (1, "취소할 결제건이 존재하지 않습니다."),
+        (1, "이미 전액취소된 주문입니다."),
+        (-1, "결제취소에 실패하였습니다.(취소기간이 경과되어 구매취소를 하실 수 없습니다.)"),
     ],
 )
-def test_settings_choose_the_contract(
-    given: dict[str, str], once: dict[str, str], monthly: dict[str, str], live: Settings
+def test_a_refused_cancel_comes_with_http_200_and_is_a_refusal(
+    code: int, message: str, portone: PortOne, wire: responses.RequestsMock
 ) -> None:
-    settings = replace(live, **given)  # type: ignore[arg-type]
-
-    def chosen(payment: Payment) -> dict[str, str]:
-        asked = request_pay(settings, payment, an_order())
-        return {key: asked[key] for key in ("pg", "channelKey") if key in asked}
-
-    assert chosen(a_payment()) == once
-    assert chosen(a_payment(customer_uid="key-1")) == monthly
+    wire.post(f"{API}/payments/cancel", json=answer(None, code, message))
+    with pytest.raises(Refused) as caught:
+        portone.cancel("imp_1", 9900, "고객 변심")
+    assert (caught.value.message, caught.value.code) == (message, code)
 
 
-def test_only_a_plan_names_a_billing_key(live: Settings) -> None:
-    assert "customer_uid" not in request_pay(live, a_payment(), an_order())
-    assert request_pay(live, a_payment(customer_uid="key-1"), an_order())["customer_uid"] == "key-1"
+def test_a_list_is_read_to_its_last_page(portone: PortOne, wire: responses.RequestsMock) -> None:
+    first, second = EXAMPLES["paid_once_pc"], EXAMPLES["paid_again_api"]
+    for page, found, following in ((1, first, 2), (2, second, 0)):
+        wire.get(
+            f"{API}/payments/status/paid",
+            json=answer({"total": 2, "previous": page - 1, "next": following, "list": [found]}),
+            match=[responses.matchers.query_param_matcher({"page": str(page)}, strict_match=False)],
+        )
+    since, until = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC)
+    assert [report.imp_uid for report in portone.payments_between("paid", since, until)] == [
+        first["imp_uid"],
+        second["imp_uid"],
+    ]
 
 
-def test_what_kg_would_refuse_is_not_sent(live: Settings) -> None:
-    asked = request_pay(live, a_payment(), an_order(buyer_email="a-very-long-address@some-company.example"))
-    assert "buyer_email" not in asked
-    assert "buyer_addr" not in asked
+def test_a_long_span_is_asked_for_in_windows_that_portone_takes(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/payments/status/paid", json=answer({"total": 0, "previous": 0, "next": 0, "list": []}))
+    since, until = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC)
+    assert list(portone.payments_between("paid", since, until)) == []
+    urls = [urlsplit(call.request.url or "") for call in wire.calls]
+    asked = [parse_qs(url.query) for url in urls if url.path == "/payments/status/paid"]
+    windows = [(int(query["from"][0]), int(query["to"][0])) for query in asked]
+    assert windows[0][0] == since.timestamp()
+    assert windows[-1][1] == until.timestamp() - 1
+    assert all(last - first < 90 * 24 * 3600 for first, last in windows)
+    assert all(later[0] == earlier[1] + 1 for earlier, later in pairwise(windows))
 
 
-def test_a_parcel_brings_its_address(live: Settings) -> None:
-    order = an_order(digital=False, buyer_addr="서울시 중구 세종대로 110", buyer_postcode="04524")
-    asked = request_pay(live, a_payment(), order)
-    assert asked["digital"] is False
-    assert (asked["buyer_addr"], asked["buyer_postcode"]) == ("서울시 중구 세종대로 110", "04524")
+def test_a_hung_portone_keeps_only_so_many_callers_waiting(live: Settings, httpserver: HTTPServer) -> None:
+    """The bulkhead: whoever finds every place taken is told so soon, instead of waiting too."""
+    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")), read_seconds=5, patience_seconds=0.05)
+    held, free = threading.Event(), threading.Barrier(MOST_AT_ONCE + 1)
+
+    def hang() -> None:
+        with client._place():
+            free.wait()
+            held.wait()
+
+    threads = [threading.Thread(target=hang) for _ in range(MOST_AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    free.wait()
+    with pytest.raises(OutcomeUnknown, match="too many calls"):
+        client.get_payment("imp_1")
+    held.set()
+    for thread in threads:
+        thread.join()
+    assert httpserver.log == []
+    client.close()
