@@ -17,7 +17,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import account, admin, cli, headers, health, logs, metrics, results, seed, store, web
+from shop import account, admin, cli, headers, health, legal, logs, metrics, results, seed, store, web
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import db
 from shop.portone import PortOne
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf = CSRFProtect(app)
 
     app.extensions["provider"] = PortOne(settings)
-    for page in (store, account, results, admin):
+    for page in (store, account, results, legal, admin):
         app.register_blueprint(page.bp)
     results.exempt_from_csrf(csrf)
     web.install(app)
@@ -97,12 +97,13 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
             if seed.is_needed():
                 seed.seed_catalogue()
                 seed.seed_demo_accounts()
-    from shop import demo
+    from shop import demo, learn
 
     sandbox_http = requests.Session()
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     demo.install(app, sandbox_http, settings.api_url)
+    learn.install(app)
 
 
 def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:

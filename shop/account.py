@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import EmailField, PasswordField
-from wtforms.validators import DataRequired, Length, Regexp
+from wtforms import BooleanField, EmailField, Field, PasswordField
+from wtforms.validators import DataRequired, Length, Regexp, ValidationError
 
 from . import billing, brakes, clock, orders, subscriptions
 from .database import db, transaction
@@ -49,6 +49,20 @@ class SignUpForm(CredentialsForm):
         _l("비밀번호"),
         [DataRequired(_l("비밀번호를 입력해 주세요.")), Length(8, 200, _l("비밀번호는 8자 이상이어야 합니다."))],
     )
+    terms = BooleanField(_l("만 14세 이상이며 이용약관에 동의합니다. (필수)"))
+    privacy = BooleanField(_l("개인정보 수집·이용에 동의합니다. (필수)"))
+
+    def validate_terms(self, field: Field) -> None:
+        _require_consent(field)
+
+    def validate_privacy(self, field: Field) -> None:
+        _require_consent(field)
+
+
+def _require_consent(field: Field) -> None:
+    """A page that asked for consent must have been given it; a client that sends the bare fields was not asked."""
+    if "consents_asked" in request.form and not field.data:
+        raise ValidationError(_("동의하셔야 가입할 수 있습니다."))
 
 
 def load_user(user_id: str) -> User | None:

@@ -52,6 +52,8 @@ def cart() -> str:
         total=sum(item.product.price * item.quantity for item in goods),
         needs_address=any(not item.product.digital for item in goods),
         buyer=_last_buyer(),
+        withdrawal_limited=any(item.product.digital for item in goods),
+        charge_day=clock.today().day,  # if the first month is paid today
         billing_available=settings().billing_available,
         sdk_url=headers.let_the_sdk_in(settings()),
     )
@@ -91,7 +93,8 @@ def checkout() -> Response | tuple[Response, int]:
         return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
     try:
         order = _placed_order(asked)
-        payment = payments.start_payment(provider(), order)
+        consent = {"consent": "given"} if asked.get("consent") is True else {}
+        payment = payments.start_payment(provider(), order, consent)
     except OrderError as error:
         return _refused_order(error)
     except ProviderError:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from . import orders
 from .clock import SEOUL
 from .config import Settings
+from .dictionary import advice_for
 from .labels import label
 from .privacy import mask_phone
 from .provider import PaymentProvider
@@ -62,6 +63,7 @@ def refuse(status: int, error: str, message: str, **more: Any) -> tuple[Response
 def install(app: Flask) -> None:
     """Give templates their words and errors their page."""
     app.jinja_env.globals.update(won=won, local=local, seoul=seoul, mask_phone=mask_phone, label=label)
+    app.jinja_env.globals.update(advice_for=advice_for)
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)

@@ -27,12 +27,15 @@ FLOORS = [
     ["request_pay"],
     ["portone"],
     ["labels"],
+    ["dictionary"],
+    ["flows"],
     ["web", "headers", "logs"],
     ["brakes"],
+    ["legal"],
     ["account", "store", "results", "health", "metrics"],
     ["runs"],
     ["admin", "seed"],
-    ["demo"],
+    ["demo", "learn"],
     ["cli"],
 ]
 FLOOR_OF = {name: number for number, row in enumerate(FLOORS) for name in row}

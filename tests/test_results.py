@@ -305,3 +305,26 @@ def test_confirm_refuses_an_order_that_is_paid_already(
     callback(client, told)
     answer = client.post("/payment/confirm", json={"merchant_uid": payment.merchant_uid, "amount": payment.amount})
     assert answer.json == {"outcome": "refused", "reason": "이미 결제된 주문입니다"}
+
+
+def test_a_refusal_comes_with_what_the_buyer_can_do(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    reason = "요금 미납으로 결제 불가합니다. 통신사로 납부 후 재시도 부탁드립니다."
+    report = provider.hears_of(payment.merchant_uid, "failed", amount=payment.amount, fail_reason=reason)
+    answer = callback(client, {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid})
+    assert answer.json["message"] == reason
+    assert "통신사에 요금을 낸 뒤" in answer.json["advice"]
+
+
+def test_an_error_that_only_the_browser_heard_of_is_explained_and_changes_nothing(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    told = {
+        "merchant_uid": payment.merchant_uid,
+        "error_code": "F1002",
+        "error_msg": "이미 결제가 이루어진 거래건입니다.",
+    }
+    provider.hears_of(payment.merchant_uid, "ready", amount=payment.amount)
+    assert "다시 결제하지 않으셔도 됩니다" in callback(client, told).json["advice"]
+    assert books(payment) == ("ready", "pending")
