@@ -136,7 +136,7 @@ def serving(path: Path) -> Any:
         port = found.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "4", "-b", f"127.0.0.1:{port}"]
     app = f"bench.sandbox:create_bench_app({str(path)!r})"
-    server = subprocess.Popen([*command, "--keep-alive", "30", "--log-level", "error", app], cwd=ROOT)  # noqa: S603
+    server = subprocess.Popen([*command, "--keep-alive", "30", "--log-level", "error", app], cwd=ROOT)
     try:
         _wait_for(port)
         yield port
@@ -212,4 +212,4 @@ def _issue(sandbox: Sandbox, customer_uid: str) -> str:
 
 if __name__ == "__main__":
     for row in measure():
-        print(f"{row['ratio']:.2f}×  (at least {row['target']}×)  {row['what']}: {row['detail']} {row['unit']}")  # noqa: T201
+        print(f"{row['ratio']:.2f}×  (at least {row['target']}×)  {row['what']}: {row['detail']} {row['unit']}")

@@ -48,4 +48,4 @@ def _peak_megabytes() -> float:
 
 if __name__ == "__main__":
     for row in measure():
-        print(f"{row['ratio']:.2f}×  (at least {row['target']}×)  {row['what']}: {row['detail']}")  # noqa: T201
+        print(f"{row['ratio']:.2f}×  (at least {row['target']}×)  {row['what']}: {row['detail']}")

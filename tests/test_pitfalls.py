@@ -145,7 +145,9 @@ def test_07_open_charge(client: FlaskClient, provider: FakeProvider, subscriptio
     assert client.post(address, json={"amount": 999_999}, headers=csrf_of(client)).status_code == 404
     assert provider.charges == []
     sign_in(client, "admin@example.com")
-    client.post(address, data={"amount": "999999", "merchant_uid": "mine"}, headers=csrf_of(client))
+    client.post(
+        address, data={"amount": "999999", "merchant_uid": "mine", "reason": "고객 요청"}, headers=csrf_of(client)
+    )
     [charge] = provider.charges
     assert charge.amount == subscription.amount
     assert charge.merchant_uid != "mine"
