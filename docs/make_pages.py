@@ -170,6 +170,26 @@ def console_picture(name: str) -> str:
     return "".join(parts) + "</svg>\n"
 
 
+BADGES = {
+    "badge-python": ("Python", "3.11+", "#14594b"),
+    "badge-licence": ("licence", "MIT", "#14594b"),
+    "badge-portone": ("PortOne", "V1", "#2b4a86"),
+    "badge-offline": ("account, network", "not needed", "#684a00"),
+}
+
+
+def badge(name: str) -> str:
+    label, value, colour = BADGES[name]
+    left, right = 7 * len(label) + 18, 7 * len(value) + 18
+    font = "font-family='Verdana,DejaVu Sans,sans-serif' font-size='11' fill='#fff' text-anchor='middle'"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" '
+        f'aria-label="{label}: {value}"><rect width="{left + right}" height="20" rx="4" fill="#40504f"/>'
+        f'<path d="M{left} 0h{right - 4}a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4h-{right - 4}z" fill="{colour}"/>'
+        f'<text x="{left / 2}" y="14" {font}>{label}</text><text x="{left + right / 2}" y="14" {font}>{value}</text></svg>\n'
+    )
+
+
 def pages() -> dict[Path, str]:
     """Every page and picture with what has to stand in it."""
     found = {}
@@ -179,6 +199,7 @@ def pages() -> dict[Path, str]:
         for flow in FLOWS.values():
             found[DOCS / "flows" / f"{flow.slug}{SUFFIX[language]}"] = flow_page(flow, language)
             found[DOCS / "flows" / f"{flow.slug}.{language}.svg"] = draw(flow, language, alone=True) + "\n"
+    found |= {DOCS / "pictures" / f"{name}.svg": badge(name) for name in BADGES}
     return found | {DOCS / "pictures" / f"{name}.svg": console_picture(name) for name in CONSOLE}
 
 
