@@ -15,8 +15,9 @@ from flask_babel import Babel
 from flask_migrate import Migrate, upgrade
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import account, admin, cli, headers, legal, results, seed, store, web
+from shop import account, cli, headers, health, legal, logs, metrics, monthly, results, seed, store, web
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import db
 from shop.portone import PortOne
@@ -41,15 +42,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf = CSRFProtect(app)
 
     app.extensions["provider"] = PortOne(settings)
-    for page in (store, account, results, legal, admin):
+    for page in (store, account, results, legal, monthly):  # monthly: the back office with its monthly pages
         app.register_blueprint(page.bp)
     results.exempt_from_csrf(csrf)
     web.install(app)
     headers.install(app, settings)
+    logs.install(app, settings)
+    health.install(app)
+    metrics.install(app)
     cli.install(app)
 
     if not settings.live:
         prepare_demo(app, settings)
+    trust_proxies(app, settings.trusted_proxies)
     return app
 
 
@@ -62,17 +67,25 @@ def settings_from_environment() -> Settings:
 
 def flask_settings(settings: Settings) -> dict[str, object]:
     """What the libraries want to know, in their words."""
-    secure = settings.public_url.startswith("https://")
+    secure = settings.https
     return {
         "SECRET_KEY": settings.secret_key,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": secure,
+        # A browser takes a cookie of this prefix only over https, for this very host and all its paths.
+        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "MAX_CONTENT_LENGTH": LARGEST_REQUEST_BYTES,
         "BABEL_DEFAULT_LOCALE": "ko",
         "BABEL_TRANSLATION_DIRECTORIES": str(HERE / "shop" / "translations"),
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session: a cart left open over lunch still pays
     }
+
+
+def trust_proxies(app: Flask, count: int) -> None:
+    """Believe what the last `count` proxies say of the visitor's address and scheme; nobody else is believed."""
+    if count:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
 
 
 def prepare_demo(app: Flask, settings: Settings) -> None:
@@ -99,7 +112,12 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
     from sandbox import create_sandbox
     from sandbox.adapter import WSGIAdapter
 
-    sandbox = create_sandbox(settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url)
+    controls_token = os.environ.get("SANDBOX_CONTROLS_TOKEN")
+    if controls_token:
+        sandbox_http.headers["X-Controls-Token"] = controls_token  # the back office moves the demo's clock
+    sandbox = create_sandbox(
+        settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url, controls_token=controls_token
+    )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]
     app.extensions["sandbox"] = sandbox
