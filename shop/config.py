@@ -74,6 +74,8 @@ class Settings:
     def https(self) -> bool:
         return self.public_url.startswith("https://")
 
+    demo_reset: bool  # the demo is cleared every night, and says so; never with live settings
+
     @property
     def billing_available(self) -> bool:
         """Whether monthly plans can be sold: KG wants a contract of its own for recurring payments."""
@@ -111,6 +113,7 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         broker_url=value("CELERY_BROKER_URL"),
         instance_path=instance_path,
         **_operations(value, live),
+        demo_reset=_truth("DEMO_RESET", value("DEMO_RESET", "false")),
     )
     _check_contracts(settings)
     _check_operations(settings)
@@ -184,6 +187,8 @@ def _check_live(settings: Settings, *, debug: str) -> None:
         raise ConfigError("PORTONE_API_URL must begin with https://: the API secret travels there")
     if settings.api_secret == SANDBOX_API_SECRET or settings.api_key == SANDBOX_API_KEY:
         raise ConfigError("PORTONE_API_KEY or PORTONE_API_SECRET is the sandbox's: take yours from PortOne's console")
+    if settings.demo_reset:
+        raise ConfigError("DEMO_RESET is on: it clears the whole shop every night, so never with live settings")
     if _truth("FLASK_DEBUG", debug):
         raise ConfigError("FLASK_DEBUG is on: the debugger must never run with live settings")
 

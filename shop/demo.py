@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response as AnyResponse
 
-from . import admin, clock, runs, subscriptions
+from . import admin, clock, reset, runs, subscriptions
 from .database import db, end_reading, in_transaction
 from .models import Subscription
 from .web import provider
@@ -75,6 +75,7 @@ def install(app: Flask, session: requests.Session, api_url: str) -> None:
     app.extensions["sandbox_clock"] = source
     clock.use_source(source)
     app.register_blueprint(bp)
+    reset.install(app, session, api_url)
 
 
 @bp.post("/next-charge")

@@ -20,6 +20,7 @@ MADE = ("docs/errors", "docs/flows/")
 
 # Named already, written on other branches: to be emptied when all are merged.
 COMING = {"sandbox", "threats", "monthly", "operations", "deploy", "performance"}
+COMING_COMMANDS = {"doctor"}
 
 # Written in one language: they are read by those who work on the code, not by those who use it.
 ONE_LANGUAGE = {"decisions.md", "CHANGELOG.md", "AGENTS.md", "CONTRIBUTING.md"}
@@ -94,7 +95,7 @@ def test_every_make_target_is_in_the_makefile(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_every_flask_command_exists(path: Path, app: Flask) -> None:
-    assert set(re.findall(r"`flask ([a-z-]+)", path.read_text())) <= set(app.cli.commands)
+    assert set(re.findall(r"`flask ([a-z-]+)", path.read_text())) <= set(app.cli.commands) | COMING_COMMANDS
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)

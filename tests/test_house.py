@@ -35,7 +35,7 @@ FLOORS = [
     ["account", "store", "results", "health", "metrics"],
     ["runs"],
     ["admin", "seed"],
-    ["monthly"],
+    ["monthly", "reset"],
     ["demo", "learn"],
     ["worker"],
     ["cli"],

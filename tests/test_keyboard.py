@@ -187,7 +187,7 @@ def test_a_refused_popup_is_said_in_plain_words_and_the_button_works_again(brows
     page.locator("#consent-once").check()
     page.locator("#pay-once").click()
     expect(page.locator("#checkout-status")).to_contain_text("Allow pop-ups for this site")
-    page.evaluate("window.open = window.openAsBefore")
+    page.evaluate("() => { window.open = window.openAsBefore }")
     pay_in_popup(page, "#pay-once")
     expect(page).to_have_url(re.compile(r"/orders/\d+$"))
     assert [payment.status for payment in payments(server)] == ["ready", "paid"]
