@@ -2,6 +2,9 @@
 # make test   everything quick: installs what the tests need, then lint, types and the suite
 # make check  the slower tests
 # make setup  the environment only
+# make serve  the shop through the production server
+# make up     the whole set of processes on real PostgreSQL and Redis (Debian's packages)
+# make bench  how quick it is, beside others; make soak  how it bears ten minutes of it
 # make screenshots   take the README's pictures anew
 # make translations  bring the English catalogue up to date after a text was changed
 
@@ -9,7 +12,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run setup test check test-setup lint types translations screenshots
+.PHONY: run setup test check test-setup lint types translations screenshots serve up bench soak
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py
@@ -51,3 +54,20 @@ translations: $(VENV)/.installed
 	$(BIN)/pybabel -q update -i $(TEXTS)/sources.pot -d $(TEXTS) --omit-header --no-fuzzy-matching --ignore-obsolete -w 120
 	$(BIN)/pybabel -q compile -f -d $(TEXTS)
 	rm $(TEXTS)/sources.pot
+
+$(VENV)/.installed-to-scale: $(VENV)/.installed requirements-scale.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-scale.txt
+	touch $@
+
+serve: $(VENV)/.installed
+	$(BIN)/gunicorn
+
+up: $(VENV)/.installed-to-scale
+	$(BIN)/python -m deploy.up
+
+bench: test-setup
+	$(BIN)/python -m bench
+
+SECONDS ?= 600
+soak: test-setup
+	$(BIN)/python -m bench.soak --seconds $(SECONDS)
