@@ -15,8 +15,9 @@ from flask_babel import Babel
 from flask_migrate import Migrate, upgrade
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import account, cli, headers, monthly, results, seed, store, web
+from shop import account, cli, headers, health, legal, logs, metrics, monthly, results, seed, store, web
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import alone, db
 from shop.portone import PortOne
@@ -42,14 +43,18 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     app.extensions["provider"] = PortOne(settings)
     web.install(app)
-    for page in (store, account, results, monthly):  # monthly: the back office with its monthly pages
+    for page in (store, account, results, legal, monthly):  # monthly: the back office with its monthly pages
         app.register_blueprint(page.bp)
     results.exempt_from_csrf(csrf)
     headers.install(app, settings)
+    logs.install(app, settings)
+    health.install(app)
+    metrics.install(app)
     cli.install(app)
 
     if not settings.live:
         prepare_demo(app, settings)
+    trust_proxies(app, settings.trusted_proxies)
     return app
 
 
@@ -62,17 +67,25 @@ def settings_from_environment() -> Settings:
 
 def flask_settings(settings: Settings) -> dict[str, object]:
     """What the libraries want to know, in their words."""
-    secure = settings.public_url.startswith("https://")
+    secure = settings.https
     return {
         "SECRET_KEY": settings.secret_key,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": secure,
+        # A browser takes a cookie of this prefix only over https, for this very host and all its paths.
+        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "MAX_CONTENT_LENGTH": LARGEST_REQUEST_BYTES,
         "BABEL_DEFAULT_LOCALE": "ko",
         "BABEL_TRANSLATION_DIRECTORIES": str(HERE / "shop" / "translations"),
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session: a cart left open over lunch still pays
     }
+
+
+def trust_proxies(app: Flask, count: int) -> None:
+    """Believe what the last `count` proxies say of the visitor's address and scheme; nobody else is believed."""
+    if count:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
 
 
 def prepare_demo(app: Flask, settings: Settings) -> None:
@@ -84,13 +97,15 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
             if seed.is_needed():
                 seed.seed_catalogue()
                 seed.seed_demo_accounts()
-    from shop import demo
+    from shop import demo, learn
 
     sandbox_http = requests.Session()
+    # Opens the controls for the back office (the demo's clock) and the nightly reset.
     sandbox_http.headers["X-Controls-Token"] = os.environ.get("SANDBOX_CONTROLS_TOKEN", "")
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     demo.install(app, sandbox_http, settings.api_url)
+    learn.install(app)
 
 
 def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:
@@ -99,7 +114,11 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
     from sandbox import create_sandbox
     from sandbox.adapter import WSGIAdapter
 
-    sandbox = create_sandbox(settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url)
+    sandbox = create_sandbox(
+        settings.instance_path / "sandbox.sqlite3",
+        shop_origin=settings.public_url,
+        controls_token=os.environ.get("SANDBOX_CONTROLS_TOKEN"),
+    )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]
     app.extensions["sandbox"] = sandbox

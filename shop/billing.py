@@ -107,11 +107,12 @@ def charge(provider: PaymentProvider, subscription_id: int) -> Result:
 def claim(subscription_ids: Sequence[int]) -> list[Attempt | Result]:
     """For each, in one transaction: the open attempt of the month that is due, made if there is none; or why there is
     nothing to do."""
+    now = clock.now()  # before the transaction: a demo's clock has to be asked over the network
     with transaction():
         found = {row.Subscription.id: row for row in _with_their_keys(subscription_ids)}
-        due = [row.Subscription for row in found.values() if _is_due(row.Subscription)]
+        due = [row.Subscription for row in found.values() if _is_due(row.Subscription, now)]
         months = months_of(due)
-        claimed = [_claim(found[each], months[each]) if each in months else "skipped" for each in subscription_ids]
+        claimed = [_claim(found[each], months[each], now) if each in months else "skipped" for each in subscription_ids]
         fresh = [attempt for attempt in claimed if isinstance(attempt, Attempt) and attempt.is_new]
         if fresh:
             db.session.execute(insert(Payment), [_row(attempt, found, months) for attempt in fresh])
@@ -132,8 +133,8 @@ def _with_their_keys(subscription_ids: Sequence[int]) -> Iterable[Any]:
     return db.session.execute(query.with_for_update(of=Subscription))
 
 
-def _claim(found: Any, month: Month) -> Attempt | Result:
-    subscription, now = found.Subscription, clock.now()
+def _claim(found: Any, month: Month, now: datetime) -> Attempt | Result:
+    subscription = found.Subscription
     standing = month.standing(now)
     if standing == "closed":
         subscriptions.end(subscription, "missed", now)
@@ -178,9 +179,9 @@ def _due(*columns: Any) -> Select[Any]:
     return select(*columns).select_from(Subscription).where(live, Subscription.next_charge_on <= clock.today())
 
 
-def _is_due(subscription: Subscription) -> bool:
+def _is_due(subscription: Subscription, now: datetime) -> bool:
     day = subscription.next_charge_on
-    return subscription.status in subscriptions.LIVE and day is not None and day <= clock.today()
+    return subscription.status in subscriptions.LIVE and day is not None and day <= now.astimezone(clock.SEOUL).date()
 
 
 # --- then the money, then the answer --------------------------------------------------------------------------------

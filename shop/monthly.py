@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from . import billing, clock, runs, subscriptions
 from .admin import bp, operators_only
+from .books import GIVE_BACK_TEXTS
 from .database import db, end_reading, transaction
 from .events import News, note_act
 from .labels import label
@@ -140,11 +141,16 @@ def _key_page(key: BillingKey, **at_portone: object) -> str:
         subscription=subscription,
         month=month,
         why_not_charge=_why_not_charge(subscription, month),
-        without_contract=any(payment.held_reason == "no_billing_key" for payment in payments),
+        without_contract=any(_made_no_key(payment) for payment in payments),
         payments=payments,
         acts=db.session.scalars(acts).all(),
         **at_portone,
     )
+
+
+def _made_no_key(payment: Payment) -> bool:
+    """Paid, but no key came of it; the money is held or has gone back."""
+    return payment.held_reason == "no_billing_key" or payment.cancel_reason == GIVE_BACK_TEXTS["no_billing_key"]
 
 
 def _confirm_delete_page(key: BillingKey) -> str:

@@ -6,7 +6,7 @@ ends in the same `sync_payment`.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
@@ -28,10 +28,11 @@ CANCEL_LEASE = timedelta(minutes=2)
 # --- out: a new attempt ---------------------------------------------------------------------------------------------
 
 
-def start_payment(provider: PaymentProvider, order: Order) -> Payment:
+def start_payment(provider: PaymentProvider, order: Order, claimed: Mapping[str, str] | None = None) -> Payment:
     """Open an attempt to collect an order's amount: our row first, then PortOne learns the amount.
 
     Raises ProviderError when PortOne does not confirm the amount; the payment window must then not be opened.
+    `claimed`: what the buyer said with it, such as the consent, for the event.
     """
     with transaction():
         key = subscriptions.open_key(order) if order.kind == "monthly" else None
@@ -45,7 +46,7 @@ def start_payment(provider: PaymentProvider, order: Order) -> Payment:
         )
         db.session.add(payment)
         db.session.flush()
-        note(News("checkout", merchant_uid=payment.merchant_uid), "ready", "opened", payment)
+        note(News("checkout", merchant_uid=payment.merchant_uid, claimed=claimed or {}), "ready", "opened", payment)
     provider.prepare(payment.merchant_uid, payment.amount)
     return payment
 

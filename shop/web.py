@@ -22,6 +22,7 @@ from werkzeug.routing import IntegerConverter
 from .clock import SEOUL
 from .config import Settings
 from .database import db
+from .dictionary import advice_for
 from .labels import label
 from .privacy import mask_phone
 from .provider import PaymentProvider
@@ -83,6 +84,7 @@ def install(app: Flask) -> None:
     app.url_map.converters["int"] = RowId
     app.jinja_env.globals.update(won=won, local=local, seoul=seoul, mask_phone=mask_phone, label=label)
     app.jinja_env.globals.update(_=text, piece=lru_cache(maxsize=PIECES)(piece))
+    app.jinja_env.globals.update(advice_for=advice_for)
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)
@@ -137,13 +139,24 @@ def _error_page(error: HTTPException) -> Any:
         404: (_("찾을 수 없습니다"), _("주소가 바뀌었거나 없는 화면입니다.")),
         405: (_("허용되지 않는 요청입니다"), _("화면의 단추를 눌러 다시 시도해 주세요.")),
         413: (_("너무 큰 요청입니다"), _("보내신 내용이 너무 큽니다.")),
-        429: (_("잠시 후 다시 시도해 주세요"), _("짧은 시간에 너무 많이 시도했습니다.")),
+        429: (_("잠시 후 다시 시도해 주세요"), _too_often(error)),
     }
     code = error.code or 500
     title, message = titles.get(code, (_("문제가 생겼습니다"), _("잠시 후 다시 시도해 주세요.")))
+    advice = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     if _wants_json():
-        return refuse(code, error.name.lower().replace(" ", "_"), message)
-    return render_template("error.html", code=code, title=title, message=message), code
+        return *refuse(code, error.name.lower().replace(" ", "_"), message), advice
+    return render_template("error.html", code=code, title=title, message=message), code, advice
+
+
+def _too_often(error: HTTPException) -> str:
+    seconds = getattr(error, "retry_after", None)
+    if not isinstance(seconds, int):
+        return str(_("짧은 시간에 너무 많이 시도했습니다."))
+    if seconds <= 60:
+        return str(_("짧은 시간에 너무 많이 시도했습니다. %(count)s초 뒤에 다시 시도해 주세요.", count=seconds))
+    minutes = -(-seconds // 60)
+    return str(_("짧은 시간에 너무 많이 시도했습니다. %(count)s분 뒤에 다시 시도해 주세요.", count=minutes))
 
 
 def _unstorable(_error: Exception) -> Any:
