@@ -100,8 +100,8 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
     from shop import demo, learn
 
     sandbox_http = requests.Session()
-    # Opens the controls for the back office (the demo's clock) and the nightly reset.
-    sandbox_http.headers["X-Controls-Token"] = os.environ.get("SANDBOX_CONTROLS_TOKEN", "")
+    if controls_token := os.environ.get("SANDBOX_CONTROLS_TOKEN"):
+        sandbox_http.headers["X-Controls-Token"] = controls_token  # the back office moves the demo's clock
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     demo.install(app, sandbox_http, settings.api_url)
@@ -114,10 +114,9 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
     from sandbox import create_sandbox
     from sandbox.adapter import WSGIAdapter
 
+    controls_token = os.environ.get("SANDBOX_CONTROLS_TOKEN")
     sandbox = create_sandbox(
-        settings.instance_path / "sandbox.sqlite3",
-        shop_origin=settings.public_url,
-        controls_token=os.environ.get("SANDBOX_CONTROLS_TOKEN"),
+        settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url, controls_token=controls_token
     )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]

@@ -1,7 +1,8 @@
 """What answers in the benchmarks? A PortOne that charges everything after a set time, and remembers how often.
 
 A process of its own, so that its work is not counted as the shop's: `python -m bench.gateway 0.05` prints its port.
-It speaks just enough V1: tokens, `again`, `find`, keys, and the sandbox's clock.
+It speaks just enough V1: tokens, `prepare`, look-ups, `again`, `find`, keys, and the sandbox's clock; `/approve` is the
+payment window. Only charges take the set time; with a second argument, `every`, each V1 call does.
 """
 
 import asyncio
@@ -14,9 +15,15 @@ from urllib.parse import parse_qs
 
 CHARGED: Counter[str] = Counter()  # merchant_uid → how often it was charged
 PAYMENTS: dict[str, dict[str, Any]] = {}
+TOKENS: list[str] = []
 AHEAD = {"seconds": 0.0}
 
 Answer = tuple[int, Any]
+
+
+def approve(asked: dict[str, Any]) -> Answer:
+    """A buyer approves in the window: a charge without a key."""
+    return charge({"customer_uid": None, "amount": 9900, **asked})
 
 
 def charge(asked: dict[str, Any]) -> Answer:
@@ -57,9 +64,17 @@ def answer(method: str, path: str, body: bytes) -> Answer:
     asked = json.loads(body) if body[:1] == b"{" else {key: value[0] for key, value in parse_qs(body.decode()).items()}
     if path == "/users/getToken":
         now = int(time.time())
+        TOKENS.append(path)
         return answered({"access_token": "0" * 40, "now": now, "expired_at": now + 1800})
     if path == "/subscribe/payments/again":
         return charge(asked)
+    if path == "/approve":
+        return approve(asked)
+    if path == "/payments/prepare":
+        return answered({"merchant_uid": asked["merchant_uid"], "amount": asked["amount"]})
+    if path.startswith("/payments/imp"):
+        found = PAYMENTS.get(path.rpartition("/")[2].partition("_")[2])
+        return answered(found) if found else not_found()
     if path.startswith("/payments/find/"):
         _, state = (path.removeprefix("/payments/find/") + "/").split("/")[:2]
         found = PAYMENTS.get(path.split("/")[3])
@@ -68,7 +83,7 @@ def answer(method: str, path: str, body: bytes) -> Answer:
         AHEAD["seconds"] += float(asked.get("ahead", 0)) if method == "POST" else 0
         return 200, {"offset": AHEAD["seconds"]}
     if path == "/charged":
-        return 200, {"payments": len(CHARGED), "charges": sum(CHARGED.values())}
+        return 200, {"payments": len(CHARGED), "charges": sum(CHARGED.values()), "tokens": len(TOKENS)}
     return not_found()
 
 

@@ -83,8 +83,8 @@ def install(app: Flask) -> None:
     """Give templates their words and errors their page. Before the pages are registered: addresses need `RowId`."""
     app.url_map.converters["int"] = RowId
     app.jinja_env.globals.update(won=won, local=local, seoul=seoul, mask_phone=mask_phone, label=label)
-    app.jinja_env.globals.update(_=text, piece=lru_cache(maxsize=PIECES)(piece))
     app.jinja_env.globals.update(advice_for=advice_for)
+    app.jinja_env.globals.update(_=text, piece=lru_cache(maxsize=PIECES)(piece))
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)

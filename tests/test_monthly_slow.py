@@ -139,11 +139,6 @@ def results_of(shop: Sandboxed) -> Counter[str]:
 # --- processes that die, and processes at once, on both databases ---
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest) -> dict[str, str]:
-    return {"DATABASE_URL": request.getfixturevalue("postgres_url")} if request.param == "postgres" else {}
-
-
 def environ_of(server_url: str, folder: Path, database: dict[str, str]) -> dict[str, str]:
     """Another process of the same shop; the sandbox is reached over real sockets."""
     shared = {"DATABASE_URL": f"sqlite:///{folder / 'shop.sqlite3'}"} | database
