@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 CHARGED: Counter[str] = Counter()  # merchant_uid → how often it was charged
 PAYMENTS: dict[str, dict[str, Any]] = {}
+PAID_AS: dict[str, str] = {}  # imp_uid → merchant_uid
 TOKENS: list[str] = []
 AHEAD = {"seconds": 0.0}
 
@@ -49,6 +50,7 @@ def charge(asked: dict[str, Any]) -> Answer:
         "cancel_reason": None,
         "buyer_tel": asked.get("buyer_tel"),
     }
+    PAID_AS[PAYMENTS[uid]["imp_uid"]] = uid
     return answered(PAYMENTS[uid])
 
 
@@ -73,7 +75,7 @@ def answer(method: str, path: str, body: bytes) -> Answer:
     if path == "/payments/prepare":
         return answered({"merchant_uid": asked["merchant_uid"], "amount": asked["amount"]})
     if path.startswith("/payments/imp"):
-        found = PAYMENTS.get(path.rpartition("/")[2].partition("_")[2])
+        found = PAYMENTS.get(PAID_AS.get(path.rpartition("/")[2], ""))
         return answered(found) if found else not_found()
     if path.startswith("/payments/find/"):
         _, state = (path.removeprefix("/payments/find/") + "/").split("/")[:2]
@@ -87,7 +89,7 @@ def answer(method: str, path: str, body: bytes) -> Answer:
     return not_found()
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float, every: bool) -> None:
     """One kept-alive connection."""
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
@@ -101,7 +103,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
                 0,
             )
             body = await reader.readexactly(length) if length else b""
-            if path == "/subscribe/payments/again":
+            if path == "/subscribe/payments/again" or (every and path.startswith(("/payments", "/users"))):
                 await asyncio.sleep(seconds)
             status, content = answer(method, path.split("?")[0], body)
             text = json.dumps(content).encode()
@@ -115,12 +117,12 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
         writer.close()
 
 
-async def main(seconds: float) -> None:
-    server = await asyncio.start_server(lambda reader, writer: serve(reader, writer, seconds), "127.0.0.1", 0)
+async def main(seconds: float, every: bool) -> None:
+    server = await asyncio.start_server(lambda reader, writer: serve(reader, writer, seconds, every), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1])))
+    asyncio.run(main(float(sys.argv[1]), sys.argv[2:] == ["every"]))

@@ -115,7 +115,7 @@ def per_second() -> list[dict[str, Any]]:
 
 
 def load(url: str, cookie: str, seconds: float = SECONDS) -> float:
-    """Answers per second over some kept-alive connections, read as plainly as can be: the client must not be the limit."""
+    """Answers per second over kept-alive connections, read as plainly as can be: the client must not be the limit."""
     port = int(url.rpartition(":")[2])
     asked = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\nAccept-Language: ko\r\n\r\n".encode()
     until = time.perf_counter() + seconds

@@ -6,7 +6,6 @@ ORM's objects and their lazy relations, a token and a connection for every call,
 """
 
 import secrets
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from flask import Flask, Response, abort, jsonify, render_template_string, reque
 from flask_login import LoginManager, UserMixin, current_user, login_required
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
+import shop.database  # noqa: F401 - prepares every SQLite of this process: WAL, durable commits, waiting writers
 from shop.catalogue import CATALOGUE
 
 db = SQLAlchemy()
@@ -29,11 +27,12 @@ PAGE = """<!doctype html><html lang="ko"><head><meta name="csrf-token" content="
 <a href="{{ url_for('index') }}">상점</a>
 {% if current_user.is_authenticated %}{{ current_user.email }} <b>{{ current_user.cart|length }}</b>{% endif %}</header>
 <main><ul>{% for product in products if product.kind == 'once' %}<li class="card">
-<a href="{{ url_for('product', slug=product.slug) }}"><img src="{{ url_for('static', filename=product.picture) }}" alt="">
+<a href="{{ url_for('product', slug=product.slug) }}"><img src="{{ url_for('static', filename=product.picture) }}">
 <h3>{{ product.name }}</h3>{% if product.stock == 0 %}<p>품절</p>{% endif %}
-<p>{{ '{:,}'.format(product.price) }}원 <small>{{ '바로 이용' if product.digital else '배송 상품' }}</small></p></a></li>
+<p>{{ '{:,}'.format(product.price) }}원
+<small>{{ '바로 이용' if product.digital else '배송 상품' }}</small></p></a></li>
 {% endfor %}</ul><ul>{% for product in products if product.kind == 'monthly' %}<li>
-<a href="{{ url_for('product', slug=product.slug) }}"><img src="{{ url_for('static', filename=product.picture) }}" alt="">
+<a href="{{ url_for('product', slug=product.slug) }}"><img src="{{ url_for('static', filename=product.picture) }}">
 <h3>{{ product.name }}</h3><p>{{ product.summary }}</p><p>{{ '{:,}'.format(product.price) }}원 매월</p></a></li>
 {% endfor %}</ul></main></body></html>"""
 
@@ -102,13 +101,6 @@ class Event(db.Model):  # type: ignore[name-defined,misc]
     told = db.Column(db.JSON)
 
 
-@event.listens_for(Engine, "connect")
-def durable(connection: Any, _record: Any) -> None:
-    if isinstance(connection, sqlite3.Connection):
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
-            connection.execute(f"PRAGMA {pragma}")
-
-
 @login_manager.user_loader  # type: ignore[untyped-decorator]
 def load_user(user_id: str) -> Any:
     return db.session.get(User, int(user_id))
@@ -132,7 +124,12 @@ app_settings: dict[str, str] = {}
 def create_app(folder: Path, portone_url: str) -> Flask:
     app_settings["url"] = portone_url
     app = Flask(__name__)
-    app.config.update(SECRET_KEY=secrets.token_hex(16), SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder / 'plain.sqlite3'}")
+    app.config.update(
+        SECRET_KEY=secrets.token_hex(16),
+        SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder / 'plain.sqlite3'}",
+        # What was read cannot change before it is written; without it a second writer fails.
+        SQLALCHEMY_ENGINE_OPTIONS={"execution_options": {"sqlite_begin": "IMMEDIATE"}},
+    )
     for extension in (db, login_manager, csrf):
         extension.init_app(app)
 
