@@ -18,6 +18,7 @@ from .events import News
 from .models import BillingKey, Payment, Subscription, move
 from .orders import fit_bytes
 from .payments import sync_payment
+from .privacy import listed_buyer
 from .provider import ChargeRequest, OutcomeUnknown, PaymentProvider, ProviderError, Refused, Unauthorized
 
 Result = Literal["charged", "declined", "held", "unknown", "ended", "skipped"]
@@ -123,6 +124,7 @@ def _new_attempt(subscription: Subscription, period: str) -> Payment:
     earlier = select(func.count()).select_from(Payment).filter_by(subscription_id=subscription.id, period=period)
     number = (db.session.scalar(earlier) or 0) + 1
     plan_name = subscription.product.name_ko
+    key = db.session.scalars(select(BillingKey).filter_by(customer_uid=subscription.customer_uid)).one()
     payment = Payment(
         merchant_uid=f"sub-{subscription.token}-{period.replace('-', '')}-{number}",
         subscription_id=subscription.id,
@@ -131,6 +133,9 @@ def _new_attempt(subscription: Subscription, period: str) -> Payment:
         name=f"{fit_bytes(plan_name, 24)} {int(period[-2:])}월",
         amount=subscription.amount,
         is_test_channel=_first_payment(subscription).is_test_channel,
+        kind="renewal",
+        plan_id=subscription.product_id,
+        **listed_buyer(key.buyer_name, key.buyer_tel, key.buyer_email),
     )
     db.session.add(payment)
     return payment

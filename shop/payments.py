@@ -15,6 +15,7 @@ from .database import db, end_reading, transaction
 from .decision import Decision, KeyLookup, Outcome, decide
 from .events import News, note
 from .models import BillingKey, Order, Payment, Subscription, move
+from .privacy import listed_buyer
 from .provider import NotFound, PaymentProvider, PaymentReport, ProviderError
 
 
@@ -44,6 +45,9 @@ def start_payment(provider: PaymentProvider, order: Order) -> Payment:
             name=orders.title(order),
             amount=order.amount,
             is_test_channel=provider.is_test_channel,
+            kind="first" if key else "once",
+            plan_id=order.lines[0].product_id if key else None,
+            **listed_buyer(order.buyer_name, order.buyer_tel, order.buyer_email),
         )
         db.session.add(payment)
         db.session.flush()
