@@ -40,10 +40,12 @@ def test_upgrading_twice_changes_nothing(app: Flask) -> None:
 
 
 OLD_ROWS = """
-INSERT INTO users (id, email, password_hash, role, created_at) VALUES (90, 'old@example.com', 'x', 'buyer', '2026-10-01');
-INSERT INTO orders (id, user_id, kind, status, amount, digital, buyer_name, buyer_tel, buyer_email, created_at, expires_at)
-  VALUES (90, 90, 'once', 'paid', 3900, true, '홍길동', '01012345678', 'Old@Example.com', '2026-10-01', '2026-10-01'),
-         (91, 90, 'monthly', 'paid', 4900, true, '홍길동', '01012345678', 'old@example.com', '2026-10-01', '2026-10-01');
+INSERT INTO users (id, email, password_hash, role, created_at)
+  VALUES (90, 'old@example.com', 'x', 'buyer', '2026-10-01');
+INSERT INTO orders (id, user_id, kind, status, amount, digital, buyer_name, buyer_tel, buyer_email, created_at,
+                    expires_at)
+  VALUES (90, 90, 'once', 'paid', 3900, true, '홍', '01012345678', 'Old@Example.com', '2026-10-01', '2026-10-01'),
+         (91, 90, 'monthly', 'paid', 4900, true, '홍', '01012345678', 'old@example.com', '2026-10-01', '2026-10-01');
 INSERT INTO billing_keys (id, customer_uid, user_id, status, buyer_name, buyer_tel, buyer_email, created_at)
   VALUES (90, 'key-90', 90, 'active', '홍길동', '01012345678', 'old@example.com', '2026-10-01');
 INSERT INTO subscriptions (id, token, user_id, product_id, order_id, customer_uid, status, amount, created_at)

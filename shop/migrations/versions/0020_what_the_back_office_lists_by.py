@@ -41,7 +41,7 @@ OTHER_INDEXES = [
     ("billing_keys", "keys_by_state", ["status", "id"], None),
     ("subscriptions", "subscriptions_by_state", ["status", "id"], None),
     ("subscriptions", "subscriptions_by_plan", ["product_id", "id"], None),
-    ("subscriptions", "subscriptions_by_next_charge", ["next_charge_on", "id"], "status IN ('active', 'past_due')"),
+    ("subscriptions", "subscriptions_by_next_charge", ["next_charge_on", "id"], None),
 ]
 
 
