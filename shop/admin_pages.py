@@ -1,5 +1,7 @@
 """What else does the back office show? Dashboard, billing keys, subscriptions, webhook inbox, reconciliation, audit."""
 
+from dataclasses import fields
+from datetime import date, timedelta
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -17,6 +19,7 @@ from .provider import ProviderError
 from .staff import bp, note_before, operators_only, with_reason
 from .web import provider
 
+ACTS = ("ask", "cancel", "refuse", "release", "replay", "repair", "export")
 CHART_DAYS = 31
 RECONCILED_DAYS = 7
 
@@ -39,8 +42,9 @@ def index() -> str:
     )
 
 
-def _last_days(number: int) -> Any:
-    return clock.today() - figures.timedelta(days=number - 1), clock.today()
+def _last_days(number: int) -> tuple[date, date]:
+    """The days up to today, both included."""
+    return clock.today() - timedelta(days=number - 1), clock.today()
 
 
 @bp.get("/billing-keys")
@@ -48,7 +52,9 @@ def billing_keys() -> str:
     """List billing keys, newest first, with their last and next charge."""
     state, q = asked.choice("status", BillingKey.STATES), asked.text("q")
     page = listing.billing_keys(state, q, asked.cursor())
-    return render_template("admin/billing_keys.html", page=page, **_asked(chosen_state=state, q=q), states=BillingKey.STATES)
+    return render_template(
+        "admin/billing_keys.html", page=page, **_asked(chosen_state=state, q=q), states=BillingKey.STATES
+    )
 
 
 @bp.get("/subscriptions")
@@ -57,9 +63,7 @@ def subscriptions() -> str:
     state, q, plan_id = asked.choice("status", Subscription.STATES), asked.text("q"), asked.number("plan")
     page = listing.subscriptions(state, plan_id, q, asked.cursor())
     more = _asked(chosen_state=state, q=q, plan_id=plan_id)
-    return render_template(
-        "admin/subscriptions.html", page=page, plans=plans(), states=Subscription.STATES, **more
-    )
+    return render_template("admin/subscriptions.html", page=page, plans=plans(), states=Subscription.STATES, **more)
 
 
 def _asked(**chosen: Any) -> dict[str, Any]:
@@ -92,12 +96,14 @@ def replay(event_id: int) -> AnyResponse:
     event = db.session.get(Event, event_id)
     if event is None or event.source != "webhook" or not (event.imp_uid or event.merchant_uid):
         abort(404)
-    about = {"imp_uid": event.imp_uid, "claimed": {"webhook": str(event.id)}}
-    news = note_before("replay", f"webhook {event.id}", **about, merchant_uid=event.merchant_uid)
+    claimed = {"webhook": str(event.id)}
+    news = note_before(
+        "replay", f"webhook {event.id}", imp_uid=event.imp_uid, merchant_uid=event.merchant_uid, claimed=claimed
+    )
     result = payments.sync_payment(provider(), news)
     told = _("웹훅을 다시 확인했습니다: %(outcome)s", outcome=label("outcome", result.outcome))
     flash(told, "error" if result.outcome in ("unknown", "mismatch", "not_found") else "success")
-    return redirect(request.form.get("next") and url_for("admin.webhooks") or url_for("admin.webhooks"))
+    return redirect(url_for("admin.webhooks"))
 
 
 # --- reconciliation ---------------------------------------------------------------------------------------------------
@@ -129,7 +135,7 @@ def reconcile_csv() -> AnyResponse | tuple[str, int]:
     except (Unreadable, ProviderError) as problem:
         status = 400 if isinstance(problem, Unreadable) else 503
         return render_template("error.html", code=status, title=_("비교하지 못했습니다"), message=problem), status
-    columns = ("kind", "merchant_uid", "imp_uid", "ours", "theirs", "our_amount", "their_amount")
+    columns = [one.name for one in fields(reconcile.Difference)]
     rows = [[getattr(one, name) for name in columns] for one in found]
     text = export.BYTE_ORDER_MARK + export.csv_text([columns, *rows])
     return as_csv(text, f"reconcile-{days[0]:%Y%m%d}-{days[1]:%Y%m%d}.csv")
@@ -161,4 +167,4 @@ def audit() -> str:
     """Show who did what, when, why and from where."""
     actor, act = asked.text("q"), asked.choice("act", LABELS["outcome"])
     page = listing.audit(actor, act, asked.cursor())
-    return render_template("admin/audit.html", page=page, **_asked(q=actor, act=act))
+    return render_template("admin/audit.html", page=page, acts=ACTS, **_asked(q=actor, act=act))

@@ -114,8 +114,8 @@ def payment(merchant_uid: str) -> str:
 @operators_only
 def ask_again(merchant_uid: str) -> AnyResponse:
     """Look the payment up at PortOne and record what it says."""
-    found = _payment(merchant_uid)
-    news = note_before("ask", "asked by hand", found)
+    _payment(merchant_uid)
+    news = note_before("ask", "asked by hand", merchant_uid=merchant_uid)
     result = payments.sync_payment(provider(), news)
     told = _("포트원에 다시 물었습니다: %(outcome)s", outcome=label("outcome", result.outcome))
     flash(told, "error" if result.outcome in ("unknown", "mismatch") else "success")
@@ -127,7 +127,7 @@ def ask_again(merchant_uid: str) -> AnyResponse:
 def cancel(merchant_uid: str, reason: str) -> AnyResponse:
     """Give the whole amount back."""
     found = _payment(merchant_uid)
-    news = note_before("refuse" if found.held_reason else "cancel", reason, found)
+    news = note_before("refuse" if found.held_reason else "cancel", reason, merchant_uid=merchant_uid)
     result = payments.cancel_payment(provider(), found.id, reason, news)
     flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
     return _back(merchant_uid)
@@ -138,7 +138,7 @@ def cancel(merchant_uid: str, reason: str) -> AnyResponse:
 def release(merchant_uid: str, reason: str) -> AnyResponse:
     """Keep money that was held: what it was for is honoured."""
     found = _payment(merchant_uid)
-    news = note_before("release", reason, found)
+    news = note_before("release", reason, merchant_uid=merchant_uid)
     refusal = payments.release(found.id, news, reason)
     if refusal:
         flash(label("release", refusal), "error")

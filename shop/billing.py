@@ -13,6 +13,7 @@ from typing import Literal
 from sqlalchemy import func, select
 
 from . import clock, payments, subscriptions
+from .books import without_report
 from .database import db, end_reading, transaction
 from .events import News
 from .models import BillingKey, Payment, Subscription, move
@@ -165,7 +166,7 @@ def _request(subscription: Subscription, payment: Payment) -> ChargeRequest:
 
 def _look_up(provider: PaymentProvider, attempt: Attempt) -> Result | None:
     """What became of an attempt that may have gone out before; None: PortOne has never heard of it."""
-    result = sync_payment(provider, merchant_uid=attempt.request.merchant_uid, source="charge")
+    result = sync_payment(provider, News("charge", merchant_uid=attempt.request.merchant_uid))
     if result.outcome == "not_found":
         return None
     return RESULTS.get(result.outcome, "unknown")
@@ -177,11 +178,11 @@ def _ask(provider: PaymentProvider, subscription_id: int, attempt: Attempt) -> R
         report = provider.charge(attempt.request)
     except (OutcomeUnknown, Unauthorized) as error:
         # The attempt stays open; the next run looks it up first.
-        payments.without_report(news, "unknown", f"no answer: {error}")
+        without_report(news, "unknown", f"no answer: {error}")
         return "unknown"
     except Refused as refusal:
         return _refused(provider, subscription_id, attempt, refusal.message)
-    result = payments.record(report, "unknown", news)
+    result = payments.take(provider, report, "unknown", news)
     return RESULTS.get(result.outcome, "unknown")
 
 

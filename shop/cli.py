@@ -1,8 +1,12 @@
-"""Which commands does an operator have? `flask init-db`, `flask seed`, `flask create-admin`, `flask bill`."""
+"""Which commands does an operator have? `flask init-db`, `flask seed`, `flask create-admin`, `flask bill`.
+
+And `flask sync`, `flask reconcile`: what is open is looked up, and the books are compared with PortOne's.
+"""
 
 import sys
 from collections import Counter
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TextIO
 
 import click
 from flask import Flask, current_app
@@ -10,13 +14,14 @@ from flask.cli import with_appcontext
 from flask_migrate import upgrade
 from sqlalchemy.exc import IntegrityError
 
-from . import clock, runs, seed
+from . import clock, reconcile, runs, seed, sweep
 from .account import create_user
+from .provider import ProviderError
 from .web import provider, settings
 
 
 def install(app: Flask) -> None:
-    for command in (init_db, seed_shop, create_admin, bill):
+    for command in (init_db, seed_shop, create_admin, bill, sync, reconcile_books):
         app.cli.add_command(command)
 
 
@@ -74,6 +79,49 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
     click.echo(_summary(results, deleted))
     if results["error"] or results["unknown"]:
         sys.exit(1)  # something is open: the next run goes on with it
+
+
+@click.command("sync")
+@with_appcontext
+def sync() -> None:
+    """Look up what is open, expire what nobody paid, finish cancels. Meant to be run every few minutes; always safe."""
+    done = sweep.sweep(provider())
+    click.echo(", ".join(f"{count} {outcome}" for outcome, count in sorted(done.items())) or "Nothing was open.")
+    if done["unknown"]:
+        sys.exit(1)  # PortOne did not answer: the next run asks again
+
+
+@click.command("reconcile")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day in Seoul [default: 7 days ago].")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day in Seoul, included [default: today].")
+@click.option("--repair", is_flag=True, help="Look up again what differs, and record what PortOne says.")
+@click.option("--csv", "target", type=click.File("w", encoding="utf-8-sig"), help="Save the report here.")
+@with_appcontext
+def reconcile_books(first: datetime | None, last: datetime | None, repair: bool, target: TextIO | None) -> None:
+    """Compare our books with PortOne's, both ways. Exit status 1 when they differ."""
+    last_day = last.date() if last else clock.today()
+    first_day = first.date() if first else last_day - timedelta(days=7)
+    if first_day > last_day:
+        raise click.BadParameter("the first day is after the last", param_hint="--from")
+    try:
+        differences = reconcile.compare(provider(), first_day, last_day)
+        repaired = reconcile.repair(provider(), differences) if repair else Counter()
+        if repaired:
+            differences = reconcile.compare(provider(), first_day, last_day)
+    except ProviderError as error:
+        raise click.ClickException(f"PortOne did not answer: {error}") from None
+    if target:
+        reconcile.write_csv(target, differences)
+    for one in differences:
+        click.echo(
+            f"{one.kind:<13} {one.merchant_uid}  {one.imp_uid}  {one.ours} {one.our_amount:,} won"
+            f" | PortOne: {one.theirs} {one.their_amount:,} won"
+        )
+    for outcome, count in sorted(repaired.items()):
+        click.echo(f"repair: {count} {outcome}")
+    click.echo(f"{first_day} to {last_day}: {len(differences)} differences")
+    if differences:
+        sys.exit(1)
 
 
 def _nine_in_the_morning(day: str) -> runs.Source:

@@ -4,8 +4,10 @@ This is the table on which money turns; `payments.record` carries out what it sa
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
+from .clock import period_of
 from .models import Payment
 from .provider import BillingKeyReport, PaymentReport
 
@@ -15,14 +17,26 @@ Outcome = Literal["paid", "failed", "cancelled", "held", "unchanged", "mismatch"
 KeyLookup = BillingKeyReport | Literal["absent", "unknown"]
 
 
+# Money that is ours by every sign, for something that cannot be had: it goes back by itself when KG's rules allow.
+# Whatever else is held (another kind of channel, method or key; a part cancelled) waits for a person.
+GIVEN_BACK = frozenset(
+    {"amount", "currency", "surplus", "order_cancelled", "out_of_stock", "already_subscribed", "no_billing_key"}
+)
+
+
 @dataclass(frozen=True)
 class Decision:
-    """The outcome to tell, the state that the payment moves to (None: it stays), and why its money is held."""
+    """The outcome to tell, the state that the payment moves to (None: it stays), and why its money is held.
+
+    `surplus`: the report is of a second window of a payment that has been paid already; our row stays as it is, and
+    the second window's money goes back by its own `imp_uid`.
+    """
 
     outcome: Outcome
     reason: str
     status: Literal["paid", "failed", "cancelled"] | None = None
     held_reason: str | None = None
+    surplus: bool = False
 
 
 def decide(
@@ -45,11 +59,13 @@ def decide(
 def _decide_paid(
     payment: Payment, order_status: str | None, plan_taken: bool, report: PaymentReport, key: KeyLookup
 ) -> Decision:
-    if payment.status in ("paid", "cancelled"):
-        if report.imp_uid == payment.imp_uid:
-            return Decision("unchanged", "already recorded")
-        return Decision("held", "surplus: another payment of the same merchant_uid is paid too")
+    paid_before = payment.status in ("paid", "cancelled")
+    if paid_before and report.imp_uid == payment.imp_uid:
+        return Decision("unchanged", "already recorded")
     unexpected = _unexpected_kind(payment, report)
+    if paid_before:
+        why = f"and not as asked: {unexpected}" if unexpected else "surplus"
+        return Decision("held", f"another window of the same merchant_uid is paid too, {why}", surplus=not unexpected)
     if unexpected:
         return Decision("held", f"paid, but not as asked: {unexpected}", held_reason=unexpected)
     objection = _wrong_amount(payment, report) or _order_refuses(payment, order_status, plan_taken, key)
@@ -99,3 +115,35 @@ def _decide_cancelled(payment: Payment, report: PaymentReport) -> Decision:
         # Other PGs call a partly cancelled payment `cancelled` too; KG phone bills know whole amounts only.
         return Decision("held", "only a part was cancelled", held_reason="partly_cancelled")
     return Decision("cancelled", report.cancel_reason or "cancelled at PortOne", status="cancelled")
+
+
+# --- before the money: may a window's payment be approved? ---
+
+
+def refusal_to_approve(payment: Payment, order_status: str, amount: int | None) -> str | None:
+    """Why KG must not approve what a window asks for now (`results.CONFIRM_REASONS` has the words); None: it may.
+
+    `amount` in won is what PortOne says the buyer is about to pay. The stock is reserved while the order is pending.
+    """
+    if amount != payment.amount:
+        return "amount"
+    if order_status == "paid" or payment.status in ("paid", "cancelled"):
+        return "paid"
+    return None if order_status == "pending" else "order_gone"
+
+
+# --- after the money: may it go back? ---
+
+
+def refusal_to_cancel(payment: Payment, moment: datetime) -> str | None:
+    """Why KG would not give this payment's money back at `moment` (a label key of kind `cancel`); None: it would.
+
+    KG Mobilians cancels the whole amount, in the calendar month (Asia/Seoul) of the payment: PortOne's cancel guide.
+    """
+    if payment.status == "cancelled":
+        return "already"
+    if payment.paid_at is None or payment.imp_uid is None or not (payment.status == "paid" or payment.held_reason):
+        return "not_paid"
+    if period_of(payment.paid_at) != period_of(moment):
+        return "month"
+    return None

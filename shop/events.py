@@ -27,6 +27,11 @@ class News:
     address: str | None = None
     raw: str | None = None
 
+    @property
+    def is_quiet(self) -> bool:
+        """Look-ups that come round by themselves write no line when nothing has changed."""
+        return self.source in ("sweep", "reconcile")
+
 
 def note(
     news: News, outcome: str, reason: str, payment: Payment | None = None, report: Mapping[str, Any] | None = None

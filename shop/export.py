@@ -1,4 +1,4 @@
-"""How do payments leave the shop as a table? CSV, written while it is read: a million rows need no more memory than ten.
+"""How do payments leave the shop as a table? As CSV, written while it is read: a million rows need no more memory.
 
 The first columns are fixed. Excel opens the Korean (a byte order mark says UTF-8) and runs nothing: a text that begins
 like a formula is given an apostrophe.

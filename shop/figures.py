@@ -50,15 +50,6 @@ class Sums:
         return came / (came + self.failed) if came + self.failed else None
 
 
-@dataclass(frozen=True)
-class ToDo:
-    """How many payments want a person, by the list that shows them; counted up to `listing.PAGE_SIZE` and no further."""
-
-    held: int
-    unknown: int
-    stuck: int
-
-
 def sums_by_day(first: date, last: date, facet: str = "all") -> dict[date, Sums]:
     """Every day of a period with its sums, days without payments included."""
     query = select(PaymentDay).where(PaymentDay.facet == facet, PaymentDay.day.between(first, last))
@@ -116,9 +107,9 @@ def failure_reasons(first: date, last: date) -> list[tuple[str, int]]:
     return Counter(reason or "" for reason in reasons).most_common(REASONS_SHOWN)
 
 
-def to_do() -> ToDo:
-    """What waits for a person."""
-    return ToDo(*(_count(PaymentFilter(state=state)) for state in ("held", "unknown", "stuck")))
+def to_do() -> dict[str, int]:
+    """How many payments want a person, by the state that lists them; counted up to a page of the list."""
+    return {state: _count(PaymentFilter(state=state)) for state in listing.TO_DO}
 
 
 def _count(chosen: PaymentFilter) -> int:

@@ -1,4 +1,4 @@
-"""Which rows does a page of a list show? Keyset paging both ways, filters that an index serves, and what a search means.
+"""Which rows does a page of a list show? Keyset paging both ways, filters by index, and what a search means.
 
 Every list is ordered by an index and read along it from where the last page ended, so a page costs the same at a
 thousand rows and at a million: it reads the rows that it shows, and one more to know whether there are others.
@@ -15,13 +15,14 @@ from sqlalchemy.orm import contains_eager
 
 from . import clock
 from .database import db
-from .models import BillingKey, Event, Payment, Subscription, User
+from .models import BillingKey, Event, Order, Payment, Subscription, User
 
 PAGE_SIZE = 50
 WAIT_BEFORE_ASKING = timedelta(minutes=10)  # so long an answer may simply be on its way
 
-# `held`, `unknown` and `stuck` are what a person has to look at; the others are the states of a row.
-PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", "held", "unknown", "stuck")
+# What a person has to look at, and the states of a row.
+TO_DO = ("held", "wanted", "unknown", "stuck")
+PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", *TO_DO)
 
 _ORDER_NUMBER = re.compile(r"#?(\d{1,9})", re.ASCII)
 _TEL_TAIL = re.compile(r"\d{4}", re.ASCII)
@@ -75,8 +76,7 @@ def read_page(query: Select[Any], order: Sequence[Any], cursor: Cursor, size: in
     query = query.order_by(*(column.asc() if upwards else column.desc() for column in order))
     found = db.session.execute(query.limit(size + 1)).all()
     more, rows = len(found) > size, found[:size]
-    if upwards:
-        rows.reverse()
+    rows = rows[::-1] if upwards else rows
     if not rows:
         return Page([])
     return Page(
@@ -117,7 +117,7 @@ def midnight(day: date) -> datetime:
 
 
 def _state(state: str) -> list[ColumnElement[bool]]:
-    special = {"held": held, "stuck": cancel_open, "unknown": unanswered}
+    special = {"held": held, "wanted": cancel_wanted, "unknown": unanswered, "stuck": cancel_open}
     if state in special:
         return [special[state]()]
     if state in PAYMENT_STATES:
@@ -133,6 +133,14 @@ def held() -> ColumnElement[bool]:
 def cancel_open() -> ColumnElement[bool]:
     """A cancel was asked for, and the money has not gone back."""
     return and_(Payment.status == fixed("paid"), Payment.cancel_requested_at.is_not(None))
+
+
+def cancel_wanted() -> ColumnElement[bool]:
+    """The buyer wants the money back, and a person has to see to it."""
+    asking = select(Order.paid_by).where(
+        Order.status == fixed("paid"), Order.cancel_wanted_at.is_not(None), Order.paid_by.is_not(None)
+    )
+    return Payment.merchant_uid.in_(asking.scalar_subquery())
 
 
 def unanswered() -> ColumnElement[bool]:
@@ -231,7 +239,8 @@ def webhooks(outcome: str, q: str, cursor: Cursor) -> Page:
 def repeats(shown: Sequence[Event]) -> set[int]:
     """Which of these webhooks say word for word what an earlier one said."""
     earlier = select(func.min(Event.id), Event.merchant_uid, Event.raw).where(
-        Event.source == fixed("webhook"), Event.merchant_uid.in_({one.merchant_uid for one in shown if one.merchant_uid})
+        Event.source == fixed("webhook"),
+        Event.merchant_uid.in_({one.merchant_uid for one in shown if one.merchant_uid}),
     )
     found = db.session.execute(earlier.group_by(Event.merchant_uid, Event.raw))
     first = {(merchant_uid, raw): row_id for row_id, merchant_uid, raw in found}

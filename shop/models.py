@@ -145,6 +145,9 @@ class Order(Base):
     expires_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
     paid_by: Mapped[str | None] = mapped_column(String(40))  # merchant_uid of the payment that paid it
+    fulfilled_at: Mapped[datetime | None]  # used (digital) or sent: from then on a cancel needs a person
+    cancel_wanted_at: Mapped[datetime | None]  # the buyer asked for the money back, and a person has to see to it
+    cancel_wanted_reason: Mapped[str | None] = mapped_column(String(200))
     user: Mapped[User] = relationship()
     lines: Mapped[list["OrderLine"]] = relationship(order_by="OrderLine.id", cascade="all, delete-orphan")
 
@@ -154,6 +157,7 @@ class Order(Base):
         CheckConstraint("amount > 0", name="amount_positive"),
         # Checking out again reuses the pending order instead of reserving the goods twice.
         unique_while("one_pending_order", "user_id", "kind", condition="status = 'pending'"),
+        while_true("orders_cancel_wanted", "paid_by", condition="status = 'paid' AND cancel_wanted_at IS NOT NULL"),
     )
 
 
@@ -183,7 +187,7 @@ class BillingKey(Base):
         "issuing": ("active", "abandoned"),
         "active": ("ended", "deleted"),
         "ended": ("deleted",),
-        "abandoned": (),
+        "abandoned": ("active",),  # money that came late issued it after all
         "deleted": (),
     }
 

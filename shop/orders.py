@@ -260,6 +260,35 @@ def cancel_paid(order: Order, merchant_uid: str) -> bool:
     return True
 
 
+def expire(order: Order) -> bool:
+    """Nobody paid in time: the pieces go back on the shelf. False: the order is not pending, or not yet late."""
+    if order.status != "pending" or order.expires_at > clock.now() or not move(Order, order.id, "expired"):
+        return False
+    give_back(order)
+    return True
+
+
+def fulfil(order: Order) -> bool:
+    """The buyer uses what was bought, or the parcel leaves: from now on a cancel needs a person."""
+    if order.status != "paid" or order.fulfilled_at:
+        return False
+    order.fulfilled_at = clock.now()
+    return True
+
+
+def want_cancel(order: Order, reason: str) -> bool:
+    """The buyer wants the money back and a person has to see to it. False: nothing is paid, or it is known."""
+    if order.status != "paid" or order.cancel_wanted_at:
+        return False
+    order.cancel_wanted_at, order.cancel_wanted_reason = clock.now(), reason
+    return True
+
+
+def may_cancel_at_once(order: Order) -> bool:
+    """Whether the buyer needs nobody's leave: digital goods that were not used yet (청약철회)."""
+    return order.status == "paid" and order.digital and order.fulfilled_at is None
+
+
 def _take_from_cart(order: Order) -> None:
     for line in order.lines:
         mine = (CartItem.user_id == order.user_id, CartItem.product_id == line.product_id)

@@ -1,31 +1,28 @@
 """Has the money arrived? The waist of the house: everything about money passes through here.
 
-`start_payment` opens an attempt, `sync_payment` asks PortOne what became of it, `record` writes the answer down.
-Every door (callback, redirect, webhook) and every later look-up ends in the same `sync_payment`.
+`start_payment` opens an attempt, `sync_payment` asks PortOne what became of it, `record` (in `books.py`) writes the
+answer down, `cancel_payment` gives the money back. Every door (callback, redirect, webhook) and every later look-up
+ends in the same `sync_payment`.
 """
 
 import secrets
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from . import clock, orders, subscriptions
+from . import books, clock, decision, orders, subscriptions
+from .books import GIVE_BACK_TEXTS, SyncResult, record, request_cancel, without_report
 from .database import db, end_reading, transaction
-from .decision import Decision, KeyLookup, Outcome, decide
+from .decision import KeyLookup, refusal_to_cancel
 from .events import News, note
-from .models import BillingKey, Order, Payment, Subscription, move
+from .models import BillingKey, Order, Payment
 from .privacy import listed_buyer
-from .provider import NotFound, PaymentProvider, PaymentReport, ProviderError
+from .provider import NotFound, OutcomeUnknown, PaymentProvider, PaymentReport, ProviderError, Refused, Unauthorized
 
-
-@dataclass(frozen=True)
-class SyncResult:
-    """What a look-up came to. `payment` is the one that PortOne spoke of, or None if it is not ours."""
-
-    outcome: Outcome
-    reason: str
-    payment: Payment | None = None
+# One asks for a cancel at a time: longer than any HTTP time-out of the provider's.
+CANCEL_LEASE = timedelta(minutes=2)
 
 
 # --- out: a new attempt ---------------------------------------------------------------------------------------------
@@ -64,35 +61,35 @@ def new_merchant_uid() -> str:
 # --- back: what became of it ----------------------------------------------------------------------------------------
 
 
-def sync_payment(
-    provider: PaymentProvider,
-    *,
-    imp_uid: str | None = None,
-    merchant_uid: str | None = None,
-    source: str,
-    claimed: dict[str, str] | None = None,
-    actor: str | None = None,
-    address: str | None = None,
-    raw: str | None = None,
-) -> SyncResult:
+def sync_payment(provider: PaymentProvider, news: News) -> SyncResult:
     """Ask PortOne about a payment that somebody mentioned, and record what it says (money law 1).
 
-    The ids and `claimed` are hints only. Never raises for what they hold: an id that is nobody's is `not_found`,
+    The ids and claims in `news` are hints only. Never raises for what they hold: an id that is nobody's is `not_found`,
     an id that PortOne says belongs elsewhere is `mismatch`, and no answer is `unknown` (nothing written, ask later).
     """
-    news = News(source, imp_uid, merchant_uid, claimed or {}, actor, address, raw)
-    known = _known_payment(imp_uid, merchant_uid) is not None
+    imp_uid, merchant_uid = news.imp_uid, news.merchant_uid
+    known = _known_payment(imp_uid, merchant_uid)
     end_reading()
-    if not known:  # strangers' ids cost PortOne no call
+    if known is None:  # strangers' ids cost PortOne no call
         return without_report(news, "not_found", "neither id is ours")
     try:
         report = _look_up(provider, imp_uid, merchant_uid)
         key = _look_up_key(provider, report)
     except NotFound:
-        return without_report(news, "not_found", "PortOne knows no such payment")
+        return without_report(news, "not_found", "PortOne knows no such payment", known)
     except ProviderError as error:
-        return without_report(news, "unknown", f"no answer: {error}")
-    return record(report, key, news)
+        return without_report(news, "unknown", f"no answer: {error}", known)
+    return take(provider, report, key, news)
+
+
+def take(provider: PaymentProvider, report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
+    """Write down what PortOne said, then give back at once what cannot be kept (money law 4)."""
+    result = record(report, key, news)
+    if result.surplus:
+        _give_back_surplus(provider, report, news)
+    elif result.give_back and result.payment:
+        resume_cancel(provider, result.payment.id, news)
+    return result
 
 
 def _known_payment(imp_uid: str | None, merchant_uid: str | None) -> Payment | None:
@@ -115,7 +112,7 @@ def _look_up_key(provider: PaymentProvider, report: PaymentReport) -> KeyLookup:
     Only while we wait for the key: a later month's charge is paid with a key that is known.
     """
     issuing = select(BillingKey.id).where(
-        BillingKey.customer_uid == report.customer_uid, BillingKey.status == "issuing"
+        BillingKey.customer_uid == report.customer_uid, BillingKey.status.in_(("issuing", "abandoned"))
     )
     waiting = db.session.scalar(issuing) is not None
     end_reading()
@@ -127,123 +124,139 @@ def _look_up_key(provider: PaymentProvider, report: PaymentReport) -> KeyLookup:
         return "unknown"
 
 
-def record(report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
-    """Write down what PortOne said, once, with all that follows from it, in one transaction (money law 3)."""
+# --- before the money -------------------------------------------------------------------------------------------------
+
+
+def refusal_to_approve(merchant_uid: str, amount: int | None, news: News) -> str | None:
+    """Why KG must not approve this window's payment of `amount` won now; None: it may. Asks nobody but our tables."""
     with transaction():
-        payment = db.session.scalar(
-            select(Payment).where(Payment.merchant_uid == report.merchant_uid).with_for_update(of=Payment)
-        )
-        if payment is None:
-            return _told(news, report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
-        order = db.session.get(Order, payment.order_id, with_for_update=True) if payment.order_id else None
-        plan_taken = subscriptions.plan_taken(order) if order else False
-        decision = decide(payment, order.status if order else _month_status(payment), plan_taken, report, key)
-        if decision.status:
-            decision = _apply(decision, payment, order, report, key)
-        elif decision.held_reason:
-            _hold(payment, decision.held_reason, **_facts(report))
-        elif payment.status == "paid" and order:
-            decision = _finish_subscription(payment, order, report, key) or decision
-        return _told(news, report, decision, payment)
+        payment = db.session.scalar(select(Payment).filter_by(merchant_uid=merchant_uid))
+        order = payment.order if payment else None
+        refusal = decision.refusal_to_approve(payment, order.status, amount) if payment and order else "not_a_window"
+        note(news, "refused" if refusal else "allowed", refusal or "price, order and stock are in place", payment)
+    return refusal
 
 
-def without_report(news: News, outcome: Outcome, reason: str) -> SyncResult:
-    """Note that nothing was learned; our books stay as they are."""
+# --- the money goes back ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CancelResult:
+    """How a cancel (결제취소) ended. `reason` is a label key of kind `cancel`, or KG's own words when it refused.
+
+    `cancelled`: the money went back, now or earlier. `refused`: it did not. `unknown`: no answer; the sweep asks again.
+    """
+
+    outcome: Literal["cancelled", "refused", "unknown"]
+    reason: str
+
+
+def cancel_payment(provider: PaymentProvider, payment_id: int, reason: str, news: News) -> CancelResult:
+    """Give a payment's whole amount back, once, however many ask at once.
+
+    Refused before PortOne is asked when KG's rules forbid it. The mark in our row comes first (money law 5): after a
+    crash the sweep goes on from it.
+    """
     with transaction():
-        payment = _known_payment(news.imp_uid, news.merchant_uid)
-        note(news, outcome, reason, payment)
-    return SyncResult(outcome, reason, payment)
+        payment = db.session.get_one(Payment, payment_id, with_for_update=True)
+        refusal = refusal_to_cancel(payment, clock.now())
+        if refusal == "already":
+            return CancelResult("cancelled", refusal)
+        if refusal:
+            note(news, "refused", refusal, payment)
+            return CancelResult("refused", refusal)
+        if not _is_free(payment):
+            return CancelResult("unknown", "in_progress")
+        request_cancel(payment, reason)
+        note(news, "requested", reason, payment)
+    return resume_cancel(provider, payment_id, news)
 
 
-def _told(news: News, report: PaymentReport, decision: Decision, payment: Payment | None) -> SyncResult:
-    """Note the decision; tell `mismatch` when PortOne spoke of another payment than was claimed."""
-    note(news, decision.outcome, decision.reason, payment, report.as_received)
-    if news.merchant_uid and news.merchant_uid != report.merchant_uid:
-        return SyncResult("mismatch", "the payment belongs to another merchant_uid", payment)
-    return SyncResult(decision.outcome, decision.reason, payment)
+def resume_cancel(provider: PaymentProvider, payment_id: int, news: News) -> CancelResult:
+    """Carry out a cancel that a row asks for; safe to call at any time, by anybody, at once."""
+    with transaction():
+        payment = db.session.get_one(Payment, payment_id, with_for_update=True)
+        if payment.status == "cancelled":
+            return CancelResult("cancelled", "already")
+        if payment.cancel_requested_at is None or payment.imp_uid is None or not _is_free(payment):
+            return CancelResult("unknown", "in_progress")
+        payment.claimed_until = clock.now() + CANCEL_LEASE
+        imp_uid, reason = payment.imp_uid, payment.cancel_reason or ""
+        amount = (payment.reported_amount or payment.amount) - payment.cancelled_amount
+    try:
+        report = provider.cancel(imp_uid, amount, reason)
+    except Unauthorized as error:
+        return _cancel_unknown(payment, news, str(error))
+    except (Refused, OutcomeUnknown) as error:
+        return _look_after_cancel(provider, payment, imp_uid, news, error)
+    return _cancelled(report, news)
 
 
-# --- applying: one guarded UPDATE, and only its winner acts -----------------------------------------------------------
+def _look_after_cancel(
+    provider: PaymentProvider, payment: Payment, imp_uid: str, news: News, error: ProviderError
+) -> CancelResult:
+    """No plain yes came: PortOne's books say whether the money went back all the same."""
+    try:
+        report = provider.get_payment(imp_uid)
+    except ProviderError as silence:
+        return _cancel_unknown(payment, news, f"{error}; and then: {silence}")
+    if report.status == "cancelled":
+        return _cancelled(report, news)
+    if isinstance(error, OutcomeUnknown):
+        return _cancel_unknown(payment, news, str(error))
+    return _cancel_refused(payment.id, news, str(error))
 
 
-def _apply(
-    decision: Decision, payment: Payment, order: Order | None, report: PaymentReport, key: KeyLookup
-) -> Decision:
-    was_held = payment.held_reason is not None
-    if not move(Payment, payment.id, decision.status or "", held_reason=decision.held_reason, **_facts(report)):
-        return Decision("unchanged", "somebody else recorded it first")
-    if order is None:
-        if not was_held:
-            _follow_month(decision, payment)
-        return decision
-    if decision.outcome == "paid":
-        return _honour(decision, payment, order, report, key)
-    if decision.outcome == "cancelled" and orders.cancel_paid(order, payment.merchant_uid):
-        subscriptions.end_of_order(order, "cancelled")
-    return decision
+def _cancelled(report: PaymentReport, news: News) -> CancelResult:
+    record(report, "unknown", news)
+    return CancelResult("cancelled", "done")
 
 
-def _month_status(payment: Payment) -> str:
-    """`paid` if another payment has already paid the month that this one is for."""
-    others = select(Payment.id).where(
-        Payment.subscription_id == payment.subscription_id,
-        Payment.period == payment.period,
-        Payment.status == "paid",
-        Payment.held_reason.is_(None),
-        Payment.id != payment.id,
-    )
-    return "paid" if db.session.scalar(others.limit(1)) else "pending"
+def _cancel_unknown(payment: Payment, news: News, why: str) -> CancelResult:
+    """The mark stays in the row, so the sweep asks again."""
+    without_report(news, "unknown", f"no answer to the cancel: {why}", payment)
+    return CancelResult("unknown", "unknown")
 
 
-def _follow_month(decision: Decision, payment: Payment) -> None:
-    """What a later month's charge means for its subscription. A charge in flight when it ended is honoured."""
-    subscription = db.session.get_one(Subscription, payment.subscription_id, with_for_update=True)
-    if decision.outcome == "paid":
-        subscriptions.month_paid(subscription, payment.period or "")
-    elif decision.outcome == "failed":
-        subscriptions.month_declined(subscription)
-    elif decision.outcome == "cancelled":
-        subscriptions.end(subscription, "cancelled", clock.now())
+def _cancel_refused(payment_id: int, news: News, why: str) -> CancelResult:
+    """A definite no: nobody asks again by himself, a person decides."""
+    with transaction():
+        payment = db.session.get_one(Payment, payment_id, with_for_update=True)
+        payment.cancel_requested_at, payment.claimed_until, payment.cancel_reason = None, None, None
+        note(news, "refused", why, payment)
+    return CancelResult("refused", why)
 
 
-def _facts(report: PaymentReport) -> dict[str, Any]:
-    """The columns that every report brings."""
-    return {
-        "imp_uid": report.imp_uid,
-        "pg_tid": report.pg_tid,
-        "pg_provider": report.pg_provider,
-        "reported_amount": report.amount,
-        "cancelled_amount": report.cancelled_amount,
-        "fail_reason": report.fail_reason,
-        "cancel_reason": report.cancel_reason,
-        "paid_at": report.paid_at,
-        "failed_at": report.failed_at,
-        "cancelled_at": report.cancelled_at,
-    }
+def _give_back_surplus(provider: PaymentProvider, report: PaymentReport, news: News) -> None:
+    """A second window of a paid payment was paid too: it has no row of ours, so its event is the mark.
+
+    If this fails, the next news of it, or the reconciliation, comes here again.
+    """
+    try:
+        provider.cancel(report.imp_uid, report.amount, GIVE_BACK_TEXTS["surplus"])
+        outcome, reason = "cancelled", f"surplus {report.imp_uid} was given back"
+    except ProviderError as error:
+        outcome, reason = "unknown", f"surplus {report.imp_uid} was not given back: {error}"
+    with transaction():
+        note(replace(news, imp_uid=report.imp_uid), outcome, reason, _known_payment(None, report.merchant_uid))
 
 
-def _honour(decision: Decision, payment: Payment, order: Order, report: PaymentReport, key: KeyLookup) -> Decision:
-    """The money is right: the order is paid and, for a plan, the subscription starts. Else it is held."""
-    if not orders.pay(order, payment.merchant_uid):
-        return _hold(payment, "out_of_stock")
-    paid_at = report.paid_at or clock.now()
-    if order.kind == "monthly":
-        db.session.execute(update(Payment).where(Payment.id == payment.id).values(period=clock.period_of(paid_at)))
-    return _finish_subscription(payment, order, report, key) or decision
+def _is_free(payment: Payment) -> bool:
+    """Whether nobody is asking PortOne about this payment right now."""
+    return payment.claimed_until is None or payment.claimed_until <= clock.now()
 
 
-def _finish_subscription(payment: Payment, order: Order, report: PaymentReport, key: KeyLookup) -> Decision | None:
-    """Start the subscription that this payment pays for, as soon as its key is seen. None: nothing to object to."""
-    issuing = db.session.scalar(select(BillingKey).filter_by(customer_uid=payment.customer_uid, status="issuing"))
-    if issuing is None or payment.held_reason or key == "unknown":
-        return None
-    if key == "absent":
-        return _hold(payment, "no_billing_key")
-    if not subscriptions.start(order, key, report.paid_at or clock.now()):
-        return _hold(payment, "already_subscribed")
-    return None
+# --- a person keeps what was held -------------------------------------------------------------------------------------
 
 
-def _hold(payment: Payment, reason: str, **facts: Any) -> Decision:
-    db.session.execute(update(Payment).where(Payment.id == payment.id).values(held_reason=reason, **facts))
-    return Decision("held", f"paid, but cannot be honoured: {reason}", held_reason=reason)
+def release(payment_id: int, news: News, reason: str) -> str | None:
+    """A person has looked at held money and keeps it: what it was for is honoured. None: done; else why not.
+
+    The answer is a label key of kind `release`.
+    """
+    with transaction():
+        payment = db.session.get_one(Payment, payment_id, with_for_update=True)
+        refusal = books.keep(payment)
+        if refusal is None:
+            note(news, "released", reason, payment)
+    return refusal

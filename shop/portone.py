@@ -8,7 +8,7 @@ unless `include_sandbox=true` (since 2026-01-26).
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +18,6 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from .config import Settings
-from .models import Order, Payment
 from .privacy import mask_report
 from .provider import (
     BillingKeyReport,
@@ -26,15 +25,23 @@ from .provider import (
     NotFound,
     OutcomeUnknown,
     PaymentReport,
+    PaymentStatus,
     Refused,
     Unauthorized,
 )
+from .request_pay import buyer_fields, notice_url
 
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 10.0
 TOKEN_MARGIN_SECONDS = 60  # asking again in the last minute prolongs the token, so nobody meets a dead one
 
-KG_EMAIL_BYTES = 30  # KG refuses a longer one (code 9114), so it is not sent
+LIST_PAGE = 100  # older documents' limit; today's is 1,000
+LONGEST_LIST_SECONDS = 89 * 24 * 3600  # one look-up of a list spans at most 90 days
+
+# How many calls may wait for PortOne at once, and how long one more waits for its turn. The server has more threads
+# than that, so pages that need no PortOne go on while it hangs.
+MOST_AT_ONCE = 16
+PATIENCE_SECONDS = 2.0
 
 
 class PortOne:
@@ -54,12 +61,13 @@ class PortOne:
         self.session.mount("https://", HTTPAdapter(max_retries=retry, pool_maxsize=32))
         self.session.mount("http://", HTTPAdapter(max_retries=retry, pool_maxsize=32))
         self._url = settings.api_url
-        self._notice_url = _notice_url(settings)
+        self._notice_url = notice_url(settings)
         self._timeout = (CONNECT_SECONDS, read_seconds)
         self._credentials = {"imp_key": settings.api_key, "imp_secret": settings.api_secret}
         self._token = ""
         self._token_until = 0.0  # by time.monotonic()
         self._token_lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -114,10 +122,29 @@ class PortOne:
             "name": request.name,
             "currency": "KRW",
             "notice_url": self._notice_url,
-            **_buyer(request),
+            **buyer_fields(request),
         }
         # code 0 does not mean paid: KG's decline comes as code 0 with the status `failed`
         return _report(self._ask("POST", "/subscribe/payments/again", json=body))
+
+    def cancel(self, imp_uid: str, amount: int, reason: str) -> PaymentReport:
+        # `checksum` is what we believe can still be cancelled: if PortOne knows better, nothing is done.
+        body = {"imp_uid": imp_uid, "amount": amount, "checksum": amount, "reason": reason}
+        return _report(self._ask("POST", "/payments/cancel", json=body))
+
+    def payments_between(self, status: PaymentStatus, since: datetime, until: datetime) -> Iterator[PaymentReport]:
+        first, last = int(since.timestamp()), int(until.timestamp()) - 1  # PortOne includes both ends
+        for begin in range(first, last + 1, LONGEST_LIST_SECONDS):
+            window = {"from": begin, "to": min(begin + LONGEST_LIST_SECONDS - 1, last)}
+            yield from self._listed(status, window)
+
+    def _listed(self, status: PaymentStatus, window: Mapping[str, int]) -> Iterator[PaymentReport]:
+        page = 1
+        while page:
+            query = {**window, "page": page, "limit": LIST_PAGE, "sorting": "started"}
+            found = self._ask("GET", f"/payments/status/{status}", params=query)
+            yield from map(_report, _list(found, "list"))
+            page = _number(found, "next")
 
     def delete_billing_key(self, customer_uid: str) -> None:
         try:
@@ -138,6 +165,14 @@ class PortOne:
 
     def _ask(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
         """The `response` of one call. Raises Refused (NotFound, Unauthorized) or OutcomeUnknown."""
+        if not self._places.acquire(timeout=PATIENCE_SECONDS):
+            raise OutcomeUnknown(f"{method} {path}: too many calls are waiting for PortOne")
+        try:
+            return self._ask_now(method, path, **options)
+        finally:
+            self._places.release()
+
+    def _ask_now(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
         token = self._fresh_token()
         answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
         if answer.status_code == 401:  # the token died early, for example because another process renewed it
@@ -236,53 +271,14 @@ def _won(found: Mapping[str, Any], key: str) -> int:
     return _number(found, key)
 
 
+def _list(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    value = found.get(key)
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        raise OutcomeUnknown(f"PortOne's answer has no list as {key}")
+    return value
+
+
 def _moment(found: Mapping[str, Any], key: str) -> datetime | None:
     """V1 writes unix seconds, and 0 for "has not happened"."""
     seconds = _number(found, key) if found.get(key) is not None else 0
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
-
-
-# --- into the browser: what IMP.request_pay is called with ---
-
-
-def request_pay(settings: Settings, payment: Payment, order: Order) -> dict[str, Any]:
-    """The complete first argument of `IMP.request_pay` for a payment by phone bill (휴대폰 소액결제)."""
-    parameters: dict[str, Any] = {
-        "pay_method": "phone",
-        "merchant_uid": payment.merchant_uid,
-        "name": payment.name,
-        "amount": payment.amount,
-        "currency": "KRW",
-        **_buyer(order),
-        "digital": order.digital,  # required for phone bills: it decides KG's fee class
-        "m_redirect_url": f"{settings.public_url}/payment/redirect",
-        "notice_url": _notice_url(settings),
-    }
-    if order.buyer_addr:
-        parameters["buyer_addr"], parameters["buyer_postcode"] = order.buyer_addr, order.buyer_postcode
-    if payment.customer_uid:
-        # Its presence turns the payment into the issuing of a billing key, which charges the first month for real.
-        parameters["customer_uid"] = payment.customer_uid
-    return parameters | _contract(settings, billing=bool(payment.customer_uid))
-
-
-def _buyer(source: Order | ChargeRequest) -> dict[str, str]:
-    """Who pays, in the same words for the first month and for every later one."""
-    buyer = {"buyer_name": source.buyer_name, "buyer_tel": source.buyer_tel}
-    if len(source.buyer_email.encode()) <= KG_EMAIL_BYTES:
-        buyer["buyer_email"] = source.buyer_email
-    return buyer
-
-
-def _notice_url(settings: Settings) -> str:
-    return f"{settings.public_url}/payment/webhook"
-
-
-def _contract(settings: Settings, *, billing: bool) -> dict[str, str]:
-    """Which contract pays: `channelKey` for today's SDK, `pg` for older ones, neither for the console's default."""
-    channel_key, pg = settings.channel_key, settings.pg
-    if billing:
-        channel_key, pg = settings.billing_channel_key, settings.billing_pg
-    if channel_key:
-        return {"channelKey": channel_key}
-    return {"pg": pg} if pg else {}

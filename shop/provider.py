@@ -4,7 +4,7 @@
 caller may do next. `portone.py` answers for PortOne V1; the tests answer with a hand-written fake.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -112,6 +112,15 @@ class PaymentProvider(Protocol):
 
         Refused: nothing was charged. OutcomeUnknown: it may have been; look `merchant_uid` up before asking again.
         """
+
+    def cancel(self, imp_uid: str, amount: int, reason: str) -> PaymentReport:
+        """Give `amount` won back (결제취소), all that the payment has; answers the payment as it is then.
+
+        Refused: nothing went back now (it may have earlier; look it up). OutcomeUnknown: look it up.
+        """
+
+    def payments_between(self, status: PaymentStatus, since: datetime, until: datetime) -> Iterator[PaymentReport]:
+        """Every payment that came to `status` in `since` ≤ t < `until`, whoever's they are; page by page."""
 
     def delete_billing_key(self, customer_uid: str) -> None:
         """Delete the billing key at PortOne; done as well if there is none."""

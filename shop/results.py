@@ -1,4 +1,4 @@
-"""Through which doors does news of a payment come back? PC callback, mobile redirect, webhook.
+"""Through which doors does news of a payment come back? PC callback, mobile redirect, webhook; and one before: confirm.
 
 The doors only cause a look-up (money law 1): what the caller says is a hint about which payment to ask for. So they
 need neither a session nor a CSRF token, they may be knocked at in any order and any number of times, and nothing that
@@ -13,21 +13,40 @@ from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import payments
+from .books import SyncResult
+from .events import News
 from .models import Payment
-from .payments import SyncResult
 from .privacy import mask_text
 from .web import provider, refuse
 
 bp = Blueprint("results", __name__, url_prefix="/payment")
 
-HINTS = ("imp_uid", "merchant_uid", "status", "imp_success", "success", "error_code", "error_msg", "cancellation_id")
+HINTS = (
+    "imp_uid",
+    "merchant_uid",
+    "status",
+    "imp_success",
+    "success",
+    "error_code",
+    "error_msg",
+    "cancellation_id",
+    "amount",
+)
 
 LONGEST_RAW = 2000
+
+# Shown by KG's window to a buyer whose language nobody told us, so in Korean.
+CONFIRM_REASONS = {
+    "not_a_window": "주문을 찾을 수 없습니다",
+    "amount": "주문 금액과 결제 금액이 다릅니다",
+    "paid": "이미 결제된 주문입니다",
+    "order_gone": "결제 기한이 지난 주문입니다",
+}
 
 
 def exempt_from_csrf(csrf: CSRFProtect) -> None:
     """The doors alone: PortOne knows no token of ours, and they change nothing by themselves."""
-    for door in (complete, webhook):
+    for door in (complete, webhook, confirm):
         csrf.exempt(door)
 
 
@@ -71,6 +90,23 @@ def webhook() -> Response | tuple[Response, int]:
     return jsonify(outcome=result.outcome), 503 if result.outcome == "unknown" else 200
 
 
+@bp.post("/confirm")
+def confirm() -> Response | tuple[Response, int]:
+    """Before KG approves (confirm_url): is the price ours, and does the order still wait with its stock reserved?
+
+    HTTP 200 lets the approval go on, anything else stops it; KG's window and PortOne's `fail_reason` then show the
+    reason. Asks nobody, so the answer is there long before PortOne's limit (5 or 10 seconds, its pages differ).
+    """
+    told = _told()
+    amount = told.get("amount", "")
+    refusal = payments.refusal_to_approve(
+        told.get("merchant_uid", ""), int(amount) if amount.isdecimal() else None, _news(told, "confirm")
+    )
+    if refusal is None:
+        return jsonify(outcome="allowed")
+    return jsonify(outcome="refused", reason=CONFIRM_REASONS[refusal]), 409
+
+
 def _told() -> dict[str, str]:
     """What the caller says, whichever way it is packed: query, form or JSON. Known keys only, as short clean text."""
     body = request.get_json(silent=True)
@@ -87,14 +123,12 @@ def _printable(text: str) -> str:
 
 
 def _sync(told: dict[str, str], source: str, raw: str | None = None) -> SyncResult:
-    return payments.sync_payment(
-        provider(),
-        imp_uid=told.get("imp_uid"),
-        merchant_uid=told.get("merchant_uid"),
-        source=source,
-        claimed=told,
-        address=request.remote_addr,
-        raw=raw,
+    return payments.sync_payment(provider(), _news(told, source, raw))
+
+
+def _news(told: dict[str, str], source: str, raw: str | None = None) -> News:
+    return News(
+        source, told.get("imp_uid"), told.get("merchant_uid"), claimed=told, address=request.remote_addr, raw=raw
     )
 
 

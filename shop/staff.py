@@ -7,10 +7,11 @@ from typing import Any, cast
 from flask import Blueprint, abort, render_template, request
 from flask_babel import gettext as _
 from flask_login import current_user
+from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from .account import login_manager
-from .database import transaction
+from .database import db, transaction
 from .events import News, note, note_act
 from .models import Payment
 from .web import View
@@ -62,10 +63,11 @@ def acting(**about: Any) -> News:
     return News("admin", actor=current_user.email, address=request.remote_addr, **about)
 
 
-def note_before(act: str, reason: str, payment: Payment | None = None, **about: Any) -> News:
+def note_before(act: str, reason: str, **about: Any) -> News:
     """Write down that a person is about to act, before anything happens; the result is noted by whoever does it."""
-    news = acting(merchant_uid=payment.merchant_uid if payment else None, **about)
+    news = acting(**about)
     with transaction():
+        payment = db.session.scalar(select(Payment).filter_by(merchant_uid=news.merchant_uid))
         if payment:
             note(news, act, reason, payment)
         else:

@@ -1,5 +1,6 @@
 """Where does a buyer look, choose and press "pay"? Catalogue, cart, checkout, orders."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, session, url_for
@@ -8,16 +9,21 @@ from flask_login import current_user
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from . import orders, payments, portone, subscriptions
-from .database import db
+from . import clock, orders, payments, subscriptions
+from .database import db, transaction
+from .decision import refusal_to_cancel
+from .events import News, note
 from .labels import label
 from .models import Order, Payment, Product
 from .orders import Buyer, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock
 from .provider import ProviderError
+from .request_pay import request_pay
 from .subscriptions import AlreadySubscribed
 from .web import login_required, provider, refuse, settings
 
 bp = Blueprint("store", __name__)
+
+LONGEST_REASON = 100
 
 
 @bp.get("/")
@@ -92,7 +98,7 @@ def checkout() -> Response | tuple[Response, int]:
     return jsonify(
         merchant_uid=payment.merchant_uid,
         imp_code=settings().imp_code,
-        request_pay=portone.request_pay(settings(), payment, order),
+        request_pay=request_pay(settings(), payment, order),
     )
 
 
@@ -132,20 +138,74 @@ def my_orders() -> str:
 @login_required
 def order(order_id: int) -> str:
     """Show an order and how its payment stands, to its owner only."""
-    found = db.session.get(Order, order_id)
-    if found is None or found.user_id != current_user.id:
-        abort(404)
-    attempts = db.session.scalars(select(Payment).filter_by(order_id=order_id).order_by(Payment.id.desc())).all()
+    found = _own_order(order_id)
+    attempts = _attempts(found)
+    payment = _payment_that_matters(attempts)
     return render_template(
         "store/order.html",
         order=found,
         payments=attempts,
-        payment=_payment_that_matters(attempts),
+        payment=payment,
         subscription=subscriptions.subscription_of(found),
+        why_not_cancel=refusal_to_cancel(payment, clock.now()) if payment else "not_paid",
+        at_once=orders.may_cancel_at_once(found),
     )
 
 
-def _payment_that_matters(attempts: Any) -> Payment | None:
+@bp.post("/orders/<int:order_id>/cancel")
+@login_required
+def cancel_order(order_id: int) -> AnyResponse:
+    """The buyer wants the money back: unused digital goods at once, for the rest a person is asked."""
+    found = _own_order(order_id)
+    reason = request.form.get("reason", "").strip()[:LONGEST_REASON]
+    payment = _payment_that_matters(_attempts(found))
+    refusal = refusal_to_cancel(payment, clock.now()) if payment else "not_paid"
+    if found.status != "paid" or payment is None or refusal in ("not_paid", "already"):
+        flash(label("cancel", refusal or "not_paid"), "error")
+    elif not reason:
+        flash(_("취소하시는 이유를 적어 주세요."), "error")
+    elif refusal is None and orders.may_cancel_at_once(found):
+        news = News("buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr)
+        result = payments.cancel_payment(provider(), payment.id, reason, news)
+        flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
+    else:
+        _ask_a_person(found, payment, reason)
+    return redirect(url_for("store.order", order_id=order_id))
+
+
+@bp.post("/orders/<int:order_id>/use")
+@login_required
+def use_order(order_id: int) -> AnyResponse:
+    """The buyer begins to use digital goods, and knows that a cancel then needs the shop's leave."""
+    with transaction():
+        found = _own_order(order_id)
+        if not found.digital or not orders.fulfil(found):
+            abort(409)
+    flash(_("이용을 시작했습니다. 즐겁게 쓰세요."), "success")
+    return redirect(url_for("store.order", order_id=order_id))
+
+
+def _own_order(order_id: int) -> Order:
+    """The buyer's own order; 404 for anybody else's, as if there were none."""
+    found = db.session.get(Order, order_id)
+    if found is None or found.user_id != current_user.id:
+        abort(404)
+    return found
+
+
+def _attempts(order: Order) -> Sequence[Payment]:
+    return db.session.scalars(select(Payment).filter_by(order_id=order.id).order_by(Payment.id.desc())).all()
+
+
+def _ask_a_person(order: Order, payment: Payment, reason: str) -> None:
+    news = News("buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr)
+    with transaction():
+        if orders.want_cancel(db.session.get_one(Order, order.id, with_for_update=True), reason):
+            note(news, "wanted", reason, payment)
+    flash(_("취소를 신청했습니다. 판매자가 확인한 뒤 알려 드립니다."), "success")
+
+
+def _payment_that_matters(attempts: Sequence[Payment]) -> Payment | None:
     """The attempt that a buyer asks about: one that brought money, else the newest."""
     with_money = [payment for payment in attempts if payment.status in ("paid", "cancelled") or payment.held_reason]
     return next(iter([*with_money, *attempts]), None)

@@ -61,7 +61,9 @@ def refuse(status: int, error: str, message: str, **more: Any) -> tuple[Response
 
 def install(app: Flask) -> None:
     """Give templates their words and errors their page."""
-    app.jinja_env.globals.update(won=won, local=local, seoul=seoul, mask_phone=mask_phone, label=label)
+    app.jinja_env.globals.update(
+        won=won, local=local, seoul=seoul, seoul_seconds=seoul_seconds, mask_phone=mask_phone, label=label
+    )
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)
@@ -80,6 +82,11 @@ def local(row: Any, name: str) -> str:
 def seoul(moment: datetime | None) -> str:
     """A moment on Seoul's clock, to the minute; empty for None."""
     return f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M}" if moment else ""
+
+
+def seoul_seconds(moment: datetime) -> str:
+    """The same to the second, where the order of things matters."""
+    return f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M:%S}"
 
 
 def _facts_of_every_page() -> dict[str, Any]:

@@ -61,7 +61,7 @@ def close(app: Flask) -> None:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL for this test process, with a migrated and seeded database `seeded` to copy."""
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+    with postgres_server() as url:
         _execute(url, "CREATE DATABASE seeded")
         seeded = url.rpartition("/")[0] + "/seeded"
         close(create_app(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": seeded}, tmp_path_factory.mktemp("seeded"))))

@@ -1,6 +1,7 @@
 """A payment provider for tests, written by hand: it remembers what it was told, and refuses what the house forbids."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +31,8 @@ class FakeProvider:
         self.asked: list[tuple[str, str]] = []
         self.charges: list[ChargeRequest] = []
         self.answers: list[str] = []  # to the next charges: paid, declined, lost, dropped, wrong amount; then paid
+        self.cancels: list[tuple[str, int]] = []  # every cancel that was asked for: imp_uid and won
+        self.cancel_answers: list[str] = []  # to the next cancels: done, refused, lost, dropped; then done
         self.trouble: ProviderError | None = None  # raised instead of answering
         self.key_trouble: ProviderError | None = None
         self._numbers = itertools.count(1)
@@ -39,7 +42,7 @@ class FakeProvider:
     def hears_of(self, merchant_uid: str, status: str = "paid", amount: int = 9900, **facts: Any) -> PaymentReport:
         """A window was used: PortOne now has a payment for this id."""
         imp_uid = facts.pop("imp_uid", f"imp_{next(self._numbers):012d}")
-        happened = {f"{status}_at": datetime(2026, 11, 24, 3, tzinfo=UTC)} if status != "ready" else {}
+        happened = {f"{status}_at": clock.now().replace(microsecond=0)} if status != "ready" else {}
         report = PaymentReport(
             imp_uid=imp_uid,
             merchant_uid=merchant_uid,
@@ -104,6 +107,35 @@ class FakeProvider:
         if answer == "lost":  # charged, but the answer never came back
             raise OutcomeUnknown("no answer")
         return report
+
+    def cancel(self, imp_uid: str, amount: int, reason: str) -> PaymentReport:
+        self._asked("cancel", imp_uid)
+        self.cancels.append((imp_uid, amount))
+        answer = self.cancel_answers.pop(0) if self.cancel_answers else "done"
+        if answer == "dropped":
+            raise OutcomeUnknown("no answer")
+        if answer == "refused":
+            raise Refused(
+                "결제취소에 실패하였습니다.(결제시 등록된 정보와 현재의 정보가 불일치 하여 취소 불가능합니다.)", -1
+            )
+        report = self.reports[imp_uid]
+        if report.status != "paid":
+            raise Refused("이미 전액취소된 주문입니다.")
+        if amount != report.amount:
+            raise Refused("the checksum differs")
+        self.reports[imp_uid] = replace(
+            report, status="cancelled", cancelled_amount=amount, cancelled_at=clock.now(), cancel_reason=reason
+        )
+        if answer == "lost":
+            raise OutcomeUnknown("no answer")
+        return self.reports[imp_uid]
+
+    def payments_between(self, status: str, since: datetime, until: datetime) -> Iterator[PaymentReport]:
+        self._asked("payments_between", status)
+        for report in list(self.reports.values()):
+            moment = {"paid": report.paid_at, "cancelled": report.cancelled_at, "failed": report.failed_at}.get(status)
+            if report.status == status and moment and since <= moment < until:
+                yield report
 
     def delete_billing_key(self, customer_uid: str) -> None:
         self._asked("delete_billing_key", customer_uid)

@@ -1,10 +1,11 @@
-"""Real PostgreSQL and Redis for the tests, started by the tests: on loopback, in a folder of their own, ended by id."""
+"""Real PostgreSQL and Redis for the tests, started by the tests: on loopback, in folders of their own, ended by id."""
 
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +17,10 @@ START_SECONDS = 30
 
 
 @contextmanager
-def postgres_server(folder: Path, *, durable: bool = False) -> Iterator[str]:
-    """A cluster in `folder`; the URL of its database `postgres`. Not durable: fast, and gone with the machine."""
+def postgres_server(*, durable: bool = False) -> Iterator[str]:
+    """A cluster of its own; the URL of its database `postgres`. Not durable: fast, and gone with the machine."""
     programs = max(DEBIANS_POSTGRES.glob("*/bin"), key=lambda path: int(path.parent.name))
-    home, port = _home_of_an_unprivileged_account(folder), free_port()
+    home, port = _home_of_an_unprivileged_account(), free_port()
     data = home / "data"
     quiet = {"stdout": subprocess.DEVNULL, "cwd": home, "check": True}
     trust = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
@@ -35,6 +36,7 @@ def postgres_server(folder: Path, *, durable: bool = False) -> Iterator[str]:
         stop = _unprivileged(programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
         subprocess.run(stop, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home)
         server.wait(timeout=START_SECONDS)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
@@ -63,17 +65,12 @@ def _answers(port: int) -> bool:
         return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _home_of_an_unprivileged_account(folder: Path) -> Path:
-    """A folder that the server may write: as root, one that is given to PostgreSQL's account."""
-    if os.geteuid() != 0:
-        return folder
-    account = pwd.getpwnam(UNPRIVILEGED)
-    for part in (folder, *folder.parents):  # pytest's folders are closed to other accounts
-        if part.stat().st_uid == 0 and not part.stat().st_mode & 0o001:
-            part.chmod(part.stat().st_mode | 0o011)
-    home = folder / "postgres"
-    home.mkdir()
-    shutil.chown(home, account.pw_uid, account.pw_gid)
+def _home_of_an_unprivileged_account() -> Path:
+    """A folder that the server may write. Not below pytest's own: those are closed to other accounts."""
+    home = Path(tempfile.mkdtemp(prefix="postgres-"))
+    if os.geteuid() == 0:
+        account = pwd.getpwnam(UNPRIVILEGED)
+        shutil.chown(home, account.pw_uid, account.pw_gid)
     return home
 
 

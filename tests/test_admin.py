@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from shop import clock, orders, payments, subscriptions
 from shop.database import db, transaction
+from shop.events import News
 from shop.models import Payment, Subscription, User
 from shop.payments import sync_payment
 from tests.conftest import BUYER, csrf_of, product, sign_in
@@ -22,7 +23,7 @@ def paid(provider: FakeProvider, buyer: User) -> Payment:
     orders.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    sync_payment(provider, merchant_uid=payment.merchant_uid, source="callback", claimed={"imp_success": "true"})
+    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid, claimed={"imp_success": "true"}))
     db.session.expire_all()
     return payment
 
@@ -108,10 +109,11 @@ def test_a_billing_key_is_listed_with_its_owner_and_its_next_charge(
     payment = payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
-    sync_payment(provider, merchant_uid=payment.merchant_uid, source="callback")
+    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    next_charge_on = subscriptions.charge_day(clock.today(), clock.today().day).isoformat()
     for address in ("/admin/billing-keys", f"/admin/billing-keys?q={payment.customer_uid}"):
         page = admin.get(address).get_data(as_text=True)
-        for shown in (str(payment.customer_uid), "buyer@example.com", "010-****-5678", "사용 중", "2026-12-24"):
+        for shown in (str(payment.customer_uid), "buyer@example.com", "010-****-5678", "사용 중", next_charge_on):
             assert shown in page
     page = admin.get(f"/admin/billing-keys/{payment.customer_uid}").get_data(as_text=True)
     assert payment.merchant_uid in page

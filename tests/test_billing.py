@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from shop import billing, clock, payments, subscriptions
 from shop.clock import SEOUL
 from shop.database import db, transaction
+from shop.events import News
 from shop.models import BillingKey, Event, Payment, Subscription, User
 from shop.payments import sync_payment
 from shop.provider import OutcomeUnknown
@@ -54,7 +55,7 @@ def started(provider: FakeProvider, buyer: User) -> Subscription:
     provider.issues_key(payment.customer_uid or "")
     facts = {"amount": payment.amount, "customer_uid": payment.customer_uid, "paid_at": clock.now()}
     provider.hears_of(payment.merchant_uid, **facts)
-    assert sync_payment(provider, merchant_uid=payment.merchant_uid, source="callback").outcome == "paid"
+    assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "paid"
     return db.session.query(Subscription).order_by(Subscription.id.desc()).first()
 
 
@@ -242,7 +243,7 @@ def test_a_webhook_that_arrives_before_our_own_answer_pays_the_month_once(
     provider.answers = ["lost"]
     run(provider)
     uid = provider.charges[0].merchant_uid
-    assert sync_payment(provider, merchant_uid=uid, source="webhook").outcome == "paid"
+    assert sync_payment(provider, News("webhook", merchant_uid=uid)).outcome == "paid"
     time.passes(minutes=11)
     assert run(provider) == []
     assert paid_months(subscription) == ["2027-01", "2027-02"]
@@ -286,11 +287,25 @@ def test_a_key_that_is_gone_ends_the_subscription(
     assert (subscription.status, subscription.end_reason) == ("ended", "key_gone")
 
 
-def test_a_wrong_amount_is_held_and_the_month_is_not_asked_for_again(
+def test_a_month_charged_with_a_wrong_amount_is_given_back_and_ends_the_subscription(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    """KG compares the next month with this one, and a cancelled month is the end of a key."""
+    time.goes_to(2027, 2, 28, 9)
+    provider.answers = ["wrong amount"]
+    assert run(provider) == ["held"]
+    assert [won for _, won in provider.cancels] == [301]
+    time.passes(hours=5)
+    assert run(provider) == []
+    db.session.expire_all()
+    assert (subscription.status, subscription.end_reason) == ("ended", "cancelled")
+
+
+def test_while_a_wrong_amount_waits_for_a_person_the_month_is_not_asked_for_again(
     time: Time, subscription: Subscription, provider: FakeProvider
 ) -> None:
     time.goes_to(2027, 2, 28, 9)
-    provider.answers = ["wrong amount"]
+    provider.answers, provider.cancel_answers = ["wrong amount"], ["refused"]
     assert run(provider) == ["held"]
     time.passes(hours=5)
     assert run(provider) == ["held"]
@@ -306,7 +321,7 @@ def test_a_cancelled_month_ends_the_subscription(
     provider.hears_of(
         payment.merchant_uid, "cancelled", payment.amount, imp_uid=payment.imp_uid, customer_uid=payment.customer_uid
     )
-    assert sync_payment(provider, imp_uid=payment.imp_uid, source="webhook").outcome == "cancelled"
+    assert sync_payment(provider, News("webhook", payment.imp_uid)).outcome == "cancelled"
     db.session.expire_all()
     assert (subscription.status, subscription.end_reason) == ("ended", "cancelled")
     time.goes_to(2027, 3, 31, 9)
@@ -323,9 +338,7 @@ def test_an_ended_subscriptions_key_is_deleted_at_portone_once_nothing_is_in_fli
         subscriptions.end(db.session.get_one(Subscription, subscription.id), "by_buyer", clock.now())
     assert billing.delete_ended_keys(provider) == 0
     uid = provider.charges[0].merchant_uid
-    assert (
-        sync_payment(provider, merchant_uid=uid, source="sweep").outcome == "paid"
-    )  # the charge in flight is honoured
+    assert sync_payment(provider, News("sweep", merchant_uid=uid)).outcome == "paid"  # the charge in flight is honoured
     db.session.expire_all()
     assert subscription.status == "ended"
     provider.trouble = OutcomeUnknown("no answer")

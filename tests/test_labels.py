@@ -4,7 +4,8 @@ import ast
 from pathlib import Path
 from typing import get_args
 
-from shop.decision import Outcome
+from shop.books import GIVE_BACK_TEXTS
+from shop.decision import GIVEN_BACK, Outcome
 from shop.labels import LABELS, label
 from shop.models import BillingKey, Order, Payment, Subscription
 
@@ -22,20 +23,33 @@ def test_every_state_has_a_name() -> None:
     assert set(get_args(Outcome)) <= set(LABELS["outcome"])
 
 
+def returned_by(file: str, *functions: str) -> set[str]:
+    """The texts that these functions of a file return."""
+    return {
+        node.value.value
+        for function in ast.walk(ast.parse((SHOP / file).read_text()))
+        if isinstance(function, ast.FunctionDef) and function.name in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+
+
 def test_every_reason_to_hold_money_has_a_name() -> None:
     texts = {
         node.value
-        for name in ("decision.py", "payments.py")
+        for name in ("decision.py", "books.py")
         for node in ast.walk(ast.parse((SHOP / name).read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert set(LABELS["held"]) <= texts, "a name without a reason"
-    returned = {
-        node.value.value
-        for node in ast.walk(ast.parse((SHOP / "decision.py").read_text()))
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    }
-    assert returned <= set(LABELS["held"]), "a reason without a name"
+    assert returned_by("decision.py", "_unexpected_kind", "_wrong_amount", "_order_refuses") <= set(LABELS["held"])
+    assert set(LABELS["held"]) >= GIVEN_BACK
+    assert set(GIVE_BACK_TEXTS) == GIVEN_BACK
+
+
+def test_every_refusal_to_cancel_or_to_keep_has_a_name() -> None:
+    assert returned_by("decision.py", "refusal_to_cancel") <= set(LABELS["cancel"])
+    assert returned_by("books.py", "why_not_keep", "keep") == set(LABELS["release"])
 
 
 def test_an_unknown_value_is_shown_as_it_is() -> None:

@@ -68,7 +68,7 @@ def test_rows_of_an_older_shop_get_what_the_back_office_lists_by(
         settings = NOBODY_ANSWERS | {"DATABASE_URL": request.getfixturevalue("postgres_url")}
         app = create_app(load_settings(settings, tmp_path))
     with app.app_context():
-        downgrade(revision="0002")
+        downgrade(revision="0003")
         for statement in OLD_ROWS.split(";\n"):
             if statement.strip():
                 db.session.execute(db.text(statement))

@@ -138,13 +138,13 @@ def test_an_abandoned_window_sells_nothing(
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_tampered_amount_sells_nothing_and_the_money_is_held(
+def test_a_tampered_amount_sells_nothing_and_the_money_goes_back(
     door: Door, client: FlaskClient, provider: FakeProvider, payment: Payment
 ) -> None:
     report = provider.hears_of(payment.merchant_uid, amount=301)
     door(client, {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid})
-    assert books(payment) == ("paid", "pending")
-    assert payment.held_reason == "amount"
+    assert books(payment) == ("cancelled", "pending")
+    assert provider.cancels == [(report.imp_uid, 301)]
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -258,7 +258,7 @@ def test_the_doors_are_the_only_posts_that_need_no_token(client: FlaskClient, ap
             answer = client.post(address, json={"merchant_uid": "nobodys"})
             if not (answer.status_code == 400 and answer.json and answer.json["error"] == "csrf"):
                 taken.add(rule.endpoint)
-    assert taken == {"results.complete", "results.webhook"}
+    assert taken == {"results.complete", "results.webhook", "results.confirm"}
 
 
 @pytest.mark.parametrize("door", [webhook, form_webhook])

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0020"
-down_revision = "0002"
+down_revision = "0003"
 
 COUNTS = ("ready", "paid", "failed", "cancelled", "held")
 SUMMED = ("status", "held_reason", "amount", "cancelled_amount", "created_at", "kind", "plan_id", "pg_provider")
@@ -36,6 +36,7 @@ EVENT_INDEXES = [
     ("events_unknown", ["payment_id"], "outcome = 'unknown'"),
 ]
 OTHER_INDEXES = [
+    ("orders", "orders_cancel_wanted", ["paid_by"], "status = 'paid' AND cancel_wanted_at IS NOT NULL"),
     ("billing_keys", "ix_billing_keys_buyer_email", ["buyer_email"], None),
     ("billing_keys", "ix_billing_keys_tel_tail", ["tel_tail"], None),
     ("billing_keys", "keys_by_state", ["status", "id"], None),
