@@ -21,6 +21,7 @@ from .subscriptions import LIVE
 LONGEST_PERIOD = timedelta(days=31)
 FAILURES_READ = 500
 REASONS_SHOWN = 6
+MOST_COUNTED = 999
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,12 @@ def failure_reasons(first: date, last: date) -> list[tuple[str, int]]:
 
 
 def to_do() -> dict[str, int]:
-    """How many payments want a person, by the state that lists them; counted up to a page of the list."""
+    """How many payments want a person, by the state that lists them; nobody needs to know more than `MOST_COUNTED`."""
     return {state: _count(PaymentFilter(state=state)) for state in listing.TO_DO}
 
 
 def _count(chosen: PaymentFilter) -> int:
-    some = select(Payment.id).where(*listing.conditions(chosen)).limit(listing.PAGE_SIZE)
+    some = select(Payment.id).where(*listing.conditions(chosen)).limit(MOST_COUNTED + 1)
     return db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 

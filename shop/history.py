@@ -87,6 +87,7 @@ class History:
         end_reading()
         self.due: dict[date, list[_Sub]] = defaultdict(list)
         self.told = 0
+        self.subscribed: set[tuple[int, int]] = set()
         self.first_user = self.next_id[User]
         self.buyers = max(self.wanted // PAYMENTS_PER_BUYER, 20)
         for number in range(self.buyers):
@@ -203,6 +204,10 @@ class History:
 
     def _first_month(self, at: datetime) -> None:
         plan, buyer, ending = self.random.choice(self.plans), self._buyer(), self._ending(at)
+        if (buyer[0], plan.id) in self.subscribed:  # nobody has the same plan twice
+            self._order(at)
+            return
+        self.subscribed.add((buyer[0], plan.id))
         key = f"key-{self.random.getrandbits(96):024x}"
         begun = ending == "paid"
         uid = self._merchant_uid(at)
@@ -309,6 +314,7 @@ class History:
             "cancelled_at": min(answered + timedelta(hours=self.random.randrange(1, 60)), self.now)
             if cancelled
             else None,
+            "cancel_requested_at": answered if ending == "paid" and self._is_rare(at) else None,
             "kind": kind,
             **listed_buyer(*buyer[1:]),
         }
@@ -318,12 +324,16 @@ class History:
         if at.date() > self.today - timedelta(days=EVENTS_FOR_DAYS) and self.wanted - self.written <= MOST_WITH_EVENTS:
             self._events(row, answered)
 
+    def _is_rare(self, at: datetime) -> bool:
+        """One in a thousand of the last days: what a person has to look at."""
+        return at.date() > self.today - timedelta(days=5) and self.random.random() < 0.001
+
     def _events(self, row: dict[str, Any], answered: datetime) -> None:
         about = {"payment_id": row["id"], "merchant_uid": row["merchant_uid"], "imp_uid": row["imp_uid"]}
         if row["kind"] != "renewal":
             self._event(row["created_at"], "checkout", "ready", "opened", **about)
         if row["status"] == "ready":
-            if self.random.random() < 0.002:
+            if self.random.random() < 0.02:
                 self._event(answered, "callback", "unknown", "no answer: connection timed out", **about)
             return
         outcome = "held" if row["held_reason"] else "failed" if row["status"] == "failed" else "paid"
