@@ -120,8 +120,9 @@ class Bulk:
         connection.close()
 
     def _add_sums(self) -> None:
+        known = {(row.facet, row.day): row for row in db.session.scalars(select(PaymentDay))}
         for (facet, day), sums in self._days.items():
-            row = db.session.get(PaymentDay, (facet, day)) or PaymentDay(facet=facet, day=day)
+            row = known.get((facet, day)) or PaymentDay(facet=facet, day=day)
             for name in (*COUNTS, "paid_won", "cancelled_won", "held_won"):
                 setattr(row, name, (getattr(row, name) or 0) + sums[name])
             db.session.add(row)

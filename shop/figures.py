@@ -16,7 +16,6 @@ from . import clock, listing
 from .database import db
 from .listing import PaymentFilter, midnight
 from .models import Payment, PaymentDay, Subscription
-from .subscriptions import LIVE
 
 LONGEST_PERIOD = timedelta(days=31)
 FAILURES_READ = 500
@@ -122,7 +121,7 @@ def next_charges(limit: int = 6) -> Sequence[Subscription]:
     """The subscriptions that are charged next."""
     query = (
         select(Subscription)
-        .where(Subscription.status.in_(LIVE), Subscription.next_charge_on.is_not(None))
+        .where(Subscription.next_charge_on.is_not(None))  # the day is taken away when a subscription ends
         .options(joinedload(Subscription.product), joinedload(Subscription.user))
     )
     return db.session.scalars(query.order_by(Subscription.next_charge_on, Subscription.id).limit(limit)).all()
