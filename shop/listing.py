@@ -89,10 +89,10 @@ def read_page(query: Select[Any], order: Sequence[Any], cursor: Cursor, size: in
 # --- payments ---------------------------------------------------------------------------------------------------------
 
 
-def payments(chosen: PaymentFilter, cursor: Cursor) -> Page:
+def payments(chosen: PaymentFilter, cursor: Cursor, size: int = PAGE_SIZE) -> Page:
     """A page of payments, by when they were begun."""
     query = select(Payment).where(*conditions(chosen))
-    return read_page(query, (Payment.created_at, Payment.id), cursor)
+    return read_page(query, (Payment.created_at, Payment.id), cursor, size)
 
 
 def conditions(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
