@@ -51,3 +51,16 @@ translations: $(VENV)/.installed
 	$(BIN)/pybabel -q update -i $(TEXTS)/sources.pot -d $(TEXTS) --omit-header --no-fuzzy-matching --ignore-obsolete -w 120
 	$(BIN)/pybabel -q compile -f -d $(TEXTS)
 	rm $(TEXTS)/sources.pot
+
+# make lock   write requirements.lock anew from the pins: every file's hash, for CI and the image
+# make audit  ask the advisory database whether a pinned version has a known hole; needs the network, or it fails
+.PHONY: lock audit
+
+lock: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip compile --quiet --python-version 3.11.3 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate requirements-scale.txt -o requirements.lock
+
+audit: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.lock

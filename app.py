@@ -15,10 +15,26 @@ from flask_babel import Babel
 from flask_migrate import Migrate, upgrade
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import account, admin, cli, headers, results, seed, store, web
+from shop import (
+    account,
+    admin_pages,
+    admin_payments,
+    cli,
+    headers,
+    health,
+    legal,
+    logs,
+    metrics,
+    monthly,
+    results,
+    seed,
+    store,
+    web,
+)
 from shop.config import ConfigError, Settings, load_settings
-from shop.database import db
+from shop.database import alone, db
 from shop.portone import PortOne
 
 HERE = Path(__file__).parent
@@ -41,15 +57,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     csrf = CSRFProtect(app)
 
     app.extensions["provider"] = PortOne(settings)
-    for page in (store, account, results, admin):
-        app.register_blueprint(page.bp)
-    results.exempt_from_csrf(csrf)
     web.install(app)
+    pages = (store, account, results, legal, admin_payments, admin_pages, monthly)
+    for blueprint in dict.fromkeys(page.bp for page in pages):  # the back office's pages share one
+        app.register_blueprint(blueprint)
+    results.exempt_from_csrf(csrf)
     headers.install(app, settings)
+    logs.install(app, settings)
+    health.install(app)
+    metrics.install(app)
     cli.install(app)
 
     if not settings.live:
         prepare_demo(app, settings)
+    trust_proxies(app, settings.trusted_proxies)
     return app
 
 
@@ -62,12 +83,14 @@ def settings_from_environment() -> Settings:
 
 def flask_settings(settings: Settings) -> dict[str, object]:
     """What the libraries want to know, in their words."""
-    secure = settings.public_url.startswith("https://")
+    secure = settings.https
     return {
         "SECRET_KEY": settings.secret_key,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": secure,
+        # A browser takes a cookie of this prefix only over https, for this very host and all its paths.
+        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "MAX_CONTENT_LENGTH": LARGEST_REQUEST_BYTES,
         "BABEL_DEFAULT_LOCALE": "ko",
         "BABEL_TRANSLATION_DIRECTORIES": str(HERE / "shop" / "translations"),
@@ -75,21 +98,30 @@ def flask_settings(settings: Settings) -> dict[str, object]:
     }
 
 
+def trust_proxies(app: Flask, count: int) -> None:
+    """Believe what the last `count` proxies say of the visitor's address and scheme; nobody else is believed."""
+    if count:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
+
+
 def prepare_demo(app: Flask, settings: Settings) -> None:
     """Sandbox mode: the tables are brought up to date, an empty shop gets its goods, the sandbox is mounted beside."""
     with (settings.instance_path / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one of several starting processes does it
-        with app.app_context():
+        with app.app_context(), alone():
             upgrade()
             if seed.is_needed():
                 seed.seed_catalogue()
                 seed.seed_demo_accounts()
-    from shop import demo
+    from shop import demo, learn
 
     sandbox_http = requests.Session()
+    if controls_token := os.environ.get("SANDBOX_CONTROLS_TOKEN"):
+        sandbox_http.headers["X-Controls-Token"] = controls_token  # the back office moves the demo's clock
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     demo.install(app, sandbox_http, settings.api_url)
+    learn.install(app)
 
 
 def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:
@@ -98,7 +130,10 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
     from sandbox import create_sandbox
     from sandbox.adapter import WSGIAdapter
 
-    sandbox = create_sandbox(settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url)
+    controls_token = os.environ.get("SANDBOX_CONTROLS_TOKEN")
+    sandbox = create_sandbox(
+        settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url, controls_token=controls_token
+    )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]
     app.extensions["sandbox"] = sandbox

@@ -12,7 +12,7 @@ from pathlib import Path
 import requests
 from flask import Flask
 
-from . import controls, problems, rest_payments, rest_schedules, rest_subscribe, window
+from . import attack_lab, controls, panel, problems, rest_payments, rest_schedules, rest_subscribe, window
 from .carried import Carried
 from .clock import Clock
 from .database import Database
@@ -25,7 +25,7 @@ from .rest import bp as rest
 from .windows import Windows
 from .worker import Worker
 
-__all__ = ["Sandbox", "create_sandbox", "rest_payments", "rest_schedules", "rest_subscribe"]
+__all__ = ["Sandbox", "attack_lab", "create_sandbox", "panel", "rest_payments", "rest_schedules", "rest_subscribe"]
 
 LARGEST_REQUEST_BYTES = 1_000_000
 
@@ -36,6 +36,7 @@ class Sandbox:
 
     ledger: Ledger
     controls_token: str | None
+    shop_origin: str | None
 
     @property
     def database(self) -> Database:
@@ -88,7 +89,7 @@ def create_sandbox(
     app.json = CarefulJSON(app)
     app.url_map.strict_slashes = False  # PortOne's own plugin calls with a slash at the end
     ledger = build(database, Reach(shop_origin, hosts), start_worker=start_worker)
-    app.extensions["sandbox"] = Sandbox(ledger, controls_token or None)
+    app.extensions["sandbox"] = Sandbox(ledger, controls_token or None, shop_origin)
     for part in (rest, window.bp, controls.bp):
         app.register_blueprint(part)
     problems.install(app)

@@ -8,6 +8,8 @@ import io
 import logging
 import time
 from collections.abc import Mapping
+from email.message import Message
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -92,6 +94,14 @@ class WSGIAdapter(BaseAdapter):
         return environ
 
 
+def _raw(headers: Any) -> Any:
+    """Where `requests` looks for cookies: in the message of the answer as http.client would have read it."""
+    message = Message()
+    for name, value in headers.items():
+        message[name] = value
+    return SimpleNamespace(_original_response=SimpleNamespace(msg=message))
+
+
 def _response(request: requests.PreparedRequest, body: bytes, status: str, headers: Any) -> requests.Response:
     response = requests.Response()
     response.status_code = int(status.split(" ", 1)[0])
@@ -100,5 +110,6 @@ def _response(request: requests.PreparedRequest, body: bytes, status: str, heade
     response.url = request.url or ""
     response.request = request
     response._content = body
+    response.raw = _raw(headers)
     response.encoding = requests.utils.get_encoding_from_headers(response.headers)
     return response

@@ -6,7 +6,8 @@ from datetime import datetime
 from hmac import compare_digest
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from . import cancels, fields, kg, options
 from .clock import SEOUL
@@ -24,7 +25,9 @@ Answer = Response | tuple[Response, int]
 APPROVED_PHONE = "01000001234"
 DECLINED_PHONE = "01000000031"
 OUTCOMES = ("approve", "decline", "close")
-OPEN_TO_ALL = ("controls.clock",)  # the shop asks it, and it tells nothing
+OPEN_TO_ALL = ("controls.clock", "controls.sign_in")  # the shop asks the clock, and it tells nothing
+FOR_PEOPLE = ("controls.panel", "controls.attack_lab")
+TOKEN_COOKIE = "controls_token"  # noqa: S105 - a name
 
 
 def ledger() -> Ledger:
@@ -38,17 +41,22 @@ def bad_field(error: BadField) -> Answer:
 
 
 @bp.before_request
-def guard() -> Answer | None:
+def guard() -> AnyResponse | Answer | None:
     """No orders from another site's page, and with a token set, from nobody who does not know it."""
-    if request.endpoint in OPEN_TO_ALL:
-        return None
     if request.method != "GET" and request.headers.get("Sec-Fetch-Site", "same-origin") == "cross-site":
         return jsonify(error="forbidden", message="not from another site"), 403
-    token = current_app.extensions["sandbox"].controls_token
-    given = request.headers.get("X-Controls-Token") or request.cookies.get("controls_token") or ""
-    if token and not compare_digest(given.encode(), token.encode()):
-        return jsonify(error="unauthorized", message="X-Controls-Token is missing or wrong"), 401
-    return None
+    given = request.headers.get("X-Controls-Token") or request.cookies.get(TOKEN_COOKIE) or ""
+    if request.endpoint in OPEN_TO_ALL or opens(given):
+        return None
+    if request.endpoint in FOR_PEOPLE:
+        return redirect(url_for("controls.sign_in", lang=request.args.get("lang")))
+    return jsonify(error="unauthorized", message="X-Controls-Token is missing or wrong"), 401
+
+
+def opens(token: str) -> bool:
+    """Whether these controls obey whoever brings `token`. All obey everybody where no token is set."""
+    wanted = current_app.extensions["sandbox"].controls_token
+    return wanted is None or compare_digest(token.encode(), wanted.encode())
 
 
 # --- the clock ---
@@ -106,13 +114,27 @@ def pay() -> Answer:
     except kg.Refused as refused:
         told = {"success": False, "imp_uid": None, "merchant_uid": params.get("merchant_uid")}
         return jsonify(told | {"error_code": refused.error_code, "error_msg": refused.error_msg})
-    usual = DECLINED_PHONE if outcome == "decline" else APPROVED_PHONE
-    _go_through(window_id, outcome, (phone or usual).replace("-", ""))
+    _go_through(window_id, outcome, phone)
     view = ledger().get_window(window_id)
     return jsonify(view.result if view else None)
 
 
-def _go_through(window_id: str, outcome: str, phone: str) -> None:
+@bp.post("/payments/<imp_uid>/window")
+def end_window(imp_uid: str) -> Answer:
+    """Approve, decline or close the window that a buyer has left open. Answers what the callback would get."""
+    outcome = fields.one_of("outcome", _body({"outcome"}).get("outcome"), OUTCOMES)
+    view = ledger().windows.of_payment(imp_uid)
+    if view is None or view.state != "open":
+        return jsonify(error="not_found", message=f"no open window of {imp_uid}"), 404
+    _go_through(view.id, outcome, None)
+    view = ledger().get_window(view.id)
+    return jsonify(view.result if view else None)
+
+
+def _go_through(window_id: str, outcome: str, phone: str | None) -> None:
+    """What a buyer would do, with the number that leads there unless another one is given."""
+    usual = DECLINED_PHONE if outcome == "decline" else APPROVED_PHONE
+    phone = (phone or usual).replace("-", "")
     if outcome == "close":
         ledger().close_window(window_id)
         return
@@ -157,7 +179,7 @@ def masked(payment: dict[str, Any]) -> dict[str, Any]:
 @bp.get("/deliveries")
 def deliveries() -> Answer:
     """The latest hundred webhooks with their answers."""
-    return jsonify(deliveries=[_delivery(row) for row in ledger().outbox.latest()])
+    return jsonify(deliveries=[delivery(row) for row in ledger().outbox.latest()])
 
 
 @bp.post("/deliveries/<int:delivery_id>/redeliver")
@@ -166,10 +188,11 @@ def redeliver(delivery_id: int) -> Answer:
     if ledger().outbox.find(delivery_id) is None:
         return jsonify(error="not_found", message=f"no delivery {delivery_id}"), 404
     ledger().postman.deliver(delivery_id)
-    return jsonify(_delivery(ledger().outbox.find(delivery_id)))
+    return jsonify(delivery(ledger().outbox.find(delivery_id)))
 
 
-def _delivery(row: Any) -> dict[str, Any]:
+def delivery(row: Any) -> dict[str, Any]:
+    """A webhook as the log shows it."""
     told = {key: row[key] for key in row.keys() if key not in ("held", "taken_until")}  # noqa: SIM118 - a sqlite3.Row
     state = "waiting" if row["due_at"] is not None else "sent" if row["attempts"] else "kept back"
     return told | {"body": json.loads(row["body"]), "state": state}

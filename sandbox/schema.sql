@@ -63,6 +63,7 @@ CREATE TABLE IF NOT EXISTS windows (
     delivery TEXT NOT NULL DEFAULT 'normal',
     result TEXT
 );
+CREATE INDEX IF NOT EXISTS windows_by_imp_uid ON windows (imp_uid);
 
 -- The outbox and the log of webhooks in one: a row stays after it was sent.
 CREATE TABLE IF NOT EXISTS deliveries (

@@ -4,9 +4,9 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
 
-from . import kg, returns
+from . import kg, pages, returns
 from .ledger import Ledger
 from .outcomes import OUTCOMES
 from .texts import FOR_THE_SCRIPT, OUTCOME_GROUPS, TEXTS
@@ -16,7 +16,6 @@ bp = Blueprint("window", __name__)
 
 Answer = Response | tuple[Response, int]
 
-POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors {}"
 SDK_SECONDS = 60  # as long may a browser keep the SDK: long enough for a purchase, short while somebody changes it
 PREFLIGHT_SECONDS = 600
 MODES = ("popup", "iframe", "page")
@@ -119,7 +118,7 @@ def _refused(params: dict[str, Any], refusal: kg.Refused, *, redirects: bool) ->
 @bp.get("/window/opening")
 def opening() -> Response:
     """What a popup shows while the SDK asks whether the window may open."""
-    return _page("sandbox/opening.html", _language(None))
+    return _page("sandbox/opening.html", pages.language())
 
 
 @bp.get("/window/<window_id>")
@@ -127,8 +126,8 @@ def page(window_id: str) -> Answer:
     """The payment window."""
     view = ledger().get_window(window_id)
     if view is None:
-        return _page("sandbox/gone.html", _language(None)), 404
-    language, mode, opener = _language(view), _mode_of_page(view), _origin(view.page_url)
+        return _page("sandbox/gone.html", pages.language()), 404
+    language, mode, opener = pages.language(view.language), _mode_of_page(view), _origin(view.page_url)
     return _page(
         "sandbox/window.html",
         language,
@@ -219,15 +218,6 @@ def _mode_of_page(view: WindowView) -> str:
     return asked if asked in MODES else usual
 
 
-def _language(view: WindowView | None) -> str:
-    """What the address asks for, else the shop's `language`, else the browser's, else Korean."""
-    for asked in (request.args.get("lang"), view.language if view else None):
-        language = (asked or "")[:2].lower()
-        if language in TEXTS:
-            return language
-    return request.accept_languages.best_match(list(TEXTS)) or "ko"
-
-
 def _origin(url: str) -> str:
     """The origin of the shop's page; empty for what has none, such as a file."""
     try:
@@ -239,10 +229,4 @@ def _origin(url: str) -> str:
 
 
 def _page(template: str, language: str, framed_by: str = "", **facts: Any) -> Response:
-    """A page of the window; only the page that asked for a frame may show it in one."""
-    response = Response(render_template(template, language=language, t=TEXTS[language], **facts))
-    response.headers["Content-Security-Policy"] = POLICY.format(framed_by or "'none'")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+    return pages.page(template, framed_by, language=language, t=TEXTS[language], **facts)

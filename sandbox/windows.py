@@ -94,6 +94,11 @@ class Windows:
         row = self.database.one("SELECT * FROM windows WHERE id = ?", window_id)
         return _view(row) if row else None
 
+    def of_payment(self, imp_uid: str) -> WindowView | None:
+        """The window in which this payment began; None for a charge by a billing key."""
+        row = self.database.one("SELECT * FROM windows WHERE imp_uid = ?", imp_uid)
+        return _view(row) if row else None
+
     def send_code(self, window_id: str, *, carrier: str, phone: str, birth: str, gender: str) -> WindowView:
         """Check who pays and send an approval number. Raises kg.Declined, final for a line that may never pay."""
         view = self._open_view(window_id)

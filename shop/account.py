@@ -5,18 +5,19 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_wtf import FlaskForm
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import EmailField, PasswordField
-from wtforms.validators import DataRequired, Length, Regexp
+from wtforms import BooleanField, EmailField, Field, PasswordField
+from wtforms.validators import DataRequired, Length, Regexp, ValidationError
 
-from . import billing, clock, orders, subscriptions
+from . import billing, brakes, clock, orders, subscriptions
 from .database import db, transaction
 from .models import Subscription, User
+from .months import month_of
 from .orders import NotOnSale
-from .web import LANGUAGES, local_path, login_required, provider
+from .web import LANGUAGES, local_path, login_required, provider, settings
 
 bp = Blueprint("account", __name__)
 login_manager = LoginManager()
@@ -26,8 +27,13 @@ login_manager.login_message_category = "info"
 
 LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
 
+HASH_METHOD = "scrypt:32768:8:1"  # today's cost: 32 MiB and about a tenth of a second for each guess
+
 # Checked when nobody has that e-mail, so that the answer takes as long as a wrong password.
-_NOBODYS_HASH = "scrypt:32768:8:1$sBT9mLyYkUdPXWb0$" + "0" * 128
+_NOBODYS_HASH = f"{HASH_METHOD}$sBT9mLyYkUdPXWb0$" + "0" * 128
+
+
+USER_AND_CART = select(User, orders.lines_in_cart_of(User.id)).where(User.id == bindparam("user_id"))
 
 
 class CredentialsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -47,11 +53,30 @@ class SignUpForm(CredentialsForm):
         _l("비밀번호"),
         [DataRequired(_l("비밀번호를 입력해 주세요.")), Length(8, 200, _l("비밀번호는 8자 이상이어야 합니다."))],
     )
+    terms = BooleanField(_l("만 14세 이상이며 이용약관에 동의합니다. (필수)"))
+    privacy = BooleanField(_l("개인정보 수집·이용에 동의합니다. (필수)"))
+
+    def validate_terms(self, field: Field) -> None:
+        _require_consent(field)
+
+    def validate_privacy(self, field: Field) -> None:
+        _require_consent(field)
+
+
+def _require_consent(field: Field) -> None:
+    """A page that asked for consent must have been given it; a client that sends the bare fields was not asked."""
+    if "consents_asked" in request.form and not field.data:
+        raise ValidationError(_("동의하셔야 가입할 수 있습니다."))
 
 
 def load_user(user_id: str) -> User | None:
-    """The user that a session cookie names."""
-    return db.session.get(User, int(user_id))
+    """The user that a session cookie names, and the size of the cart, which every page shows: one question for both."""
+    found = db.session.execute(USER_AND_CART, {"user_id": int(user_id)}).one_or_none()
+    if found is None:
+        return None
+    user: User = found[0]
+    user.cart_lines = found[1]
+    return user
 
 
 login_manager.user_loader(load_user)
@@ -64,8 +89,11 @@ def login() -> AnyResponse | str | tuple[str, int]:
     destination = local_path(request.values.get("next"), url_for("store.index"))
     if request.method == "GET":
         return render_template("account/login.html", form=form, next=destination)
-    user = _user_with(form.email.data or "", form.password.data or "") if form.validate() else None
+    email = form.email.data or ""
+    brakes.check_sign_in(email)
+    user = _user_with(email, form.password.data or "") if form.validate() else None
     if user is None:
+        brakes.note_failed_sign_in(email)
         flash(_("이메일 또는 비밀번호가 맞지 않습니다."), "error")
         return render_template("account/login.html", form=form, next=destination), 400
     return _enter(user, destination)
@@ -104,7 +132,9 @@ def language() -> AnyResponse:
     chosen = request.form.get("language", "")
     response = make_response(redirect(local_path(request.form.get("next"), url_for("store.index"))))
     if chosen in LANGUAGES:
-        response.set_cookie("language", chosen, max_age=LANGUAGE_COOKIE_SECONDS, samesite="Lax", httponly=True)
+        response.set_cookie(
+            "language", chosen, max_age=LANGUAGE_COOKIE_SECONDS, secure=settings().https, samesite="Lax", httponly=True
+        )
     return response
 
 
@@ -113,9 +143,13 @@ def language() -> AnyResponse:
 def my_subscriptions() -> str:
     """Show what the buyer pays every month."""
     mine = subscriptions.subscriptions_of(current_user.id)
+    coming, now = {one.id: month_of(one) for one in mine}, clock.now()
     return render_template(
         "account/subscriptions.html",
         subscriptions=mine,
+        coming=coming,
+        standing={subscription_id: month.standing(now) for subscription_id, month in coming.items() if month},
+        now=now,
         months={subscription.id: subscriptions.months_of(subscription) for subscription in mine},
     )
 
@@ -136,7 +170,7 @@ def end_subscription(subscription_id: int) -> AnyResponse:
 
 def create_user(email: str, password: str, role: str = "buyer") -> User:
     """A new account. Raises IntegrityError when the e-mail has one already."""
-    user = User(email=email.strip().lower(), password_hash=generate_password_hash(password), role=role)
+    user = User(email=email.strip().lower(), password_hash=generate_password_hash(password, HASH_METHOD), role=role)
     with transaction():
         db.session.add(user)
     return user
@@ -145,7 +179,15 @@ def create_user(email: str, password: str, role: str = "buyer") -> User:
 def _user_with(email: str, password: str) -> User | None:
     user = db.session.scalar(select(User).filter_by(email=email.strip().lower()))
     matches = check_password_hash(user.password_hash if user else _NOBODYS_HASH, password)
+    if user and matches and not user.password_hash.startswith(HASH_METHOD):
+        _hash_anew(user, password)
     return user if matches else None
+
+
+def _hash_anew(user: User, password: str) -> None:
+    """A password that was hashed at yesterday's cost gets today's, now that we know it for a moment."""
+    with transaction():
+        user.password_hash = generate_password_hash(password, HASH_METHOD)
 
 
 def _enter(user: User, destination: str) -> AnyResponse:
@@ -158,4 +200,6 @@ def _enter(user: User, destination: str) -> AnyResponse:
             orders.put_in_cart(user.id, *wanted, add=True)
         except NotOnSale:
             flash(_("판매하지 않는 상품입니다."), "error")
-    return redirect(destination)
+    response = redirect(destination)
+    brakes.remember_browser(response, user.email)
+    return response

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import asked, clock, export, figures, listing, payments, reconcile
+from .admin import bp, note_before, operators_only, with_reason
 from .admin_payments import as_csv, plans
 from .asked import Unreadable
 from .database import db
@@ -16,7 +17,6 @@ from .figures import Sums
 from .labels import LABELS, label
 from .models import BillingKey, Event, Subscription
 from .provider import ProviderError
-from .staff import bp, note_before, operators_only, with_reason
 from .web import provider
 
 ACTS = ("ask", "cancel", "refuse", "release", "replay", "repair", "export")

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import asked, books, clock, export, figures, listing, payments, timeline
+from .admin import acting, bp, note_before, operators_only, with_reason
 from .asked import Unreadable
 from .database import db, transaction
 from .decision import refusal_to_cancel
@@ -16,7 +17,6 @@ from .events import note_act
 from .labels import label
 from .listing import Page, PaymentFilter
 from .models import Payment, Product
-from .staff import acting, bp, note_before, operators_only, with_reason
 from .web import provider
 
 COUNTED = ("ready", "paid", "failed", "cancelled", "held")

@@ -1,15 +1,17 @@
 """Which settings exist, what the sandbox uses when none is given, and where a live value comes from?
 
-Every setting is an environment variable (or a line of `.env`). With none, the shop runs against the sandbox
-that ships with it. With PortOne's own three keys it is live, and refuses to start half-configured.
+Every setting is an environment variable (or a line of `.env`); NAME_FILE names a file that holds it instead, as
+Docker and Kubernetes hand secrets over. With none, the shop runs against the sandbox that ships with it. With
+PortOne's own three keys it is live, and refuses to start half-configured.
 """
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 LIVE_API_URL = "https://api.iamport.kr"
@@ -22,6 +24,17 @@ SANDBOX_API_SECRET = "sandbox_secret"  # noqa: S105
 
 WEAK_SECRET_KEYS = {"dev", "secret", "changeme", "change-me", "secret_key", "your-secret-key"}
 LIVE_KEYS = ("PORTONE_IMP_CODE", "PORTONE_API_KEY", "PORTONE_API_SECRET")
+
+LIMIT = re.compile(r"off|\d+ per (\d+ )?(second|minute|hour|day)s?")
+SHORTEST_TOKEN = 16
+
+SETTINGS = (
+    *LIVE_KEYS, "SECRET_KEY", "DATABASE_URL", "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL",
+    "PORTONE_TEST_CHANNEL", "PORTONE_CHANNEL_KEY", "PORTONE_PG", "PORTONE_BILLING_CHANNEL_KEY", "PORTONE_BILLING_PG",
+    "CELERY_BROKER_URL", "SANDBOX_CONTROLS_TOKEN", "TRUSTED_PROXIES", "CSP_WINDOW_HOSTS", "CSP_ENFORCE",
+    "RATELIMIT_STORAGE_URL", "SIGN_IN_LIMIT", "CHECKOUT_LIMIT", "METRICS_TOKEN", "LOG_FORMAT", "PORT",
+    "INSTANCE_PATH",
+)  # fmt: skip
 
 
 class ConfigError(Exception):
@@ -46,7 +59,22 @@ class Settings:
     pg: str  # … or this; both empty: the console's default PG
     billing_channel_key: str  # the same for billing keys
     billing_pg: str
+    broker_url: str  # Celery's; empty: no background workers, the commands do everything
     instance_path: Path
+    trusted_proxies: int  # how many proxies of ours stand in front; their X-Forwarded-* lines are believed, no others
+    csp_window_hosts: tuple[str, ...]  # whom the live payment window may talk to, beside the SDK's host
+    csp_enforce: bool  # the payment page's policy refuses instead of reporting
+    ratelimit_storage_url: str  # where the brakes count: memory:// for one process, redis://… for several
+    sign_in_limit: str  # failures per visitor and account, such as "10 per 15 minutes"; "off": no brake
+    checkout_limit: str  # checkouts per buyer
+    metrics_token: str  # whoever brings it may read /metrics; empty: callers from this machine only
+    log_format: str  # json or text
+
+    @property
+    def https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    demo_reset: bool  # the demo is cleared every night, and says so; never with live settings
 
     @property
     def billing_available(self) -> bool:
@@ -59,6 +87,7 @@ class Settings:
 
 def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
     """Read the settings from `environ`. Raises ConfigError."""
+    environ = with_files(environ)
 
     def value(name: str, default: str = "") -> str:
         return environ.get(name, "").strip() or default
@@ -81,12 +110,46 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         pg=value("PORTONE_PG"),
         billing_channel_key=value("PORTONE_BILLING_CHANNEL_KEY"),
         billing_pg=value("PORTONE_BILLING_PG"),
+        broker_url=value("CELERY_BROKER_URL"),
         instance_path=instance_path,
+        **_operations(value, live),
+        demo_reset=_truth("DEMO_RESET", value("DEMO_RESET", "false")),
     )
     _check_contracts(settings)
+    _check_operations(settings)
     if live:
         _check_live(settings, debug=value("FLASK_DEBUG", "0"))
     return settings
+
+
+def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
+    """The settings of whoever runs the shop: proxies, policy, brakes, metrics, logs."""
+    return {
+        "trusted_proxies": _number("TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0")),
+        "csp_window_hosts": tuple(value("CSP_WINDOW_HOSTS").replace(",", " ").split()),
+        "csp_enforce": _truth("CSP_ENFORCE", value("CSP_ENFORCE", "false" if live else "true")),
+        "ratelimit_storage_url": value("RATELIMIT_STORAGE_URL", "memory://"),
+        "sign_in_limit": value("SIGN_IN_LIMIT", "10 per 15 minutes"),
+        "checkout_limit": value("CHECKOUT_LIMIT", "30 per minute"),
+        "metrics_token": value("METRICS_TOKEN"),
+        "log_format": value("LOG_FORMAT", "json" if live else "text"),
+    }
+
+
+def with_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """The same settings, those named NAME_FILE read from their files. Raises ConfigError."""
+    found = dict(environ)
+    for name in SETTINGS:
+        path = environ.get(f"{name}_FILE", "").strip()
+        if not path:
+            continue
+        if environ.get(name, "").strip():
+            raise ConfigError(f"{name} and {name}_FILE are both set: keep one")
+        try:
+            found[name] = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{name}_FILE cannot be read: {type(error).__name__}") from error
+    return found
 
 
 def _is_live(environ: Mapping[str, str]) -> bool:
@@ -124,8 +187,31 @@ def _check_live(settings: Settings, *, debug: str) -> None:
         raise ConfigError("PORTONE_API_URL must begin with https://: the API secret travels there")
     if settings.api_secret == SANDBOX_API_SECRET or settings.api_key == SANDBOX_API_KEY:
         raise ConfigError("PORTONE_API_KEY or PORTONE_API_SECRET is the sandbox's: take yours from PortOne's console")
+    if settings.demo_reset:
+        raise ConfigError("DEMO_RESET is on: it clears the whole shop every night, so never with live settings")
     if _truth("FLASK_DEBUG", debug):
         raise ConfigError("FLASK_DEBUG is on: the debugger must never run with live settings")
+
+
+def _check_operations(settings: Settings) -> None:
+    for host in settings.csp_window_hosts:
+        if not re.fullmatch(r"(https://)?(\*\.)?[a-z0-9.-]+(:\d+)?", host, re.IGNORECASE):
+            raise ConfigError(f"CSP_WINDOW_HOSTS must be host names with spaces between them, not {host!r}")
+    for name, limit in (("SIGN_IN_LIMIT", settings.sign_in_limit), ("CHECKOUT_LIMIT", settings.checkout_limit)):
+        if not LIMIT.fullmatch(limit):
+            raise ConfigError(f"{name} must be such as '10 per 15 minutes', or 'off'")
+    if not re.match(r"(memory|rediss?)://", settings.ratelimit_storage_url):
+        raise ConfigError("RATELIMIT_STORAGE_URL must begin with memory://, redis:// or rediss://")
+    if settings.metrics_token and len(settings.metrics_token) < SHORTEST_TOKEN:
+        raise ConfigError(f"METRICS_TOKEN is too easy to guess: put at least {SHORTEST_TOKEN} random characters there")
+    if settings.log_format not in ("json", "text"):
+        raise ConfigError("LOG_FORMAT must be json or text")
+
+
+def _number(name: str, value: str) -> int:
+    if value.isascii() and value.isdigit() and len(value) <= 2:
+        return int(value)
+    raise ConfigError(f"{name} must be a small whole number, not {value!r}")
 
 
 def _truth(name: str, value: str) -> bool:

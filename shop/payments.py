@@ -6,6 +6,7 @@ ends in the same `sync_payment`.
 """
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
@@ -13,7 +14,7 @@ from typing import Literal
 from sqlalchemy import select
 
 from . import books, clock, decision, orders, subscriptions
-from .books import GIVE_BACK_TEXTS, SyncResult, record, request_cancel, without_report
+from .books import GIVE_BACK_TEXTS, SyncResult, record, record_all, request_cancel, without_report
 from .database import db, end_reading, transaction
 from .decision import KeyLookup, refusal_to_cancel
 from .events import News, note
@@ -28,10 +29,11 @@ CANCEL_LEASE = timedelta(minutes=2)
 # --- out: a new attempt ---------------------------------------------------------------------------------------------
 
 
-def start_payment(provider: PaymentProvider, order: Order) -> Payment:
+def start_payment(provider: PaymentProvider, order: Order, claimed: Mapping[str, str] | None = None) -> Payment:
     """Open an attempt to collect an order's amount: our row first, then PortOne learns the amount.
 
     Raises ProviderError when PortOne does not confirm the amount; the payment window must then not be opened.
+    `claimed`: what the buyer said with it, such as the consent, for the event.
     """
     with transaction():
         key = subscriptions.open_key(order) if order.kind == "monthly" else None
@@ -48,7 +50,7 @@ def start_payment(provider: PaymentProvider, order: Order) -> Payment:
         )
         db.session.add(payment)
         db.session.flush()
-        note(News("checkout", merchant_uid=payment.merchant_uid), "ready", "opened", payment)
+        note(News("checkout", merchant_uid=payment.merchant_uid, claimed=claimed or {}), "ready", "opened", payment)
     provider.prepare(payment.merchant_uid, payment.amount)
     return payment
 
@@ -85,11 +87,23 @@ def sync_payment(provider: PaymentProvider, news: News) -> SyncResult:
 def take(provider: PaymentProvider, report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
     """Write down what PortOne said, then give back at once what cannot be kept (money law 4)."""
     result = record(report, key, news)
+    _give_back(provider, result, report, news)
+    return result
+
+
+def take_all(provider: PaymentProvider, told: Sequence[tuple[PaymentReport, News]]) -> list[SyncResult]:
+    """The same for the answers to many later months' charges, which are written down in one transaction."""
+    results = record_all(told)
+    for result, (report, news) in zip(results, told, strict=True):
+        _give_back(provider, result, report, news)
+    return results
+
+
+def _give_back(provider: PaymentProvider, result: SyncResult, report: PaymentReport, news: News) -> None:
     if result.surplus:
         _give_back_surplus(provider, report, news)
     elif result.give_back and result.payment:
         resume_cancel(provider, result.payment.id, news)
-    return result
 
 
 def _known_payment(imp_uid: str | None, merchant_uid: str | None) -> Payment | None:

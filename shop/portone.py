@@ -9,6 +9,7 @@ unless `include_sandbox=true` (since 2026-01-26).
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from .config import Settings
 from .privacy import mask_report
 from .provider import (
     BillingKeyReport,
+    Channel,
     ChargeRequest,
     NotFound,
     OutcomeUnknown,
@@ -30,6 +32,7 @@ from .provider import (
     Unauthorized,
 )
 from .request_pay import buyer_fields, notice_url
+from .signals import Asked, portone_asked
 
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 10.0
@@ -47,7 +50,9 @@ PATIENCE_SECONDS = 2.0
 class PortOne:
     """Asks PortOne V1 over one `requests.Session`, shared by threads. See `provider.PaymentProvider`."""
 
-    def __init__(self, settings: Settings, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(
+        self, settings: Settings, read_seconds: float = READ_SECONDS, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         self.is_test_channel = settings.is_test_channel
         self.session = requests.Session()
         # Only GETs are repeated: a POST whose answer was lost may have moved money.
@@ -67,7 +72,8 @@ class PortOne:
         self._token = ""
         self._token_until = 0.0  # by time.monotonic()
         self._token_lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._places, self._patience = threading.BoundedSemaphore(MOST_AT_ONCE), patience_seconds
+        self.clock_ahead = 0.0  # seconds by which PortOne's clock is ahead of ours, as of the last token
 
     def close(self) -> None:
         """Give the connections back."""
@@ -155,6 +161,21 @@ class PortOne:
             if self.get_billing_key(customer_uid) is not None:
                 raise
 
+    # --- for `flask doctor` ---
+
+    def channels(self) -> list[Channel]:
+        """The contracts of this account. Raises Refused or OutcomeUnknown."""
+        found = self._ask("GET", "/users/pg")["list"]
+        return [
+            Channel(
+                key=str(one.get("channel_key") or ""),
+                pg_provider=_text(one, "pg_provider"),
+                pg_id=_text(one, "pg_id"),
+                is_test_channel=one.get("sandbox") is True,
+            )
+            for one in found
+        ]
+
     def _prepared_amount(self, merchant_uid: str) -> int | None:
         try:
             return _won(self._ask("GET", f"/payments/prepare/{quote(merchant_uid, safe='')}"), "amount")
@@ -165,38 +186,47 @@ class PortOne:
 
     def _ask(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
         """The `response` of one call. Raises Refused (NotFound, Unauthorized) or OutcomeUnknown."""
-        if not self._places.acquire(timeout=PATIENCE_SECONDS):
-            raise OutcomeUnknown(f"{method} {path}: too many calls are waiting for PortOne")
+        with self._place():
+            token = self._fresh_token()
+            answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
+            if answer.status_code == 401:  # the token died early, for example because another process renewed it
+                token = self._fresh_token(instead_of=token)
+                answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
+            return _response(answer)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the few places in which a call may wait for PortOne."""
+        if not self._places.acquire(timeout=self._patience):
+            raise OutcomeUnknown("too many calls are waiting for PortOne")
         try:
-            return self._ask_now(method, path, **options)
+            yield
         finally:
             self._places.release()
-
-    def _ask_now(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
-        token = self._fresh_token()
-        answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
-        if answer.status_code == 401:  # the token died early, for example because another process renewed it
-            token = self._fresh_token(instead_of=token)
-            answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
-        return _response(answer)
 
     def _fresh_token(self, instead_of: str = "") -> str:
         with self._token_lock:  # one thread renews, the others wait for its token
             if self._token == instead_of or time.monotonic() > self._token_until - TOKEN_MARGIN_SECONDS:
                 asked_at = time.monotonic()
                 granted = _response(self._send("POST", "/users/getToken", json=self._credentials))
+                self.clock_ahead = _number(granted, "now") - time.time()
                 self._token = _text(granted, "access_token")
                 # Their two clock readings, not ours: the difference is the lifetime.
                 self._token_until = asked_at + _number(granted, "expired_at") - _number(granted, "now")
             return self._token
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
+        began, result = time.monotonic(), "no answer"
         try:
-            return self.session.request(
+            answer = self.session.request(
                 method, self._url + path, timeout=self._timeout, allow_redirects=False, **options
             )
+            result = str(answer.status_code)
+            return answer
         except requests.RequestException as error:
             raise OutcomeUnknown(f"{method} {path}: {type(error).__name__}") from error
+        finally:
+            portone_asked.send(self, asked=Asked(f"{method} {path}", time.monotonic() - began, result))
 
 
 def _response(answer: requests.Response) -> Mapping[str, Any]:
@@ -214,6 +244,8 @@ def _response(answer: requests.Response) -> Mapping[str, Any]:
         raise NotFound(str(message), code)
     if code != 0 or answer.status_code >= 400:
         raise Refused(str(message), code)
+    if isinstance(response, list):  # only the list of channels comes bare
+        return {"list": response}
     if not isinstance(response, Mapping):
         raise OutcomeUnknown("PortOne answered code 0 without a response")
     return response

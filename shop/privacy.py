@@ -1,10 +1,12 @@
-"""How much of a person's data may be shown or kept? Phone numbers are masked wherever they leave the order."""
+"""How much of a person's data may be shown or kept? Phone numbers are masked wherever they leave
+the order, e-mail addresses wherever a line is written to the log."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-_MOBILE = re.compile(r"(?<!\d)(01[016789])[- .]?(\d{3,4})[- .]?(\d{4})(?!\d)")
+_MOBILE = re.compile(r"(?<!\d)(01[016789]|\+82[- .]?0?1[016789])[- .]?(\d{3,4})[- .]?(\d{4})(?!\d)")
+_EMAIL = re.compile(r"([\w.+-])[\w.+-]*@((?:[\w-]+\.)+[a-zA-Z]{2,})")
 
 
 def mask_phone(tel: str | None) -> str:
@@ -19,6 +21,11 @@ def mask_phone(tel: str | None) -> str:
 def mask_text(text: str) -> str:
     """The same text with every Korean mobile number in it masked."""
     return _MOBILE.sub(lambda found: f"{found[1]}-****-{found[3]}", text)
+
+
+def mask_emails(text: str) -> str:
+    """The same text with every e-mail address in it cut down to its first letter and its host."""
+    return _EMAIL.sub(r"\1***@\2", text)
 
 
 def mask_report(report: Mapping[str, Any]) -> dict[str, Any]:

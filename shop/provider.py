@@ -77,6 +77,16 @@ class BillingKeyReport:
 
 
 @dataclass(frozen=True)
+class Channel:
+    """One contract with a PG, as the account holds it. `pg_id` is the MID."""
+
+    key: str
+    pg_provider: str
+    pg_id: str
+    is_test_channel: bool
+
+
+@dataclass(frozen=True)
 class ChargeRequest:
     """One later month by billing key. KG wants the amount and the buyer's data of the month before, unchanged."""
 

@@ -50,6 +50,7 @@ class Difference:
 
 def compare(provider: PaymentProvider, first: date, last: date) -> list[Difference]:
     """Every difference about payments approved or cancelled on these days in Seoul, both included. Asks PortOne."""
+    end_reading()
     since = datetime.combine(first, time(), SEOUL)
     until = datetime.combine(last + timedelta(days=1), time(), SEOUL)
     theirs = {

@@ -14,10 +14,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from . import payments
 from .books import SyncResult
+from .dictionary import advice_for
 from .events import News
 from .models import Payment
 from .privacy import mask_text
-from .web import provider, refuse
+from .web import local, provider, refuse
 
 bp = Blueprint("results", __name__, url_prefix="/payment")
 
@@ -64,6 +65,8 @@ def complete() -> Response | tuple[Response, int]:
         "redirect": page,
         "message": _message(result),
     }
+    if advice := _advice(result, told):
+        body["advice"] = advice
     status = {"not_found": 404, "mismatch": 409, "unknown": 503}.get(result.outcome, 200)
     return jsonify(body), status
 
@@ -150,6 +153,15 @@ def _message(result: SyncResult) -> str:
         "mismatch": _("다른 결제의 번호입니다."),
     }
     return str(messages.get(result.outcome, ""))
+
+
+def _advice(result: SyncResult, told: dict[str, str]) -> str | None:
+    """What the buyer can do now. The caller's own error words serve where our books know none: they change nothing."""
+    payment = result.payment
+    if payment is None or result.outcome == "mismatch" or payment.status not in ("ready", "failed"):
+        return None
+    found = advice_for(payment.fail_reason or told.get("error_msg"), told.get("error_code"))
+    return local(found, "buyer") if found else None
 
 
 def _problem(told: dict[str, str], title: str, message: str, status: int) -> tuple[str, int]:

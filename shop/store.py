@@ -9,7 +9,7 @@ from flask_login import current_user
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from . import clock, orders, payments, subscriptions
+from . import brakes, clock, headers, orders, payments, subscriptions
 from .database import db, transaction
 from .decision import refusal_to_cancel
 from .events import News, note
@@ -23,14 +23,17 @@ from .web import login_required, provider, refuse, settings
 
 bp = Blueprint("store", __name__)
 
+# Plain rows of the table: on the page that everybody sees, the ORM's objects would be made only to be read once.
+SHOWN = ("slug", "kind", "name_ko", "name_en", "summary_ko", "summary_en", "price", "digital", "stock", "picture")
+_column = Product.__table__.c
+ON_SALE = select(*(_column[name] for name in SHOWN)).where(_column.on_sale).order_by(_column.position)
 LONGEST_REASON = 100
 
 
 @bp.get("/")
 def index() -> str:
     """Show everything on sale."""
-    products = db.session.scalars(select(Product).filter_by(on_sale=True).order_by(Product.position)).all()
-    return render_template("store/index.html", products=products)
+    return render_template("store/index.html", products=tuple(db.session.execute(ON_SALE).all()))
 
 
 @bp.get("/products/<slug>")
@@ -52,8 +55,10 @@ def cart() -> str:
         total=sum(item.product.price * item.quantity for item in goods),
         needs_address=any(not item.product.digital for item in goods),
         buyer=_last_buyer(),
+        withdrawal_limited=any(item.product.digital for item in goods),
+        charge_day=clock.today().day,  # if the first month is paid today
         billing_available=settings().billing_available,
-        sdk_url=settings().sdk_url,
+        sdk_url=headers.let_the_sdk_in(settings()),
     )
 
 
@@ -83,6 +88,7 @@ def checkout() -> Response | tuple[Response, int]:
     """Create order and payment at our prices and answer what `IMP.request_pay` is to be called with."""
     if not current_user.is_authenticated:
         return refuse(401, "login_required", _("로그인이 필요합니다."))
+    brakes.check_checkout(current_user.get_id())
     asked = request.get_json()
     if not isinstance(asked, dict) or asked.get("kind") not in ("once", "monthly"):
         return refuse(400, "kind", _("무엇을 결제하시는지 알 수 없습니다."))
@@ -90,7 +96,8 @@ def checkout() -> Response | tuple[Response, int]:
         return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
     try:
         order = _placed_order(asked)
-        payment = payments.start_payment(provider(), order)
+        consent = {"consent": "given"} if asked.get("consent") is True else {}
+        payment = payments.start_payment(provider(), order, consent)
     except OrderError as error:
         return _refused_order(error)
     except ProviderError:

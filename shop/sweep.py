@@ -57,11 +57,12 @@ def _look_up_open_payments(provider: PaymentProvider, done: Counter[str]) -> set
 def _may_still_change() -> ColumnElement[bool]:
     now = clock.now()
     window = Payment.order_id.is_not(None) & Payment.held_reason.is_(None) & (Payment.created_at <= now - LOOK_AFTER)
+    waiting = Payment.order_id.in_(select(Order.id).where(Order.status == "pending"))
     charge_of_an_ended = Payment.subscription_id.in_(select(Subscription.id).where(Subscription.status == "ended"))
     unclaimed = or_(Payment.claimed_until.is_(None), Payment.claimed_until <= now)
     key_not_seen = Payment.customer_uid.in_(select(BillingKey.customer_uid).where(BillingKey.status == "issuing"))
     return or_(
-        (Payment.status == "ready") & window & (Payment.created_at >= now - LOOK_FOR),
+        (Payment.status == "ready") & window & (waiting | (Payment.created_at >= now - LOOK_FOR)),
         (Payment.status == "ready") & charge_of_an_ended & unclaimed,
         (Payment.status == "paid") & Payment.held_reason.is_(None) & key_not_seen,
     )

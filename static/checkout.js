@@ -87,6 +87,16 @@
     return missing;
   }
 
+  /* The tick beside this button; the server takes the order without it, the page does not send one. */
+  function consented(button) {
+    const box = button.closest(".slip").querySelector(".consent input");
+    const note = document.getElementById(`${box.id}-problem`);
+    box.setAttribute("aria-invalid", String(!box.checked));
+    note.textContent = box.checked ? "" : texts.consent;
+    note.hidden = box.checked;
+    return box.checked || (box.focus(), false);
+  }
+
   /* --- the server --- */
 
   function pause(milliseconds) {
@@ -104,6 +114,7 @@
     const missing = missingFields(button.dataset.kind);
     showProblems(missing);
     if (Object.keys(missing).length) return say(texts.check_fields, true);
+    if (!consented(button)) return say(texts.consent, true);
 
     lock(button);
     say(texts.preparing);
@@ -111,6 +122,7 @@
     if (!window.IMP) return giveUp(texts.no_sdk);
     const order = Object.fromEntries(new FormData(form));
     order.kind = button.dataset.kind;
+    order.consent = true;
     if (order.kind === "monthly") order.product_id = Number(button.dataset.productId);
     let answer;
     try {
@@ -123,7 +135,13 @@
       showProblems(answer.body.fields || {});
       return giveUp(answer.body.message);
     }
+    tellPage("shop:checkout", answer.body);
     openWindow(answer.body);
+  }
+
+  /* For the demo's learn panel; nobody has to listen. */
+  function tellPage(name, detail) {
+    document.dispatchEvent(new CustomEvent(name, { detail }));
   }
 
   /* --- the payment window --- */
@@ -163,18 +181,20 @@
     clearTimeout(lostTimer);
     offer(null);
     say(texts.checking);
+    tellPage("shop:callback", result);
     const told = { merchant_uid: checkout.merchant_uid };
-    if (result.imp_uid) told.imp_uid = result.imp_uid;
+    for (const key of ["imp_uid", "error_code", "error_msg"]) if (result[key]) told[key] = String(result[key]);
     const answer = await reportUntilHeard(told);
     if (!answer || answer.body.outcome === "unknown") return checkElsewhere(checkout, told, answer);
-    const { outcome, status: paymentStatus, redirect, message } = answer.body;
+    const { outcome, status: paymentStatus, redirect, message, advice } = answer.body;
     const arrived = outcome === "held" || ["paid", "cancelled"].includes(paymentStatus); // perhaps by another door
     if (redirect && arrived) {
       say(texts.done);
       location.assign(redirect);
       return;
     }
-    giveUp(result.error_msg || message || texts.not_paid, redirect); // the PG's own words, where there are any
+    const why = result.error_msg || message || texts.not_paid; // the PG's own words, where there are any
+    giveUp(advice ? `${why} ${advice}` : why, redirect);
   }
 
   async function reportUntilHeard(told) {

@@ -153,3 +153,11 @@ def test_nobody_ends_somebody_elses_subscription(
     assert client.get(f"/subscriptions/{subscription.id}/end").status_code == 405
     db.session.expire_all()
     assert subscription.status == "active"
+
+
+def test_a_page_that_asked_for_consent_must_have_been_given_it(client: FlaskClient, shop: Any) -> None:
+    asked = {"email": "new@example.com", "password": "long-enough", "consents_asked": "1"}
+    answer = post(client, "/signup", **asked, terms="y")
+    assert answer.status_code == 400
+    assert "동의하셔야 가입할 수 있습니다." in answer.get_data(as_text=True)
+    assert post(client, "/signup", **asked, terms="y", privacy="y").status_code == 302

@@ -9,11 +9,14 @@ from flask import Flask
 from werkzeug.security import check_password_hash
 
 from app import create_app
-from shop import clock
+from shop import clock, orders, payments
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import Event, Payment, Product, Subscription, User
-from tests.conftest import close
+from shop.provider import OutcomeUnknown
+from shop.sweep import LOOK_AFTER
+from tests import conftest
+from tests.conftest import BUYER, close
 from tests.fakes import FakeProvider
 from tests.test_billing import started
 from tests.test_config import LIVE
@@ -79,12 +82,12 @@ def test_bill_charges_what_is_due_and_sums_up(
     early = runner.invoke(args=["bill", "--on", "2027-02-14"])
     assert (early.exit_code, provider.charges) == (0, [])
     dry = runner.invoke(args=["bill", "--on", "2027-02-15", "--dry-run"])
-    assert dry.output == "3 due on 2027-02-15; nothing was charged.\n"
+    assert dry.output == "3 due on 2027-02-15 (14,700 won); nothing was charged.\n"
     assert provider.charges == []
     provider.answers = ["declined"]
     run = runner.invoke(args=["bill", "--on", "2027-02-15"])
     assert run.exit_code == 0, run.output
-    assert "2 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 0 error; 9,800 won in today" in run.output
+    assert "2 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 0 error; 9,800 won;" in run.output
     again = runner.invoke(args=["bill", "--on", "2027-02-15"])
     assert "0 charged, 0 declined, 0 held, 0 unknown, 0 ended, 1 skipped, 0 error" in again.output
     assert len(provider.charges) == 3
@@ -100,6 +103,23 @@ def test_a_bug_in_one_subscription_stops_nobody_else_and_shows_in_the_exit_statu
     run = app.test_cli_runner().invoke(args=["bill", "--on", "2027-02-15", "--workers", "2"])
     assert run.exit_code == 1
     assert "2 charged, 0 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 1 error" in run.output
+
+
+def test_beside_a_decline_a_dead_key_and_a_bug_the_rest_is_charged_and_the_summary_tells_each(
+    app: Flask, three_due: list[Subscription], provider: FakeProvider
+) -> None:
+    with transaction():
+        buyers = [User(email=f"c{number}@example.com", password_hash="x") for number in range(3)]
+        db.session.add_all(buyers)
+    others = [started(provider, buyer) for buyer in buyers]
+    provider.answers = ["declined"]  # the first one
+    del provider.keys[str(three_due[1].customer_uid)]
+    with transaction():  # a row that no code makes: its first payment is gone
+        db.session.query(Event).delete()
+        db.session.query(Payment).filter_by(order_id=others[0].order_id).delete()
+    run = app.test_cli_runner().invoke(args=["bill", "--on", "2027-02-15", "--workers", "1"])
+    assert run.exit_code == 1
+    assert "3 charged, 1 declined, 0 held, 0 unknown, 1 ended, 0 skipped, 1 error; 14,700 won" in run.output
 
 
 def test_an_open_outcome_shows_in_the_exit_status(
@@ -118,3 +138,59 @@ def test_create_admin_refuses_a_short_password(app: Flask) -> None:
     refused = app.test_cli_runner().invoke(args=["create-admin", "--email", "b@example.com", "--password", "short"])
     assert refused.exit_code == 2
     assert "at least 8" in refused.output
+
+
+# --- what is open, and whether the books agree ---
+
+
+def test_sync_says_what_became_of_what_was_open(app: Flask, provider: FakeProvider, buyer: User) -> None:
+    runner = app.test_cli_runner()
+    assert runner.invoke(args=["sync"]).output == "Nothing was open.\n"
+    orders.put_in_cart(buyer.id, conftest.product().id, 1)
+    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    moment = clock.now() + LOOK_AFTER
+    clock.use_source(lambda: moment)
+    assert runner.invoke(args=["sync"]).stdout == "1 paid\n"
+
+
+def test_sync_fails_when_portone_does_not_answer(app: Flask, provider: FakeProvider, buyer: User) -> None:
+    orders.put_in_cart(buyer.id, conftest.product().id, 1)
+    payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    moment = clock.now() + LOOK_AFTER
+    clock.use_source(lambda: moment)
+    provider.trouble = OutcomeUnknown("no answer")
+    result = app.test_cli_runner().invoke(args=["sync"])
+    assert (result.exit_code, result.output) == (1, "1 unknown\n")
+
+
+def test_reconcile_shows_saves_and_repairs_what_differs(
+    app: Flask, provider: FakeProvider, buyer: User, tmp_path: Path
+) -> None:
+    orders.put_in_cart(buyer.id, conftest.product().id, 1)
+    lost = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    provider.hears_of(lost.merchant_uid, amount=lost.amount)
+    runner = app.test_cli_runner()
+    table = tmp_path / "report.csv"
+    shown = runner.invoke(args=["reconcile", "--csv", str(table)])
+    assert shown.exit_code == 1
+    assert f"{lost.merchant_uid}" in shown.output
+    assert shown.output.endswith("1 differences\n")
+    assert lost.merchant_uid in table.read_text(encoding="utf-8-sig")
+    repaired = runner.invoke(args=["reconcile", "--repair"])
+    assert repaired.exit_code == 0
+    assert "repair: 1 paid" in repaired.output
+    assert repaired.output.endswith("0 differences\n")
+
+
+def test_reconcile_refuses_days_that_run_backwards(app: Flask, provider: FakeProvider) -> None:
+    result = app.test_cli_runner().invoke(args=["reconcile", "--from", "2027-02-01", "--to", "2027-01-01"])
+    assert result.exit_code == 2
+    assert "--from" in result.output
+
+
+def test_reconcile_says_when_portone_does_not_answer(app: Flask, provider: FakeProvider) -> None:
+    provider.trouble = OutcomeUnknown("no answer")
+    result = app.test_cli_runner().invoke(args=["reconcile"])
+    assert result.exit_code == 1
+    assert "PortOne did not answer" in result.output

@@ -61,6 +61,15 @@ def test_live_settings_lead_to_portone_and_nowhere_near_the_sandbox(tmp_path: Pa
         ({"PORTONE_API_SECRET": "sandbox_secret"}, "PORTONE_API_SECRET"),
         ({"FLASK_DEBUG": "1"}, "FLASK_DEBUG"),
         ({"PORTONE_TEST_CHANNEL": "maybe"}, "PORTONE_TEST_CHANNEL"),
+        ({"TRUSTED_PROXIES": "all"}, "TRUSTED_PROXIES"),
+        ({"CSP_WINDOW_HOSTS": "'unsafe-inline'"}, "CSP_WINDOW_HOSTS"),
+        ({"CSP_WINDOW_HOSTS": "https://a.example; script-src *"}, "CSP_WINDOW_HOSTS"),
+        ({"CSP_ENFORCE": "perhaps"}, "CSP_ENFORCE"),
+        ({"RATELIMIT_STORAGE_URL": "localhost:6379"}, "RATELIMIT_STORAGE_URL"),
+        ({"SIGN_IN_LIMIT": "ten"}, "SIGN_IN_LIMIT"),
+        ({"CHECKOUT_LIMIT": "0"}, "CHECKOUT_LIMIT"),
+        ({"METRICS_TOKEN": "short"}, "METRICS_TOKEN"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
         ({"PORTONE_PG": "danal"}, "PORTONE_PG"),
         ({"PORTONE_BILLING_PG": "mobilians"}, "PORTONE_BILLING_PG"),
         ({"PORTONE_PG": "mobilians", "PORTONE_CHANNEL_KEY": "channel-key-1"}, "PORTONE_CHANNEL_KEY"),
@@ -94,3 +103,24 @@ def test_settings_never_print_their_secrets(tmp_path: Path) -> None:
 def test_a_bare_postgresql_address_names_the_installed_driver(tmp_path: Path) -> None:
     for given in ("postgres://db/shop", "postgresql://db/shop"):
         assert load_settings({"DATABASE_URL": given}, tmp_path).database_url == "postgresql+psycopg://db/shop"
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a-secret-from-a-file\n")
+    environ = {name: value for name, value in LIVE.items() if name != "PORTONE_API_SECRET"}
+    settings = load_settings(environ | {"PORTONE_API_SECRET_FILE": str(tmp_path / "secret")}, tmp_path)
+    assert settings.live
+    assert settings.api_secret == "a-secret-from-a-file"
+
+
+def test_a_secret_file_that_is_missing_or_one_too_many_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="SECRET_KEY_FILE cannot be read"):
+        load_settings({"SECRET_KEY_FILE": str(tmp_path / "nowhere")}, tmp_path)
+    (tmp_path / "key").write_text("0f7c1d2e3a4b5c6d7e8f")
+    with pytest.raises(ConfigError, match="SECRET_KEY and SECRET_KEY_FILE are both set"):
+        load_settings({"SECRET_KEY": "x", "SECRET_KEY_FILE": str(tmp_path / "key")}, tmp_path)
+
+
+def test_the_sandbox_logs_for_people_and_the_live_shop_for_machines(tmp_path: Path) -> None:
+    assert load_settings({}, tmp_path).log_format == "text"
+    assert load_settings(LIVE, tmp_path).log_format == "json"

@@ -50,6 +50,8 @@ def fill_buyer(page: Page, tel: str = "010-1234-5678") -> None:
     if page.get_by_label("우편번호").count():
         page.get_by_label("우편번호").fill("04524")
         page.get_by_label("주소", exact=True).fill("서울특별시 중구 세종대로 110")
+    for consent in page.locator(".consent input").all():
+        consent.check()
 
 
 def identify(window: Page) -> None:

@@ -1,7 +1,5 @@
 """The road from nothing to today's tables, and back."""
 
-from pathlib import Path
-
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -9,11 +7,10 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect
 
-from app import create_app
-from shop.config import load_settings
 from shop.database import Base, db
 from shop.models import PaymentDay
-from tests.conftest import NOBODY_ANSWERS, close
+
+pytestmark = pytest.mark.law
 
 
 def test_the_migrations_lead_to_exactly_the_models(app: Flask) -> None:
@@ -22,14 +19,12 @@ def test_the_migrations_lead_to_exactly_the_models(app: Flask) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_every_step_can_be_taken_back_and_again(tmp_path: Path) -> None:
-    app = create_app(load_settings(NOBODY_ANSWERS, tmp_path))
+def test_every_step_can_be_taken_back_and_again(app: Flask) -> None:
     with app.app_context():
         downgrade(revision="base")
         assert set(inspect(db.engine).get_table_names()) == {"alembic_version"}
         upgrade()
         assert "payments" in inspect(db.engine).get_table_names()
-    close(app)
 
 
 def test_upgrading_twice_changes_nothing(app: Flask) -> None:
@@ -60,13 +55,7 @@ INSERT INTO events (id, at, source, payment_id, outcome, reason, claimed)
 """
 
 
-@pytest.mark.parametrize("kind_of_database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def test_rows_of_an_older_shop_get_what_the_back_office_lists_by(
-    kind_of_database: str, app: Flask, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    if kind_of_database == "postgresql":
-        settings = NOBODY_ANSWERS | {"DATABASE_URL": request.getfixturevalue("postgres_url")}
-        app = create_app(load_settings(settings, tmp_path))
+def test_rows_of_an_older_shop_get_what_the_back_office_lists_by(app: Flask) -> None:
     with app.app_context():
         downgrade(revision="0003")
         for statement in OLD_ROWS.split(";\n"):
@@ -86,4 +75,3 @@ def test_rows_of_an_older_shop_get_what_the_back_office_lists_by(
             ("1001", 0, 0, 1, 1),
             ("1002", 1, 3900, 0, 0),  # one in the morning in Seoul
         ]
-    close(app)

@@ -5,8 +5,10 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -15,7 +17,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from shop.config import Settings, load_settings
-from shop.portone import PortOne
+from shop.portone import MOST_AT_ONCE, PortOne
 from shop.provider import ChargeRequest, NotFound, OutcomeUnknown, Refused, Unauthorized
 
 API = "https://api.iamport.kr"
@@ -349,3 +351,86 @@ def test_a_provider_that_hangs_is_given_up_on(live: Settings, httpserver: HTTPSe
         client.prepare("m-1", 9900)
     released.set()
     client.session.close()
+
+
+# --- money back, lists, and a PortOne that hangs ---
+
+
+def test_a_cancel_names_the_amount_that_it_believes_is_left(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.post(f"{API}/payments/cancel", json=answer(EXAMPLES["cancelled"]))
+    report = portone.cancel("imp_260901100005", 9900, "고객 변심")
+    assert report.status == "cancelled"
+    assert json.loads(wire.calls[-1].request.body or "") == {
+        "imp_uid": "imp_260901100005",
+        "amount": 9900,
+        "checksum": 9900,
+        "reason": "고객 변심",
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (1, "취소할 결제건이 존재하지 않습니다."),
+        (1, "이미 전액취소된 주문입니다."),
+        (-1, "결제취소에 실패하였습니다.(취소기간이 경과되어 구매취소를 하실 수 없습니다.)"),
+    ],
+)
+def test_a_refused_cancel_comes_with_http_200_and_is_a_refusal(
+    code: int, message: str, portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    wire.post(f"{API}/payments/cancel", json=answer(None, code, message))
+    with pytest.raises(Refused) as caught:
+        portone.cancel("imp_1", 9900, "고객 변심")
+    assert (caught.value.message, caught.value.code) == (message, code)
+
+
+def test_a_list_is_read_to_its_last_page(portone: PortOne, wire: responses.RequestsMock) -> None:
+    first, second = EXAMPLES["paid_once_pc"], EXAMPLES["paid_again_api"]
+    for page, found, following in ((1, first, 2), (2, second, 0)):
+        wire.get(
+            f"{API}/payments/status/paid",
+            json=answer({"total": 2, "previous": page - 1, "next": following, "list": [found]}),
+            match=[responses.matchers.query_param_matcher({"page": str(page)}, strict_match=False)],
+        )
+    since, until = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC)
+    assert [report.imp_uid for report in portone.payments_between("paid", since, until)] == [
+        first["imp_uid"],
+        second["imp_uid"],
+    ]
+
+
+def test_a_long_span_is_asked_for_in_windows_that_portone_takes(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/payments/status/paid", json=answer({"total": 0, "previous": 0, "next": 0, "list": []}))
+    since, until = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC)
+    assert list(portone.payments_between("paid", since, until)) == []
+    urls = [urlsplit(call.request.url or "") for call in wire.calls]
+    asked = [parse_qs(url.query) for url in urls if url.path == "/payments/status/paid"]
+    windows = [(int(query["from"][0]), int(query["to"][0])) for query in asked]
+    assert windows[0][0] == since.timestamp()
+    assert windows[-1][1] == until.timestamp() - 1
+    assert all(last - first < 90 * 24 * 3600 for first, last in windows)
+    assert all(later[0] == earlier[1] + 1 for earlier, later in pairwise(windows))
+
+
+def test_a_hung_portone_keeps_only_so_many_callers_waiting(live: Settings, httpserver: HTTPServer) -> None:
+    """The bulkhead: whoever finds every place taken is told so soon, instead of waiting too."""
+    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")), read_seconds=5, patience_seconds=0.05)
+    held, free = threading.Event(), threading.Barrier(MOST_AT_ONCE + 1)
+
+    def hang() -> None:
+        with client._place():
+            free.wait()
+            held.wait()
+
+    threads = [threading.Thread(target=hang) for _ in range(MOST_AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    free.wait()
+    with pytest.raises(OutcomeUnknown, match="too many calls"):
+        client.get_payment("imp_1")
+    held.set()
+    for thread in threads:
+        thread.join()
+    assert httpserver.log == []
+    client.close()

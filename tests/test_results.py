@@ -270,3 +270,61 @@ def test_a_webhook_is_kept_as_it_came_with_phone_numbers_masked(
     assert event.raw and told["imp_uid"] in event.raw
     assert "010-****-5678" in event.raw
     assert event.address == "127.0.0.1"
+
+
+# --- before KG approves ---
+
+
+@pytest.mark.parametrize(("difference", "status"), [(0, 200), (1, 409), (-1, 409)])
+@pytest.mark.parametrize("packed", ["json", "data"])
+def test_confirm_lets_only_our_price_through(
+    difference: int, status: int, packed: str, client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    provider.asked.clear()
+    asked = {"imp_uid": "imp_1", "merchant_uid": payment.merchant_uid, "amount": payment.amount + difference}
+    answer = client.post("/payment/confirm", **{packed: asked})  # type: ignore[arg-type]
+    assert answer.status_code == status
+    assert answer.json == (
+        {"outcome": "allowed"}
+        if status == 200
+        else {"outcome": "refused", "reason": "주문 금액과 결제 금액이 다릅니다"}
+    )
+    assert provider.asked == []  # so that the answer is there within seconds, whatever PortOne does
+    assert books(payment) == ("ready", "pending")
+
+
+@pytest.mark.parametrize("body", [{}, {"merchant_uid": "nobodys", "amount": 1}, {"merchant_uid": ["x"], "amount": {}}])
+def test_confirm_refuses_what_it_does_not_know(body: dict[str, object], client: FlaskClient, payment: Payment) -> None:
+    answer = client.post("/payment/confirm", json=body)
+    assert (answer.status_code, answer.json) == (409, {"outcome": "refused", "reason": "주문을 찾을 수 없습니다"})
+
+
+def test_confirm_refuses_an_order_that_is_paid_already(
+    client: FlaskClient, payment: Payment, told: dict[str, str]
+) -> None:
+    callback(client, told)
+    answer = client.post("/payment/confirm", json={"merchant_uid": payment.merchant_uid, "amount": payment.amount})
+    assert answer.json == {"outcome": "refused", "reason": "이미 결제된 주문입니다"}
+
+
+def test_a_refusal_comes_with_what_the_buyer_can_do(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    reason = "요금 미납으로 결제 불가합니다. 통신사로 납부 후 재시도 부탁드립니다."
+    report = provider.hears_of(payment.merchant_uid, "failed", amount=payment.amount, fail_reason=reason)
+    answer = callback(client, {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid})
+    assert answer.json["message"] == reason
+    assert "통신사에 요금을 낸 뒤" in answer.json["advice"]
+
+
+def test_an_error_that_only_the_browser_heard_of_is_explained_and_changes_nothing(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    told = {
+        "merchant_uid": payment.merchant_uid,
+        "error_code": "F1002",
+        "error_msg": "이미 결제가 이루어진 거래건입니다.",
+    }
+    provider.hears_of(payment.merchant_uid, "ready", amount=payment.amount)
+    assert "다시 결제하지 않으셔도 됩니다" in callback(client, told).json["advice"]
+    assert books(payment) == ("ready", "pending")

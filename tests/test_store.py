@@ -14,7 +14,7 @@ from app import create_app
 from shop import orders
 from shop.config import load_settings
 from shop.database import db, transaction
-from shop.models import CartItem, Order, Payment, Product, User
+from shop.models import CartItem, Event, Order, Payment, Product, User
 from shop.provider import OutcomeUnknown, Refused
 from tests.conftest import BUYER, close, csrf_of, product, sign_in
 from tests.fakes import FakeProvider
@@ -333,3 +333,12 @@ def test_the_texts_of_the_script_are_data_not_code(client: FlaskClient, cart: Pr
     page = client.get("/cart").get_data(as_text=True)
     block = page.split('id="checkout-texts">', 1)[1].split("</script>", 1)[0]
     assert json.loads(block)["no_sdk"].startswith("결제 모듈(iamport.js)")
+
+
+def test_the_consent_that_the_page_asked_for_is_noted_and_the_bare_request_still_works(
+    client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    for asked, noted in (({"consent": True}, {"consent": "given"}), ({}, {})):
+        assert check_out(client, **asked).status_code == 200
+        newest = db.session.query(Event).filter_by(source="checkout").order_by(Event.id.desc()).first()
+        assert newest.claimed == noted

@@ -11,7 +11,7 @@ from werkzeug.test import Client
 
 from sandbox import Sandbox, options
 from sandbox.outcomes import OUTCOMES
-from sandbox.texts import FOR_THE_SCRIPT, TEXTS
+from sandbox.texts import TEXTS
 from tests.sandbox.conftest import ASKED, pay
 
 SHOP = "http://shop.example"
@@ -209,12 +209,6 @@ def test_only_a_billing_window_speaks_of_every_month(anybody: FlaskClient) -> No
     for sign in ('class="monthly"', 'name="monthly"', "첫 달 9,900원은 지금 결제되고", "010-0000-6016"):
         assert sign not in once
         assert sign in monthly
-
-
-def test_the_two_languages_have_the_same_texts() -> None:
-    names_of_carriers = {key for key in TEXTS["en"] if key.startswith("carrier_")}
-    assert set(TEXTS["ko"]) == set(TEXTS["en"]) - names_of_carriers
-    assert set(FOR_THE_SCRIPT) <= set(TEXTS["ko"])
 
 
 def test_what_the_shop_sends_is_text_and_never_markup(anybody: FlaskClient) -> None:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0020"
-down_revision = "0003"
+down_revision = "0010"
 
 COUNTS = ("ready", "paid", "failed", "cancelled", "held")
 SUMMED = ("status", "held_reason", "amount", "cancelled_amount", "created_at", "kind", "plan_id", "pg_provider")
@@ -42,7 +42,6 @@ OTHER_INDEXES = [
     ("billing_keys", "keys_by_state", ["status", "id"], None),
     ("subscriptions", "subscriptions_by_state", ["status", "id"], None),
     ("subscriptions", "subscriptions_by_plan", ["product_id", "id"], None),
-    ("subscriptions", "subscriptions_by_next_charge", ["next_charge_on", "id"], None),
 ]
 
 

@@ -1,0 +1,66 @@
+/* The attack lab: a button plays its attack, and what went back and forth appears below it. */
+(function () {
+  "use strict";
+
+  const texts = document.getElementById("attacks").dataset;
+  const cut = document.body.dataset.cut;
+  const all = document.getElementById("attack-all");
+
+  function put(place, tag, text, name) {
+    const element = document.createElement(tag);
+    if (text) element.textContent = text;
+    if (name) element.className = name;
+    return place.appendChild(element);
+  }
+
+  function showSteps(place, steps) {
+    const details = put(place, "details");
+    put(details, "summary", `${texts.steps} (${steps.length})`);
+    const list = put(details, "ol");
+    let note = null;
+    for (const step of steps) {
+      const item = put(list, "li");
+      if (step.note !== note) put(item, "b", (note = step.note));
+      put(item, "code", step.request);
+      put(item, "code", `→ ${step.answer}`, "came");
+    }
+  }
+
+  function show(place, told) {
+    place.textContent = "";
+    if (!told.steps) return put(place, "p", told.message, "problem");
+    const verdict = put(place, "p", "", told.refused ? "verdict" : "verdict broken");
+    if (told.refused) put(verdict, "b", texts.refused);
+    put(verdict, "span", told.because);
+    if (told.refused_by.length) {
+      const by = put(place, "p", `${texts.refusedBy}: `, "hint");
+      told.refused_by.forEach((where, number) => put(by, "code", `${number ? ", " : ""}${where.file} ${where.function}`));
+    }
+    showSteps(place, told.steps);
+  }
+
+  async function attack(form) {
+    const place = form.parentElement.querySelector(".outcome");
+    place.textContent = texts.attacking;
+    form.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(form.action, { method: "POST" });
+      show(place, await answer.json());
+    } catch {
+      show(place, { message: cut });
+    } finally {
+      form.removeAttribute("aria-busy");
+    }
+  }
+
+  document.addEventListener("submit", (event) => {
+    event.preventDefault();
+    attack(event.target);
+  });
+
+  all?.addEventListener("click", async () => {
+    all.disabled = true;
+    for (const form of document.querySelectorAll(".attack form")) await attack(form);
+    all.disabled = false;
+  });
+})();

@@ -1,0 +1,108 @@
+"""Our books and PortOne's, compared both ways, and repaired by the same look-up as everything else."""
+
+import io
+from datetime import timedelta
+
+import pytest
+
+from shop import clock, orders, payments
+from shop.database import db, transaction
+from shop.models import Event, Payment, User, move
+from shop.payments import cancel_payment
+from shop.reconcile import Difference, compare, repair, write_csv
+from tests.conftest import BUYER, product
+from tests.fakes import FakeProvider
+from tests.test_payments_cancel import ADMIN, paid, states
+
+
+@pytest.fixture
+def payment(provider: FakeProvider, buyer: User) -> Payment:
+    return paid(provider, buyer)
+
+
+def differences(provider: FakeProvider) -> list[Difference]:
+    db.session.expire_all()
+    return compare(provider, clock.today() - timedelta(days=1), clock.today())
+
+
+def kinds(provider: FakeProvider) -> list[str]:
+    return [one.kind for one in differences(provider)]
+
+
+def test_books_that_agree_have_no_differences(provider: FakeProvider, payment: Payment) -> None:
+    assert kinds(provider) == []
+    cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    assert kinds(provider) == []
+
+
+def test_money_that_we_never_heard_of_is_found_and_repaired(provider: FakeProvider, buyer: User) -> None:
+    orders.put_in_cart(buyer.id, product().id, 1)
+    lost = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    provider.hears_of(lost.merchant_uid, amount=lost.amount)
+    (found,) = differences(provider)
+    assert (found.kind, found.ours, found.theirs) == ("state", "ready", "paid")
+    assert (found.our_amount, found.their_amount) == (0, lost.amount)
+    assert repair(provider, [found]) == {"paid": 1}
+    assert states(lost) == ("paid", "paid")
+    assert kinds(provider) == []
+
+
+def test_a_cancel_in_the_console_is_found_and_repaired(provider: FakeProvider, payment: Payment) -> None:
+    provider.cancel(payment.imp_uid or "", payment.amount, "관리자페이지취소")
+    found = differences(provider)
+    assert [(one.kind, one.ours, one.theirs) for one in found] == [("state", "paid", "cancelled")]
+    assert repair(provider, found) == {"cancelled": 1}
+    assert states(payment) == ("cancelled", "cancelled")
+
+
+def test_a_strangers_payment_is_shown_and_never_touched(provider: FakeProvider, payment: Payment) -> None:
+    provider.hears_of("somebody-elses-order", amount=5000)
+    found = differences(provider)
+    assert [one.kind for one in found] == ["theirs_only"]
+    assert repair(provider, found) == {"left": 1}
+    assert provider.cancels == []
+
+
+def test_a_payment_that_portone_knows_nothing_of_is_shown(provider: FakeProvider, payment: Payment) -> None:
+    provider.reports.clear()
+    found = differences(provider)
+    assert [(one.kind, one.our_amount, one.their_amount) for one in found] == [("ours_only", payment.amount, 0)]
+
+
+def test_a_surplus_that_nobody_told_us_of_is_given_back(provider: FakeProvider, payment: Payment) -> None:
+    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    found = differences(provider)
+    assert [(one.kind, one.imp_uid) for one in found] == [("surplus", second.imp_uid)]
+    repair(provider, found)
+    assert provider.cancels == [(second.imp_uid, payment.amount)]
+    assert kinds(provider) == []
+
+
+def test_what_kg_took_back_by_itself_is_known_for_what_it_is(provider: FakeProvider, payment: Payment) -> None:
+    with transaction():
+        reason = "결제취소에 실패하였습니다.(선택하신 내역은 이미 취소가 완료 되었습니다.)"
+        db.session.add(Event(source="admin", outcome="refused", reason=reason, payment_id=payment.id))
+    assert kinds(provider) == ["undone_at_kg"]
+
+
+def test_a_payment_that_stands_on_another_day_there_is_looked_up_by_itself(
+    provider: FakeProvider, payment: Payment
+) -> None:
+    report = provider.reports[payment.imp_uid or ""]
+    object.__setattr__(report, "paid_at", clock.now() - timedelta(days=9))
+    assert kinds(provider) == []
+
+
+def test_a_state_that_only_we_believe_in_is_shown(provider: FakeProvider, payment: Payment) -> None:
+    with transaction():
+        move(Payment, payment.id, "cancelled", cancelled_at=clock.now())
+    assert kinds(provider) == ["state"]
+
+
+def test_the_report_is_a_table(provider: FakeProvider, payment: Payment) -> None:
+    provider.reports.clear()
+    target = io.StringIO()
+    write_csv(target, differences(provider))
+    header, line = target.getvalue().splitlines()
+    assert header == "kind,merchant_uid,imp_uid,ours,theirs,our_amount,their_amount"
+    assert line == f"ours_only,{payment.merchant_uid},{payment.imp_uid},paid,-,{payment.amount},0"

@@ -1,0 +1,110 @@
+"""A buyer asks for the money back on the order page."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from shop import clock, orders, payments
+from shop.database import db
+from shop.events import News
+from shop.models import Event, Order, Payment, User
+from tests.conftest import BUYER, csrf_of, product, sign_in
+from tests.fakes import FakeProvider
+from tests.test_payments_cancel import paid, states
+
+
+@pytest.fixture
+def payment(client: FlaskClient, provider: FakeProvider, buyer: User) -> Payment:
+    sign_in(client)
+    return paid(provider, buyer)
+
+
+def act(client: FlaskClient, payment: Payment, what: str, **fields: Any) -> str:
+    answer = client.post(
+        f"/orders/{payment.order_id}/{what}", data=fields, headers=csrf_of(client), follow_redirects=True
+    )
+    return answer.get_data(as_text=True)
+
+
+def test_unused_digital_goods_are_cancelled_at_once(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    page = client.get(f"/orders/{payment.order_id}").get_data(as_text=True)
+    assert "결제한 달에만, 전액으로만" in page
+    page = act(client, payment, "cancel", reason="잘못 샀어요")
+    assert "취소했습니다. 휴대폰 요금에서 빠집니다." in page
+    assert states(payment) == ("cancelled", "cancelled")
+    assert payment.cancel_reason == "잘못 샀어요"
+    assert db.session.query(Event).filter_by(source="buyer", actor="buyer@example.com", outcome="requested").count()
+
+
+def test_used_digital_goods_wait_for_the_shop(client: FlaskClient, payment: Payment, provider: FakeProvider) -> None:
+    assert "이용을 시작했습니다" in act(client, payment, "use")
+    page = act(client, payment, "cancel", reason="마음이 바뀜")
+    assert "취소를 신청했습니다" in page
+    assert "취소를 신청하셨습니다" in page
+    assert states(payment) == ("paid", "paid")
+    assert provider.cancels == []
+    assert db.session.get_one(Order, payment.order_id).cancel_wanted_reason == "마음이 바뀜"
+
+
+def test_parcels_wait_for_the_shop(client: FlaskClient, provider: FakeProvider, buyer: User) -> None:
+    sign_in(client)
+    payment = paid(provider, buyer, product(digital=False))
+    act(client, payment, "cancel", reason="마음이 바뀜")
+    assert states(payment) == ("paid", "paid")
+    assert db.session.query(Event).filter_by(outcome="wanted").count() == 1
+
+
+def test_in_another_month_the_rule_is_said_and_a_person_is_asked(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    moment = clock.now() + timedelta(days=40)
+    clock.use_source(lambda: moment)
+    assert "KG는 결제한 달에만" in client.get(f"/orders/{payment.order_id}").get_data(as_text=True)
+    act(client, payment, "cancel", reason="마음이 바뀜")
+    assert provider.cancels == []
+    assert states(payment) == ("paid", "paid")
+
+
+def test_a_cancel_needs_a_reason(client: FlaskClient, payment: Payment, provider: FakeProvider) -> None:
+    assert "이유를 적어 주세요" in act(client, payment, "cancel", reason="  ")
+    assert states(payment) == ("paid", "paid")
+
+
+def test_what_is_not_paid_cannot_be_cancelled_nor_used(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    for _ in range(2):
+        act(client, payment, "cancel", reason="한 번 더")
+    assert len(provider.cancels) == 1
+    assert client.post(f"/orders/{payment.order_id}/use", headers=csrf_of(client)).status_code == 409
+
+
+@pytest.mark.parametrize("what", ["cancel", "use"])
+def test_nobody_acts_on_somebody_elses_order(
+    what: str, client: FlaskClient, payment: Payment, other_buyer: User, provider: FakeProvider
+) -> None:
+    sign_in(client, "other@example.com")
+    answer = client.post(f"/orders/{payment.order_id}/{what}", data={"reason": "x"}, headers=csrf_of(client))
+    assert answer.status_code == 404
+    assert states(payment) == ("paid", "paid")
+
+
+def test_money_that_went_back_by_itself_is_explained(
+    client: FlaskClient, provider: FakeProvider, buyer: User, payment: Payment
+) -> None:
+    wrong = paid_wrongly(provider, buyer)
+    page = client.get(f"/orders/{wrong.order_id}").get_data(as_text=True)
+    assert "결제를 되돌려드렸습니다" in page
+    assert "주문 금액과 결제 금액이 달라 자동 취소" in page
+
+
+def paid_wrongly(provider: FakeProvider, buyer: User) -> Payment:
+    orders.put_in_cart(buyer.id, product().id, 3)
+    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    provider.hears_of(payment.merchant_uid, amount=301)
+    payments.sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
+    return payment

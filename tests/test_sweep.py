@@ -1,0 +1,144 @@
+"""What nobody told us is found by looking: lost payments, abandoned orders, half-done cancels, forgotten keys."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from shop import clock, orders, payments, subscriptions
+from shop.database import db, transaction
+from shop.events import News
+from shop.models import BillingKey, Event, Order, Payment, Subscription, User
+from shop.orders import PENDING_FOR
+from shop.payments import CANCEL_LEASE, cancel_payment, sync_payment
+from shop.provider import OutcomeUnknown
+from shop.sweep import ABANDON_AFTER, LOOK_AFTER, sweep
+from tests.conftest import ADDRESSED_BUYER, BUYER, product
+from tests.fakes import FakeProvider
+from tests.test_payments_cancel import ADMIN, paid, states
+
+LATE = PENDING_FOR + timedelta(minutes=1)
+
+
+def later(by: timedelta) -> None:
+    moment = clock.now() + by
+    clock.use_source(lambda: moment)
+
+
+@pytest.fixture
+def payment(provider: FakeProvider, buyer: User) -> Payment:
+    """A window is open for a parcel."""
+    orders.put_in_cart(buyer.id, product(digital=False).id, 2)
+    return payments.start_payment(provider, orders.place(buyer.id, ADDRESSED_BUYER))
+
+
+def test_a_payment_whose_every_message_was_lost_is_found(provider: FakeProvider, payment: Payment) -> None:
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    later(LOOK_AFTER)
+    assert sweep(provider) == {"paid": 1}
+    assert states(payment) == ("paid", "paid")
+    assert sweep(provider) == {}
+
+
+def test_a_buyer_who_is_still_typing_is_left_alone(provider: FakeProvider, payment: Payment) -> None:
+    provider.asked.clear()
+    assert sweep(provider) == {}
+    assert provider.asked == []
+
+
+def test_an_abandoned_order_expires_and_its_stock_returns(provider: FakeProvider, payment: Payment) -> None:
+    parcel = product(digital=False)
+    reserved = parcel.stock or 0
+    provider.hears_of(payment.merchant_uid, "ready", payment.amount)
+    later(LATE)
+    assert sweep(provider) == {"unchanged": 1, "expired": 1}
+    assert states(payment) == ("ready", "expired")
+    assert parcel.stock == reserved + 2
+
+
+def test_while_nobody_can_tell_nothing_expires(provider: FakeProvider, payment: Payment) -> None:
+    later(LATE)
+    provider.trouble = OutcomeUnknown("no answer")
+    assert sweep(provider) == {"unknown": 1}
+    assert states(payment) == ("ready", "pending")
+
+
+def test_money_that_comes_after_the_order_expired_is_honoured_or_goes_back(
+    provider: FakeProvider, payment: Payment
+) -> None:
+    parcel = product(digital=False)
+    later(LATE)
+    sweep(provider)
+    with transaction():
+        db.session.get_one(type(parcel), parcel.id).stock = 1
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
+    assert states(payment) == ("cancelled", "expired")
+
+
+def test_a_look_that_changes_nothing_leaves_no_line(provider: FakeProvider, payment: Payment) -> None:
+    before = db.session.query(Event).count()
+    later(LOOK_AFTER)
+    for _ in range(5):
+        sweep(provider)
+    assert db.session.query(Event).count() == before
+
+
+def test_a_cancel_that_was_interrupted_is_finished(provider: FakeProvider, buyer: User) -> None:
+    payment = paid(provider, buyer)
+    provider.cancel_answers = ["dropped"]
+    cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    assert sweep(provider) == {}
+    later(CANCEL_LEASE)
+    assert sweep(provider) == {"given_back": 1}
+    assert states(payment) == ("cancelled", "cancelled")
+
+
+def test_a_give_back_that_was_never_begun_is_begun(provider: FakeProvider, payment: Payment) -> None:
+    """As after a crash between our commit and the call."""
+    report = provider.hears_of(payment.merchant_uid, amount=301)
+    payments.record(report, "unknown", News("webhook", merchant_uid=payment.merchant_uid))
+    assert sweep(provider) == {"given_back": 1}
+    assert states(payment) == ("cancelled", "pending")
+
+
+def plan(provider: FakeProvider, buyer: User) -> Payment:
+    return payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+
+
+def test_a_key_that_could_not_be_read_back_is_finished_later(provider: FakeProvider, buyer: User) -> None:
+    payment = plan(provider, buyer)
+    provider.issues_key(payment.customer_uid or "")
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
+    provider.key_trouble = OutcomeUnknown("no answer")
+    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    assert db.session.query(Subscription).one().status == "pending"
+    provider.key_trouble = None
+    sweep(provider)
+    db.session.expire_all()
+    assert db.session.query(Subscription).one().status == "active"
+
+
+def test_a_key_that_no_window_issued_is_abandoned_and_late_money_still_issues_it(
+    provider: FakeProvider, buyer: User
+) -> None:
+    payment = plan(provider, buyer)
+    later(ABANDON_AFTER)
+    assert sweep(provider) == {"not_found": 1, "expired": 1, "abandoned": 1}
+    assert db.session.query(BillingKey).one().status == "abandoned"
+    provider.issues_key(payment.customer_uid or "")
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
+    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "paid"
+    db.session.expire_all()
+    assert (db.session.query(BillingKey).one().status, db.session.query(Subscription).one().status) == (
+        "active",
+        "active",
+    )
+
+
+def test_two_sweeps_after_another_do_the_work_once(provider: FakeProvider, payment: Payment) -> None:
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    later(LATE)
+    done = sweep(provider) + sweep(provider)
+    assert done == Counter(paid=1)
+    assert db.session.query(Order).filter_by(status="paid").count() == 1
