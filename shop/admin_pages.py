@@ -19,7 +19,6 @@ from .models import BillingKey, Event, Subscription
 from .provider import ProviderError
 from .web import provider
 
-ACTS = ("ask", "cancel", "refuse", "release", "replay", "repair", "export")
 CHART_DAYS = 31
 RECONCILED_DAYS = 7
 
@@ -165,6 +164,6 @@ def repair(reason: str) -> AnyResponse | tuple[str, int]:
 @bp.get("/audit")
 def audit() -> str:
     """Show who did what, when, why and from where."""
-    actor, act = asked.text("q"), asked.choice("act", LABELS["outcome"])
+    actor, act = asked.text("q"), asked.choice("act", LABELS["act"])
     page = listing.audit(actor, act, asked.cursor())
-    return render_template("admin/audit.html", page=page, acts=ACTS, **_asked(q=actor, act=act))
+    return render_template("admin/audit.html", page=page, acts=LABELS["act"], **_asked(q=actor, act=act))

@@ -61,13 +61,6 @@ LABELS = {
         "expired": _l("기한 지남"),
         "allowed": _l("승인 허락"),
         "wanted": _l("취소 신청"),
-        "ask": _l("다시 묻기"),
-        "cancel": _l("취소하기로 함"),
-        "refuse": _l("받지 않기로 함"),
-        "release": _l("보류를 풀기로 함"),
-        "replay": _l("웹훅 다시 확인"),
-        "repair": _l("대사 복구"),
-        "export": _l("내려받기"),
         "left": _l("사람이 볼 것"),
     },
     "cancel": {
@@ -157,6 +150,13 @@ LABELS = {
         "charge": _l("이번 달 결제"),
         "delete_key": _l("빌링키 삭제"),
         "run": _l("월 결제 실행"),
+        "ask": _l("다시 묻기"),
+        "cancel": _l("취소하기로 함"),
+        "refuse": _l("받지 않기로 함"),
+        "release": _l("보류를 풀기로 함"),
+        "replay": _l("웹훅 다시 확인"),
+        "repair": _l("대사 복구"),
+        "export": _l("내려받기"),
     },
     "field": {
         "required": _l("입력해 주세요."),
@@ -184,3 +184,8 @@ LABELS = {
 def label(kind: str, value: str | None) -> str:
     """The name of `value` in the reader's language; an unknown value is shown as it is."""
     return str(LABELS[kind].get(value or "", value or ""))
+
+
+def event_label(outcome: str) -> str:
+    """What an event came to: what a person did, or what was decided."""
+    return label("act" if outcome in LABELS["act"] else "outcome", outcome)
