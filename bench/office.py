@@ -145,7 +145,6 @@ def _acts(app: Flask) -> dict[str, Act]:
     pages |= {what: (chosen, Cursor()) for what, chosen in filters.items()}
     acts: dict[str, Act] = {what: _page(*asked) for what, asked in pages.items()}
     acts["sums of 31 days"] = lambda _size: figures.sums(first, last)
-    acts["sums of 31 days, one kind"] = lambda _size: figures.sums(first, last, "kind:renewal")
     return acts
 
 
