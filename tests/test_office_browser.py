@@ -79,12 +79,12 @@ def give_reason(page: Page, press: Press, act: str, button: str, reason: str) ->
 def test_every_act_can_be_done_and_says_that_it_was(press: Press, browser: Browser, server: Server) -> None:
     first, second, third = bought(server), bought(server), bought(server)
     change(server, second, held_reason="channel")
-    change(server, third, status="ready", paid_at=None, imp_uid=None)
     page = browser.new_page(**PC, locale="ko-KR")
     sign_in_by_form(page, server, "admin@example.com")
 
     page.goto(f"{server.url}/admin/payments?status=paid")
     press(page, first)
+    expect(page.locator("h1")).to_contain_text(first)
     press(page, "포트원에 다시 묻기")
     expect(page.locator(".notice")).to_contain_text("변화 없음")
     give_reason(page, press, "결제 취소", amount_of(server, first), "요청")
@@ -98,10 +98,11 @@ def test_every_act_can_be_done_and_says_that_it_was(press: Press, browser: Brows
     page.keyboard.press("Enter")
     expect(page.locator(".notice.success")).to_contain_text("보류를 풀었습니다")
 
+    change(server, third, status="ready", paid_at=None, imp_uid=None)  # its webhooks have all come by now
     today = today_in_seoul(server)
     page.goto(f"{server.url}/admin/reconcile?first={today}&last={today}")
     expect(page.locator("main")).to_contain_text("다른 점 1개")
-    give_reason(page, press, "다시 물어 고치기", "다시 물어 고치기", "놓친 결제")
+    give_reason(page, press, "다시 물어 고치기", "지금 고치기", "놓친 결제")
     expect(page.locator("main")).to_contain_text("두 장부가 같습니다")
 
     page.goto(f"{server.url}/admin/webhooks")
