@@ -22,6 +22,7 @@ from shop import (
     admin_pages,
     admin_payments,
     cli,
+    doctor,
     headers,
     health,
     legal,
@@ -44,7 +45,17 @@ LARGEST_REQUEST_BYTES = 1_000_000
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The shop, ready to serve. Without `settings` they come from the environment and `.env`. Raises ConfigError."""
-    settings = settings or settings_from_environment()
+    try:
+        settings = settings or settings_from_environment()
+        return assemble(settings)
+    except Exception as error:
+        if doctor.is_asked():
+            return doctor.consulting_room(error, settings)
+        raise
+
+
+def assemble(settings: Settings) -> Flask:
+    """The shop, room by room."""
     app = Flask(__name__, instance_path=str(settings.instance_path))
     app.config.update(flask_settings(settings))
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
@@ -58,7 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     app.extensions["provider"] = PortOne(settings)
     web.install(app)
-    pages = (store, account, results, legal, admin_payments, admin_pages, monthly)
+    pages = (store, account, results, legal, admin_payments, admin_pages, monthly, doctor)
     for blueprint in dict.fromkeys(page.bp for page in pages):  # the back office's pages share one
         app.register_blueprint(blueprint)
     results.exempt_from_csrf(csrf)
@@ -67,6 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     health.install(app)
     metrics.install(app)
     cli.install(app)
+    doctor.install(app)
 
     if not settings.live:
         prepare_demo(app, settings)
@@ -116,8 +128,8 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
     from shop import demo, learn
 
     sandbox_http = requests.Session()
-    if controls_token := os.environ.get("SANDBOX_CONTROLS_TOKEN"):
-        sandbox_http.headers["X-Controls-Token"] = controls_token  # the back office moves the demo's clock
+    if settings.controls_token:
+        sandbox_http.headers["X-Controls-Token"] = settings.controls_token  # the back office moves the demo's clock
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     demo.install(app, sandbox_http, settings.api_url)
@@ -130,7 +142,7 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
     from sandbox import create_sandbox
     from sandbox.adapter import WSGIAdapter
 
-    controls_token = os.environ.get("SANDBOX_CONTROLS_TOKEN")
+    controls_token = settings.controls_token or None
     sandbox = create_sandbox(
         settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url, controls_token=controls_token
     )

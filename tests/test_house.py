@@ -12,14 +12,14 @@ ROOT = Path(__file__).parents[1]
 
 # From the lowest floor up; files of one row do not import each other unless a row below says so.
 FLOORS = [
-    ["clock", "config", "privacy", "catalogue"],
+    ["clock", "config", "privacy", "catalogue", "advice"],
     ["database"],
     ["models"],
     ["provider", "signals"],
     ["orders"],
     ["subscriptions"],
     ["decision", "events", "months"],
-    ["books"],
+    ["books", "attempts"],
     ["payments"],
     ["billing"],
     ["sweep"],
@@ -28,6 +28,9 @@ FLOORS = [
     ["figures", "timeline", "export"],
     ["request_pay"],
     ["portone"],
+    ["advice_probes"],
+    ["checkup"],
+    ["probes"],
     ["labels"],
     ["dictionary"],
     ["flows"],
@@ -43,7 +46,7 @@ FLOORS = [
     ["admin", "seed"],
     ["monthly", "admin_payments", "reset"],
     ["admin_pages"],
-    ["demo", "learn"],
+    ["demo", "learn", "doctor"],
     ["worker"],
     ["cli"],
 ]
