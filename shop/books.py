@@ -45,9 +45,7 @@ class SyncResult:
 def record(report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
     """Write down what PortOne said, once, with all that follows from it, in one transaction (money law 3)."""
     with transaction():
-        payment = db.session.scalar(
-            select(Payment).where(Payment.merchant_uid == report.merchant_uid).with_for_update(of=Payment)
-        )
+        payment = _locked(report.merchant_uid)
         if payment is None:
             return _told(news, report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
         order = db.session.get(Order, payment.order_id, with_for_update=True) if payment.order_id else None
@@ -61,6 +59,15 @@ def record(report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
             decision = _finish_subscription(payment, order, report, key) or decision
         result = _told(news, report, decision, payment)
         return replace(result, give_back=_request_give_back(payment, decision), surplus=decision.surplus)
+
+
+def _locked(merchant_uid: str) -> Payment | None:
+    """Our row, locked; of a later month its subscription before it, as the monthly run does: no deadlocks."""
+    mine = Payment.merchant_uid == merchant_uid
+    subscription_id = db.session.scalar(select(Payment.subscription_id).where(mine))
+    if subscription_id:
+        db.session.get_one(Subscription, subscription_id, with_for_update=True)
+    return db.session.scalar(select(Payment).where(mine).with_for_update(of=Payment))
 
 
 def without_report(news: News, outcome: Outcome, reason: str, payment: Payment | None = None) -> SyncResult:
@@ -116,9 +123,20 @@ def _apply(
         return decision
     if decision.outcome == "paid":
         return _honour(decision, payment, order, report, key)
-    if decision.outcome == "cancelled" and orders.cancel_paid(order, payment.merchant_uid):
-        subscriptions.end_of_order(order, "cancelled")
+    if decision.outcome == "cancelled":
+        if orders.cancel_paid(order, payment.merchant_uid):
+            subscriptions.end_of_order(order, "cancelled")
+        _end_key(payment)
     return decision
+
+
+def _end_key(payment: Payment) -> None:
+    """The money that issued a billing key went back: if nothing else uses the key, it is deleted at PortOne too."""
+    unused = select(BillingKey.id).where(
+        BillingKey.customer_uid == payment.customer_uid, BillingKey.status.in_(("issuing", "abandoned"))
+    )
+    for key_id in db.session.scalars(unused):
+        move(BillingKey, key_id, "ended", ended_at=clock.now(), end_reason="cancelled")
 
 
 def _month_status(payment: Payment) -> str:
