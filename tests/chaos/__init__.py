@@ -1,1 +1,1 @@
-"""Real servers of the shop and of the sandbox, killed while buyers buy, pay and cancel. `make chaos` runs it for long."""
+"""Real servers of shop and sandbox, killed while buyers buy, pay and cancel. `make chaos` runs it for long."""

@@ -26,10 +26,11 @@ PAUSE_SECONDS = 0.1
 class Buyer:
     """One signed-in browser."""
 
-    def __init__(self, site: Site, number: int) -> None:
-        self._site = site
+    def __init__(self, site: Site, number: int, shop: str | None = None) -> None:
+        self._site, self._shop = site, shop or site.url
         self._http = requests.Session()
-        self._http.cookies.update(site.cookies[number])
+        for name, value in site.cookies[number].items():
+            self._http.cookies.set(name, value, domain="127.0.0.1", path="/")
 
     def close(self) -> None:
         self._http.close()
@@ -39,9 +40,9 @@ class Buyer:
         token = self._token()
         body = FORM | {"kind": "monthly", "product_id": self._site.plan}
         if product_id:
-            self._post(f"{self._site.url}/cart/items", token, data={"product_id": product_id, "quantity": 1})
+            self._post(f"{self._shop}/cart/items", token, data={"product_id": product_id, "quantity": 1})
             body = FORM | {"kind": "once"}
-        asked: dict[str, Any] = self._post(f"{self._site.url}/checkout", token, json=body).json()["request_pay"]
+        asked: dict[str, Any] = self._post(f"{self._shop}/checkout", token, json=body).json()["request_pay"]
         return asked
 
     def go_through_the_window(self, asked: dict[str, Any], outcome: str) -> dict[str, Any]:
@@ -54,18 +55,18 @@ class Buyer:
     def come_back(self, told: dict[str, Any], door: str) -> None:
         ids = {name: told[name] for name in ("imp_uid", "merchant_uid") if told.get(name)}
         if door == "redirect":
-            requests.get(f"{self._site.url}/payment/redirect", params=ids, timeout=30, allow_redirects=False)
+            requests.get(f"{self._shop}/payment/redirect", params=ids, timeout=30, allow_redirects=False)
         else:
-            requests.post(f"{self._site.url}/payment/{door}", json=ids, timeout=30)
+            requests.post(f"{self._shop}/payment/{door}", json=ids, timeout=30)
 
     def cancel_the_latest(self) -> None:
-        page = self._http.get(f"{self._site.url}/orders", timeout=30).text
+        page = self._http.get(f"{self._shop}/orders", timeout=30).text
         order_id = re.findall(r"/orders/(\d+)", page)[0]
         token = self._token()
-        self._post(f"{self._site.url}/orders/{order_id}/cancel", token, data={"reason": "마음이 바뀜"})
+        self._post(f"{self._shop}/orders/{order_id}/cancel", token, data={"reason": "마음이 바뀜"})
 
     def _token(self) -> str:
-        page = self._http.get(f"{self._site.url}/cart", timeout=30).text
+        page = self._http.get(f"{self._shop}/cart", timeout=30).text
         return page.split('name="csrf-token" content="', 1)[1].split('"', 1)[0]
 
     def _post(self, address: str, token: str, **body: Any) -> requests.Response:
@@ -93,7 +94,7 @@ def shopping(site: Site, number: int, seed: int, over: threading.Event) -> threa
     """A buyer's thread that goes on until it is `over`."""
 
     def shop() -> None:
-        chance = random.Random(f"{seed}:{number}")
+        chance = random.Random(f"{seed}:{number}")  # noqa: S311 - a game, no secret
         while not over.is_set():
             with suppress(*LOST):
                 one_purchase(site, number, chance)

@@ -1,4 +1,4 @@
-"""One process of the crash tests: `python -m tests.chaos.serve shop|sandbox|run`, which may have to die at a given step.
+"""One process of the crash tests: `python -m tests.chaos.serve shop|sandbox|run`, to die at a given step.
 
 The fuse is lit from here, not from the shop's code: it passes a step before and after every commit that writes and
 every call to PortOne. At the step that CHAOS_DIE_AT names, the process kills itself as a power cut would.

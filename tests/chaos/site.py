@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from flask import Flask
 from sqlalchemy import create_engine, text
 
 from app import create_app
+from shop.clock import period_of
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import Product, User
@@ -36,11 +38,13 @@ class Site:
     folder: Path
     database_url: str | None = None
     buyers: int = 4
+    more_shops: int = 0  # further processes on the same books: `shop2`, `shop3` …
     kills: Counter[str] = field(default_factory=Counter)
     steps: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.ports = {"shop": free_port(), "sandbox": free_port()}
+        further = [f"shop{number + 2}" for number in range(self.more_shops)]
+        self.ports = {name: free_port() for name in ("sandbox", "shop", *further)}
         self.url = f"http://127.0.0.1:{self.ports['shop']}"
         self.sandbox_url = f"http://127.0.0.1:{self.ports['sandbox']}"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -74,7 +78,8 @@ class Site:
     def start(self, *names: str, die_at: int = 0) -> None:
         for name in names or self.ports:
             environ = os.environ | self._environ | {"CHAOS_DIE_AT": str(die_at)}
-            command = [sys.executable, "-m", "tests.chaos.serve", name, str(self.ports[name])]
+            what = name.rstrip("23456789")
+            command = [sys.executable, "-m", "tests.chaos.serve", what, str(self.ports[name])]
             with (self.folder / f"{name}.log").open("ab") as log:
                 process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=subprocess.STDOUT)
             self._processes[name] = process
@@ -82,7 +87,7 @@ class Site:
             self._wait_for(name)
 
     def _wait_for(self, name: str) -> None:
-        address = f"{self.url}/healthz" if name == "shop" else f"{self.sandbox_url}/controls/clock"
+        address = f"http://127.0.0.1:{self.ports[name]}/{'controls/clock' if name == 'sandbox' else 'healthz'}"
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self.is_alive(name):
             try:
@@ -132,8 +137,6 @@ class Site:
 
     def move_clock(self, **span: float) -> None:
         """Both sides' business time: the shop follows the sandbox."""
-        from datetime import datetime, timedelta
-
         now = datetime.fromisoformat(requests.get(f"{self.sandbox_url}/controls/clock", timeout=30).json()["now"])
         self.move_clock_to((now + timedelta(**span)).isoformat())
 
@@ -143,9 +146,11 @@ class Site:
         time.sleep(1.1)  # the shop asks for the time once a second
 
     def next_charge(self) -> None:
-        days = self.all("SELECT min(next_charge_on) AS day FROM subscriptions WHERE status IN ('active', 'past_due')")
-        if days[0]["day"]:
-            self.move_clock_to(f"{days[0]['day']}T09:00:00+09:00")
+        live = "status IN ('active', 'past_due')"
+        day = self.all(f"SELECT min(next_charge_on) AS day FROM subscriptions WHERE {live}")[0]["day"]  # noqa: S608
+        now = datetime.fromisoformat(requests.get(f"{self.sandbox_url}/controls/clock", timeout=30).json()["now"])
+        if day:
+            self.move_clock_to(max(datetime.fromisoformat(f"{day}T09:00:00+09:00"), now).isoformat())
 
     # --- the books, past the shop's code ---
 
@@ -193,8 +198,8 @@ class Site:
             {
                 row["product_id"]: int(row["pieces"])
                 for row in self.all(
-                    "SELECT l.product_id, sum(l.quantity) AS pieces FROM order_lines l JOIN orders o ON o.id = l.order_id"
-                    " WHERE o.status IN ('pending', 'paid') GROUP BY l.product_id"
+                    "SELECT product_id, sum(quantity) AS pieces FROM order_lines JOIN orders o ON o.id = order_id"
+                    " WHERE o.status IN ('pending', 'paid') GROUP BY product_id"
                 )
             }
         )
@@ -202,11 +207,13 @@ class Site:
         return [f"stock of {row['id']}: {row['stock']}" for row in rows if row["stock"] + taken[row["id"]] != STOCK]
 
     def _twice(self) -> list[str]:
-        months: Counter[tuple[str, str]] = Counter()
-        for one in self.theirs():
-            if one["customer_uid"] and one["status"] in ("paid", "cancelled"):
-                months[one["customer_uid"], time.strftime("%Y-%m", time.gmtime(one["paid_at"] + 9 * 3600))] += 1
+        charged = [one for one in self.theirs() if one["customer_uid"] and one["status"] in ("paid", "cancelled")]
+        months = Counter((one["customer_uid"], _month_in_seoul(one["paid_at"])) for one in charged)
         return [f"charged twice: {key}" for key, count in months.items() if count > 1]
+
+
+def _month_in_seoul(moment: int) -> str:
+    return period_of(datetime.fromtimestamp(moment, UTC))
 
 
 def _cookie(app: Flask, user: User) -> dict[str, str]:
