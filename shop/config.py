@@ -7,10 +7,11 @@ PortOne's own three keys it is live, and refuses to start half-configured.
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 LIVE_API_URL = "https://api.iamport.kr"
@@ -58,6 +59,7 @@ class Settings:
     pg: str  # … or this; both empty: the console's default PG
     billing_channel_key: str  # the same for billing keys
     billing_pg: str
+    broker_url: str  # Celery's; empty: no background workers, the commands do everything
     instance_path: Path
     trusted_proxies: int  # how many proxies of ours stand in front; their X-Forwarded-* lines are believed, no others
     csp_window_hosts: tuple[str, ...]  # whom the live payment window may talk to, beside the SDK's host
@@ -71,6 +73,8 @@ class Settings:
     @property
     def https(self) -> bool:
         return self.public_url.startswith("https://")
+
+    demo_reset: bool  # the demo is cleared every night, and says so; never with live settings
 
     @property
     def billing_available(self) -> bool:
@@ -106,21 +110,30 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         pg=value("PORTONE_PG"),
         billing_channel_key=value("PORTONE_BILLING_CHANNEL_KEY"),
         billing_pg=value("PORTONE_BILLING_PG"),
+        broker_url=value("CELERY_BROKER_URL"),
         instance_path=instance_path,
-        trusted_proxies=_number("TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0")),
-        csp_window_hosts=tuple(value("CSP_WINDOW_HOSTS").replace(",", " ").split()),
-        csp_enforce=_truth("CSP_ENFORCE", value("CSP_ENFORCE", "false" if live else "true")),
-        ratelimit_storage_url=value("RATELIMIT_STORAGE_URL", "memory://"),
-        sign_in_limit=value("SIGN_IN_LIMIT", "10 per 15 minutes"),
-        checkout_limit=value("CHECKOUT_LIMIT", "30 per minute"),
-        metrics_token=value("METRICS_TOKEN"),
-        log_format=value("LOG_FORMAT", "json" if live else "text"),
+        **_operations(value, live),
+        demo_reset=_truth("DEMO_RESET", value("DEMO_RESET", "false")),
     )
     _check_contracts(settings)
     _check_operations(settings)
     if live:
         _check_live(settings, debug=value("FLASK_DEBUG", "0"))
     return settings
+
+
+def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
+    """The settings of whoever runs the shop: proxies, policy, brakes, metrics, logs."""
+    return {
+        "trusted_proxies": _number("TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0")),
+        "csp_window_hosts": tuple(value("CSP_WINDOW_HOSTS").replace(",", " ").split()),
+        "csp_enforce": _truth("CSP_ENFORCE", value("CSP_ENFORCE", "false" if live else "true")),
+        "ratelimit_storage_url": value("RATELIMIT_STORAGE_URL", "memory://"),
+        "sign_in_limit": value("SIGN_IN_LIMIT", "10 per 15 minutes"),
+        "checkout_limit": value("CHECKOUT_LIMIT", "30 per minute"),
+        "metrics_token": value("METRICS_TOKEN"),
+        "log_format": value("LOG_FORMAT", "json" if live else "text"),
+    }
 
 
 def with_files(environ: Mapping[str, str]) -> dict[str, str]:
@@ -174,6 +187,8 @@ def _check_live(settings: Settings, *, debug: str) -> None:
         raise ConfigError("PORTONE_API_URL must begin with https://: the API secret travels there")
     if settings.api_secret == SANDBOX_API_SECRET or settings.api_key == SANDBOX_API_KEY:
         raise ConfigError("PORTONE_API_KEY or PORTONE_API_SECRET is the sandbox's: take yours from PortOne's console")
+    if settings.demo_reset:
+        raise ConfigError("DEMO_RESET is on: it clears the whole shop every night, so never with live settings")
     if _truth("FLASK_DEBUG", debug):
         raise ConfigError("FLASK_DEBUG is on: the debugger must never run with live settings")
 

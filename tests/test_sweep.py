@@ -164,7 +164,7 @@ def test_a_month_that_was_charged_before_a_crash_is_found_without_waiting_for_th
     sync_payment(provider, News("callback", merchant_uid=first.merchant_uid))
     later(timedelta(days=31))
     provider.answers = ["lost"]
-    assert [billing.charge(provider, subscription_id) for subscription_id in billing.due()] == ["unknown"]
+    assert [billing.charge(provider, one.subscription_id) for one in billing.due()] == ["unknown"]
     assert sweep(provider) == {"paid": 1}
     assert billing.due() == []
 
@@ -178,7 +178,7 @@ def test_a_charge_that_nobody_has_heard_of_stays_open_while_its_subscription_run
     sync_payment(provider, News("callback", merchant_uid=first.merchant_uid))
     later(timedelta(days=31))
     provider.answers = ["dropped"]
-    assert [billing.charge(provider, subscription_id) for subscription_id in billing.due()] == ["unknown"]
+    assert [billing.charge(provider, one.subscription_id) for one in billing.due()] == ["unknown"]
     assert sweep(provider) == {"not_found": 1}
     assert db.session.query(Payment).filter_by(status="ready").count() == 1
 

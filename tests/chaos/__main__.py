@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.chaos.runs import Findings, die_at_step, kill_at_random, settle
 from tests.chaos.site import Site
-from tests.services import postgres_server
+from deploy.services import postgres_server
 
 VICTIMS = ("command", "sandbox", "shop")
 MOST_STEPS = 200

@@ -24,7 +24,7 @@ from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import Product, User
 from tests.conftest import close
-from tests.services import free_port
+from deploy.services import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
