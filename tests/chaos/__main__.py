@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.services import postgres_server
 from tests.chaos.runs import Findings, die_at_step, kill_at_random, settle
 from tests.chaos.site import Site
-from deploy.services import postgres_server
 
 VICTIMS = ("command", "sandbox", "shop")
 MOST_STEPS = 200

@@ -19,12 +19,12 @@ from flask import Flask
 from sqlalchemy import create_engine, text
 
 from app import create_app
+from deploy.services import free_port
 from shop.clock import period_of
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import Product, User
 from tests.conftest import close
-from deploy.services import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
