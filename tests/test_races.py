@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from shop import billing, clock, orders, payments
+from shop import attempts, billing, clock, orders, payments
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.events import News
@@ -91,7 +91,7 @@ def test_the_monthly_run_and_a_webhook_never_wait_for_each_other(
     """Both want the subscription and its open charge; the one that came second must not hold what the first needs."""
     subscription = started(provider, buyer)
     subscription_id = subscription.id
-    moment = clock.now() + billing.LEASE * 6 * 24 * 31
+    moment = clock.now() + attempts.LEASE * 6 * 24 * 31
     clock.use_source(lambda: moment)
     provider.answers = ["lost"]
     assert billing.charge(provider, subscription_id) == "unknown"
@@ -103,6 +103,6 @@ def test_the_monthly_run_and_a_webhook_never_wait_for_each_other(
             app, lambda: payments.sync_payment(provider, News("webhook", merchant_uid=merchant_uid)).outcome
         )
         time.sleep(BLOCKED_SECONDS)
-        db.session.get_one(Payment, charge_id, with_for_update=True).claimed_until = clock.now() + billing.LEASE
+        db.session.get_one(Payment, charge_id, with_for_update=True).claimed_until = clock.now() + attempts.LEASE
     webhook.join()
     assert results == ["paid"]
