@@ -17,9 +17,9 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import account, admin, cli, doctor, headers, health, legal, logs, metrics, results, seed, store, web
+from shop import account, cli, doctor, headers, health, legal, logs, metrics, monthly, results, seed, store, web
 from shop.config import ConfigError, Settings, load_settings
-from shop.database import db
+from shop.database import alone, db
 from shop.portone import PortOne
 
 HERE = Path(__file__).parent
@@ -52,10 +52,10 @@ def assemble(settings: Settings) -> Flask:
     csrf = CSRFProtect(app)
 
     app.extensions["provider"] = PortOne(settings)
-    for page in (store, account, results, legal, admin):
+    web.install(app)
+    for page in (store, account, results, legal, monthly):  # monthly: the back office with its monthly pages
         app.register_blueprint(page.bp)
     results.exempt_from_csrf(csrf)
-    web.install(app)
     headers.install(app, settings)
     logs.install(app, settings)
     health.install(app)
@@ -103,7 +103,7 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
     """Sandbox mode: the tables are brought up to date, an empty shop gets its goods, the sandbox is mounted beside."""
     with (settings.instance_path / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one of several starting processes does it
-        with app.app_context():
+        with app.app_context(), alone():
             upgrade()
             if seed.is_needed():
                 seed.seed_catalogue()
@@ -111,6 +111,8 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
     from shop import demo, learn
 
     sandbox_http = requests.Session()
+    if settings.controls_token:
+        sandbox_http.headers["X-Controls-Token"] = settings.controls_token  # the back office moves the demo's clock
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     demo.install(app, sandbox_http, settings.api_url)
@@ -124,8 +126,6 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
     from sandbox.adapter import WSGIAdapter
 
     controls_token = settings.controls_token or None
-    if controls_token:
-        sandbox_http.headers["X-Controls-Token"] = controls_token  # the back office moves the demo's clock
     sandbox = create_sandbox(
         settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url, controls_token=controls_token
     )

@@ -5,7 +5,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_wtf import FlaskForm
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response as AnyResponse
@@ -15,6 +15,7 @@ from wtforms.validators import DataRequired, Length, Regexp, ValidationError
 from . import billing, brakes, clock, orders, subscriptions
 from .database import db, transaction
 from .models import Subscription, User
+from .months import month_of
 from .orders import NotOnSale
 from .web import LANGUAGES, local_path, login_required, provider, settings
 
@@ -30,6 +31,9 @@ HASH_METHOD = "scrypt:32768:8:1"  # today's cost: 32 MiB and about a tenth of a 
 
 # Checked when nobody has that e-mail, so that the answer takes as long as a wrong password.
 _NOBODYS_HASH = f"{HASH_METHOD}$sBT9mLyYkUdPXWb0$" + "0" * 128
+
+
+USER_AND_CART = select(User, orders.lines_in_cart_of(User.id)).where(User.id == bindparam("user_id"))
 
 
 class CredentialsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -66,8 +70,13 @@ def _require_consent(field: Field) -> None:
 
 
 def load_user(user_id: str) -> User | None:
-    """The user that a session cookie names."""
-    return db.session.get(User, int(user_id))
+    """The user that a session cookie names, and the size of the cart, which every page shows: one question for both."""
+    found = db.session.execute(USER_AND_CART, {"user_id": int(user_id)}).one_or_none()
+    if found is None:
+        return None
+    user: User = found[0]
+    user.cart_lines = found[1]
+    return user
 
 
 login_manager.user_loader(load_user)
@@ -137,9 +146,13 @@ def language() -> AnyResponse:
 def my_subscriptions() -> str:
     """Show what the buyer pays every month."""
     mine = subscriptions.subscriptions_of(current_user.id)
+    coming, now = {one.id: month_of(one) for one in mine}, clock.now()
     return render_template(
         "account/subscriptions.html",
         subscriptions=mine,
+        coming=coming,
+        standing={subscription_id: month.standing(now) for subscription_id, month in coming.items() if month},
+        now=now,
         months={subscription.id: subscriptions.months_of(subscription) for subscription in mine},
     )
 

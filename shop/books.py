@@ -4,6 +4,7 @@
 out. No network call happens here; what has to be asked of PortOne next, `payments.py` reads in the result.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,22 +46,32 @@ class SyncResult:
 def record(report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
     """Write down what PortOne said, once, with all that follows from it, in one transaction (money law 3)."""
     with transaction():
-        payment = db.session.scalar(
-            select(Payment).where(Payment.merchant_uid == report.merchant_uid).with_for_update(of=Payment)
-        )
-        if payment is None:
-            return _told(news, report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
-        order = db.session.get(Order, payment.order_id, with_for_update=True) if payment.order_id else None
-        plan_taken = subscriptions.plan_taken(order) if order else False
-        decision = decide(payment, order.status if order else _month_status(payment), plan_taken, report, key)
-        if decision.status:
-            decision = _apply(decision, payment, order, report, key)
-        elif decision.held_reason:
-            _hold(payment, decision.held_reason, **_facts(report))
-        elif decision.outcome == "unchanged" and payment.status == "paid" and order:
-            decision = _finish_subscription(payment, order, report, key) or decision
-        result = _told(news, report, decision, payment)
-        return replace(result, give_back=_request_give_back(payment, decision), surplus=decision.surplus)
+        return _record(report, key, news)
+
+
+def record_all(told: Sequence[tuple[PaymentReport, News]]) -> list[SyncResult]:
+    """Write down the answers to many later months' charges, all in one transaction or none."""
+    with transaction():
+        return [_record(report, "unknown", news) for report, news in told]
+
+
+def _record(report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
+    payment = db.session.scalar(
+        select(Payment).where(Payment.merchant_uid == report.merchant_uid).with_for_update(of=Payment)
+    )
+    if payment is None:
+        return _told(news, report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
+    order = db.session.get(Order, payment.order_id, with_for_update=True) if payment.order_id else None
+    plan_taken = subscriptions.plan_taken(order) if order else False
+    decision = decide(payment, order.status if order else _month_status(payment), plan_taken, report, key)
+    if decision.status:
+        decision = _apply(decision, payment, order, report, key)
+    elif decision.held_reason:
+        _hold(payment, decision.held_reason, **_facts(report))
+    elif decision.outcome == "unchanged" and payment.status == "paid" and order:
+        decision = _finish_subscription(payment, order, report, key) or decision
+    result = _told(news, report, decision, payment)
+    return replace(result, give_back=_request_give_back(payment, decision), surplus=decision.surplus)
 
 
 def without_report(news: News, outcome: Outcome, reason: str, payment: Payment | None = None) -> SyncResult:

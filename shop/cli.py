@@ -1,12 +1,9 @@
-"""Which commands does an operator have? `flask init-db`, `flask seed`, `flask create-admin`, `flask bill`.
-
-And `flask sync`, `flask reconcile`: what is open is looked up, and the books are compared with PortOne's.
-"""
+"""Which commands does an operator have? They are listed in `install()`; `flask --help` tells what each does."""
 
 import sys
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 from flask import Flask, current_app
@@ -21,7 +18,7 @@ from .web import provider, settings
 
 
 def install(app: Flask) -> None:
-    for command in (init_db, seed_shop, create_admin, bill, sync, reconcile_books):
+    for command in (init_db, seed_shop, create_admin, bill, sync, reconcile_books, worker, scheduler):
         app.cli.add_command(command)
 
 
@@ -67,14 +64,17 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
     """Charge every subscription whose day has come. Meant to be run every hour; safe to run twice, or at once."""
     if day:
         clock.use_source(_nine_in_the_morning(day))
-    due = list(runs.due_now())
+    due = runs.count_due()
     if dry_run:
-        click.echo(f"{len(due)} due on {clock.today()}; nothing was charged.")
+        click.echo(f"{due.count} due on {clock.today()} ({due.won:,} won); nothing was charged.")
         return
-    run = runs.charge_all(current_app._get_current_object(), provider(), due, workers)  # type: ignore[attr-defined]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    run = runs.charge_all(app, provider(), runs.due_now(), workers)
     results: Counter[str] = Counter()
-    with click.progressbar(run, length=len(due), label="Charging", file=sys.stderr) as finished:
-        results.update(finished)
+    with click.progressbar(run, length=due.count, label="Charging", file=sys.stderr) as finished:
+        for done in finished:
+            results[done.result] += 1
+            results["won"] += done.won
     deleted = runs.delete_ended_keys(provider())
     click.echo(_summary(results, deleted))
     if results["error"] or results["unknown"]:
@@ -124,6 +124,33 @@ def reconcile_books(first: datetime | None, last: datetime | None, repair: bool,
         sys.exit(1)
 
 
+@click.command("worker")
+@click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1, 64), help="Charges at a time.")
+@with_appcontext
+def worker(concurrency: int) -> None:
+    """Work off what the scheduler hands out, on as many machines as you like. Needs CELERY_BROKER_URL."""
+    # Threads: a charge is waiting for an answer, and threads share one pool of connections.
+    _celery().worker_main(["worker", "--pool", "threads", "--concurrency", str(concurrency), "--loglevel", "INFO"])
+
+
+@click.command("scheduler")
+@with_appcontext
+def scheduler() -> None:
+    """Hand out what is due, every hour. One of these; needs CELERY_BROKER_URL."""
+    _celery().start(["beat", "--loglevel", "INFO", "--pidfile="])
+
+
+def _celery() -> Any:
+    """The Celery app. Only these two commands need the library."""
+    if not settings().broker_url:
+        raise click.ClickException("CELERY_BROKER_URL is not set; without a broker, let cron run `flask bill`")
+    try:
+        from .worker import create_worker
+    except ImportError as error:
+        raise click.ClickException(f"{error}: pip install -r requirements-scale.txt") from None
+    return create_worker(current_app._get_current_object(), settings())  # type: ignore[attr-defined]
+
+
 def _nine_in_the_morning(day: str) -> runs.Source:
     try:
         moment = datetime.combine(date.fromisoformat(day), time(9), clock.SEOUL).astimezone(UTC)
@@ -135,4 +162,4 @@ def _nine_in_the_morning(day: str) -> runs.Source:
 def _summary(results: Counter[str], deleted: int) -> str:
     names = ("charged", "declined", "held", "unknown", "ended", "skipped", "error")
     counts = ", ".join(f"{results[name]} {name}" for name in names)
-    return f"{counts}; {runs.won_charged_today():,} won in today; {deleted} ended keys deleted at PortOne"
+    return f"{counts}; {results['won']:,} won; {deleted} ended keys deleted at PortOne"

@@ -32,7 +32,7 @@ SETTINGS = (
     *LIVE_KEYS, "SECRET_KEY", "DATABASE_URL", "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL",
     "PORTONE_TEST_CHANNEL", "PORTONE_CHANNEL_KEY", "PORTONE_PG", "PORTONE_BILLING_CHANNEL_KEY", "PORTONE_BILLING_PG",
     "CELERY_BROKER_URL", "SANDBOX_CONTROLS_TOKEN", "TRUSTED_PROXIES", "CSP_WINDOW_HOSTS", "CSP_ENFORCE",
-    "RATELIMIT_STORAGE_URL", "SIGN_IN_LIMIT", "CHECKOUT_LIMIT", "METRICS_TOKEN", "LOG_FORMAT", "PORT",
+    "RATELIMIT_STORAGE_URL", "SIGN_IN_LIMIT", "CHECKOUT_LIMIT", "METRICS_TOKEN", "LOG_FORMAT", "PORT", "DEMO_RESET",
     "INSTANCE_PATH",
 )  # fmt: skip
 
@@ -65,6 +65,7 @@ class Settings:
     pg: str  # … or this; both empty: the console's default PG
     billing_channel_key: str  # the same for billing keys
     billing_pg: str
+    broker_url: str  # Celery's; empty: no background workers, the commands do everything
     instance_path: Path
     trusted_proxies: int  # how many proxies of ours stand in front; their X-Forwarded-* lines are believed, no others
     csp_window_hosts: tuple[str, ...]  # whom the live payment window may talk to, beside the SDK's host
@@ -79,6 +80,8 @@ class Settings:
     @property
     def https(self) -> bool:
         return self.public_url.startswith("https://")
+
+    demo_reset: bool  # the demo is cleared every night, and says so; never with live settings
 
     @property
     def billing_available(self) -> bool:
@@ -114,15 +117,17 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         pg=value("PORTONE_PG"),
         billing_channel_key=value("PORTONE_BILLING_CHANNEL_KEY"),
         billing_pg=value("PORTONE_BILLING_PG"),
+        broker_url=value("CELERY_BROKER_URL"),
         instance_path=instance_path,
         **_operations(value, live),
+        demo_reset=_truth("DEMO_RESET", value("DEMO_RESET", "false")),
     )
     _refuse(settings, debug=value("FLASK_DEBUG", "0"))
     return settings
 
 
 def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
-    """The settings that say how it is run, not what is sold."""
+    """The settings of whoever runs the shop: proxies, policy, brakes, metrics, logs."""
     return {
         "trusted_proxies": _number("TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0")),
         "csp_window_hosts": tuple(value("CSP_WINDOW_HOSTS").replace(",", " ").split()),
@@ -197,6 +202,8 @@ def _check_live(settings: Settings, *, debug: str) -> Iterator[ConfigError]:
         yield ConfigError("PORTONE_API_URL must begin with https://: the API secret travels there")
     if settings.api_secret == SANDBOX_API_SECRET or settings.api_key == SANDBOX_API_KEY:
         yield ConfigError("PORTONE_API_KEY or PORTONE_API_SECRET is the sandbox's: take yours from PortOne's console")
+    if settings.demo_reset:
+        yield ConfigError("DEMO_RESET is on: it clears the whole shop every night, so never with live settings")
     if _truth("FLASK_DEBUG", debug):
         yield ConfigError("FLASK_DEBUG is on: the debugger must never run with live settings")
 

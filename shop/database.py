@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, event, text
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -48,6 +48,9 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 
 
+SETUP_LOCK = 20_100_800  # any number that nobody else locks in this database
+
+
 @contextmanager
 def transaction() -> Iterator[None]:
     """One write transaction: commits at the end, rolls back on any error; afterwards nothing is open.
@@ -70,6 +73,20 @@ def transaction() -> Iterator[None]:
         raise
     finally:
         session.info["writing"] = False
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One process at a time, whichever machine it is on: PostgreSQL holds the lock. SQLite has one machine only."""
+    if db.engine.dialect.name != "postgresql":
+        yield
+        return
+    with db.engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": SETUP_LOCK})
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": SETUP_LOCK})
 
 
 def end_reading() -> None:

@@ -5,8 +5,9 @@
 
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
+from itertools import islice
 
 import requests
 from flask import Blueprint, Flask, current_app, flash, has_app_context, redirect, url_for
@@ -14,15 +15,21 @@ from flask_babel import gettext as _
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response as AnyResponse
 
-from . import admin, clock, subscriptions
-from .database import db, in_transaction
+from . import admin, clock, reset, runs, subscriptions
+from .database import db, end_reading, in_transaction
 from .models import Subscription
+from .web import provider
 
 bp = Blueprint("demo", __name__, url_prefix="/admin/clock")
 bp.before_request(admin.only_staff)
 
 FRESH_FOR_SECONDS = 1.0
 TIMEOUT_SECONDS = 3.0
+
+MOST_RUNS = 60  # in one click
+MOST_CHARGES = 300
+RUN_WORKERS = 8
+BETWEEN_RUNS = timedelta(hours=5)  # a declined month is tried again after four
 
 
 class SandboxClock:
@@ -68,34 +75,77 @@ def install(app: Flask, session: requests.Session, api_url: str) -> None:
     app.extensions["sandbox_clock"] = source
     clock.use_source(source)
     app.register_blueprint(bp)
+    reset.install(app, session, api_url)
 
 
 @bp.post("/next-charge")
 @admin.operators_only
 def to_next_charge() -> AnyResponse:
     """Go to the morning of the next day on which a subscription is charged."""
-    day = db.session.scalar(
-        select(func.min(Subscription.next_charge_on)).where(Subscription.status.in_(subscriptions.LIVE))
-    )
+    day = _next_charge_on()
     if day is None:
         flash(_("이용 중인 구독이 없습니다."), "error")
         return redirect(url_for("admin.monthly"))
-    return _go_to(datetime.combine(day, time_of_day(9), clock.SEOUL))
+    return _go_to(_morning_of(day))
 
 
 @bp.post("/tomorrow")
 @admin.operators_only
 def to_tomorrow() -> AnyResponse:
     """Go to tomorrow morning: a declined month is tried again on the next day."""
-    return _go_to(datetime.combine(clock.today() + timedelta(days=1), time_of_day(9), clock.SEOUL))
+    return _go_to(_morning_of(clock.today() + timedelta(days=1)))
+
+
+@bp.post("/next-month")
+@admin.operators_only
+def to_next_month() -> AnyResponse:
+    """Live through a month: whenever something is due on the way, the monthly run is carried out, as cron would."""
+    today = clock.today()
+    target = _morning_of(subscriptions.charge_day(today, today.day))
+    for _step in range(MOST_RUNS):
+        day = _next_charge_on()
+        # What is still due after a run was declined or not answered: cron comes by again.
+        moment = max(_morning_of(day), clock.now() + BETWEEN_RUNS) if day else target
+        if moment >= target:
+            break
+        if not _moved_to(moment):
+            return redirect(url_for("admin.monthly"))
+        _run()
+    answer = _go_to(target)
+    _run()
+    return answer
+
+
+def _next_charge_on() -> date | None:
+    day = db.session.scalar(
+        select(func.min(Subscription.next_charge_on)).where(Subscription.status.in_(subscriptions.LIVE))
+    )
+    end_reading()  # the sandbox is asked outside of a transaction
+    return day
+
+
+def _morning_of(day: date) -> datetime:
+    return datetime.combine(day, time_of_day(9), clock.SEOUL)
+
+
+def _run() -> None:
+    """The monthly run, as far as one request can carry it."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    for _done in runs.charge_all(app, provider(), islice(runs.due_now(), MOST_CHARGES), RUN_WORKERS):
+        pass
+    runs.delete_ended_keys(provider())
 
 
 def _go_to(moment: datetime) -> AnyResponse:
-    db.session.commit()  # the reads above end here: the sandbox is asked outside of a transaction
+    if _moved_to(moment):
+        flash(_("시계를 %(day)s로 옮겼습니다.", day=clock.today().isoformat()), "success")
+    return redirect(url_for("admin.monthly"))
+
+
+def _moved_to(moment: datetime) -> bool:
     try:
         current_app.extensions["sandbox_clock"].move_to(max(moment, clock.now()))
     except requests.RequestException:
         flash(_("샌드박스의 시계를 움직이지 못했습니다."), "error")
-    else:
-        flash(_("시계를 %(day)s로 옮겼습니다.", day=clock.today().isoformat()), "success")
-    return redirect(url_for("admin.monthly"))
+        return False
+    return True

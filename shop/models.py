@@ -56,6 +56,7 @@ class User(Base):
     is_authenticated = True
     is_active = True
     is_anonymous = False
+    cart_lines = 0  # no column: `account.load_user` counts them in the same question that finds the user
 
     def get_id(self) -> str:
         return str(self.id)
@@ -216,7 +217,7 @@ class Subscription(Base):
     status: Mapped[str] = mapped_column(String(16), default="pending")
     amount: Mapped[int]  # won
     anchor_day: Mapped[int | None]  # day of month of the first approval, 1 to 31
-    next_charge_on: Mapped[date | None]  # in Seoul
+    next_charge_on: Mapped[date | None] = mapped_column(index=True)  # in Seoul
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -279,6 +280,7 @@ class Payment(Base):
         one_of("status", STATES),
         CheckConstraint("amount > 0", name="amount_positive"),
         CheckConstraint("(order_id IS NULL) <> (subscription_id IS NULL)", name="one_owner"),
+        Index("ix_payments_subscription_id", "subscription_id", "period"),
         # One open attempt per subscription and month (money law 6).
         unique_while("one_open_charge", "subscription_id", "period", condition="status = 'ready'"),
         # An order is paid once, a month is paid once; a surplus payment is paid and held.

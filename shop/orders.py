@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import CursorResult, ScalarSelect, delete, func, select, update
 from sqlalchemy.orm import joinedload
 
 from . import clock
@@ -94,9 +94,9 @@ def cart_items(user_id: int, kind: str | None = None) -> Sequence[CartItem]:
     return db.session.scalars(query.order_by(CartItem.id)).all()
 
 
-def cart_count(user_id: int) -> int:
-    """How many lines the cart has."""
-    return db.session.scalar(select(func.count()).where(CartItem.user_id == user_id)) or 0
+def lines_in_cart_of(user_id: Any) -> ScalarSelect[int]:
+    """How many lines a buyer's cart has, as a part of a question about the buyer."""
+    return select(func.count(CartItem.id)).where(CartItem.user_id == user_id).scalar_subquery()
 
 
 def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False) -> None:
@@ -139,6 +139,7 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
     _require_address(goods, buyer)
     order = db.session.scalar(select(Order).filter_by(user_id=user_id, kind=kind, status="pending"))
     if order and not _same_goods(order, goods):
+        _lock_goods({line.product_id for line in order.lines} | {product.id for product, _ in goods})
         cancel_pending(order)
         order = None
     if order is None:
@@ -194,6 +195,11 @@ def _require_address(goods: Iterable[tuple[Product, int]], buyer: Buyer) -> None
 def _lock_buyer(user_id: int) -> None:
     """One checkout or cart change per buyer at a time (SQLite's write lock already sees to it)."""
     db.session.execute(select(User.id).where(User.id == user_id).with_for_update())
+
+
+def _lock_goods(product_ids: Iterable[int]) -> None:
+    """Hold the shelf places that are given back and taken in one go, in the one order of locks for everybody."""
+    db.session.execute(select(Product.id).where(Product.id.in_(product_ids)).order_by(Product.id).with_for_update())
 
 
 # --- stock ----------------------------------------------------------------------------------------------------------

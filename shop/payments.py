@@ -6,7 +6,7 @@ ends in the same `sync_payment`.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import select
 
 from . import books, clock, decision, orders, subscriptions
-from .books import GIVE_BACK_TEXTS, SyncResult, record, request_cancel, without_report
+from .books import GIVE_BACK_TEXTS, SyncResult, record, record_all, request_cancel, without_report
 from .database import db, end_reading, transaction
 from .decision import KeyLookup, refusal_to_cancel
 from .events import News, note
@@ -83,11 +83,23 @@ def sync_payment(provider: PaymentProvider, news: News) -> SyncResult:
 def take(provider: PaymentProvider, report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
     """Write down what PortOne said, then give back at once what cannot be kept (money law 4)."""
     result = record(report, key, news)
+    _give_back(provider, result, report, news)
+    return result
+
+
+def take_all(provider: PaymentProvider, told: Sequence[tuple[PaymentReport, News]]) -> list[SyncResult]:
+    """The same for the answers to many later months' charges, which are written down in one transaction."""
+    results = record_all(told)
+    for result, (report, news) in zip(results, told, strict=True):
+        _give_back(provider, result, report, news)
+    return results
+
+
+def _give_back(provider: PaymentProvider, result: SyncResult, report: PaymentReport, news: News) -> None:
     if result.surplus:
         _give_back_surplus(provider, report, news)
     elif result.give_back and result.payment:
         resume_cancel(provider, result.payment.id, news)
-    return result
 
 
 def _known_payment(imp_uid: str | None, merchant_uid: str | None) -> Payment | None:

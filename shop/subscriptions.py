@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
@@ -147,13 +147,11 @@ class ChargeWindow:
     last: date
 
     def state_at(self, moment: datetime) -> Literal["early", "open", "closed"]:
-        """Nothing starts after 23:50 on a month's last day: its answer might fall into the next month."""
+        """Nothing starts after 23:50 on the last day: its answer might fall into the next one, or the next month."""
         local = moment.astimezone(SEOUL)
         if local.date() < self.first:
             return "early"
-        month_ends = local.date() + timedelta(days=1)
-        too_late = month_ends.day == 1 and local.time() > LAST_START
-        return "closed" if local.date() > self.last or too_late else "open"
+        return "open" if local <= datetime.combine(self.last, LAST_START, SEOUL) else "closed"
 
 
 def charge_window(due: date, last_paid: date) -> ChargeWindow:
@@ -164,15 +162,6 @@ def charge_window(due: date, last_paid: date) -> ChargeWindow:
     return ChargeWindow(
         first=max(due, around - KG_TOLERANCE), last=min(due + RETRY_FOR, month_end, around + KG_TOLERANCE)
     )
-
-
-def last_paid_on(subscription: Subscription) -> date:
-    """The day in Seoul of the latest month that was paid."""
-    paid = select(func.max(Payment.paid_at)).where(
-        Payment.subscription_id == subscription.id, Payment.status == "paid", Payment.held_reason.is_(None)
-    )
-    moment = db.session.scalar(paid) or subscription.started_at or subscription.created_at
-    return moment.astimezone(SEOUL).date()
 
 
 def month_paid(subscription: Subscription, period: str) -> None:

@@ -2,26 +2,33 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, jsonify, render_template, request
-from flask_babel import get_locale
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from flask_babel import get_locale, get_translations
 from flask_babel import gettext as _
 from flask_login import current_user
 from flask_login import login_required as _login_required
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from markupsafe import Markup
+from sqlalchemy.exc import DataError
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.http import parse_accept_header
+from werkzeug.routing import IntegerConverter
 
-from . import orders
 from .clock import SEOUL
 from .config import Settings
+from .database import db
 from .dictionary import advice_for
 from .labels import label
 from .privacy import mask_phone
 from .provider import PaymentProvider
 
 LANGUAGES = ("ko", "en")
+PIECES = 200  # of pages, remembered: some for every address and language, none of them large
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -44,7 +51,12 @@ def language() -> str:
     chosen = request.cookies.get("language")
     if chosen in LANGUAGES:
         return chosen
-    return request.accept_languages.best_match(LANGUAGES) or "ko"
+    return _preferred(request.headers.get("Accept-Language", ""))
+
+
+@lru_cache(maxsize=100)
+def _preferred(accept_language: str) -> str:
+    return parse_accept_header(accept_language, LanguageAccept).best_match(LANGUAGES) or "ko"
 
 
 def local_path(target: str | None, default: str) -> str:
@@ -60,13 +72,36 @@ def refuse(status: int, error: str, message: str, **more: Any) -> tuple[Response
     return jsonify(error=error, message=message, **more), status
 
 
+class RowId(IntegerConverter):
+    """`<int:…>` in an address: what an INTEGER column can hold. A larger number is nobody's id, so 404."""
+
+    def __init__(self, url_map: Any, **options: Any) -> None:
+        super().__init__(url_map, **{"max": 2**31 - 1, **options})
+
+
 def install(app: Flask) -> None:
-    """Give templates their words and errors their page."""
+    """Give templates their words and errors their page. Before the pages are registered: addresses need `RowId`."""
+    app.url_map.converters["int"] = RowId
     app.jinja_env.globals.update(won=won, local=local, seoul=seoul, mask_phone=mask_phone, label=label)
     app.jinja_env.globals.update(advice_for=advice_for)
+    app.jinja_env.globals.update(_=text, piece=lru_cache(maxsize=PIECES)(piece))
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)
+    for no_value in (DataError, OverflowError):  # a NUL in a text (PostgreSQL), a number too long (either)
+        app.register_error_handler(no_value, _unstorable)
+
+
+def text(message: str, **values: Any) -> str:
+    """A template's `_('…')`: the reader's catalogue is found once for a request, not once for a text."""
+    if "texts" not in g:
+        g.texts = get_translations()
+    return str(g.texts.gettext(message)) % values if values else str(g.texts.gettext(message))
+
+
+def piece(template: str, language: str, **facts: Any) -> Markup:
+    """A piece of a page that depends on its arguments alone, so that it is drawn once and then remembered."""
+    return Markup(render_template(template, language=language, **facts))  # noqa: S704 - a template's own output
 
 
 def won(amount: int) -> str:
@@ -85,11 +120,11 @@ def seoul(moment: datetime | None) -> str:
 
 
 def _facts_of_every_page() -> dict[str, Any]:
-    signed_in = current_user.is_authenticated
     return {
         "language": str(get_locale()),
-        "cart_count": orders.cart_count(current_user.id) if signed_in else 0,
+        "cart_count": current_user.cart_lines if current_user.is_authenticated else 0,
         "sandbox_mode": not settings().live,
+        "demo_reset": settings().demo_reset,
     }
 
 
@@ -122,6 +157,12 @@ def _too_often(error: HTTPException) -> str:
         return str(_("짧은 시간에 너무 많이 시도했습니다. %(count)s초 뒤에 다시 시도해 주세요.", count=seconds))
     minutes = -(-seconds // 60)
     return str(_("짧은 시간에 너무 많이 시도했습니다. %(count)s분 뒤에 다시 시도해 주세요.", count=minutes))
+
+
+def _unstorable(_error: Exception) -> Any:
+    """The caller sent a value that no column can hold."""
+    db.session.rollback()  # PostgreSQL answers nothing more in a failed transaction, and the page reads the cart
+    return _error_page(BadRequest())
 
 
 def _csrf_error(_error: CSRFError) -> Any:

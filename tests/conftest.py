@@ -12,13 +12,13 @@ from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 
 from app import create_app
+from deploy.services import postgres_server, redis_server
 from shop import account, clock
 from shop.config import Settings, load_settings
 from shop.database import db
 from shop.models import Product, User
 from shop.orders import Buyer
 from tests.fakes import FakeProvider
-from tests.services import postgres_server, redis_server
 
 BUYER = Buyer("홍길동", "01012345678", "buyer@example.com")
 ADDRESSED_BUYER = Buyer("홍길동", "01012345678", "buyer@example.com", "서울시 중구 세종대로 110", "04524")
@@ -36,10 +36,30 @@ def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "shop.sqlite3"
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever uses the shop's database runs on SQLite and on PostgreSQL: the money laws in both tiers, the rest on
+    PostgreSQL in the slow one. The mark `sqlite_only` is for what is about SQLite itself."""
+    if "database" not in metafunc.fixturenames:
+        return
+    find_mark = metafunc.definition.get_closest_marker
+    databases: list[Any] = [pytest.param("sqlite", id=pytest.HIDDEN_PARAM)]
+    if not find_mark("sqlite_only"):
+        databases.append(pytest.param("postgres", marks=() if find_mark("law") else pytest.mark.slow))
+    metafunc.parametrize("database", databases, indirect=True)
+
+
 @pytest.fixture
-def settings(tmp_path: Path, seeded_database: Path) -> Settings:
-    shutil.copy(seeded_database, tmp_path / "shop.sqlite3")
-    return load_settings(NOBODY_ANSWERS, tmp_path)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The setting that names a migrated and seeded database of the test's own."""
+    if request.param == "postgres":
+        return {"DATABASE_URL": request.getfixturevalue("postgres_url")}
+    shutil.copy(request.getfixturevalue("seeded_database"), tmp_path / "shop.sqlite3")
+    return {}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database: dict[str, str]) -> Settings:
+    return load_settings(NOBODY_ANSWERS | database, tmp_path)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The back office: who may look, and what is listed."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,11 +8,10 @@ from flask.testing import FlaskClient
 from shop import clock, orders, payments, subscriptions
 from shop.database import db, transaction
 from shop.events import News
-from shop.models import Payment, Subscription, User
+from shop.models import Payment, User
 from shop.payments import sync_payment
-from tests.conftest import BUYER, csrf_of, product, sign_in
+from tests.conftest import BUYER, product, sign_in
 from tests.fakes import FakeProvider
-from tests.test_billing import started
 
 PAGES = ("/admin/", "/admin/payments", "/admin/billing-keys", "/admin/payments/x", "/admin/billing-keys/x")
 
@@ -133,79 +131,3 @@ def test_the_overview_counts_by_state(admin: FlaskClient, paid: Payment) -> None
 def test_an_unknown_payment_is_a_404(admin: FlaskClient) -> None:
     assert admin.get("/admin/payments/nobodys").status_code == 404
     assert admin.get("/admin/billing-keys/nobodys").status_code == 404
-
-
-# --- acting on a billing key ---
-
-
-@pytest.fixture
-def key(provider: FakeProvider, buyer: User) -> str:
-    """The key of a subscription that was started on 15 January 2027."""
-    clock.use_source(lambda: datetime(2027, 1, 15, 3, tzinfo=UTC))
-    return str(started(provider, buyer).customer_uid)
-
-
-def test_a_month_that_is_not_due_cannot_be_charged_and_the_page_says_why(
-    admin: FlaskClient, key: str, provider: FakeProvider
-) -> None:
-    assert "다음 결제일이 아직 오지 않았습니다." in admin.get(f"/admin/billing-keys/{key}").get_data(as_text=True)
-    answer = admin.post(f"/admin/billing-keys/{key}/charge", headers=csrf_of(admin), follow_redirects=True)
-    assert "지금은 결제할 것이 없습니다." in answer.get_data(as_text=True)
-    assert provider.charges == []
-
-
-def test_a_due_month_can_be_charged_once_by_hand(admin: FlaskClient, key: str, provider: FakeProvider) -> None:
-    clock.use_source(lambda: datetime(2027, 2, 15, 3, tzinfo=UTC))
-    assert "이번 달 4,900원 결제하기" in admin.get(f"/admin/billing-keys/{key}").get_data(as_text=True)
-    for said in ("이번 달 결제를 마쳤습니다.", "지금은 결제할 것이 없습니다."):
-        answer = admin.post(f"/admin/billing-keys/{key}/charge", headers=csrf_of(admin), follow_redirects=True)
-        assert said in answer.get_data(as_text=True)
-    assert len(provider.charges) == 1
-
-
-def test_deleting_a_key_ends_its_subscription(admin: FlaskClient, key: str, provider: FakeProvider) -> None:
-    admin.post(f"/admin/billing-keys/{key}/delete", headers=csrf_of(admin))
-    assert provider.keys == {}
-    db.session.expire_all()
-    assert db.session.query(Subscription).one().end_reason == "by_admin"
-    assert "삭제됨" in admin.get(f"/admin/billing-keys/{key}").get_data(as_text=True)
-
-
-@pytest.mark.parametrize("act", ["charge", "delete"])
-def test_a_viewer_may_not_act_and_a_buyer_finds_nothing(
-    act: str, client: FlaskClient, key: str, provider: FakeProvider
-) -> None:
-    with transaction():
-        db.session.add(User(email="viewer@example.com", password_hash="x", role="viewer"))
-    sign_in(client, "viewer@example.com")
-    assert client.post(f"/admin/billing-keys/{key}/{act}", headers=csrf_of(client)).status_code == 403
-    sign_in(client)
-    assert client.post(f"/admin/billing-keys/{key}/{act}", headers=csrf_of(client)).status_code == 404
-    assert client.get(f"/admin/billing-keys/{key}/{act}").status_code in (404, 405)
-    db.session.expire_all()
-    assert db.session.query(Subscription).one().status == "active"
-    assert provider.charges == []
-
-
-# --- the monthly page ---
-
-
-def test_the_monthly_page_lists_what_comes_and_charges_what_is_due(
-    admin: FlaskClient, key: str, provider: FakeProvider
-) -> None:
-    page = admin.get("/admin/monthly").get_data(as_text=True)
-    assert "2027-02-15" in page
-    assert key in page
-    clock.use_source(lambda: datetime(2027, 2, 15, 3, tzinfo=UTC))
-    answer = admin.post("/admin/monthly/run", headers=csrf_of(admin), follow_redirects=True).get_data(as_text=True)
-    assert "이번 달 결제를 마쳤습니다. (1)" in answer
-    assert "-202702-1" in answer
-    again = admin.post("/admin/monthly/run", headers=csrf_of(admin), follow_redirects=True).get_data(as_text=True)
-    assert "지금은 결제할 것이 없습니다." in again
-    assert len(provider.charges) == 1
-
-
-def test_a_quiet_month_says_so(admin: FlaskClient) -> None:
-    page = admin.get("/admin/monthly").get_data(as_text=True)
-    assert "이용 중인 구독이 없습니다." in page
-    assert "아직 월 결제가 없습니다." in page

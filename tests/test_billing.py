@@ -61,7 +61,7 @@ def started(provider: FakeProvider, buyer: User) -> Subscription:
 
 def run(provider: FakeProvider) -> list[str]:
     """One monthly run, as the command does it."""
-    return [billing.charge(provider, subscription_id) for subscription_id in billing.due()]
+    return [billing.charge(provider, subscription_id) for subscription_id, _ in billing.due()]
 
 
 def paid_months(subscription: Subscription) -> list[str | None]:
@@ -215,7 +215,7 @@ def test_a_row_whose_worker_died_before_asking_is_taken_over(
     time: Time, subscription: Subscription, provider: FakeProvider
 ) -> None:
     time.goes_to(2027, 2, 28, 9)
-    attempt = billing._claim(subscription.id)
+    [attempt] = billing.claim([subscription.id])
     assert isinstance(attempt, billing.Attempt)
     assert run(provider) == ["skipped"]
     time.passes(minutes=11)
@@ -227,7 +227,7 @@ def test_a_charge_that_answered_but_was_not_recorded_is_found(
     time: Time, subscription: Subscription, provider: FakeProvider
 ) -> None:
     time.goes_to(2027, 2, 28, 9)
-    attempt = billing._claim(subscription.id)
+    [attempt] = billing.claim([subscription.id])
     assert isinstance(attempt, billing.Attempt)
     provider.charge(attempt.request)  # and the worker dies here
     time.passes(minutes=11)

@@ -82,12 +82,12 @@ def test_bill_charges_what_is_due_and_sums_up(
     early = runner.invoke(args=["bill", "--on", "2027-02-14"])
     assert (early.exit_code, provider.charges) == (0, [])
     dry = runner.invoke(args=["bill", "--on", "2027-02-15", "--dry-run"])
-    assert dry.output == "3 due on 2027-02-15; nothing was charged.\n"
+    assert dry.output == "3 due on 2027-02-15 (14,700 won); nothing was charged.\n"
     assert provider.charges == []
     provider.answers = ["declined"]
     run = runner.invoke(args=["bill", "--on", "2027-02-15"])
     assert run.exit_code == 0, run.output
-    assert "2 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 0 error; 9,800 won in today" in run.output
+    assert "2 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 0 error; 9,800 won;" in run.output
     again = runner.invoke(args=["bill", "--on", "2027-02-15"])
     assert "0 charged, 0 declined, 0 held, 0 unknown, 0 ended, 1 skipped, 0 error" in again.output
     assert len(provider.charges) == 3
@@ -103,6 +103,23 @@ def test_a_bug_in_one_subscription_stops_nobody_else_and_shows_in_the_exit_statu
     run = app.test_cli_runner().invoke(args=["bill", "--on", "2027-02-15", "--workers", "2"])
     assert run.exit_code == 1
     assert "2 charged, 0 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 1 error" in run.output
+
+
+def test_beside_a_decline_a_dead_key_and_a_bug_the_rest_is_charged_and_the_summary_tells_each(
+    app: Flask, three_due: list[Subscription], provider: FakeProvider
+) -> None:
+    with transaction():
+        buyers = [User(email=f"c{number}@example.com", password_hash="x") for number in range(3)]
+        db.session.add_all(buyers)
+    others = [started(provider, buyer) for buyer in buyers]
+    provider.answers = ["declined"]  # the first one
+    del provider.keys[str(three_due[1].customer_uid)]
+    with transaction():  # a row that no code makes: its first payment is gone
+        db.session.query(Event).delete()
+        db.session.query(Payment).filter_by(order_id=others[0].order_id).delete()
+    run = app.test_cli_runner().invoke(args=["bill", "--on", "2027-02-15", "--workers", "1"])
+    assert run.exit_code == 1
+    assert "3 charged, 1 declined, 0 held, 0 unknown, 1 ended, 0 skipped, 1 error; 14,700 won" in run.output
 
 
 def test_an_open_outcome_shows_in_the_exit_status(

@@ -57,6 +57,7 @@ def test_a_transaction_sees_what_others_wrote_since_the_last_look(shop: Any, buy
         assert db.session.get_one(User, buyer.id).role == "viewer"
 
 
+@pytest.mark.sqlite_only
 def test_sqlite_is_durable_and_checks_its_references(shop: Any) -> None:
     pragmas = {
         name: db.session.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")

@@ -18,7 +18,7 @@ FLOORS = [
     ["provider", "signals"],
     ["orders"],
     ["subscriptions"],
-    ["decision", "events"],
+    ["decision", "events", "months"],
     ["books"],
     ["payments"],
     ["billing"],
@@ -38,7 +38,9 @@ FLOORS = [
     ["account", "store", "results", "health", "metrics"],
     ["runs"],
     ["admin", "seed"],
+    ["monthly", "reset"],
     ["demo", "learn", "doctor"],
+    ["worker"],
     ["cli"],
 ]
 FLOOR_OF = {name: number for number, row in enumerate(FLOORS) for name in row}

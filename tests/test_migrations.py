@@ -1,17 +1,15 @@
 """The road from nothing to today's tables, and back."""
 
-from pathlib import Path
-
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect
 
-from app import create_app
-from shop.config import load_settings
 from shop.database import Base, db
-from tests.conftest import NOBODY_ANSWERS, close
+
+pytestmark = pytest.mark.law
 
 
 def test_the_migrations_lead_to_exactly_the_models(app: Flask) -> None:
@@ -20,14 +18,12 @@ def test_the_migrations_lead_to_exactly_the_models(app: Flask) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_every_step_can_be_taken_back_and_again(tmp_path: Path) -> None:
-    app = create_app(load_settings(NOBODY_ANSWERS, tmp_path))
+def test_every_step_can_be_taken_back_and_again(app: Flask) -> None:
     with app.app_context():
         downgrade(revision="base")
         assert set(inspect(db.engine).get_table_names()) == {"alembic_version"}
         upgrade()
         assert "payments" in inspect(db.engine).get_table_names()
-    close(app)
 
 
 def test_upgrading_twice_changes_nothing(app: Flask) -> None:

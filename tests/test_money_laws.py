@@ -1,4 +1,4 @@
-"""The money laws, by number. Here with threads on a real SQLite file; elsewhere through real doors and processes."""
+"""The money laws, by number. Here with threads on both databases; elsewhere through real doors and processes."""
 
 import threading
 from collections import Counter
@@ -15,6 +15,8 @@ from shop.models import Event, Order, Payment, Product, Subscription, User
 from shop.payments import sync_payment
 from tests.conftest import ADDRESSED_BUYER, BUYER, product
 from tests.fakes import FakeProvider
+
+pytestmark = pytest.mark.law
 
 
 @pytest.fixture

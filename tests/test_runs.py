@@ -27,18 +27,18 @@ def many_due(app: Flask, provider: FakeProvider, shop: Any) -> list[Subscription
 
 
 def test_what_is_due_is_found_page_by_page(many_due: list[Subscription]) -> None:
-    assert list(runs.due_now()) == [subscription.id for subscription in many_due]
+    assert list(runs.due_now()) == [(one.id, one.amount) for one in many_due]
 
 
 def test_a_run_charges_everybody_once_and_one_more_run_brings_lost_answers_to_the_truth(
     app: Flask, many_due: list[Subscription], provider: FakeProvider
 ) -> None:
     provider.answers = ["lost", "paid", "paid", "declined", "dropped"] * 6
-    first = Counter(runs.charge_all(app, provider, list(runs.due_now()), workers=8))
+    first = Counter(one.result for one in runs.charge_all(app, provider, runs.due_now(), workers=8))
     assert first == {"charged": 12, "unknown": 12, "declined": 6}
     clock.use_source(lambda: datetime(2027, 2, 15, 5, tzinfo=UTC))
     provider.answers = []
-    second = Counter(runs.charge_all(app, provider, list(runs.due_now()), workers=8))
+    second = Counter(one.result for one in runs.charge_all(app, provider, runs.due_now(), workers=8))
     assert second == {"charged": 18}
     paid = Counter(one.customer_uid for one in provider.reports.values() if one.status == "paid")
     assert set(paid.values()) == {2}  # the first month and this one
@@ -46,8 +46,7 @@ def test_a_run_charges_everybody_once_and_one_more_run_brings_lost_answers_to_th
     assert db.session.query(Payment).filter_by(period="2027-02", status="paid").count() == 30
 
 
-def test_the_sum_of_today_is_in_won(app: Flask, many_due: list[Subscription], provider: FakeProvider) -> None:
-    assert runs.won_charged_today() == 0
-    list(runs.charge_all(app, provider, list(runs.due_now()), workers=4))
-    db.session.expire_all()
-    assert runs.won_charged_today() == 30 * 4900
+def test_a_run_tells_what_it_brought_in_won(app: Flask, many_due: list[Subscription], provider: FakeProvider) -> None:
+    provider.answers = ["declined"]
+    assert vars(runs.count_due()) == {"count": 30, "won": 30 * 4900}
+    assert sum(one.won for one in runs.charge_all(app, provider, runs.due_now(), workers=4)) == 29 * 4900

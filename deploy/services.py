@@ -1,4 +1,5 @@
-"""Real PostgreSQL and Redis for the tests, started by the tests: on loopback, in folders of their own, ended by id."""
+"""How do `make up` and the tests get a real PostgreSQL and Redis? Started from Debian's packages, on loopback, in
+folders of their own, ended by id. A server that is deployed has its own; this is for one machine that has none."""
 
 import os
 import pwd
@@ -17,14 +18,15 @@ START_SECONDS = 30
 
 
 @contextmanager
-def postgres_server(*, durable: bool = False) -> Iterator[str]:
-    """A cluster of its own; the URL of its database `postgres`. Not durable: fast, and gone with the machine."""
+def postgres_server(folder: Path | None = None, *, durable: bool = False) -> Iterator[str]:
+    """A cluster, kept in `folder` or else gone at the end; the URL of its database `postgres`. Not durable: fast."""
     programs = max(DEBIANS_POSTGRES.glob("*/bin"), key=lambda path: int(path.parent.name))
-    home, port = _home_of_an_unprivileged_account(), free_port()
+    home, port = _home_of_an_unprivileged_account(folder), free_port()
     data = home / "data"
-    quiet = {"stdout": subprocess.DEVNULL, "cwd": home, "check": True}
     trust = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
-    subprocess.run(_unprivileged(programs / "initdb", "-N", "-D", data, *trust), **quiet)
+    if not data.exists():
+        make = _unprivileged(programs / "initdb", "-N", "-D", data, *trust)
+        subprocess.run(make, stdout=subprocess.DEVNULL, cwd=home, check=True)
     settings = ("listen_addresses=127.0.0.1", "max_connections=200", f"fsync={'on' if durable else 'off'}")
     options = [word for setting in settings for word in ("-c", setting)]
     server = _started(_unprivileged(programs / "postgres", "-D", data, "-p", port, "-k", home, *options), home)
@@ -33,17 +35,20 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
         _wait_until(lambda: subprocess.run(ready, cwd=home).returncode == 0, server, home / "log")
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     finally:
-        stop = _unprivileged(programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        mode = "fast" if durable else "immediate"
+        stop = _unprivileged(programs / "pg_ctl", "-D", data, "-m", mode, "stop")
         subprocess.run(stop, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home)
         server.wait(timeout=START_SECONDS)
-        shutil.rmtree(home, ignore_errors=True)
+        if folder is None:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """A Redis that keeps nothing on disk; its URL."""
+def redis_server(folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """A Redis, its URL. Not durable: it keeps nothing on disk."""
     port = free_port()
     command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
+    command += ["--appendonly", "yes"] if durable else []
     server = _started(command, folder)
     try:
         _wait_until(lambda: _answers(port), server, folder / "log")
@@ -65,9 +70,10 @@ def _answers(port: int) -> bool:
         return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _home_of_an_unprivileged_account() -> Path:
-    """A folder that the server may write. Not below pytest's own: those are closed to other accounts."""
-    home = Path(tempfile.mkdtemp(prefix="postgres-"))
+def _home_of_an_unprivileged_account(folder: Path | None) -> Path:
+    """A folder that the server may write. A passing one is not below pytest's own: those are closed to others."""
+    home = folder / "postgres" if folder else Path(tempfile.mkdtemp(prefix="postgres-"))
+    home.mkdir(mode=0o700, exist_ok=True)
     if os.geteuid() == 0:
         account = pwd.getpwnam(UNPRIVILEGED)
         shutil.chown(home, account.pw_uid, account.pw_gid)
@@ -83,7 +89,8 @@ def _unprivileged(*command: object) -> list[str]:
 
 def _started(command: Sequence[str], folder: Path) -> "subprocess.Popen[bytes]":
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+        # A session of its own: Ctrl-C at the terminal is for whoever started it, who ends it in its turn.
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True)
 
 
 def _wait_until(ready: Callable[[], bool], server: subprocess.Popen[bytes], log: Path) -> None:

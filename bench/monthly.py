@@ -1,0 +1,170 @@
+"""How fast is the monthly run, and how much memory does it take?
+
+    python -m bench.monthly
+
+The gateway answers each charge after 50 ms, over real HTTP, in a process of its own. Every measured run is a process of
+its own too. Ideal is workers ÷ 50 ms.
+"""
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert
+
+from app import create_app
+from shop import billing, clock, runs
+from shop.config import load_settings
+from shop.database import db, end_reading, transaction
+from shop.models import BillingKey, Order, Payment, Product, Subscription, User
+
+ROOT = Path(__file__).parents[1]
+LATENCY = 0.05
+CHARGES = 1_000
+ONE_BY_ONE = 100  # enough to see the rate, at eighteen a second
+
+
+def measure() -> list[dict[str, Any]]:
+    """The rows of `make bench` about billing."""
+    with gateway(LATENCY) as url:
+        one = run(url, ONE_BY_ONE, 1)
+        rates = {workers: run(url, CHARGES, workers)["rate"] for workers in (8, 16)}
+    rows = [
+        row(
+            f"월 결제, 동시 {workers}: 이상({workers} ÷ 50 ms) 대비",
+            rates[workers] / (workers / LATENCY),
+            target,
+            f"{rates[workers]:.0f} charges/s of {workers / LATENCY:.0f}, N={CHARGES:,}, SQLite",
+        )
+        for workers, target in ((8, 0.85), (16, 0.80))
+    ]
+    rows.append(
+        row("월 결제, 동시 16: 하나씩 대비", rates[16] / one["rate"], 12, f"one after another {one['rate']:.1f}/s", "×")
+    )
+    with gateway(0) as url:
+        small, large = (run(url, count, 16)["peak_mb"] for count in (1_000, 10_000))
+    rows.append(
+        row("월 결제, 10,000건 최대 메모리 ÷ 1,000건", large / small, -1.2, f"{large:.0f} MB, {small:.0f} MB", "×")
+    )
+    return rows
+
+
+def row(what: str, ratio: float, target: float, detail: str, unit: str = "ratio") -> dict[str, Any]:
+    """A negative target is an upper bound."""
+    return {"what": what, "ratio": round(ratio, 3), "target": target, "unit": unit, "detail": detail}
+
+
+@contextmanager
+def gateway(seconds: float) -> Iterator[str]:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench.gateway", str(seconds)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"  # type: ignore[union-attr]
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def run(gateway_url: str, count: int, workers: int, database_url: str = "") -> dict[str, Any]:
+    """One run over `count` due subscriptions, in processes of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    try:
+        for step in ("populate", "charge"):
+            command = [sys.executable, "-m", "bench.monthly", step, folder, gateway_url, count, workers, database_url]
+            finished = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True)
+            if finished.returncode:
+                raise RuntimeError(finished.stderr)
+        return json.loads(finished.stdout)  # type: ignore[no-any-return]
+    finally:
+        shutil.rmtree(folder)
+
+
+def populate(count: int, tag: str = "b") -> None:
+    """`count` subscriptions that were started a month ago and are due today."""
+    due_on = clock.today()
+    month_ago = (due_on.replace(day=1) - timedelta(days=1)).replace(day=min(due_on.day, 28))
+    started_at = datetime.combine(month_ago, datetime.min.time(), clock.SEOUL).astimezone(UTC) + timedelta(hours=1)
+    plan = db.session.query(Product).filter_by(kind="monthly").first()
+    assert plan
+    end_reading()
+    buyer = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "b@example.com"}
+    with transaction():
+        first = (db.session.query(db.func.max(User.id)).scalar() or 0) + 1
+        ids = range(first, first + count)
+        rows: dict[Any, list[dict[str, Any]]] = {
+            User: [{"id": n, "email": f"{tag}{n}@example.com", "password_hash": "x"} for n in ids],
+            Order: [
+                {"id": n, "user_id": n, "kind": "monthly", "status": "paid", "amount": plan.price, "digital": True}
+                | buyer
+                | {"expires_at": started_at, "paid_at": started_at, "paid_by": f"first-{n}"}
+                for n in ids
+            ],
+            BillingKey: [
+                {"customer_uid": f"key-{n}", "user_id": n, "status": "active", "issued_at": started_at} | buyer
+                for n in ids
+            ],
+            Subscription: [
+                {"user_id": n, "product_id": plan.id, "order_id": n, "customer_uid": f"key-{n}", "status": "active"}
+                | {"amount": plan.price, "anchor_day": due_on.day, "next_charge_on": due_on, "started_at": started_at}
+                for n in ids
+            ],
+            Payment: [
+                {"merchant_uid": f"first-{n}", "order_id": n, "customer_uid": f"key-{n}", "name": "x"}
+                | {"amount": plan.price, "is_test_channel": True, "status": "paid", "imp_uid": f"imp_{n}"}
+                | {"period": f"{month_ago:%Y-%m}", "paid_at": started_at}
+                for n in ids
+            ],
+        }
+        for model, values in rows.items():
+            db.session.execute(insert(model), values)
+
+
+def charge(workers: int) -> dict[str, Any]:
+    """Carry the run out and tell the rate and this process's peak memory."""
+    from flask import current_app
+
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    provider = app.extensions["provider"]
+    count = billing.count_due().count
+    began, cpu = time.monotonic(), time.process_time()
+    results = Counter(done.result for done in runs.charge_all(app, provider, runs.due_now(), workers))
+    seconds, cpu = time.monotonic() - began, time.process_time() - cpu
+    if results != {"charged": count}:
+        raise RuntimeError(f"not all were charged: {results}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"rate": count / seconds, "peak_mb": peak, "cpu_ms": cpu / count * 1000}
+
+
+def step() -> None:
+    """What a child process does."""
+    parser = argparse.ArgumentParser()
+    for name in ("step", "folder", "gateway", "count", "workers", "database_url"):
+        parser.add_argument(name)
+    asked = parser.parse_args()
+    environ = {"PORTONE_API_URL": asked.gateway, "DATABASE_URL": asked.database_url}
+    app = create_app(load_settings(environ, Path(asked.folder)))
+    with app.app_context():
+        if asked.step == "populate":
+            populate(int(asked.count))
+        else:
+            print(json.dumps(charge(int(asked.workers))))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        step()
+    else:
+        for line in measure():
+            print(line)

@@ -1,0 +1,147 @@
+"""How does the whole set of processes run on this machine? `make up`: the Procfile, on real PostgreSQL and Redis.
+
+Everything listens on loopback. Ctrl-C ends all that was started, each by its id, who asks before who answers. A process
+that ends by itself is not started again behind your back: it is named, the others are ended, and the exit code is 1.
+What the processes were told is in `instance/up/environment`, so that a command can join them:
+
+    set -a; . instance/up/environment; set +a; .venv/bin/flask sync
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from urllib.error import URLError
+
+from deploy.services import postgres_server, redis_server
+
+ROOT = Path(__file__).parents[1]
+READY_SECONDS = 60
+END_SECONDS = 40  # gunicorn's graceful_timeout and a little more
+
+
+@dataclass
+class Process:
+    """One line of the Procfile, running."""
+
+    name: str
+    popen: "subprocess.Popen[str]"
+
+    def tell(self) -> None:
+        """Pass on what it says, each line with its name."""
+        assert self.popen.stdout  # noqa: S101 - opened below
+        for line in self.popen.stdout:
+            print(f"{self.name:<9} | {line}", end="", flush=True)
+
+    def end(self) -> None:
+        """Ask it to finish; end it for good when it does not."""
+        self.popen.terminate()
+        try:
+            self.popen.wait(timeout=END_SECONDS)
+        except subprocess.TimeoutExpired:
+            print(f"{self.name} did not finish in {END_SECONDS} s", flush=True)
+            self.popen.kill()
+            self.popen.wait()
+
+
+def main() -> int:
+    """Serve until a signal comes or a process ends by itself."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    folder = Path(os.environ.get("INSTANCE_PATH", ROOT / "instance")).absolute()
+    home = folder / "up"
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        with postgres_server(home, durable=True) as database, redis_server(home, durable=True) as broker:
+            settings = settings_of_the_set(folder, database, broker)
+            lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
+            (home / "environment").write_text(lines)
+            return run(procfile(), settings)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def settings_of_the_set(folder: Path, database: str, broker: str) -> dict[str, str]:
+    """What every process of the set is told; what is in the environment already stays."""
+    port, sandbox = os.environ.get("PORT", "8000"), f"127.0.0.1:{os.environ.get('SANDBOX_PORT', '5001')}"
+    ours = {
+        "PORT": port,
+        "INSTANCE_PATH": str(folder),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "DATABASE_URL": database,
+        "CELERY_BROKER_URL": broker,
+        "RATELIMIT_STORAGE_URL": broker,
+        "SANDBOX_BIND": sandbox,
+        "PORTONE_API_URL": f"http://{sandbox}",
+    }
+    return {name: os.environ.get(name) or value for name, value in ours.items()}
+
+
+def procfile() -> dict[str, str]:
+    """Name → command, in the order of the file: who asks stands before who answers."""
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    return {name: command.strip() for name, _, command in (line.partition(":") for line in lines if line.strip())}
+
+
+def run(commands: Mapping[str, str], settings: Mapping[str, str]) -> int:
+    """Start all, wait, end all; the exit code."""
+    running: list[Process] = []
+    try:
+        for name, command in reversed(list(commands.items())):
+            running.insert(0, start(name, command, settings))
+        threading.Thread(target=say_when_ready, args=(settings["PUBLIC_URL"],), daemon=True).start()
+        while all(process.popen.poll() is None for process in running):
+            time.sleep(0.2)
+        for process in running:
+            if process.popen.poll() is not None:
+                print(f"{process.name} ended by itself ({process.popen.returncode}); ending the others", flush=True)
+        return 1
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        for process in running:
+            process.end()
+
+
+def start(name: str, command: str, settings: Mapping[str, str]) -> Process:
+    environ = os.environ | settings | {"PYTHONUNBUFFERED": "1"}
+    environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"  # the programs of this virtualenv
+    words = [environ.get(word[1:], "") if word.startswith("$") else word for word in shlex.split(command)]
+    popen = subprocess.Popen(
+        words,
+        cwd=ROOT,
+        env=environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C is for us; we end the others in their turn
+    )
+    process = Process(name, popen)
+    threading.Thread(target=process.tell, daemon=True).start()
+    return process
+
+
+def say_when_ready(url: str) -> None:
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - our own address
+        except (URLError, OSError):
+            time.sleep(0.2)
+        else:
+            print(f"\n  {url}\n", flush=True)
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

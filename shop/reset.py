@@ -1,0 +1,51 @@
+"""How does a public demo begin anew each night? `flask reset-demo` clears the shop's and the sandbox's books.
+
+Loaded in sandbox mode only, so with live settings the command does not exist. Cron or the scheduler calls it.
+"""
+
+import click
+import requests
+from flask import Flask
+from flask.cli import with_appcontext
+from sqlalchemy import String, cast, delete, func, select, update
+
+from . import seed
+from .database import Base, db, transaction
+from .models import User
+
+TIMEOUT_SECONDS = 10.0
+
+
+def install(app: Flask, sandbox_http: requests.Session, api_url: str) -> None:
+    """Add the command."""
+
+    @app.cli.command("reset-demo")
+    @with_appcontext
+    def reset_demo() -> None:
+        """Forget every order, payment, account and key, here and in the sandbox. Sandbox mode only."""
+        clear_shop()
+        try:
+            clear_sandbox(sandbox_http, api_url)
+        except requests.RequestException as error:
+            raise click.ClickException(f"the shop is cleared, the sandbox did not answer: {error}") from None
+        click.echo("The demo is as new.")
+
+
+def clear_shop() -> None:
+    """Empty every table and seed anew."""
+    with transaction():
+        last_id = db.session.scalar(select(func.max(User.id))) or 0
+        for table in reversed(Base.metadata.sorted_tables):
+            if table is not User.__table__:
+                db.session.execute(table.delete())
+        # The new accounts get ids that nobody had: a cookie of yesterday must not open an account of today.
+        db.session.execute(update(User).values(email="gone-" + cast(User.id, String)))
+    seed.seed_catalogue()
+    seed.seed_demo_accounts()
+    with transaction():
+        db.session.execute(delete(User).where(User.id <= last_id))
+
+
+def clear_sandbox(sandbox_http: requests.Session, api_url: str) -> None:
+    """Empty the sandbox's books. Raises requests.RequestException."""
+    sandbox_http.post(f"{api_url}/controls/reset", timeout=TIMEOUT_SECONDS).raise_for_status()

@@ -1,0 +1,80 @@
+"""The shop with its real sandbox in one process, without sockets: a clock to move, and buyers who pay in the window."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from app import create_app
+from sandbox.ledger import Ledger
+from sandbox.settings import IMP_CODE
+from shop import clock, payments, subscriptions
+from shop.clock import SEOUL
+from shop.config import load_settings
+from shop.database import db, end_reading, transaction
+from shop.events import News
+from shop.models import Payment, User
+from shop.orders import Buyer
+from shop.request_pay import request_pay
+from tests.conftest import close, product
+
+
+class Sandboxed:
+    """The shop, and the sandbox's books behind it."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.provider = app.extensions["provider"]
+        self.ledger: Ledger = app.extensions["sandbox"].extensions["sandbox"].ledger
+        # At once, where the demo's clock asks once a second.
+        clock.use_source(lambda: datetime.fromtimestamp(self.ledger.clock.exactly(), UTC))
+
+    def goes_to(self, *parts: int) -> None:
+        self.ledger.clock.move_to(datetime(*parts, tzinfo=SEOUL))  # type: ignore[arg-type]
+
+    def subscribes(self, email: str, phone: str = "01012345678") -> Payment:
+        """A new buyer takes the first plan and pays its first month in the window."""
+        with transaction():
+            user = User(email=email, password_hash="x")
+            db.session.add(user)
+        return self.pays_first_month(user.id, phone)
+
+    def pays_first_month(self, user_id: int, phone: str = "01012345678") -> Payment:
+        buyer = Buyer("홍길동", phone, "buyer@example.com")
+        order = subscriptions.subscribe(user_id, product("monthly").id, buyer)
+        payment = payments.start_payment(self.provider, order)
+        params = request_pay(self.app.extensions["settings"], payment, order)
+        end_reading()
+        window = self.ledger.open_window(IMP_CODE, params, device="pc", page_url="", user_agent="", callback=True)
+        code = self.ledger.send_code(window, carrier="SKT", phone=phone, birth="900101", gender="1").sms_code
+        self.ledger.confirm_code(window, code or "")
+        payments.sync_payment(self.provider, News("callback", merchant_uid=payment.merchant_uid))
+        return payment
+
+    def at_kg(self, customer_uid: str | None = None) -> list[Any]:
+        """What the gateway's own books say was paid, oldest first: rows with merchant_uid, customer_uid, paid_at."""
+        rows = self.ledger.database.all("SELECT * FROM payments WHERE status = 'paid' ORDER BY paid_at, id")
+        return [row for row in rows if customer_uid in (None, row["customer_uid"])]
+
+    def books_agree(self) -> None:
+        """Money law 10: over our merchant_uids both sides say the same."""
+        db.session.expire_all()
+        ours = {one.merchant_uid: one.amount for one in db.session.query(Payment).filter_by(status="paid")}
+        end_reading()
+        rows = self.ledger.database.all(
+            "SELECT merchant_uid, json_extract(body, '$.amount') AS amount FROM payments WHERE status = 'paid'"
+        )
+        assert ours == {row["merchant_uid"]: row["amount"] for row in rows}
+
+
+@contextmanager
+def sandboxed(folder: Path, **environ: str) -> Iterator[Sandboxed]:
+    """Inside an app context, on tables of its own."""
+    app = create_app(load_settings(environ, folder))
+    with app.app_context():
+        yield Sandboxed(app)
+    app.extensions["sandbox"].extensions["sandbox"].close()
+    close(app)

@@ -1,0 +1,82 @@
+"""What keeps the pages quick can be counted, whatever else the machine is doing: statements, tokens, and what is
+remembered. The seconds themselves are measured by `make bench`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from shop import orders
+from shop.database import db, transaction
+from shop.models import Product, User
+from tests.conftest import product, sign_in
+
+
+@contextmanager
+def counted_statements(app: Flask) -> Iterator[list[str]]:
+    """The SQL that is sent meanwhile, without BEGIN."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            sent.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("more_products", [0, 200])
+def test_the_front_page_asks_two_questions_however_long_the_shelf_is(
+    more_products: int, app: Flask, client: FlaskClient, buyer: User
+) -> None:
+    with transaction():
+        words = {
+            "name_ko": "물건",
+            "name_en": "Thing",
+            "summary_ko": "하나",
+            "summary_en": "One",
+            "picture": "moon-mug.svg",
+        }
+        for number in range(more_products):
+            db.session.add(Product(slug=f"thing-{number}", kind="once", price=1000, digital=True, **words))
+    orders.put_in_cart(buyer.id, product().id, 1)
+    sign_in(client)
+    with counted_statements(app) as sent:
+        page = client.get("/").get_data(as_text=True)
+    assert page.count('<li class="card">') == 12 + more_products
+    assert '<b class="count">1</b>' in page
+    assert len(sent) == 2, sent
+
+
+def test_what_is_remembered_of_the_front_page_follows_the_shelf_and_the_language(
+    app: Flask, client: FlaskClient
+) -> None:
+    assert "달 머그컵" in client.get("/", headers={"Accept-Language": "ko"}).get_data(as_text=True)
+    assert "Moon mug" in client.get("/", headers={"Accept-Language": "en"}).get_data(as_text=True)
+    with app.app_context(), transaction():
+        mug = db.session.query(Product).filter_by(slug="moon-mug").one()
+        mug.name_ko, mug.price, mug.stock = "새 머그컵", 77700, 0
+    page = client.get("/", headers={"Accept-Language": "ko"}).get_data(as_text=True)
+    assert "새 머그컵" in page
+    assert "77,700원" in page
+    assert "품절" in page
+    assert "달 머그컵" not in page
+
+
+def test_what_is_remembered_holds_nothing_of_a_person(app: Flask, client: FlaskClient) -> None:
+    """Two people, one after the other: each sees their own token, and no trace of the other."""
+    sign_in(client)
+    first = client.get("/").get_data(as_text=True)
+    other = app.test_client()
+    sign_in(other, "admin@example.com")
+    second = other.get("/").get_data(as_text=True)
+    tokens = [page.split('name="csrf-token" content="', 1)[1].split('"', 1)[0] for page in (first, second)]
+    assert tokens[0] != tokens[1]
+    assert tokens[0] not in second
