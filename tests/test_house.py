@@ -19,7 +19,7 @@ FLOORS = [
     ["orders"],
     ["subscriptions"],
     ["decision", "events", "months"],
-    ["books"],
+    ["books", "attempts"],
     ["payments"],
     ["billing"],
     ["sweep"],
