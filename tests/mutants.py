@@ -45,7 +45,7 @@ def killed_by(mutant: Mutant, copy: Path) -> str | None:
     for file, old, new in mutant.edits:
         (copy / file).write_text((copy / file).read_text().replace(old, new))
     try:
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", mutant.test]
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-m", "not slow", mutant.test]
         run = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)
     finally:
         for file, text in originals.items():
