@@ -95,3 +95,9 @@ audit: $(VENV)/.installed
 
 mutants: test-setup
 	$(BIN)/python -m tests.mutants
+
+# make chaos   kill the servers at every step and at random while buyers buy; prints kills and disagreements (0)
+.PHONY: chaos
+
+chaos: test-setup
+	$(BIN)/python -m tests.chaos $(CHAOS)
