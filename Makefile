@@ -2,6 +2,7 @@
 # make test   everything quick: installs what the tests need, then lint, types and the suite
 # make check  the slower tests
 # make setup  the environment only
+# make worker   charge what the scheduler hands out; make scheduler hands it out (both need CELERY_BROKER_URL)
 # make serve  the shop through the production server
 # make up     the whole set of processes on real PostgreSQL and Redis (Debian's packages)
 # make bench  how quick it is, beside others; make soak  how it bears ten minutes of it
@@ -55,14 +56,18 @@ translations: $(VENV)/.installed
 	$(BIN)/pybabel -q compile -f -d $(TEXTS)
 	rm $(TEXTS)/sources.pot
 
-$(VENV)/.installed-to-scale: $(VENV)/.installed requirements-scale.txt
+.PHONY: worker scheduler
+worker scheduler: $(VENV)/.installed-for-many-machines
+	$(BIN)/flask --app app $@
+
+$(VENV)/.installed-for-many-machines: $(VENV)/.installed requirements-scale.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-scale.txt
 	touch $@
 
 serve: $(VENV)/.installed
 	$(BIN)/gunicorn
 
-up: $(VENV)/.installed-to-scale
+up: $(VENV)/.installed-for-many-machines
 	$(BIN)/python -m deploy.up
 
 bench: test-setup

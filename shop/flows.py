@@ -57,6 +57,8 @@ class Flow:
     en: str
     about_ko: str
     about_en: str
+    try_ko: str
+    try_en: str
     wrong_ko: tuple[str, ...]
     wrong_en: tuple[str, ...]
     who: tuple[str, ...]

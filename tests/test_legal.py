@@ -1,5 +1,8 @@
 """What a Korean shop has to show before it sells is there, in both languages, and marked as an example."""
 
+import re
+from pathlib import Path
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -45,3 +48,8 @@ def test_the_cart_asks_for_consent_beside_each_button_with_amount_and_day(
     assert f"일 {plan.price:,}원이 휴대폰 요금으로 자동 결제되는 것" in page
     assert "청약철회" in page
     db.session.rollback()
+
+
+def test_no_script_of_the_shop_interrupts_with_an_alert() -> None:
+    for path in (Path(__file__).parents[1] / "static").glob("*.js"):
+        assert not re.search(r"\b(alert|confirm|prompt)\(", path.read_text()), path.name

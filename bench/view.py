@@ -1,0 +1,135 @@
+"""What does the storefront's first view weigh, whom does it ask, and how soon is it seen? Measured in Chromium.
+
+Each turn loads the front page and two bare ones with an empty cache, so a busy machine slows all of them: a heading and
+nothing else, and the front page's picture and nothing else.
+Run it alone by `python -m bench.view`.
+"""
+
+import statistics
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from tests.servers import Server, serving
+from tests.test_journeys import fill_buyer, pay_in_popup, put_in_cart, sign_in
+
+ART = Path(__file__).parents[1] / "static" / "art"
+TURNS = 9
+MOST_KIB = 60
+COUNTED = ("document", "stylesheet", "script")
+SIZE: Any = {"viewport": {"width": 1280, "height": 800}, "locale": "ko-KR"}
+
+# Chromium tells the largest paint so far; what has been told a while after the first is the largest.
+LARGEST_PAINT = """() => new Promise((tell) => {
+  let at = 0;
+  new PerformanceObserver((list) => {
+    if (!at) setTimeout(() => tell(at), 150);
+    for (const entry of list.getEntries()) at = entry.startTime;
+  }).observe({ type: "largest-contentful-paint", buffered: true });
+})"""
+
+
+def measure() -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        rows = [weight(browser, server), hosts(browser, server), *largest_paint(browser, server)]
+        browser.close()
+    return rows
+
+
+def weight(browser: Browser, server: Server) -> dict[str, Any]:
+    """HTML, CSS and JavaScript of the front page, headers included, as sent."""
+    page = browser.new_page(**SIZE)
+    bytes_of: dict[str, int] = {}
+
+    def count(request: Any) -> None:
+        sizes = request.sizes()
+        kind = request.resource_type if request.resource_type in COUNTED else "pictures"
+        bytes_of[kind] = bytes_of.get(kind, 0) + sizes["responseBodySize"] + sizes["responseHeadersSize"]
+
+    page.on("requestfinished", count)
+    page.goto(server.url)
+    page.wait_for_load_state("networkidle")
+    page.close()
+    kib = sum(bytes_of.get(kind, 0) for kind in COUNTED) / 1024
+    detail = ", ".join(f"{kind} {size / 1024:.1f} KiB" for kind, size in sorted(bytes_of.items()))
+    return row("the front page's HTML, CSS and JavaScript as sent", kib, -MOST_KIB, "KiB", detail)
+
+
+def hosts(browser: Browser, server: Server) -> dict[str, Any]:
+    """Requests to anybody but the shop, during a whole purchase in sandbox mode."""
+    page = browser.new_page(**SIZE)
+    asked: list[str] = []
+    page.context.on("request", lambda request: asked.append(request.url))
+    sign_in(page, server)
+    put_in_cart(page, server, "bear-emoji")
+    fill_buyer(page)
+    pay_in_popup(page, "#pay-once")
+    page.wait_for_url("**/orders/*")
+    page.close()
+    own = urlsplit(server.url).netloc
+    foreign = {url for url in asked if urlsplit(url).scheme.startswith("http") and urlsplit(url).netloc != own}
+    return row(
+        "requests off the host during a purchase",
+        len(foreign),
+        -0.5,
+        "requests",
+        f"of {len(asked)}: {foreign or 'none'}",
+    )
+
+
+def largest_paint(browser: Browser, server: Server) -> list[dict[str, Any]]:
+    with bare_pages() as bare:
+        turns = [
+            [paint(browser, url) for url in (server.url, f"{bare}/heading", f"{bare}/picture")] for _ in range(TURNS)
+        ]
+    rows = []
+    for number, what in ((1, "a bare heading's"), (2, "the same picture's alone")):
+        ratios = sorted(turn[0] / turn[number] for turn in turns)
+        ours, theirs = (statistics.median(turn[side] for turn in turns) for side in (0, number))
+        detail = f"{ours:.0f} ms and {theirs:.0f} ms, medians of {TURNS}; {ratios[0]:.2f} to {ratios[-1]:.2f}"
+        rows.append(row(f"largest paint of the front page, of {what}", statistics.median(ratios), -1.5, "×", detail))
+    return rows
+
+
+def paint(browser: Browser, url: str) -> float:
+    """Milliseconds until the largest thing was painted, with an empty cache."""
+    page: Page = browser.new_page(**SIZE)
+    page.goto(url)
+    page.wait_for_load_state("networkidle")
+    found = float(page.evaluate(LARGEST_PAINT))
+    page.close()
+    return found
+
+
+@contextmanager
+def bare_pages() -> Iterator[str]:
+    app = Flask("bare", static_folder=str(ART), static_url_path="/art")
+    size = 'width="830" height="360"'  # a larger one would have too few bytes per pixel to count as content
+    for name, body in (("heading", "<h1>hello</h1>"), ("picture", f'<img src="/art/night-shop.svg" {size}>')):
+        app.add_url_rule(f"/{name}", name, lambda body=body: f"<!doctype html><title>bare</title>{body}")
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def row(what: str, ratio: float, target: float, unit: str, detail: str) -> dict[str, Any]:
+    """A negative target is an upper bound."""
+    return {"what": what, "ratio": round(ratio, 2), "target": target, "unit": unit, "detail": detail}
+
+
+if __name__ == "__main__":
+    for line in measure():
+        print(f"{line['what']}: {line['ratio']} {line['unit']} (at most {-line['target']}) — {line['detail']}")
