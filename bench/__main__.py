@@ -1,4 +1,4 @@
-"""How quick is it? `make bench`: every comparison in one run, as a table here, in docs/performance.md and as a plot.
+"""How quick is it? `make bench`: every comparison in one run, as a table here, in docs/performance*.md and as a plot.
 
 python -m bench                  all of it
 python -m bench page talk        some parts, printed only
@@ -18,7 +18,7 @@ from bench.rows import reached
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("page", "talk", "books", "hang", "monthly", "sandbox", "office")
-REPORT = ROOT / "docs" / "performance.md"
+REPORTS = (ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.en.md")
 PICTURE = ROOT / "docs" / "pictures" / "performance.svg"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 
@@ -80,10 +80,11 @@ def machine() -> str:
 
 
 def write(lines: list[dict[str, Any]]) -> None:
-    """Put the table between its marks, and the plot beside it."""
-    report = REPORT.read_text()
-    before, after = report.split(BEGIN)[0], report.split(END)[1]
-    REPORT.write_text(before + BEGIN + as_markdown(lines) + END + after)
+    """Put the table between its marks in both languages, and the plot beside it."""
+    for report in REPORTS:
+        text = report.read_text()
+        before, after = text.split(BEGIN)[0], text.split(END)[1]
+        report.write_text(before + BEGIN + as_markdown(lines) + END + after)
     PICTURE.write_text(plot(lines))
 
 

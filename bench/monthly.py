@@ -42,7 +42,7 @@ def measure() -> list[dict[str, Any]]:
         rates = {workers: run(url, CHARGES, workers)["rate"] for workers in (8, 16)}
     rows = [
         row(
-            f"월 결제, 동시 {workers}: 이상({workers} ÷ 50 ms) 대비",
+            f"monthly charges, {workers} at a time: against the ideal ({workers} ÷ 50 ms)",
             rates[workers] / (workers / LATENCY),
             target,
             f"{rates[workers]:.0f} charges/s of {workers / LATENCY:.0f}, N={CHARGES:,}, SQLite",
@@ -50,12 +50,24 @@ def measure() -> list[dict[str, Any]]:
         for workers, target in ((8, 0.85), (16, 0.80))
     ]
     rows.append(
-        row("월 결제, 동시 16: 하나씩 대비", rates[16] / one["rate"], 12, f"one after another {one['rate']:.1f}/s", "×")
+        row(
+            "monthly charges, 16 at a time: against one by one",
+            rates[16] / one["rate"],
+            12,
+            f"one after another {one['rate']:.1f}/s",
+            "×",
+        )
     )
     with gateway(0) as url:
         small, large = (run(url, count, 16)["peak_mb"] for count in (1_000, 10_000))
     rows.append(
-        row("월 결제, 10,000건 최대 메모리 ÷ 1,000건", large / small, -1.2, f"{large:.0f} MB, {small:.0f} MB", "×")
+        row(
+            "monthly charges, peak memory of 10,000 against 1,000",
+            large / small,
+            -1.2,
+            f"{large:.0f} MB, {small:.0f} MB",
+            "×",
+        )
     )
     return rows
 
