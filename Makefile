@@ -2,6 +2,7 @@
 # make test   everything quick: installs what the tests need, then lint, types and the suite
 # make check  the slower tests
 # make setup  the environment only
+# make worker   charge what the scheduler hands out; make scheduler hands it out (both need CELERY_BROKER_URL)
 # make screenshots   take the README's pictures anew
 # make translations  bring the English catalogue up to date after a text was changed
 
@@ -51,6 +52,14 @@ translations: $(VENV)/.installed
 	$(BIN)/pybabel -q update -i $(TEXTS)/sources.pot -d $(TEXTS) --omit-header --no-fuzzy-matching --ignore-obsolete -w 120
 	$(BIN)/pybabel -q compile -f -d $(TEXTS)
 	rm $(TEXTS)/sources.pot
+
+.PHONY: worker scheduler
+worker scheduler: $(VENV)/.installed-for-many-machines
+	$(BIN)/flask --app app $@
+
+$(VENV)/.installed-for-many-machines: $(VENV)/.installed requirements-scale.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-scale.txt
+	touch $@
 
 # make lock   write requirements.lock anew from the pins: every file's hash, for CI and the image
 # make audit  ask the advisory database whether a pinned version has a known hole; needs the network, or it fails

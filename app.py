@@ -17,7 +17,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import account, cli, headers, health, legal, logs, metrics, monthly, results, seed, store, web
+from shop import account, cli, doctor, headers, health, legal, logs, metrics, monthly, results, seed, store, web
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import alone, db
 from shop.portone import PortOne
@@ -29,7 +29,17 @@ LARGEST_REQUEST_BYTES = 1_000_000
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The shop, ready to serve. Without `settings` they come from the environment and `.env`. Raises ConfigError."""
-    settings = settings or settings_from_environment()
+    try:
+        settings = settings or settings_from_environment()
+        return assemble(settings)
+    except Exception as error:
+        if doctor.is_asked():
+            return doctor.consulting_room(error, settings)
+        raise
+
+
+def assemble(settings: Settings) -> Flask:
+    """The shop, room by room."""
     app = Flask(__name__, instance_path=str(settings.instance_path))
     app.config.update(flask_settings(settings))
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
@@ -51,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     health.install(app)
     metrics.install(app)
     cli.install(app)
+    doctor.install(app)
 
     if not settings.live:
         prepare_demo(app, settings)
@@ -100,8 +111,8 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
     from shop import demo, learn
 
     sandbox_http = requests.Session()
-    if controls_token := os.environ.get("SANDBOX_CONTROLS_TOKEN"):
-        sandbox_http.headers["X-Controls-Token"] = controls_token  # the back office moves the demo's clock
+    if settings.controls_token:
+        sandbox_http.headers["X-Controls-Token"] = settings.controls_token  # the back office moves the demo's clock
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     demo.install(app, sandbox_http, settings.api_url)
@@ -114,7 +125,7 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
     from sandbox import create_sandbox
     from sandbox.adapter import WSGIAdapter
 
-    controls_token = os.environ.get("SANDBOX_CONTROLS_TOKEN")
+    controls_token = settings.controls_token or None
     sandbox = create_sandbox(
         settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url, controls_token=controls_token
     )

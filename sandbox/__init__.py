@@ -70,7 +70,7 @@ class Sandbox:
 
 
 def create_sandbox(
-    database: Path,
+    database: Path | str,
     *,
     shop_origin: str | None = None,
     controls_token: str | None = None,
@@ -88,7 +88,7 @@ def create_sandbox(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
     app.json = CarefulJSON(app)
     app.url_map.strict_slashes = False  # PortOne's own plugin calls with a slash at the end
-    ledger = build(database, Reach(shop_origin, hosts), start_worker=start_worker)
+    ledger = build(Path(database), Reach(shop_origin, hosts), start_worker=start_worker)
     app.extensions["sandbox"] = Sandbox(ledger, controls_token or None, shop_origin)
     for part in (rest, window.bp, controls.bp):
         app.register_blueprint(part)

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from . import create_sandbox
 
+SHOP = "http://127.0.0.1:5000"  # where `make run` serves it
+
 
 def main() -> None:
     """Serve on loopback until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("--port", type=int, default=5001)
     parser.add_argument("--database", type=Path, default=Path("instance/sandbox.sqlite3"))
-    parser.add_argument("--shop", help="the shop's origin, if it is not on this machine: https://shop.example")
+    parser.add_argument("--shop", default=SHOP, help=f"the shop's origin, such as https://shop.example; else {SHOP}")
     options = parser.parse_args()
     app = create_sandbox(
         options.database, shop_origin=options.shop, controls_token=os.environ.get("SANDBOX_CONTROLS_TOKEN")

@@ -57,7 +57,7 @@ class Lab:
 
     def open_window(self, asked: Mapping[str, Any]) -> str | None:
         """The id of the payment window, None when PortOne keeps it shut. No webhook tells of what happens in it."""
-        params = {key: value for key, value in asked.items() if key not in ("notice_url", "confirm_url")}
+        params = {key: value for key, value in asked.items() if key != "notice_url"}
         shown = f"IMP.request_pay  {{merchant_uid: {params.get('merchant_uid')}, amount: {params.get('amount')}}}"
         try:
             window_id = self.ledger.open_window(
@@ -219,13 +219,13 @@ class Attack:
 
 ATTACKS: dict[str, Attack] = {
     "changed-price": Attack(changed_price, (("shop/orders.py", "place"), ("shop/payments.py", "start_payment"))),
-    "replayed-payment": Attack(replayed_payment, (("shop/payments.py", "sync_payment"),)),
+    "replayed-payment": Attack(replayed_payment, (("shop/books.py", "record"),)),
     "failed-payment": Attack(failed_payment, (("shop/decision.py", "decide"),)),
     "forged-webhook": Attack(forged_webhook, (("shop/results.py", "webhook"), ("shop/payments.py", "sync_payment"))),
     "forged-redirect": Attack(
         forged_redirect, (("shop/results.py", "redirect_back"), ("shop/payments.py", "sync_payment"))
     ),
     "strangers-order": Attack(strangers_order, (("shop/store.py", "order"),)),
-    "duplicate-webhooks": Attack(duplicate_webhooks, (("shop/payments.py", "record"), ("shop/decision.py", "decide"))),
+    "duplicate-webhooks": Attack(duplicate_webhooks, (("shop/books.py", "record"), ("shop/decision.py", "decide"))),
     "negative-quantity": Attack(negative_quantity, (("shop/store.py", "add_item"),)),
 }

@@ -108,9 +108,12 @@ def signup() -> AnyResponse | str | tuple[str, int]:
         return render_template("account/signup.html", form=form, next=destination)
     if not form.validate():
         return render_template("account/signup.html", form=form, next=destination), 400
+    email = form.email.data or ""
+    brakes.check_sign_in(email)
     try:
-        user = create_user(form.email.data or "", form.password.data or "")
+        user = create_user(email, form.password.data or "")
     except IntegrityError:
+        brakes.note_failed_sign_in(email)  # who tries addresses to learn which have an account
         form.email.errors = [_("이미 가입된 이메일입니다.")]
         return render_template("account/signup.html", form=form, next=destination), 400
     return _enter(user, destination)

@@ -5,23 +5,21 @@ whoever finds it open later looks it up by its `merchant_uid` before asking agai
 or two runs at once never charge a month twice.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from datetime import timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, func, insert, select
+from sqlalchemy import Select, func, select
 
 from . import clock, subscriptions
+from .attempts import Attempt, Result, claim
 from .books import SyncResult, without_report
 from .database import db, end_reading, transaction
 from .events import News
-from .models import BillingKey, Payment, Product, Subscription, move
-from .months import Month, months_of
-from .orders import fit_bytes
+from .models import BillingKey, Payment, Subscription, move
 from .payments import sync_payment, take_all
 from .provider import (
-    ChargeRequest,
     OutcomeUnknown,
     PaymentProvider,
     PaymentReport,
@@ -30,13 +28,8 @@ from .provider import (
     Unauthorized,
 )
 
-Result = Literal["charged", "declined", "held", "unknown", "ended", "skipped"]
-
 RESULTS: dict[str, Result] = {"paid": "charged", "failed": "declined", "held": "held"}
 
-# An attempt belongs to one worker for this long: longer than any HTTP time-out, and long enough for PortOne to have
-# the payment on its books before anybody asks for it again.
-LEASE = timedelta(minutes=10)
 LONGEST_CALL = timedelta(minutes=1)
 
 
@@ -53,20 +46,6 @@ class Total:
 
     count: int
     won: int
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """An attempt claimed by this worker until `until`. `is_new`: nobody can have asked for it before.
-
-    `window` is that of its month: only while it is open may PortOne be asked to charge.
-    """
-
-    subscription_id: int
-    request: ChargeRequest
-    is_new: bool
-    window: Literal["early", "open", "closed"]
-    until: datetime
 
 
 @dataclass(frozen=True)
@@ -101,90 +80,12 @@ def charge(provider: PaymentProvider, subscription_id: int) -> Result:
     return result
 
 
-# --- the row first ----------------------------------------------------------------------------------------------------
-
-
-def claim(subscription_ids: Sequence[int]) -> list[Attempt | Result]:
-    """For each, in one transaction: the open attempt of the month that is due, made if there is none; or why there is
-    nothing to do."""
-    now = clock.now()  # before the transaction: a demo's clock has to be asked over the network
-    with transaction():
-        found = {row.Subscription.id: row for row in _with_their_keys(subscription_ids)}
-        due = [row.Subscription for row in found.values() if _is_due(row.Subscription, now)]
-        months = months_of(due)
-        claimed = [_claim(found[each], months[each], now) if each in months else "skipped" for each in subscription_ids]
-        fresh = [attempt for attempt in claimed if isinstance(attempt, Attempt) and attempt.is_new]
-        if fresh:
-            db.session.execute(insert(Payment), [_row(attempt, found, months) for attempt in fresh])
-        return claimed
-
-
-def _with_their_keys(subscription_ids: Sequence[int]) -> Iterable[Any]:
-    """The subscriptions, locked, with what a charge repeats: the key's buyer data, the plan's name, the channel."""
-    first = and_(Payment.order_id == Subscription.order_id, Payment.customer_uid == Subscription.customer_uid)
-    query = (
-        select(Subscription, BillingKey, Product.name_ko, Payment.is_test_channel)
-        .join(Product)
-        .outerjoin(BillingKey, BillingKey.customer_uid == Subscription.customer_uid)
-        .outerjoin(Payment, first)  # the payment that issued the key
-        .where(Subscription.id.in_(subscription_ids))
-        .order_by(Subscription.id)  # one order of locks for everybody
-    )
-    return db.session.execute(query.with_for_update(of=Subscription))
-
-
-def _claim(found: Any, month: Month, now: datetime) -> Attempt | Result:
-    subscription = found.Subscription
-    standing = month.standing(now)
-    if standing == "closed":
-        subscriptions.end(subscription, "missed", now)
-        return "ended"
-    if standing not in ("due", "unanswered"):
-        return "held" if standing == "held" else "skipped"
-    until = now + LEASE
-    if month.open:
-        month.open.claimed_until = until
-        merchant_uid = month.open.merchant_uid
-    else:  # a payment of its own for every attempt, with an id that follows from the saved rows (money law 6)
-        merchant_uid = f"sub-{subscription.token}-{month.due_on:%Y%m}-{len(month.attempts) + 1}"
-    request = ChargeRequest(
-        customer_uid=found.BillingKey.customer_uid,
-        merchant_uid=merchant_uid,
-        amount=subscription.amount,
-        name=f"{fit_bytes(found.name_ko, 24)} {month.due_on.month}월",
-        buyer_name=found.BillingKey.buyer_name,
-        buyer_tel=found.BillingKey.buyer_tel,
-        buyer_email=found.BillingKey.buyer_email,
-    )
-    return Attempt(subscription.id, request, month.open is None, month.window.state_at(now), until)
-
-
-def _row(attempt: Attempt, found: Mapping[int, Any], months: Mapping[int, Month]) -> dict[str, Any]:
-    """A new attempt as a row of `payments`."""
-    asked = attempt.request
-    return {
-        "merchant_uid": asked.merchant_uid,
-        "subscription_id": attempt.subscription_id,
-        "customer_uid": asked.customer_uid,
-        "period": months[attempt.subscription_id].period,
-        "name": asked.name,
-        "amount": asked.amount,
-        "is_test_channel": found[attempt.subscription_id].is_test_channel,
-        "claimed_until": attempt.until,
-    }
-
-
 def _due(*columns: Any) -> Select[Any]:
     live = Subscription.status.in_(subscriptions.LIVE)
     return select(*columns).select_from(Subscription).where(live, Subscription.next_charge_on <= clock.today())
 
 
-def _is_due(subscription: Subscription, now: datetime) -> bool:
-    day = subscription.next_charge_on
-    return subscription.status in subscriptions.LIVE and day is not None and day <= now.astimezone(clock.SEOUL).date()
-
-
-# --- then the money, then the answer --------------------------------------------------------------------------------
+# --- the money, then the answer ---------------------------------------------------------------------------------------
 
 
 def ask(provider: PaymentProvider, attempt: Attempt) -> Told | Result:
@@ -193,8 +94,8 @@ def ask(provider: PaymentProvider, attempt: Attempt) -> Told | Result:
         found = _look_up(provider, attempt)
         if found:
             return found
-        if attempt.window != "open":
-            return _give_up(attempt) if attempt.window == "closed" else "skipped"
+        if not attempt.may_ask:
+            return _give_up(attempt)
     if clock.now() > attempt.until - LONGEST_CALL:  # this worker was held up: the attempt may be another's by now
         return "unknown"
     try:

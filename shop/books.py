@@ -46,26 +46,63 @@ class SyncResult:
 def record(report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
     """Write down what PortOne said, once, with all that follows from it, in one transaction (money law 3)."""
     with transaction():
-        return _record(report, key, news)
+        return _record(_named_by([report]).get(report.merchant_uid), report, key, news)
 
 
 def record_all(told: Sequence[tuple[PaymentReport, News]]) -> list[SyncResult]:
     """Write down the answers to many later months' charges, all in one transaction or none."""
-    with transaction():
-        return [_record(report, "unknown", news) for report, news in told]
+    with transaction(), db.session.no_autoflush:  # the lines in the book of events go out together
+        named = _named_by([report for report, _ in told])
+        return [_record(named.get(report.merchant_uid), report, "unknown", news) for report, news in told]
 
 
-def _record(report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
-    payment = db.session.scalar(
-        select(Payment).where(Payment.merchant_uid == report.merchant_uid).with_for_update(of=Payment)
+@dataclass(frozen=True)
+class _Named:
+    """A payment that a report speaks of. `month_taken`: another payment has paid the later month that it is for."""
+
+    payment: Payment
+    subscription: Subscription | None
+    month_taken: bool
+
+
+def _named_by(reports: Sequence[PaymentReport]) -> dict[str, _Named]:
+    """The payments that reports speak of, by merchant_uid; they and their subscriptions are locked."""
+    query = select(Payment).where(Payment.merchant_uid.in_([report.merchant_uid for report in reports]))
+    payments = db.session.scalars(query.order_by(Payment.id).with_for_update(of=Payment)).all()
+    ids = {payment.subscription_id for payment in payments if payment.subscription_id}
+    if not ids:
+        return {payment.merchant_uid: _Named(payment, None, False) for payment in payments}
+    theirs = select(Subscription).where(Subscription.id.in_(ids)).order_by(Subscription.id).with_for_update()
+    subscription_of = {one.id: one for one in db.session.scalars(theirs)}
+    paid = select(Payment.subscription_id, Payment.period, Payment.id).where(
+        Payment.subscription_id.in_(ids),
+        Payment.period.in_({payment.period for payment in payments}),
+        Payment.status == "paid",
+        Payment.held_reason.is_(None),
     )
-    if payment is None:
+    paid_by = {
+        (subscription_id, period): payment_id for subscription_id, period, payment_id in db.session.execute(paid)
+    }
+    return {
+        one.merchant_uid: _Named(
+            one,
+            subscription_of.get(one.subscription_id or 0),
+            paid_by.get((one.subscription_id, one.period), one.id) != one.id,
+        )
+        for one in payments
+    }
+
+
+def _record(named: _Named | None, report: PaymentReport, key: KeyLookup, news: News) -> SyncResult:
+    if named is None:
         return _told(news, report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
+    payment = named.payment
     order = db.session.get(Order, payment.order_id, with_for_update=True) if payment.order_id else None
     plan_taken = subscriptions.plan_taken(order) if order else False
-    decision = decide(payment, order.status if order else _month_status(payment), plan_taken, report, key)
+    month_status = "paid" if named.month_taken else "pending"
+    decision = decide(payment, order.status if order else month_status, plan_taken, report, key)
     if decision.status:
-        decision = _apply(decision, payment, order, report, key)
+        decision = _apply(decision, named, order, report, key)
     elif decision.held_reason:
         _hold(payment, decision.held_reason, **_facts(report))
     elif decision.outcome == "unchanged" and payment.status == "paid" and order:
@@ -109,9 +146,8 @@ def _told(news: News, report: PaymentReport, decision: Decision, payment: Paymen
 # --- applying: one guarded UPDATE, and only its winner acts -----------------------------------------------------------
 
 
-def _apply(
-    decision: Decision, payment: Payment, order: Order | None, report: PaymentReport, key: KeyLookup
-) -> Decision:
+def _apply(decision: Decision, named: _Named, order: Order | None, report: PaymentReport, key: KeyLookup) -> Decision:
+    payment = named.payment
     held_reason = payment.held_reason
     if not move(
         Payment,
@@ -123,7 +159,7 @@ def _apply(
     ):
         return Decision("unchanged", "somebody else recorded it first")
     if order is None:
-        _follow_month(decision, payment, held_reason)
+        _follow_month(decision, named, held_reason)
         return decision
     if decision.outcome == "paid":
         return _honour(decision, payment, order, report, key)
@@ -132,26 +168,14 @@ def _apply(
     return decision
 
 
-def _month_status(payment: Payment) -> str:
-    """`paid` if another payment has already paid the month that this one is for."""
-    others = select(Payment.id).where(
-        Payment.subscription_id == payment.subscription_id,
-        Payment.period == payment.period,
-        Payment.status == "paid",
-        Payment.held_reason.is_(None),
-        Payment.id != payment.id,
-    )
-    return "paid" if db.session.scalar(others.limit(1)) else "pending"
-
-
-def _follow_month(decision: Decision, payment: Payment, held_reason: str | None) -> None:
+def _follow_month(decision: Decision, named: _Named, held_reason: str | None) -> None:
     """What a later month's charge means for its subscription. A charge in flight when it ended is honoured.
 
     Money that was held and went back leaves the subscription as it was, if another payment has paid the month.
     """
-    if held_reason == "surplus":
+    payment, subscription = named.payment, named.subscription
+    if held_reason == "surplus" or subscription is None:
         return
-    subscription = db.session.get_one(Subscription, payment.subscription_id, with_for_update=True)
     if decision.outcome == "paid":
         subscriptions.month_paid(subscription, payment.period or "")
     elif decision.outcome == "failed":

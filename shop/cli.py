@@ -1,5 +1,6 @@
 """Which commands does an operator have? They are listed in `install()`; `flask --help` tells what each does."""
 
+import logging
 import sys
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
@@ -68,6 +69,8 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
     if dry_run:
         click.echo(f"{due.count} due on {clock.today()} ({due.won:,} won); nothing was charged.")
         return
+    if sys.stderr.isatty():  # the bar tells; each charge has its line in the book of events
+        logging.getLogger("shop.events").setLevel(logging.WARNING)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     run = runs.charge_all(app, provider(), runs.due_now(), workers)
     results: Counter[str] = Counter()

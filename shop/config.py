@@ -7,7 +7,7 @@ PortOne's own three keys it is live, and refuses to start half-configured.
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,13 @@ SETTINGS = (
 
 
 class ConfigError(Exception):
-    """A setting is missing or contradicts another. The message names the setting and what to put there."""
+    """A setting is missing or contradicts another. The message begins with its name and says what to put there."""
+
+    others: "tuple[ConfigError, ...]" = ()  # what else is wrong
+
+    @property
+    def setting(self) -> str:
+        return str(self).partition(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class Settings:
     checkout_limit: str  # checkouts per buyer
     metrics_token: str  # whoever brings it may read /metrics; empty: callers from this machine only
     log_format: str  # json or text
+    controls_token: str  # guards the sandbox's controls on a public demo; empty: they are open
 
     @property
     def https(self) -> bool:
@@ -115,15 +122,12 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         **_operations(value, live),
         demo_reset=_truth("DEMO_RESET", value("DEMO_RESET", "false")),
     )
-    _check_contracts(settings)
-    _check_operations(settings)
-    if live:
-        _check_live(settings, debug=value("FLASK_DEBUG", "0"))
+    _refuse(settings, debug=value("FLASK_DEBUG", "0"))
     return settings
 
 
 def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
-    """The settings of whoever runs the shop: proxies, policy, brakes, metrics, logs."""
+    """The settings that say how it is run, not what is sold."""
     return {
         "trusted_proxies": _number("TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0")),
         "csp_window_hosts": tuple(value("CSP_WINDOW_HOSTS").replace(",", " ").split()),
@@ -133,7 +137,18 @@ def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
         "checkout_limit": value("CHECKOUT_LIMIT", "30 per minute"),
         "metrics_token": value("METRICS_TOKEN"),
         "log_format": value("LOG_FORMAT", "json" if live else "text"),
+        "controls_token": value("SANDBOX_CONTROLS_TOKEN"),
     }
+
+
+def _refuse(settings: Settings, *, debug: str) -> None:
+    """Raise the first thing that is wrong, and the others with it."""
+    problems = [*_check_contracts(settings), *_check_operations(settings)]
+    if settings.live:
+        problems += _check_live(settings, debug=debug)
+    if problems:
+        problems[0].others = tuple(problems[1:])
+        raise problems[0]
 
 
 def with_files(environ: Mapping[str, str]) -> dict[str, str]:
@@ -163,49 +178,51 @@ def _is_live(environ: Mapping[str, str]) -> bool:
     return bool(given)
 
 
-def _check_contracts(settings: Settings) -> None:
+def _check_contracts(settings: Settings) -> Iterator[ConfigError]:
     if settings.channel_key and settings.pg:
-        raise ConfigError("PORTONE_CHANNEL_KEY and PORTONE_PG are both set: keep one (today's SDK: the key)")
+        yield ConfigError("PORTONE_CHANNEL_KEY and PORTONE_PG are both set: keep one (today's SDK: the key)")
     if settings.billing_channel_key and settings.billing_pg:
-        raise ConfigError("PORTONE_BILLING_CHANNEL_KEY and PORTONE_BILLING_PG are both set: keep one")
+        yield ConfigError("PORTONE_BILLING_CHANNEL_KEY and PORTONE_BILLING_PG are both set: keep one")
     if settings.pg and not re.fullmatch(r"mobilians(\.\w+)?", settings.pg):
-        raise ConfigError("PORTONE_PG must be empty, 'mobilians' or 'mobilians.<MID>'")
+        yield ConfigError("PORTONE_PG must be empty, 'mobilians' or 'mobilians.<MID>'")
     if settings.billing_pg and not re.fullmatch(r"mobilians\.\w+", settings.billing_pg):
-        raise ConfigError("PORTONE_BILLING_PG must be 'mobilians.<MID>': a billing key needs the MID under contract")
+        yield ConfigError("PORTONE_BILLING_PG must be 'mobilians.<MID>': a billing key needs the MID under contract")
 
 
-def _check_live(settings: Settings, *, debug: str) -> None:
+def _check_live(settings: Settings, *, debug: str) -> Iterator[ConfigError]:
     if not settings.secret_key:
-        raise ConfigError("SECRET_KEY is missing: put a long random value there")
-    if len(settings.secret_key) < 16 or settings.secret_key.lower() in WEAK_SECRET_KEYS:
-        raise ConfigError("SECRET_KEY is too easy to guess: put at least 16 random characters there")
+        yield ConfigError("SECRET_KEY is missing: put a long random value there")
+    elif len(settings.secret_key) < 16 or settings.secret_key.lower() in WEAK_SECRET_KEYS:
+        yield ConfigError("SECRET_KEY is too easy to guess: put at least 16 random characters there")
     if not settings.public_url:
-        raise ConfigError("PUBLIC_URL is missing: PortOne's redirect and webhook need the shop's public address")
-    if not settings.public_url.startswith("https://") and not settings.is_test_channel:
-        raise ConfigError("PUBLIC_URL must begin with https:// when real money moves")
+        yield ConfigError("PUBLIC_URL is missing: PortOne's redirect and webhook need the shop's public address")
+    elif not settings.https and not settings.is_test_channel:
+        yield ConfigError("PUBLIC_URL must begin with https:// when real money moves")
     if not settings.api_url.startswith("https://"):
-        raise ConfigError("PORTONE_API_URL must begin with https://: the API secret travels there")
+        yield ConfigError("PORTONE_API_URL must begin with https://: the API secret travels there")
     if settings.api_secret == SANDBOX_API_SECRET or settings.api_key == SANDBOX_API_KEY:
-        raise ConfigError("PORTONE_API_KEY or PORTONE_API_SECRET is the sandbox's: take yours from PortOne's console")
+        yield ConfigError("PORTONE_API_KEY or PORTONE_API_SECRET is the sandbox's: take yours from PortOne's console")
     if settings.demo_reset:
-        raise ConfigError("DEMO_RESET is on: it clears the whole shop every night, so never with live settings")
+        yield ConfigError("DEMO_RESET is on: it clears the whole shop every night, so never with live settings")
     if _truth("FLASK_DEBUG", debug):
-        raise ConfigError("FLASK_DEBUG is on: the debugger must never run with live settings")
+        yield ConfigError("FLASK_DEBUG is on: the debugger must never run with live settings")
 
 
-def _check_operations(settings: Settings) -> None:
+def _check_operations(settings: Settings) -> Iterator[ConfigError]:
+    if settings.public_url and not re.fullmatch(r"https?://[^/?#@\s]+", settings.public_url):
+        yield ConfigError("PUBLIC_URL must be scheme and host alone, such as https://shop.example, without a path")
     for host in settings.csp_window_hosts:
         if not re.fullmatch(r"(https://)?(\*\.)?[a-z0-9.-]+(:\d+)?", host, re.IGNORECASE):
-            raise ConfigError(f"CSP_WINDOW_HOSTS must be host names with spaces between them, not {host!r}")
+            yield ConfigError(f"CSP_WINDOW_HOSTS must be host names with spaces between them, not {host!r}")
     for name, limit in (("SIGN_IN_LIMIT", settings.sign_in_limit), ("CHECKOUT_LIMIT", settings.checkout_limit)):
         if not LIMIT.fullmatch(limit):
-            raise ConfigError(f"{name} must be such as '10 per 15 minutes', or 'off'")
+            yield ConfigError(f"{name} must be such as '10 per 15 minutes', or 'off'")
     if not re.match(r"(memory|rediss?)://", settings.ratelimit_storage_url):
-        raise ConfigError("RATELIMIT_STORAGE_URL must begin with memory://, redis:// or rediss://")
+        yield ConfigError("RATELIMIT_STORAGE_URL must begin with memory://, redis:// or rediss://")
     if settings.metrics_token and len(settings.metrics_token) < SHORTEST_TOKEN:
-        raise ConfigError(f"METRICS_TOKEN is too easy to guess: put at least {SHORTEST_TOKEN} random characters there")
+        yield ConfigError(f"METRICS_TOKEN is too easy to guess: put at least {SHORTEST_TOKEN} random characters there")
     if settings.log_format not in ("json", "text"):
-        raise ConfigError("LOG_FORMAT must be json or text")
+        yield ConfigError("LOG_FORMAT must be json or text")
 
 
 def _number(name: str, value: str) -> int:

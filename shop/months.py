@@ -61,14 +61,16 @@ class Month:
 
     def standing(self, now: datetime) -> Standing:
         """What may be done about this month at the moment `now`."""
+        state = self.window.state_at(now)
+        if state == "early":
+            return "early"
         if self.open:
             claimed = self.open.claimed_until
             return "in_flight" if claimed and claimed > now else "unanswered"
         if any(attempt.status == "paid" for attempt in self.attempts):
             return "held"  # money that paid the month would have moved the subscription on to the next one
-        state = self.window.state_at(now)
-        if state != "open":
-            return state
+        if state == "closed":
+            return "closed"
         failed_at = self.declined.failed_at if self.declined else None
         return "declined" if failed_at and now < failed_at + PAUSE_AFTER_DECLINE else "due"
 

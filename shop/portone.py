@@ -165,15 +165,14 @@ class PortOne:
 
     def channels(self) -> list[Channel]:
         """The contracts of this account. Raises Refused or OutcomeUnknown."""
-        found = self._ask("GET", "/users/pg")["list"]
         return [
             Channel(
-                key=str(one.get("channel_key") or ""),
-                pg_provider=_text(one, "pg_provider"),
-                pg_id=_text(one, "pg_id"),
-                is_test_channel=one.get("sandbox") is True,
+                _optional(one, "channel_key"),
+                _text(one, "pg_provider"),
+                _text(one, "pg_id"),
+                one.get("sandbox") is True,
             )
-            for one in found
+            for one in _list(self._ask("GET", "/users/pg"), "list")
         ]
 
     def _prepared_amount(self, merchant_uid: str) -> int | None:

@@ -80,7 +80,7 @@ class BillingKeyReport:
 class Channel:
     """One contract with a PG, as the account holds it. `pg_id` is the MID."""
 
-    key: str
+    key: str | None
     pg_provider: str
     pg_id: str
     is_test_channel: bool

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from flask import Flask
 
-from . import billing
-from .billing import Attempt, Due, Told, count_due, delete_ended_keys
+from . import attempts, billing
+from .attempts import Attempt
+from .billing import Due, Told, count_due, delete_ended_keys
 from .provider import PaymentProvider
 
 __all__ = ["Done", "Source", "charge_all", "count_due", "delete_ended_keys", "due_now"]
@@ -53,7 +54,7 @@ def charge_all(app: Flask, provider: PaymentProvider, due: Iterable[Due], worker
     waiting, asked = iter(due), {}
     with ThreadPoolExecutor(workers, thread_name_prefix="bill") as pool:
         while group := list(islice(waiting, workers)):
-            for one, claimed in zip(group, apart(billing.claim, [one.subscription_id for one in group]), strict=True):
+            for one, claimed in zip(group, apart(attempts.claim, [one.subscription_id for one in group]), strict=True):
                 if isinstance(claimed, Attempt):
                     asked[pool.submit(ask, claimed)] = one
                 else:

@@ -124,6 +124,7 @@ def _facts_of_every_page() -> dict[str, Any]:
         "language": str(get_locale()),
         "cart_count": current_user.cart_lines if current_user.is_authenticated else 0,
         "sandbox_mode": not settings().live,
+        "sandbox_panel": settings().sdk_url.replace("/v1/iamport.js", "/controls/"),  # where browsers reach it
         "demo_reset": settings().demo_reset,
     }
 

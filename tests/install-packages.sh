@@ -1,5 +1,5 @@
 #!/bin/sh
-# The tests need Chromium, a Korean font, PostgreSQL and Redis. Installs Debian's packages where it may, else says
+# The tests need Chromium, a Korean font, PostgreSQL, Redis and curl. Installs Debian's packages where it may, else says
 # what to install. No service is left running: the tests start their own.
 set -eu
 
@@ -8,6 +8,7 @@ missing=""
 fc-list :lang=ko family 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 command -v redis-server >/dev/null || missing="$missing redis-server"
+command -v curl >/dev/null || missing="$missing curl"
 [ -z "$missing" ] && exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then

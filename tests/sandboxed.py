@@ -1,5 +1,6 @@
 """The shop with its real sandbox in one process, without sockets: a clock to move, and buyers who pay in the window."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -71,9 +72,10 @@ class Sandboxed:
 
 
 @contextmanager
-def sandboxed(folder: Path, **environ: str) -> Iterator[Sandboxed]:
-    """Inside an app context, on tables of its own."""
-    app = create_app(load_settings(environ, folder))
+def sandboxed(folder: Path, seeded_database: Path) -> Iterator[Sandboxed]:
+    """Inside an app context, on a database of its own."""
+    shutil.copy(seeded_database, folder / "shop.sqlite3")
+    app = create_app(load_settings({}, folder))
     with app.app_context():
         yield Sandboxed(app)
     app.extensions["sandbox"].extensions["sandbox"].close()

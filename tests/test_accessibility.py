@@ -72,7 +72,7 @@ def test_no_page_of_the_back_office_shuts_anybody_out(scheme: str, browser: Brow
     fill_buyer(page)
     pay_in_popup(page, ".pay-monthly")
     page.wait_for_url("**/orders/*")
-    for address in ("/admin/", "/admin/payments", "/admin/billing-keys"):
+    for address in ("/admin/", "/admin/payments", "/admin/billing-keys", "/admin/doctor"):
         page.goto(server.url + address)
         check(page)
         if page.locator("table a").count():

@@ -141,6 +141,13 @@ def test_a_household_shares_its_part_of_an_ipv6_address(braked: MakeApp) -> None
     assert may_try(app, "2001:db8:1:3::1", OWNER)
 
 
+def test_who_tries_which_addresses_have_an_account_is_slowed_down_too(braked: MakeApp) -> None:
+    client = braked(SIGN_IN_LIMIT="1 per hour").test_client()
+    taken = {"email": OWNER, "password": "long-enough"}
+    statuses = [client.post("/signup", data=taken, headers=csrf_of(client)).status_code for _ in range(2)]
+    assert statuses == [400, 429]
+
+
 def test_a_buyer_who_checks_out_faster_than_a_person_can_is_slowed_down(braked: MakeApp, buyer: User) -> None:
     client = braked().test_client()
     sign_in(client)

@@ -15,6 +15,7 @@ from shop.config import load_settings
 from shop.database import db, end_reading, transaction
 from shop.demo import SandboxClock
 from shop.models import Subscription, User
+from shop.subscriptions import charge_day
 from tests.conftest import close, csrf_of, sign_in
 from tests.fakes import FakeProvider
 from tests.test_billing import started
@@ -78,6 +79,32 @@ def test_without_a_subscription_there_is_no_day_to_go_to(demo: Flask) -> None:
     assert "이용 중인 구독이 없습니다." in page.get_data(as_text=True)
 
 
+def test_a_month_in_a_click_is_lived_through_with_its_runs(demo: Flask) -> None:
+    client = demo.test_client()
+    admin = sign_in(client, "admin@example.com")
+    provider = demo.extensions["provider"] = FakeProvider()
+    with demo.app_context():
+        started(provider, db.session.get_one(User, admin.id))
+        end_reading()
+        first = clock.today()
+    provider.answers = ["declined"]
+    for _month in range(3):
+        client.post("/admin/clock/next-month", headers=csrf_of(client))
+    with demo.app_context():
+        subscription = db.session.query(Subscription).one()
+        assert subscription.status == "active"
+        assert clock.today() == charge_day(charge_day(charge_day(first, first.day), first.day), first.day)
+        assert [asked.merchant_uid[-8:] for asked in provider.charges] == [
+            f"{month:%Y%m}-{number}"
+            for month, number in (
+                (charge_day(first, 1), 1),
+                (charge_day(first, 1), 2),
+                (charge_day(charge_day(first, 1), 1), 1),
+                (charge_day(charge_day(charge_day(first, 1), 1), 1), 1),
+            )
+        ]
+
+
 def test_only_an_operator_moves_the_clock(demo: Flask) -> None:
     client: FlaskClient = demo.test_client()
     sign_in(client)
@@ -89,6 +116,6 @@ def test_with_live_settings_the_clock_is_the_systems_and_nothing_moves_it(tmp_pa
     app = create_app(load_settings(LIVE, tmp_path))
     assert "demo" not in app.blueprints
     assert "sandbox_clock" not in app.extensions
-    assert "/admin/clock/tomorrow" not in {rule.rule for rule in app.url_map.iter_rules()}
+    assert not [rule.rule for rule in app.url_map.iter_rules() if "clock" in rule.rule]
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
     close(app)

@@ -1,5 +1,6 @@
 """What Prometheus reads, and who may read it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -153,3 +154,16 @@ def test_a_transaction_that_is_rolled_back_is_not_counted(client: FlaskClient, s
         shop.flush()
         raise RuntimeError
     assert value(client, "shop_decisions_total", **labels) == before
+
+
+@pytest.mark.parametrize("name", ["operations.md", "operations.en.md"])
+def test_the_documents_name_exactly_the_figures_that_there_are(
+    name: str, app: Flask, client: FlaskClient, provider: FakeProvider
+) -> None:
+    client.post("/payment/webhook", json={"imp_uid": "imp_1"})
+    portone_asked.send(app.extensions["provider"], asked=Asked("GET /users/pg", 0.1, "200"))
+    client.get("/metrics")
+    families = text_string_to_metric_families(client.get("/metrics").get_data(as_text=True))
+    kinds = {family.name + ("_total" if family.type == "counter" else "") for family in families}
+    documented = set(re.findall(r"^\| `(shop_\w+)`", (ROOT / "docs" / name).read_text(), re.MULTILINE))
+    assert documented == {kind for kind in kinds if kind.startswith("shop_")}

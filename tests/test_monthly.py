@@ -1,12 +1,13 @@
-"""The back office's pages about billing keys and the monthly run: what they show, and who may act on what terms."""
+"""The pages of the monthly run, the buyer's and the back office's: what they tell, and who may act on what terms."""
 
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from shop import clock
+from shop import billing, clock
 from shop.clock import SEOUL
 from shop.database import db, transaction
 from shop.models import Event, Subscription, User
@@ -190,8 +191,10 @@ def test_a_quiet_month_says_so(admin: FlaskClient) -> None:
 # --- a contract that makes no key ---
 
 
-def test_a_contract_without_billing_pays_but_makes_no_key_and_both_pages_say_why(tmp_path: Path) -> None:
-    with sandboxed(tmp_path) as shop:
+def test_a_contract_without_billing_pays_but_makes_no_key_and_both_pages_say_why(
+    tmp_path: Path, seeded_database: Path
+) -> None:
+    with sandboxed(tmp_path, seeded_database) as shop:
         client = shop.app.test_client()
         payment = shop.pays_first_month(sign_in(client).id, "01000007002")
         db.session.expire_all()
@@ -204,3 +207,69 @@ def test_a_contract_without_billing_pays_but_makes_no_key_and_both_pages_say_why
             client, f"/admin/billing-keys/{payment.customer_uid}"
         )
         assert "빌링키가 발급되지 않아" in read(client, f"/admin/payments/{payment.merchant_uid}")
+
+
+# --- what the buyer is told ---
+
+
+@pytest.fixture
+def mine(client: FlaskClient, provider: FakeProvider, buyer: User) -> FlaskClient:
+    """The buyer's browser; the subscription was started on 31 January 2027."""
+    goes_to(2027, 1, 31)
+    started(provider, buyer)
+    sign_in(client)
+    return client
+
+
+def test_the_next_day_is_shown_with_the_reason_when_it_is_not_the_usual_one(mine: FlaskClient) -> None:
+    page = read(mine, "/subscriptions")
+    assert "2027-02-28" in page
+    assert "이 달은 31일이 없어 마지막 날에 결제합니다." in page
+
+
+def test_the_buyer_is_told_of_a_charge_a_week_before(mine: FlaskClient) -> None:
+    goes_to(2027, 2, 20)
+    assert "곧 결제됩니다" not in read(mine, "/subscriptions")
+    goes_to(2027, 2, 21)
+    assert "곧 결제됩니다: 2027-02-28에 4,900원이 휴대폰 요금에 더해집니다." in read(mine, "/subscriptions")
+
+
+def test_after_a_decline_the_buyer_reads_kgs_reason_the_next_try_and_the_last_day(
+    mine: FlaskClient, app: Flask, provider: FakeProvider
+) -> None:
+    goes_to(2027, 2, 28, 9)
+    provider.answers = ["declined"]
+    billing.charge(provider, db.session.query(Subscription.id).scalar())
+    page = read(mine, "/subscriptions")
+    for shown in (
+        "2월분 4,900원이 결제되지 않았습니다.",
+        "당월 한도 초과로 결제 불가합니다.",
+        "2027-02-28 13:00 이후에 다시 시도합니다. 2027-02-28까지 결제되지 않으면 구독이 끝납니다.",
+    ):
+        assert shown in page
+    goes_to(2027, 2, 28, 21)
+    provider.answers = ["declined"]
+    billing.charge(provider, db.session.query(Subscription.id).scalar())
+    assert "다시 시도할 날이 남지 않아" in read(mine, "/subscriptions")
+
+
+def test_an_open_outcome_and_held_money_are_told_to_the_buyer_as_well(
+    mine: FlaskClient, provider: FakeProvider
+) -> None:
+    goes_to(2027, 2, 28, 9)
+    provider.answers = ["dropped", "wrong amount"]
+    provider.cancel_answers = ["refused"]
+    billing.charge(provider, db.session.query(Subscription.id).scalar())
+    assert "결제 결과를 확인하고 있습니다. 두 번 청구되지 않습니다." in read(mine, "/subscriptions")
+    goes_to(2027, 2, 28, 10)
+    billing.charge(provider, db.session.query(Subscription.id).scalar())
+    assert "요청한 것과 달라 판매자가 확인하고 있습니다." in read(mine, "/subscriptions")
+
+
+def test_an_ended_subscription_says_how_to_start_again(mine: FlaskClient, provider: FakeProvider) -> None:
+    goes_to(2027, 3, 1, 9)
+    assert billing.charge(provider, db.session.query(Subscription.id).scalar()) == "ended"
+    page = read(mine, "/subscriptions")
+    assert "기한 안에 결제되지 않아 구독이 끝났습니다." in page
+    assert "첫 달 요금이 바로 결제됩니다." in page
+    assert f"/products/{db.session.query(Subscription).one().product.slug}" in page

@@ -71,8 +71,10 @@ def a_year_of_keys(shop: Sandboxed, first: date, last: date, anchors: tuple[int,
     return keys
 
 
-def test_from_a_leap_years_last_of_january_the_day_is_clamped_and_comes_back(tmp_path: Path) -> None:
-    with sandboxed(tmp_path) as shop:
+def test_from_a_leap_years_last_of_january_the_day_is_clamped_and_comes_back(
+    tmp_path: Path, seeded_database: Path
+) -> None:
+    with sandboxed(tmp_path, seeded_database) as shop:
         shop.goes_to(2028, 1, 31, 20)
         keys = [str(shop.subscribes(f"b{n}@example.com", phone).customer_uid) for n, phone in enumerate(PHONES)]
         live_until(shop, date(2028, 4, 30))
@@ -84,10 +86,10 @@ def test_from_a_leap_years_last_of_january_the_day_is_clamped_and_comes_back(tmp
 
 @pytest.mark.slow
 @pytest.mark.parametrize("year", [2027, 2028])
-def test_a_year_from_every_month_and_anchor_follows_kgs_rules(year: int, tmp_path: Path) -> None:
+def test_a_year_from_every_month_and_anchor_follows_kgs_rules(year: int, tmp_path: Path, seeded_database: Path) -> None:
     """Every day of these that a month has, in a common and in a leap year. A third of the keys is declined once in each
     month, a third loses its answers."""
-    with sandboxed(tmp_path) as shop:
+    with sandboxed(tmp_path, seeded_database) as shop:
         keys = a_year_of_keys(shop, date(year, 1, 1), date(year, 12, 31), ANCHORS)
         live_until(shop, date(year + 1, 12, 31))
         assert len(keys) == 65 + (year == 2028)
@@ -111,9 +113,9 @@ def test_a_year_from_every_month_and_anchor_follows_kgs_rules(year: int, tmp_pat
 
 @pytest.mark.slow
 def test_answers_lost_by_a_third_of_three_hundred_cost_nobody_twice_and_one_more_run_finds_the_truth(
-    tmp_path: Path,
+    tmp_path: Path, seeded_database: Path
 ) -> None:
-    with sandboxed(tmp_path) as shop:
+    with sandboxed(tmp_path, seeded_database) as shop:
         options.change(shop.ledger.database, {"webhook_order": "never"})  # they would bring the truth as well
         shop.goes_to(2027, 1, 15, 9)
         for number in range(300):

@@ -1,19 +1,21 @@
 """What starts and ends a subscription, and which day is next."""
 
 import itertools
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.monthly import LastCharge, refusal_to_charge
 from shop import orders, subscriptions
+from shop.clock import SEOUL
 from shop.database import db, transaction
 from shop.models import BillingKey, Order, Subscription, User
 from shop.orders import NotOnSale
 from shop.provider import BillingKeyReport
-from shop.subscriptions import AlreadySubscribed, charge_day
+from shop.subscriptions import LAST_START, AlreadySubscribed, charge_day, charge_window
 from tests.conftest import BUYER, product
 
 NOON = datetime(2027, 1, 31, 3, tzinfo=UTC)
@@ -148,3 +150,21 @@ def test_every_month_is_charged_once_and_never_more_than_five_days_off(first: da
     for before, after in itertools.pairwise(days):
         next_month = charge_day(before, before.day)
         assert abs(after - next_month) <= timedelta(days=5)
+
+
+@given(
+    st.dates(date(2026, 1, 1), date(2032, 1, 1)), st.lists(st.integers(0, 5), min_size=2, max_size=30), st.booleans()
+)
+def test_on_whichever_day_of_our_window_a_month_is_paid_kg_agrees(first: date, delays: list[int], fixed: bool) -> None:
+    """Whether KG counts its five days from last month's day or from the first one: the sandbox's rules can do both."""
+    paid, due_on = first, charge_day(first, first.day)
+    for delay in delays:
+        window = charge_window(due_on, paid)
+        assert due_on <= window.first <= window.last
+        day = min(window.first + timedelta(days=delay), window.last)
+        for moment in (time(0, 0), LAST_START):
+            asked = datetime.combine(day, moment, SEOUL)
+            assert window.state_at(asked) == "open"
+            last = LastCharge(paid, first, 4900, {}, cancelled=False)
+            assert refusal_to_charge(last, asked, 4900, {}, fixed_anchor=fixed) is None
+        paid, due_on = day, charge_day(due_on, first.day)

@@ -26,7 +26,7 @@ def charge(merchant: Merchant, merchant_uid: str, **asked: Any) -> Any:
 
 
 @pytest.mark.parametrize("day", [1, 15, 28, 29, 30, 31])
-@pytest.mark.parametrize("anchor", ["float", "fixed"])
+@pytest.mark.parametrize("anchor", ["float", pytest.param("fixed", marks=pytest.mark.slow)])
 def test_a_key_lives_through_a_year_on_its_own_day(day: int, anchor: str, merchant: Merchant, sandbox: Sandbox) -> None:
     sandbox.database.keep("options", {"anchor": anchor})
     go_to(sandbox, f"2027-01-{day:02d}")

@@ -33,6 +33,7 @@ def clients() -> Path:
     return CLIENTS
 
 
+@pytest.mark.slow  # installs the clients, the first time
 def test_both_clients_look_up_find_cancel_charge_schedule_and_read_keys(
     clients: Path, sandbox_app: Flask, sandbox: Sandbox
 ) -> None:

@@ -53,7 +53,13 @@ def test_the_focus_never_leaves_the_dialog(page: Page, shop: Shop) -> None:
     assert not any(behind)
 
 
-@pytest.mark.parametrize("way", ["esc in the window", "esc on the dialog", "close button"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "esc in the window",
+        *(pytest.param(way, marks=pytest.mark.slow) for way in ("esc on the dialog", "close button")),
+    ],
+)
 def test_a_frame_can_be_left_in_three_ways_each_the_buyers_cancel(way: str, page: Page, shop: Shop) -> None:
     shop.visit(page)
     frame = open_frame(page)

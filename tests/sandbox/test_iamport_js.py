@@ -72,7 +72,7 @@ def test_the_cancel_button_closes_the_popup_and_is_the_buyers_cancel(page: Page,
     expect_heard(page, GIVEN_UP)
 
 
-@pytest.mark.parametrize("way", ["button", "x"])
+@pytest.mark.parametrize("way", ["button", pytest.param("x", marks=pytest.mark.slow)])
 def test_a_decline_stays_until_it_was_read_and_is_no_cancel(way: str, page: Page, shop: Shop) -> None:
     shop.visit(page)
     popup = open_popup(page)
@@ -270,7 +270,14 @@ def test_without_an_address_to_return_to_it_is_paid_and_ends_there(phone: Page, 
     assert shop.payment()["status"] == "paid"
 
 
-@pytest.mark.parametrize("asked", [{"amount": 100}, {"amount": "9900"}, {"init": False}], ids=json.dumps)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"amount": 100},
+        *(pytest.param(asked, marks=pytest.mark.slow) for asked in ({"amount": "9900"}, {"init": False})),
+    ],
+    ids=json.dumps,
+)
 def test_on_a_phone_a_refusal_goes_to_the_callback_or_without_one_to_the_address(
     asked: dict[str, Any], phone: Page, shop: Shop
 ) -> None:

@@ -10,7 +10,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from sandbox import Sandbox, options
-from sandbox.outcomes import OUTCOMES
+from sandbox.outcomes import OUTCOMES, Outcome
 from sandbox.texts import TEXTS
 from tests.sandbox.conftest import ASKED, pay
 
@@ -201,6 +201,29 @@ def test_the_window_shows_amount_shop_numbers_and_that_it_is_a_sandbox(language:
         assert shown in page
     for outcome in OUTCOMES:
         assert (f"010-0000-{outcome.ending}" in page) == (outcome.when != "renewal")
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: outcome.ending)
+def test_a_number_leads_where_the_table_says_over_http(
+    outcome: Outcome, anybody: FlaskClient, sandbox: Sandbox
+) -> None:
+    opened = ask(anybody, customer_uid="key-1")
+    window = f"/window/{opened['window_id']}"
+    given = {"carrier": "SKT", "phone": f"010-0000-{outcome.ending}", "birth": "900101", "gender": "1"}
+    answer = anybody.post(f"{window}/code", json=given)
+    if outcome.when != "identity":
+        assert answer.json
+        answer = anybody.post(f"{window}/confirm", json={"code": answer.json["code"]})
+    told = answer.json
+    assert told
+    if outcome.when in ("identity", "code", "approval"):
+        assert outcome.refusal
+        assert (answer.status_code, told["message"]) == (422, outcome.refusal.message)
+        assert (told["pg_code"], told["done"]) == (outcome.refusal.pg_code, not outcome.retry)
+    else:
+        assert (answer.status_code, told["success"]) == (200, True)
+        assert told["lost"] == (outcome.lost and outcome.when == "after")
+        assert (told["result"] is None) == told["lost"]
 
 
 def test_only_a_billing_window_speaks_of_every_month(anybody: FlaskClient) -> None:

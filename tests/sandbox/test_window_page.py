@@ -189,7 +189,7 @@ def test_it_fits_without_scrolling_sideways_nor_in_its_usual_sizes_downwards(
         expect(page.locator("#send-code")).to_be_in_viewport(ratio=1)
 
 
-@pytest.mark.parametrize(("scheme", "lang"), [("light", "en"), ("dark", "ko")])
+@pytest.mark.parametrize(("scheme", "lang"), [("light", "en"), pytest.param("dark", "ko", marks=pytest.mark.slow)])
 def test_it_shuts_nobody_out(scheme: Any, lang: str, browser: Browser, address: Address) -> None:
     page = browser.new_page(color_scheme=scheme, viewport=PHONE)  # type: ignore[arg-type]
     page.goto(address(lang=lang, customer_uid="key-1"))
