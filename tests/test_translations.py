@@ -83,9 +83,13 @@ def test_the_browser_chooses_the_language_until_the_reader_does(
 
 # Korean on purpose: what goes to KG, PortOne or into the books, and data that carry both languages side by side.
 KOREAN_ON_PURPOSE = {
-    "billing": "the name of a month's charge for KG, and a fail_reason beside KG's own",
+    "advice": "the doctor's words, in both languages",
+    "advice_probes": "the doctor's words, in both languages",
+    "attempts": "the name of a month's charge, for KG",
+    "billing": "a fail_reason, beside KG's own",
     "books": "what PortOne's console reads about a cancel",
     "catalogue": "products, in both languages",
+    "checkup": "the doctor's words, in both languages",
     "flows": "names of lanes, in both languages",
     "orders": "the name of the goods, which goes to KG",
     "reconcile": "KG's words, to be recognised",
