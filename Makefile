@@ -3,6 +3,9 @@
 # make check  the slower tests
 # make setup  the environment only
 # make worker   charge what the scheduler hands out; make scheduler hands it out (both need CELERY_BROKER_URL)
+# make serve  the shop through the production server
+# make up     the whole set of processes on real PostgreSQL and Redis (Debian's packages)
+# make bench  how quick it is, beside others; make soak  how it bears ten minutes of it
 # make screenshots   take the README's pictures anew
 # make translations  bring the English catalogue up to date after a text was changed
 
@@ -10,7 +13,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run setup test check test-setup lint types translations screenshots
+.PHONY: run setup test check test-setup lint types translations screenshots serve up bench soak
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py
@@ -60,6 +63,19 @@ worker scheduler: $(VENV)/.installed-for-many-machines
 $(VENV)/.installed-for-many-machines: $(VENV)/.installed requirements-scale.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-scale.txt
 	touch $@
+
+serve: $(VENV)/.installed
+	$(BIN)/gunicorn
+
+up: $(VENV)/.installed-for-many-machines
+	$(BIN)/python -m deploy.up
+
+bench: test-setup
+	$(BIN)/python -m bench
+
+SECONDS ?= 600
+soak: test-setup
+	$(BIN)/python -m bench.soak --seconds $(SECONDS)
 
 # make lock   write requirements.lock anew from the pins: every file's hash, for CI and the image
 # make audit  ask the advisory database whether a pinned version has a known hole; needs the network, or it fails

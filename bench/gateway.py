@@ -1,7 +1,8 @@
 """What answers in the benchmarks? A PortOne that charges everything after a set time, and remembers how often.
 
 A process of its own, so that its work is not counted as the shop's: `python -m bench.gateway 0.05` prints its port.
-It speaks just enough V1: tokens, `again`, `find`, keys, and the sandbox's clock.
+It speaks just enough V1: tokens, `prepare`, look-ups, `again`, `find`, keys, and the sandbox's clock; `/approve` is the
+payment window. Only charges take the set time; with a second argument, `every`, each V1 call does.
 """
 
 import asyncio
@@ -14,9 +15,16 @@ from urllib.parse import parse_qs
 
 CHARGED: Counter[str] = Counter()  # merchant_uid → how often it was charged
 PAYMENTS: dict[str, dict[str, Any]] = {}
+PAID_AS: dict[str, str] = {}  # imp_uid → merchant_uid
+TOKENS: list[str] = []
 AHEAD = {"seconds": 0.0}
 
 Answer = tuple[int, Any]
+
+
+def approve(asked: dict[str, Any]) -> Answer:
+    """A buyer approves in the window: a charge without a key."""
+    return charge({"customer_uid": None, "amount": 9900, **asked})
 
 
 def charge(asked: dict[str, Any]) -> Answer:
@@ -42,6 +50,7 @@ def charge(asked: dict[str, Any]) -> Answer:
         "cancel_reason": None,
         "buyer_tel": asked.get("buyer_tel"),
     }
+    PAID_AS[PAYMENTS[uid]["imp_uid"]] = uid
     return answered(PAYMENTS[uid])
 
 
@@ -57,9 +66,17 @@ def answer(method: str, path: str, body: bytes) -> Answer:
     asked = json.loads(body) if body[:1] == b"{" else {key: value[0] for key, value in parse_qs(body.decode()).items()}
     if path == "/users/getToken":
         now = int(time.time())
+        TOKENS.append(path)
         return answered({"access_token": "0" * 40, "now": now, "expired_at": now + 1800})
     if path == "/subscribe/payments/again":
         return charge(asked)
+    if path == "/approve":
+        return approve(asked)
+    if path == "/payments/prepare":
+        return answered({"merchant_uid": asked["merchant_uid"], "amount": asked["amount"]})
+    if path.startswith("/payments/imp"):
+        found = PAYMENTS.get(PAID_AS.get(path.rpartition("/")[2], ""))
+        return answered(found) if found else not_found()
     if path.startswith("/payments/find/"):
         _, state = (path.removeprefix("/payments/find/") + "/").split("/")[:2]
         found = PAYMENTS.get(path.split("/")[3])
@@ -68,11 +85,11 @@ def answer(method: str, path: str, body: bytes) -> Answer:
         AHEAD["seconds"] += float(asked.get("ahead", 0)) if method == "POST" else 0
         return 200, {"offset": AHEAD["seconds"]}
     if path == "/charged":
-        return 200, {"payments": len(CHARGED), "charges": sum(CHARGED.values())}
+        return 200, {"payments": len(CHARGED), "charges": sum(CHARGED.values()), "tokens": len(TOKENS)}
     return not_found()
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float, every: bool) -> None:
     """One kept-alive connection."""
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
@@ -86,7 +103,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
                 0,
             )
             body = await reader.readexactly(length) if length else b""
-            if path == "/subscribe/payments/again":
+            if path == "/subscribe/payments/again" or (every and path.startswith(("/payments", "/users"))):
                 await asyncio.sleep(seconds)
             status, content = answer(method, path.split("?")[0], body)
             text = json.dumps(content).encode()
@@ -100,12 +117,12 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
         writer.close()
 
 
-async def main(seconds: float) -> None:
-    server = await asyncio.start_server(lambda reader, writer: serve(reader, writer, seconds), "127.0.0.1", 0)
+async def main(seconds: float, every: bool) -> None:
+    server = await asyncio.start_server(lambda reader, writer: serve(reader, writer, seconds, every), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1])))
+    asyncio.run(main(float(sys.argv[1]), sys.argv[2:] == ["every"]))

@@ -48,7 +48,7 @@ class Process:
             self.popen.wait(timeout=END_SECONDS)
         except subprocess.TimeoutExpired:
             print(f"{self.name} did not finish in {END_SECONDS} s", flush=True)
-            self.popen.kill()
+            os.killpg(self.popen.pid, signal.SIGKILL)  # its session: with what it has started itself
             self.popen.wait()
 
 
@@ -126,6 +126,7 @@ def start(name: str, command: str, settings: Mapping[str, str]) -> Process:
         stderr=subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C is for us; we end the others in their turn
     )
+    print(f"{name:<9} | process {popen.pid}", flush=True)
     process = Process(name, popen)
     threading.Thread(target=process.tell, daemon=True).start()
     return process

@@ -33,7 +33,7 @@ SETTINGS = (
     "PORTONE_TEST_CHANNEL", "PORTONE_CHANNEL_KEY", "PORTONE_PG", "PORTONE_BILLING_CHANNEL_KEY", "PORTONE_BILLING_PG",
     "CELERY_BROKER_URL", "SANDBOX_CONTROLS_TOKEN", "TRUSTED_PROXIES", "CSP_WINDOW_HOSTS", "CSP_ENFORCE",
     "RATELIMIT_STORAGE_URL", "SIGN_IN_LIMIT", "CHECKOUT_LIMIT", "METRICS_TOKEN", "LOG_FORMAT", "PORT",
-    "INSTANCE_PATH",
+    "INSTANCE_PATH", "DEMO_RESET",
 )  # fmt: skip
 
 
@@ -67,6 +67,7 @@ class Settings:
     billing_pg: str
     broker_url: str  # Celery's; empty: no background workers, the commands do everything
     instance_path: Path
+    demo_reset: bool  # the demo is cleared every night, and says so; never with live settings
     trusted_proxies: int  # how many proxies of ours stand in front; their X-Forwarded-* lines are believed, no others
     csp_window_hosts: tuple[str, ...]  # whom the live payment window may talk to, beside the SDK's host
     csp_enforce: bool  # the payment page's policy refuses instead of reporting
@@ -80,8 +81,6 @@ class Settings:
     @property
     def https(self) -> bool:
         return self.public_url.startswith("https://")
-
-    demo_reset: bool  # the demo is cleared every night, and says so; never with live settings
 
     @property
     def billing_available(self) -> bool:
@@ -120,7 +119,6 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         broker_url=value("CELERY_BROKER_URL"),
         instance_path=instance_path,
         **_operations(value, live),
-        demo_reset=_truth("DEMO_RESET", value("DEMO_RESET", "false")),
     )
     _refuse(settings, debug=value("FLASK_DEBUG", "0"))
     return settings
@@ -138,6 +136,7 @@ def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
         "metrics_token": value("METRICS_TOKEN"),
         "log_format": value("LOG_FORMAT", "json" if live else "text"),
         "controls_token": value("SANDBOX_CONTROLS_TOKEN"),
+        "demo_reset": _truth("DEMO_RESET", value("DEMO_RESET", "false")),
     }
 
 

@@ -5,8 +5,9 @@ what stands inside a `with transaction():` block is one transaction, and nothing
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,14 +66,29 @@ def transaction() -> Iterator[None]:
     session.expire_all()
     session.info["writing"] = True
     try:
+        with _turn_to_write():
+            yield from _written(session)
+    finally:
+        session.info["writing"] = False
+
+
+def _written(session: Any) -> Iterator[None]:
+    try:
         session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
         yield
         session.commit()
     except BaseException:
         session.rollback()
         raise
-    finally:
-        session.info["writing"] = False
+
+
+# SQLite lets one write at a time. Its own way of waiting, to sleep and look again, is for other processes: threads
+# that queue here go on at once.
+_queue = threading.Lock()
+
+
+def _turn_to_write() -> AbstractContextManager[object]:
+    return _queue if db.engine.dialect.name == "sqlite" else nullcontext()
 
 
 @contextmanager

@@ -65,6 +65,7 @@ class PortOne:
         )
         self.session.mount("https://", HTTPAdapter(max_retries=retry, pool_maxsize=32))
         self.session.mount("http://", HTTPAdapter(max_retries=retry, pool_maxsize=32))
+        _read_environment_once(self.session, settings.api_url)
         self._url = settings.api_url
         self._notice_url = notice_url(settings)
         self._timeout = (CONNECT_SECONDS, read_seconds)
@@ -226,6 +227,14 @@ class PortOne:
             raise OutcomeUnknown(f"{method} {path}: {type(error).__name__}") from error
         finally:
             portone_asked.send(self, asked=Asked(f"{method} {path}", time.monotonic() - began, result))
+
+
+def _read_environment_once(session: requests.Session, url: str) -> None:
+    """The environment's proxy and CA bundle, found as `requests` finds them, but not anew for every call. And without
+    its .netrc: a line for PortOne's host there would take the place of our token."""
+    found = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies, session.verify = found["proxies"], found["verify"]
+    session.trust_env = False
 
 
 def _response(answer: requests.Response) -> Mapping[str, Any]:

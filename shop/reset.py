@@ -5,7 +5,7 @@ Loaded in sandbox mode only, so with live settings the command does not exist. C
 
 import click
 import requests
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import String, cast, delete, func, select, update
 
@@ -17,18 +17,25 @@ TIMEOUT_SECONDS = 10.0
 
 
 def install(app: Flask, sandbox_http: requests.Session, api_url: str) -> None:
-    """Add the command."""
+    """Add the command, and what the scheduler calls."""
 
-    @app.cli.command("reset-demo")
-    @with_appcontext
-    def reset_demo() -> None:
-        """Forget every order, payment, account and key, here and in the sandbox. Sandbox mode only."""
+    def reset() -> None:
         clear_shop()
-        try:
-            clear_sandbox(sandbox_http, api_url)
-        except requests.RequestException as error:
-            raise click.ClickException(f"the shop is cleared, the sandbox did not answer: {error}") from None
-        click.echo("The demo is as new.")
+        clear_sandbox(sandbox_http, api_url)
+
+    app.extensions["reset_demo"] = reset
+    app.cli.add_command(reset_demo)
+
+
+@click.command("reset-demo")
+@with_appcontext
+def reset_demo() -> None:
+    """Forget every order, payment, account and key, here and in the sandbox. Sandbox mode only."""
+    try:
+        current_app.extensions["reset_demo"]()
+    except requests.RequestException as error:
+        raise click.ClickException(f"the shop is cleared, the sandbox did not answer: {error}") from None
+    click.echo("The demo is as new.")
 
 
 def clear_shop() -> None:

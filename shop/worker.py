@@ -11,7 +11,7 @@ from typing import Any
 
 from celery import Celery, Task
 from celery.schedules import crontab
-from flask import Flask
+from flask import Flask, current_app
 
 from . import billing, runs, sweep
 from .config import Settings
@@ -50,6 +50,8 @@ def create_worker(app: Flask, settings: Settings) -> Celery:
             "sync": {"task": "shop.sync", "schedule": SWEEP_EVERY_SECONDS},
         },
     )
+    if settings.demo_reset:
+        celery.conf.beat_schedule["reset"] = {"task": "shop.reset", "schedule": crontab(hour="4", minute="0")}
     _add_tasks(celery)
     app.extensions["celery"] = celery
     return celery
@@ -82,3 +84,8 @@ def _add_tasks(celery: Celery) -> None:
     def sync() -> None:
         """Look up what is open, expire what nobody paid, finish cancels, delete the keys of ended subscriptions."""
         log.info("swept: %s", dict(sweep.sweep(provider())))
+
+    @task("shop.reset", HOUR_SECONDS)  # type: ignore[untyped-decorator]
+    def reset() -> None:
+        """A public demo begins anew; only with the sandbox, where `reset.py` is loaded."""
+        current_app.extensions["reset_demo"]()

@@ -96,8 +96,8 @@ def test_the_made_pages_are_up_to_date() -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_every_make_target_is_in_the_makefile(path: Path) -> None:
-    lines = re.findall(r"^([a-z][a-z -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    targets = {target for line in lines for target in line.split()}
+    rules = re.findall(r"^([a-z -]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = {target for rule in rules for target in rule.split()}
     told = re.findall(r"^make ([a-z]+)|`make ([a-z]+)", path.read_text(), re.MULTILINE)
     assert {one or other for one, other in told} <= targets
 
@@ -152,7 +152,7 @@ def blocks(path: Path) -> list[str]:
 
 
 # What the tests of other files, or make itself, run: a line that begins like this needs no second run here.
-RUN_ELSEWHERE = ("make run", "make test", "make setup", "python3 -m venv", "나가는 길", "out ", "clock config", "< ")
+RUN_ELSEWHERE = ("make run", "make test", "make setup", "python3 -m venv", "나가는 길", "out ", "models <", "< ")
 
 
 @pytest.mark.slow

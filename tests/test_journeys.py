@@ -134,7 +134,7 @@ def test_on_a_phone_the_page_goes_to_the_window_and_comes_back_to_a_paid_order(
     put_in_cart(page, server, slug)
     fill_buyer(page)
     page.locator(button).tap()
-    page.wait_for_url("**/sandbox/window/**")
+    page.wait_for_url("**/window/**")
     identify(page)
     type_code(page)
     expect_paid_order(page, server)

@@ -182,4 +182,5 @@ def test_a_viewer_sees_every_page_of_the_back_office_and_acts_on_none(
             assert seen == (403 if rule.endpoint in ASKED_BEFORE_AN_ACT else 200), rule
         if "POST" in (rule.methods or ()):
             assert client.post(address, headers=token).status_code == 403, rule
-    assert provider.asked == asked
+    new = {question for question, _ in provider.asked[len(asked) :]}
+    assert new <= {"get_billing_key"}  # looking at PortOne's books is looking

@@ -1,0 +1,162 @@
+"""How quickly does the shop talk to PortOne? Look-ups beside iamport-rest-client, purchases beside the plain way."""
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from flask import Flask
+
+from bench import apps
+from bench.rows import compared, row
+from shop.config import load_settings
+from shop.portone import PortOne
+
+ROOT = Path(__file__).parents[1]
+CLIENTS = ROOT / ".venv-clients"  # as tests/sandbox/test_clients.py fills it
+WANTED = ROOT / "tests" / "sandbox" / "clients-requirements.txt"
+SECONDS = 0.7
+BUYERS = 8
+
+
+def measure() -> list[dict[str, Any]]:
+    return [*look_ups(), *purchases(0.0, 4), *purchases(0.05, 2.4)]
+
+
+@contextmanager
+def portone(seconds: float) -> Iterator[str]:
+    """A PortOne of the benchmarks' own that takes its time for every call; its address."""
+    command = [sys.executable, "-m", "bench.gateway", str(seconds), "every"]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert server.stdout
+    with server.stdout:
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        server.terminate()
+        server.wait()
+
+
+def approved(url: str, merchant_uid: str, amount: int = 9900) -> str:
+    """The buyer has approved in the window; PortOne's id of it."""
+    wanted = {"merchant_uid": merchant_uid, "amount": amount}
+    imp_uid: str = HTTP.post(f"{url}/approve", json=wanted, timeout=10).json()["response"]["imp_uid"]
+    return imp_uid
+
+
+HTTP = requests.Session()
+
+
+# --- look-ups -------------------------------------------------------------------------------------------------------
+
+
+def look_ups() -> list[dict[str, Any]]:
+    from_pypi = iamport_client()
+    with portone(0.0) as url, tempfile.TemporaryDirectory() as folder:
+        imp_uid = approved(url, "looked-up")
+        ours = PortOne(load_settings({"PORTONE_API_URL": url}, Path(folder)))
+        theirs = from_pypi("imp_apikey", "sandbox_secret", f"{url}/")
+        before = tokens(url)
+        ours.get_payment(imp_uid)
+        rows = []
+        for threads in (1, 8):
+            rows.append(
+                compared(
+                    f"verified look-ups, {threads} thread{'s' if threads > 1 else ''}: against iamport-rest-client",
+                    lambda count=threads: rate(lambda: ours.get_payment(imp_uid), count),
+                    lambda count=threads: rate(lambda: theirs.find(imp_uid=imp_uid), count),
+                    2.7,
+                    "{ours:.0f}/s, {theirs:.0f}/s, 0 ms gateway",
+                )
+            )
+        theirs.requests_session.close()
+        asked = tokens(url)
+        for _ in range(100):
+            ours.get_payment(imp_uid)
+        rows.append(row("tokens asked for in 100 look-ups", tokens(url) - asked, -1, f"{before} before the first", ""))
+        ours.close()
+    return rows
+
+
+def iamport_client() -> Any:
+    """PyPI's client, unchanged, from a folder of its own: its pins clash with ours."""
+    if not (CLIENTS / "iamport").exists():
+        options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade", "--target", str(CLIENTS)]
+        subprocess.run([sys.executable, "-m", "pip", "install", *options, "-r", str(WANTED)], check=True)
+    sys.path.append(str(CLIENTS))  # behind ours: only what we have not is taken from there
+    from iamport import Iamport  # type: ignore[import-not-found]
+
+    return Iamport
+
+
+def tokens(url: str) -> int:
+    count: int = HTTP.get(f"{url}/charged", timeout=10).json()["tokens"]
+    return count
+
+
+def rate(ask: Callable[[], object], threads: int, seconds: float = SECONDS) -> float:
+    """How often `ask` is answered in a second, by so many threads."""
+    until = time.perf_counter() + seconds
+    counts: list[int] = []
+
+    def run() -> None:
+        count = 0
+        while time.perf_counter() < until:
+            ask()
+            count += 1
+        counts.append(count)
+
+    running = [threading.Thread(target=run) for _ in range(threads)]
+    began = time.perf_counter()
+    for one in running:
+        one.start()
+    for one in running:
+        one.join()
+    return sum(counts) / (time.perf_counter() - began)
+
+
+# --- whole purchases ------------------------------------------------------------------------------------------------
+
+
+def purchases(seconds: float, target: float) -> list[dict[str, Any]]:
+    with portone(seconds) as url, apps.our_shop(url) as ours, apps.plain_shop(url) as plain:
+        shops = [crowd(app, url) for app in (ours, plain)]
+        what = f"whole purchases, {BUYERS} buyers, {seconds * 1000:.0f} ms gateway: against the plain way"
+        return [compared(what, *shops, target, "{ours:.1f}/s, {theirs:.1f}/s", turns=5)]
+
+
+def crowd(app: Flask, url: str) -> Callable[[], float]:
+    """One turn of eight buyers who each buy one thing after another, through the app's own addresses."""
+    buyers = [apps.buyer(app, number) for number in range(BUYERS)]
+    waiting = iter(())
+
+    def turn() -> float:
+        nonlocal waiting
+        waiting = iter(buyers)
+        lock = threading.Lock()
+        mine = threading.local()
+
+        def buy() -> None:
+            if not hasattr(mine, "buyer"):
+                with lock:
+                    mine.buyer = next(waiting)
+            purchase(mine.buyer, url)
+
+        return rate(buy, BUYERS, seconds=2.0)
+
+    return turn
+
+
+def purchase(buyer: apps.Buyer, url: str) -> None:
+    """Into the cart, to the checkout, through the window, back to the shop: paid."""
+    buyer.post("/cart/items", data={"product_id": 3, "quantity": 1})
+    asked = {"kind": "once", "buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "b@example.com"}
+    told = buyer.post("/checkout", json=asked).get_json()
+    amount = told["request_pay"]["amount"]
+    ids = {"merchant_uid": told["merchant_uid"], "imp_uid": approved(url, told["merchant_uid"], amount)}
+    outcome = buyer.post("/payment/complete", json=ids).get_json()["outcome"]
+    assert outcome == "paid", outcome
