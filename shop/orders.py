@@ -137,7 +137,8 @@ def place(user_id: int, buyer: Buyer) -> Order:
 def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], buyer: Buyer) -> Order:
     """The buyer's one pending order of this kind, for these goods. Call inside a transaction()."""
     _require_address(goods, buyer)
-    order = db.session.scalar(select(Order).filter_by(user_id=user_id, kind=kind, status="pending"))
+    pending = select(Order).filter_by(user_id=user_id, kind=kind, status="pending")
+    order = db.session.scalar(pending.with_for_update())  # it may be paid in this very moment
     if order and not _same_goods(order, goods):
         _lock_goods({line.product_id for line in order.lines} | {product.id for product, _ in goods})
         cancel_pending(order)
@@ -287,6 +288,17 @@ def want_cancel(order: Order, reason: str) -> bool:
     if order.status != "paid" or order.cancel_wanted_at:
         return False
     order.cancel_wanted_at, order.cancel_wanted_reason = clock.now(), reason
+    return True
+
+
+def begin_cancel_at_once(order: Order, reason: str) -> bool:
+    """The mark that the money of unused goods goes back: from now on they cannot be used. False: ask a person.
+
+    Call inside a transaction(), the order locked.
+    """
+    if not may_cancel_at_once(order):
+        return False
+    order.cancel_wanted_at, order.cancel_wanted_reason = order.cancel_wanted_at or clock.now(), reason
     return True
 
 
