@@ -91,6 +91,8 @@ KOREAN_ON_PURPOSE = {
     "catalogue": "products, in both languages",
     "checkup": "the doctor's words, in both languages",
     "flows": "names of lanes, in both languages",
+    "history": "the names of made-up buyers",
+    "made_up": "what made-up people and KG said",
     "orders": "the name of the goods, which goes to KG",
     "reconcile": "KG's words, to be recognised",
     "results": "a refusal that PortOne shows to the buyer in its window",
