@@ -69,7 +69,7 @@ def assemble(settings: Settings) -> Flask:
 
     app.extensions["provider"] = PortOne(settings)
     web.install(app)
-    pages = (store, account, results, legal, admin_payments, admin_pages, monthly, doctor)
+    pages = (store, account, results, legal, admin_payments, admin_pages, monthly)
     for blueprint in dict.fromkeys(page.bp for page in pages):  # the back office's pages share one
         app.register_blueprint(blueprint)
     results.exempt_from_csrf(csrf)
