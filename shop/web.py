@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from flask.json.provider import DefaultJSONProvider
 from flask_babel import get_locale, get_translations
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -23,7 +24,7 @@ from .clock import SEOUL
 from .config import Settings
 from .database import db
 from .dictionary import advice_for
-from .labels import label
+from .labels import event_label, label
 from .privacy import mask_phone
 from .provider import PaymentProvider
 
@@ -79,10 +80,26 @@ class RowId(IntegerConverter):
         super().__init__(url_map, **{"max": 2**31 - 1, **options})
 
 
+class StrictJSON(DefaultJSONProvider):
+    """Reads no JSON that could not be written down again: halves of characters, bottomless nesting."""
+
+    ensure_ascii = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """ValueError, which Flask answers with 400, for what is not JSON, or not for us."""
+        try:
+            value = super().loads(s, **kwargs)
+            super().dumps(value).encode()
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        return value
+
+
 def install(app: Flask) -> None:
     """Give templates their words and errors their page. Before the pages are registered: addresses need `RowId`."""
     app.url_map.converters["int"] = RowId
-    app.jinja_env.globals.update(won=won, local=local, seoul=seoul, mask_phone=mask_phone, label=label)
+    app.jinja_env.globals.update(won=won, local=local, mask_phone=mask_phone, label=label)
+    app.jinja_env.globals.update(seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label)
     app.jinja_env.globals.update(advice_for=advice_for)
     app.jinja_env.globals.update(_=text, piece=lru_cache(maxsize=PIECES)(piece))
     app.context_processor(_facts_of_every_page)
@@ -117,6 +134,11 @@ def local(row: Any, name: str) -> str:
 def seoul(moment: datetime | None) -> str:
     """A moment on Seoul's clock, to the minute; empty for None."""
     return f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M}" if moment else ""
+
+
+def seoul_seconds(moment: datetime) -> str:
+    """The same to the second, where the order of things matters."""
+    return f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M:%S}"
 
 
 def _facts_of_every_page() -> dict[str, Any]:
