@@ -19,7 +19,7 @@ threads = int(os.environ.get("WEB_THREADS", "32"))  # also how many payments may
 # SIGTERM: no new requests, the running ones get this long. More than a call to PortOne may last.
 graceful_timeout = 30
 timeout = 60  # a process that shows no sign of life for so long is replaced
-keepalive = 5
+keepalive = 75  # longer than a balancer's 60: it must not be us who hang up on a request that is on its way
 
 # A request that is larger is refused before the shop sees it; bodies are limited by MAX_CONTENT_LENGTH in app.py.
 limit_request_line = 4094

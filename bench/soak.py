@@ -165,7 +165,9 @@ def judged(shop: Shop, rate: float, memory: list[float]) -> int:
     early, late = statistics.median(memory[quarter : 2 * quarter]), statistics.median(memory[-quarter:])
     log = (shop.folder / "log").read_text()
     print(f"purchases: {rate:.1f} a second; {dict(shop.counts)}")
-    print(f"unexpected: {len(shop.unexpected)} {shop.unexpected[:5]}; tracebacks in the log: {log.count('Traceback')}")
+    print(f"unexpected: {len(shop.unexpected)} {shop.unexpected[:5]}")
+    if "Traceback" in log:
+        print(f"{log.count('Traceback')} tracebacks in the log, the first:\n{log[log.index('Traceback') :][:2000]}")
     print(f"memory: {early:.1f} MiB in the second quarter, {late:.1f} MiB in the last (at most {GROWTH}×)")
     print(f"ledgers: ours {ours:,} won, theirs {theirs:,} won, {differences} differences")
     good = not shop.unexpected and late <= early * GROWTH and ours == theirs and not differences

@@ -6,6 +6,7 @@ open is counted in the database when it is read, so that it is right however man
 
 import hmac
 import os
+import threading
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -35,9 +36,17 @@ PORTONE_WORDS = {
 }  # fmt: skip
 
 
-@cache
+_making = threading.Lock()
+
+
 def counters() -> SimpleNamespace:
-    """Made at first use: the library is not loaded while the shop starts."""
+    """Made at first use: the library is not loaded while the shop starts. Once, though many may be the first."""
+    with _making:
+        return _counters()
+
+
+@cache
+def _counters() -> SimpleNamespace:
     from prometheus_client import Counter, Histogram, disable_created_metrics
 
     disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which tells when it began

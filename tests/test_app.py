@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 from flask import Flask
 
@@ -51,6 +52,26 @@ def test_several_processes_that_start_at_once_seed_once(tmp_path: Path) -> None:
         assert db.session.query(User).count() == 2
     for app in apps:
         close(app)
+
+
+@pytest.mark.slow
+def test_several_machines_that_start_at_once_on_an_empty_postgresql_seed_once(postgres: str, tmp_path: Path) -> None:
+    """Each has a folder of its own, so no file can be the lock."""
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE empty")
+    url = postgres.rpartition("/")[0] + "/empty"
+    program = (
+        "import sys; from pathlib import Path; from app import create_app; from shop.config import load_settings\n"
+        f"create_app(load_settings({NOBODY_ANSWERS | {'DATABASE_URL': url}!r}, Path(sys.argv[1])))"
+    )
+    folders = [tmp_path / str(number) for number in range(3)]
+    for folder in folders:
+        folder.mkdir()
+    starts = [subprocess.Popen([sys.executable, "-c", program, folder], cwd=ROOT) for folder in folders]
+    assert [start.wait(timeout=60) for start in starts] == [0, 0, 0]
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM products").fetchone() == (14,)
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (2,)
 
 
 def test_the_shop_reaches_its_sandbox_and_the_sandbox_its_shop_inside_the_process(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from shop import account, orders, payments
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import Base, db
 from shop.models import User
+from shop.worker import create_worker
 from tests.conftest import BUYER, NOBODY_ANSWERS, close, product, sign_in
 from tests.fakes import FakeProvider
 from tests.test_config import LIVE
@@ -81,3 +82,17 @@ def test_a_demo_that_is_cleared_every_night_says_so(settings: Settings, app: Fla
     told = create_app(load_settings(NOBODY_ANSWERS | {"DEMO_RESET": "1"}, settings.instance_path))
     assert promise in told.test_client().get("/").get_data(as_text=True)
     close(told)
+
+
+@pytest.mark.parametrize(("told", "nightly"), [({}, False), ({"DEMO_RESET": "true"}, True)])
+def test_the_scheduler_resets_at_four_in_seoul_if_it_is_told_to(
+    told: dict[str, str], nightly: bool, settings: Settings
+) -> None:
+    app = create_app(load_settings(NOBODY_ANSWERS | told, settings.instance_path))
+    conf = create_worker(app, app.extensions["settings"]).conf
+    assert conf.timezone == "Asia/Seoul"
+    assert ("reset" in conf.beat_schedule) is nightly
+    if nightly:
+        schedule = conf.beat_schedule["reset"]["schedule"]
+        assert (schedule.hour, schedule.minute) == ({4}, {0})
+    close(app)

@@ -60,6 +60,22 @@ def test_a_whole_purchase_goes_through(served: str) -> None:
     shopper.close()
 
 
+def test_the_very_first_requests_may_come_all_at_once(tmp_path: Path) -> None:
+    with gunicorn(tmp_path) as (url, _):
+        gate, statuses = threading.Barrier(12), []
+
+        def ask() -> None:
+            gate.wait()
+            statuses.append(requests.get(url, timeout=30).status_code)
+
+        threads = [threading.Thread(target=ask) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert statuses == [200] * 12
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_server_that_is_told_to_stop_finishes_the_checkout_that_is_under_way(tmp_path: Path, workers: str) -> None:
     with gunicorn(tmp_path, WEB_WORKERS=workers) as (url, server):
