@@ -1,9 +1,10 @@
 """What does the back office show of payments, and what may be done with one? List, sums, export, timeline, acts."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from flask import Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import Flask, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
@@ -80,8 +81,18 @@ def payments_csv() -> AnyResponse | tuple[str, int]:
     with transaction():
         filters = ", ".join(f"{name}={value}" for name, value in asdict(chosen).items() if value)
         note_act(acting(), "export", filters or "all payments")
-    pieces = stream_with_context(export.payments_csv(chosen))
-    return as_csv(pieces, f"payments-{clock.today():%Y%m%d}.csv")
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return as_csv(_piecemeal(app, export.payments_csv(chosen)), f"payments-{clock.today():%Y%m%d}.csv")
+
+
+def _piecemeal(app: Flask, pieces: Iterator[str]) -> Iterator[str]:
+    """Each piece is read in a context of its own: a slow reader keeps no database connection waiting."""
+    while True:
+        with app.app_context():
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def as_csv(pieces: Any, name: str) -> Response:
@@ -139,7 +150,7 @@ def release(merchant_uid: str, reason: str) -> AnyResponse:
     """Keep money that was held: what it was for is honoured."""
     found = _payment(merchant_uid)
     news = note_before("release", reason, merchant_uid=merchant_uid)
-    refusal = payments.release(found.id, news, reason)
+    refusal = payments.release(provider(), found.id, news, reason)
     if refusal:
         flash(label("release", refusal), "error")
     else:
