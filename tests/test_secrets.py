@@ -6,6 +6,7 @@ PortOne that fails, every page of the back office; the log as verbose as it can 
 
 import json
 import logging
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,7 +99,7 @@ def a_day(app: Flask) -> tuple[list[str], list[str]]:
     paid = buy(client, "once", "approve")
     buy(client, "once", "decline")
     buy(client, "monthly", "approve")
-    fault = {"path": f"/payments/{paid['imp_uid']}", "fault": "drop_after", "count": 3}
+    fault = {"path": f"/payments/{paid['imp_uid']}", "fault": "drop_after", "count": 20}
     client.post("/sandbox/controls/faults", json=fault)
     client.post("/payment/webhook", json=paid)
     client.delete("/sandbox/controls/faults")
@@ -164,7 +165,9 @@ def test_a_whole_day_leaves_no_secret_behind(shop_day: tuple[Flask, Log]) -> Non
     assert EMAIL not in written
     assert "010-****-5432" in "".join(pages)
     # It was a day worth scanning: news came through every door, a call was lost, money came and went.
-    for happened in ("callback: paid", "redirect: unchanged", "webhook: unchanged", "webhook: unknown", "no answer"):
+    # (The sandbox's own webhook may come before the callback.)
+    assert re.search(r"(callback|webhook): paid", written)
+    for happened in ("callback: ", "redirect: unchanged", "webhook: unchanged", "webhook: unknown", "no answer"):
         assert happened in written, happened
     assert "INSERT INTO orders" in written
     if app.extensions["settings"].log_format == "json":
