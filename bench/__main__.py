@@ -17,7 +17,7 @@ from bench.plot import plot
 from bench.rows import reached
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("page", "talk", "books", "hang", "monthly", "sandbox", "office")
+PARTS = ("page", "view", "talk", "books", "hang", "monthly", "sandbox", "office")
 REPORTS = (ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.en.md")
 PICTURE = ROOT / "docs" / "pictures" / "performance.svg"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"

@@ -2,10 +2,9 @@
 
 Each turn loads the front page and two bare ones with an empty cache, so a busy machine slows all of them: a heading and
 nothing else, and the front page's picture and nothing else.
-Run it alone by `python -m bench.view`.
+Alone: `python -m bench view`.
 """
 
-import statistics
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
+from bench.rows import compared, row
 from tests.servers import Server, serving
 from tests.test_journeys import fill_buyer, pay_in_popup, put_in_cart, sign_in
 
@@ -61,7 +61,7 @@ def weight(browser: Browser, server: Server) -> dict[str, Any]:
     page.close()
     kib = sum(bytes_of.get(kind, 0) for kind in COUNTED) / 1024
     detail = ", ".join(f"{kind} {size / 1024:.1f} KiB" for kind, size in sorted(bytes_of.items()))
-    return row("the front page's HTML, CSS and JavaScript as sent", kib, -MOST_KIB, "KiB", detail)
+    return row("front page: HTML, CSS and JavaScript as sent, KiB", kib, -MOST_KIB, detail, "KiB")
 
 
 def hosts(browser: Browser, server: Server) -> dict[str, Any]:
@@ -77,27 +77,23 @@ def hosts(browser: Browser, server: Server) -> dict[str, Any]:
     page.close()
     own = urlsplit(server.url).netloc
     foreign = {url for url in asked if urlsplit(url).scheme.startswith("http") and urlsplit(url).netloc != own}
-    return row(
-        "requests off the host during a purchase",
-        len(foreign),
-        -0.5,
-        "requests",
-        f"of {len(asked)}: {foreign or 'none'}",
-    )
+    told = f"of {len(asked)}: {foreign or 'none'}"
+    return row("requests off the host during a purchase", len(foreign), -0.5, told, "requests")
 
 
 def largest_paint(browser: Browser, server: Server) -> list[dict[str, Any]]:
     with bare_pages() as bare:
-        turns = [
-            [paint(browser, url) for url in (server.url, f"{bare}/heading", f"{bare}/picture")] for _ in range(TURNS)
+        return [
+            compared(
+                f"largest paint of the front page, of {what}",
+                lambda: paint(browser, server.url),
+                lambda address=address: paint(browser, bare + address),  # type: ignore[misc]
+                -1.5,
+                "{ours:.0f} ms, {theirs:.0f} ms",
+                turns=TURNS,
+            )
+            for address, what in (("/heading", "a bare heading's"), ("/picture", "the same picture's alone"))
         ]
-    rows = []
-    for number, what in ((1, "a bare heading's"), (2, "the same picture's alone")):
-        ratios = sorted(turn[0] / turn[number] for turn in turns)
-        ours, theirs = (statistics.median(turn[side] for turn in turns) for side in (0, number))
-        detail = f"{ours:.0f} ms and {theirs:.0f} ms, medians of {TURNS}; {ratios[0]:.2f} to {ratios[-1]:.2f}"
-        rows.append(row(f"largest paint of the front page, of {what}", statistics.median(ratios), -1.5, "×", detail))
-    return rows
 
 
 def paint(browser: Browser, url: str) -> float:
@@ -123,13 +119,3 @@ def bare_pages() -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def row(what: str, ratio: float, target: float, unit: str, detail: str) -> dict[str, Any]:
-    """A negative target is an upper bound."""
-    return {"what": what, "ratio": round(ratio, 2), "target": target, "unit": unit, "detail": detail}
-
-
-if __name__ == "__main__":
-    for line in measure():
-        print(f"{line['what']}: {line['ratio']} {line['unit']} (at most {-line['target']}) — {line['detail']}")

@@ -194,7 +194,7 @@
       return;
     }
     const why = result.error_msg || message || texts.not_paid; // the PG's own words, where there are any
-    giveUp(advice ? `${why} ${advice}` : why, redirect);
+    giveUp(advice ? `${why.replace(/[.\s]*$/, ".")} ${advice}` : why, redirect);
   }
 
   async function reportUntilHeard(told) {
