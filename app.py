@@ -58,7 +58,7 @@ def assemble(settings: Settings) -> Flask:
     """The shop, room by room."""
     app = Flask(__name__, instance_path=str(settings.instance_path))
     app.config.update(flask_settings(settings))
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json = web.StrictJSON(app)
     app.extensions["settings"] = settings
 
     db.init_app(app)

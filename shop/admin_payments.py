@@ -150,7 +150,7 @@ def release(merchant_uid: str, reason: str) -> AnyResponse:
     """Keep money that was held: what it was for is honoured."""
     found = _payment(merchant_uid)
     news = note_before("release", reason, merchant_uid=merchant_uid)
-    refusal = payments.release(found.id, news, reason)
+    refusal = payments.release(provider(), found.id, news, reason)
     if refusal:
         flash(label("release", refusal), "error")
     else:

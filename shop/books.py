@@ -66,14 +66,17 @@ class _Named:
 
 
 def _named_by(reports: Sequence[PaymentReport]) -> dict[str, _Named]:
-    """The payments that reports speak of, by merchant_uid; they and their subscriptions are locked."""
-    query = select(Payment).where(Payment.merchant_uid.in_([report.merchant_uid for report in reports]))
-    payments = db.session.scalars(query.order_by(Payment.id).with_for_update(of=Payment)).all()
-    ids = {payment.subscription_id for payment in payments if payment.subscription_id}
+    """The payments that reports speak of, by merchant_uid; they and their subscriptions are locked.
+
+    The subscriptions first, as the monthly run does: two who want both never wait for each other.
+    """
+    named = Payment.merchant_uid.in_([report.merchant_uid for report in reports])
+    ids = set(db.session.scalars(select(Payment.subscription_id).where(named, Payment.subscription_id.is_not(None))))
+    theirs = select(Subscription).where(Subscription.id.in_(ids)).order_by(Subscription.id).with_for_update()
+    subscription_of = {one.id: one for one in db.session.scalars(theirs)} if ids else {}
+    payments = db.session.scalars(select(Payment).where(named).order_by(Payment.id).with_for_update(of=Payment)).all()
     if not ids:
         return {payment.merchant_uid: _Named(payment, None, False) for payment in payments}
-    theirs = select(Subscription).where(Subscription.id.in_(ids)).order_by(Subscription.id).with_for_update()
-    subscription_of = {one.id: one for one in db.session.scalars(theirs)}
     paid = select(Payment.subscription_id, Payment.period, Payment.id).where(
         Payment.subscription_id.in_(ids),
         Payment.period.in_({payment.period for payment in payments}),
@@ -163,9 +166,20 @@ def _apply(decision: Decision, named: _Named, order: Order | None, report: Payme
         return decision
     if decision.outcome == "paid":
         return _honour(decision, payment, order, report, key)
-    if decision.outcome == "cancelled" and orders.cancel_paid(order, payment.merchant_uid):
-        subscriptions.end_of_order(order, "cancelled")
+    if decision.outcome == "cancelled":
+        if orders.cancel_paid(order, payment.merchant_uid):
+            subscriptions.end_of_order(order, "cancelled")
+        _end_key(payment)
     return decision
+
+
+def _end_key(payment: Payment) -> None:
+    """The money that issued a billing key went back: if nothing else uses the key, it is deleted at PortOne too."""
+    unused = select(BillingKey.id).where(
+        BillingKey.customer_uid == payment.customer_uid, BillingKey.status.in_(("issuing", "abandoned"))
+    )
+    for key_id in db.session.scalars(unused):
+        move(BillingKey, key_id, "ended", ended_at=clock.now(), end_reason="cancelled")
 
 
 def _follow_month(decision: Decision, named: _Named, held_reason: str | None) -> None:

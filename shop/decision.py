@@ -51,7 +51,7 @@ def decide(
         return _decide_paid(payment, order_status, plan_taken, report, key)
     if report.status == "cancelled":
         return _decide_cancelled(payment, report)
-    if report.status == "failed" and payment.status == "ready":
+    if report.status == "failed" and payment.status == "ready" and not _has_money(payment):
         return Decision("failed", report.fail_reason or "declined", status="failed")
     return Decision("unchanged", f"a report of {report.status} does not change a payment that is {payment.status}")
 
@@ -59,11 +59,10 @@ def decide(
 def _decide_paid(
     payment: Payment, order_status: str | None, plan_taken: bool, report: PaymentReport, key: KeyLookup
 ) -> Decision:
-    paid_before = payment.status in ("paid", "cancelled")
-    if paid_before and report.imp_uid == payment.imp_uid:
+    if _has_money(payment) and report.imp_uid == payment.imp_uid:
         return Decision("unchanged", "already recorded")
     unexpected = _unexpected_kind(payment, report)
-    if paid_before:
+    if _has_money(payment):
         why = f"and not as asked: {unexpected}" if unexpected else "surplus"
         return Decision("held", f"another window of the same merchant_uid is paid too, {why}", surplus=not unexpected)
     if unexpected:
@@ -72,6 +71,14 @@ def _decide_paid(
     if objection:
         return Decision("held", f"paid, but cannot be honoured: {objection}", status="paid", held_reason=objection)
     return Decision("paid", "status, amount, currency, method, channel and ids are what we asked for", status="paid")
+
+
+def _has_money(payment: Payment) -> bool:
+    """Whether money has come in by the window that the row is bound to, be it held or given back since.
+
+    From then on no other window of the same `merchant_uid` may take that window's place, or the money were forgotten.
+    """
+    return payment.status in ("paid", "cancelled") or payment.held_reason is not None
 
 
 def _unexpected_kind(payment: Payment, report: PaymentReport) -> str | None:
@@ -109,7 +116,7 @@ def _order_refuses(payment: Payment, order_status: str | None, plan_taken: bool,
 def _decide_cancelled(payment: Payment, report: PaymentReport) -> Decision:
     if payment.status == "cancelled":
         return Decision("unchanged", "already recorded")
-    if payment.status == "paid" and report.imp_uid != payment.imp_uid:
+    if _has_money(payment) and report.imp_uid != payment.imp_uid:
         return Decision("unchanged", "another payment of the same merchant_uid was cancelled")
     if report.cancelled_amount != report.amount:
         # Other PGs call a partly cancelled payment `cancelled` too; KG phone bills know whole amounts only.

@@ -185,10 +185,10 @@ class BillingKey(Base):
 
     __tablename__ = "billing_keys"
     STATES: ClassVar[States] = {
-        "issuing": ("active", "abandoned"),
+        "issuing": ("active", "abandoned", "ended"),  # ended at once: its first month went back
         "active": ("ended", "deleted"),
         "ended": ("deleted",),
-        "abandoned": ("active",),  # money that came late issued it after all
+        "abandoned": ("active", "ended"),  # money that came late issued it after all
         "deleted": (),
     }
 

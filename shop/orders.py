@@ -67,20 +67,22 @@ class Buyer:
     def checked(cls, name: str, tel: str, email: str, addr: str = "", postcode: str = "") -> "Buyer":
         """The buyer's data, tidied and checked. Raises InvalidBuyer with every field that is wrong."""
         digits = re.sub(r"[\s.-]", "", tel)
+        name, email, addr, postcode = name.strip(), email.strip(), addr.strip(), postcode.strip()
         wrong = {}
-        if not 1 <= len(name.strip()) <= 15:  # KG takes 30 bytes, two for a Hangul syllable (code 9111)
+        # KG takes 30 bytes, two for a Hangul syllable (code 9111)
+        if not (1 <= len(name) <= 15 and name.isprintable()):
             wrong["buyer_name"] = "name"
         if not re.fullmatch(r"01[016789]\d{7,8}", digits, re.ASCII):
             wrong["buyer_tel"] = "mobile"
-        if len(email) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email.strip()):
+        if not (len(email) <= 254 and email.isprintable() and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email)):
             wrong["buyer_email"] = "email"
-        if len(addr.strip()) > 200:
+        if not (len(addr) <= 200 and addr.isprintable()):
             wrong["buyer_addr"] = "addr"
-        if postcode.strip() and not re.fullmatch(r"\d{5}", postcode.strip(), re.ASCII):
+        if postcode and not re.fullmatch(r"\d{5}", postcode, re.ASCII):
             wrong["buyer_postcode"] = "postcode"
         if wrong:
             raise InvalidBuyer(wrong)
-        return cls(name.strip(), digits, email.strip(), addr.strip() or None, postcode.strip() or None)
+        return cls(name, digits, email, addr or None, postcode or None)
 
 
 # --- the cart -------------------------------------------------------------------------------------------------------
@@ -137,7 +139,8 @@ def place(user_id: int, buyer: Buyer) -> Order:
 def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], buyer: Buyer) -> Order:
     """The buyer's one pending order of this kind, for these goods. Call inside a transaction()."""
     _require_address(goods, buyer)
-    order = db.session.scalar(select(Order).filter_by(user_id=user_id, kind=kind, status="pending"))
+    pending = select(Order).filter_by(user_id=user_id, kind=kind, status="pending")
+    order = db.session.scalar(pending.with_for_update())  # it may be paid in this very moment
     if order and not _same_goods(order, goods):
         _lock_goods({line.product_id for line in order.lines} | {product.id for product, _ in goods})
         cancel_pending(order)
@@ -287,6 +290,17 @@ def want_cancel(order: Order, reason: str) -> bool:
     if order.status != "paid" or order.cancel_wanted_at:
         return False
     order.cancel_wanted_at, order.cancel_wanted_reason = clock.now(), reason
+    return True
+
+
+def begin_cancel_at_once(order: Order, reason: str) -> bool:
+    """The mark that the money of unused goods goes back: from now on they cannot be used. False: ask a person.
+
+    Call inside a transaction(), the order locked.
+    """
+    if not may_cancel_at_once(order):
+        return False
+    order.cancel_wanted_at, order.cancel_wanted_reason = order.cancel_wanted_at or clock.now(), reason
     return True
 
 

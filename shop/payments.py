@@ -212,6 +212,8 @@ def _look_after_cancel(
     """No plain yes came: PortOne's books say whether the money went back all the same."""
     try:
         report = provider.get_payment(imp_uid)
+    except NotFound:
+        return _cancel_refused(payment.id, news, f"{error}; PortOne knows no such payment")
     except ProviderError as silence:
         return _cancel_unknown(payment, news, f"{error}; and then: {silence}")
     if report.status == "cancelled":
@@ -263,11 +265,16 @@ def _is_free(payment: Payment) -> bool:
 # --- a person keeps what was held -------------------------------------------------------------------------------------
 
 
-def release(payment_id: int, news: News, reason: str) -> str | None:
+def release(provider: PaymentProvider, payment_id: int, news: News, reason: str) -> str | None:
     """A person has looked at held money and keeps it: what it was for is honoured. None: done; else why not.
 
-    The answer is a label key of kind `release`.
+    PortOne is asked first: money that went back meanwhile buys nothing (law 1). The answer is a label key of kind
+    `release`.
     """
+    held = db.session.get_one(Payment, payment_id)
+    asked = sync_payment(provider, replace(news, imp_uid=held.imp_uid, merchant_uid=held.merchant_uid))
+    if asked.outcome in ("unknown", "not_found", "mismatch"):
+        return "unknown"
     with transaction():
         payment = db.session.get_one(Payment, payment_id, with_for_update=True)
         refusal = books.keep(payment)

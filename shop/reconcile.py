@@ -81,7 +81,8 @@ def _ours(since: datetime, until: datetime) -> list[Payment]:
     """Our payments that brought money, or gave it back, in `since` ≤ t < `until`."""
     paid = (Payment.paid_at >= since) & (Payment.paid_at < until)
     cancelled = (Payment.cancelled_at >= since) & (Payment.cancelled_at < until)
-    query = select(Payment).where(or_(paid, cancelled), Payment.status.in_(MONEY_STATES)).order_by(Payment.id)
+    has_money = or_(Payment.status.in_(MONEY_STATES), Payment.held_reason.is_not(None))
+    query = select(Payment).where(or_(paid, cancelled), has_money).order_by(Payment.id)
     found = list(db.session.scalars(query))
     end_reading()
     return found
@@ -104,9 +105,9 @@ def _compare_theirs(reports: Iterable[PaymentReport]) -> Iterator[Difference]:
 def _kind_of(payment: Payment | None, report: PaymentReport) -> Kind | None:
     if payment is None:
         return "theirs_only" if report.status == "paid" else None
-    if payment.imp_uid != report.imp_uid and payment.status in MONEY_STATES:
+    if payment.imp_uid != report.imp_uid and _has_money(payment):
         return "surplus" if report.status == "paid" else None  # a surplus that went back is as it should be
-    if payment.status != report.status:
+    if _state(payment) != report.status:
         return "state"
     left = report.amount - report.cancelled_amount
     return "amount" if _left(payment) != left else None
@@ -144,16 +145,25 @@ def _difference(kind: Kind, payment: Payment | None, report: PaymentReport) -> D
         kind=kind,
         merchant_uid=report.merchant_uid,
         imp_uid=report.imp_uid,
-        ours=payment.status if payment else "-",
+        ours=_state(payment) if payment else "-",
         theirs=report.status,
         our_amount=_left(payment) if payment else 0,
         their_amount=report.amount - report.cancelled_amount if report.status in MONEY_STATES else 0,
     )
 
 
+def _has_money(payment: Payment) -> bool:
+    return _state(payment) in MONEY_STATES
+
+
+def _state(payment: Payment) -> str:
+    """The payment's state, but `paid` for money that waits for a person and is not called paid (another channel's)."""
+    return "paid" if payment.held_reason and payment.status in ("ready", "failed") else payment.status
+
+
 def _left(payment: Payment) -> int:
     """What the buyer has paid and not got back, in won."""
-    if payment.status not in MONEY_STATES:
+    if not _has_money(payment):
         return 0
     return (payment.reported_amount or 0) - payment.cancelled_amount
 

@@ -147,7 +147,7 @@ def order(order_id: int) -> str:
     """Show an order and how its payment stands, to its owner only."""
     found = _own_order(order_id)
     attempts = _attempts(found)
-    payment = _payment_that_matters(attempts)
+    payment = _payment_that_matters(found)
     return render_template(
         "store/order.html",
         order=found,
@@ -165,13 +165,13 @@ def cancel_order(order_id: int) -> AnyResponse:
     """The buyer wants the money back: unused digital goods at once, for the rest a person is asked."""
     found = _own_order(order_id)
     reason = request.form.get("reason", "").strip()[:LONGEST_REASON]
-    payment = _payment_that_matters(_attempts(found))
+    payment = _payment_that_matters(found)
     refusal = refusal_to_cancel(payment, clock.now()) if payment else "not_paid"
     if found.status != "paid" or payment is None or refusal in ("not_paid", "already"):
         flash(label("cancel", refusal or "not_paid"), "error")
     elif not reason:
         flash(_("취소하시는 이유를 적어 주세요."), "error")
-    elif refusal is None and orders.may_cancel_at_once(found):
+    elif refusal is None and _begin_cancel_at_once(order_id, reason):
         news = News("buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr)
         result = payments.cancel_payment(provider(), payment.id, reason, news)
         flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
@@ -185,16 +185,21 @@ def cancel_order(order_id: int) -> AnyResponse:
 def use_order(order_id: int) -> AnyResponse:
     """The buyer begins to use digital goods, and knows that a cancel then needs the shop's leave."""
     with transaction():
-        found = _own_order(order_id)
-        if not found.digital or not orders.fulfil(found):
+        found = _own_order(order_id, lock=True)
+        if not found.digital or found.cancel_wanted_at or not orders.fulfil(found):
             abort(409)
     flash(_("이용을 시작했습니다. 즐겁게 쓰세요."), "success")
     return redirect(url_for("store.order", order_id=order_id))
 
 
-def _own_order(order_id: int) -> Order:
+def _begin_cancel_at_once(order_id: int, reason: str) -> bool:
+    with transaction():  # the goods may be put to use in this very moment: one of the two comes first
+        return orders.begin_cancel_at_once(_own_order(order_id, lock=True), reason)
+
+
+def _own_order(order_id: int, *, lock: bool = False) -> Order:
     """The buyer's own order; 404 for anybody else's, as if there were none."""
-    found = db.session.get(Order, order_id)
+    found = db.session.get(Order, order_id, with_for_update=lock)
     if found is None or found.user_id != current_user.id:
         abort(404)
     return found
@@ -207,15 +212,21 @@ def _attempts(order: Order) -> Sequence[Payment]:
 def _ask_a_person(order: Order, payment: Payment, reason: str) -> None:
     news = News("buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr)
     with transaction():
+        db.session.get_one(Payment, payment.id, with_for_update=True)  # in the order in which news of it locks
         if orders.want_cancel(db.session.get_one(Order, order.id, with_for_update=True), reason):
             note(news, "wanted", reason, payment)
     flash(_("취소를 신청했습니다. 판매자가 확인한 뒤 알려 드립니다."), "success")
 
 
-def _payment_that_matters(attempts: Sequence[Payment]) -> Payment | None:
-    """The attempt that a buyer asks about: one that brought money, else the newest."""
+def _payment_that_matters(order: Order) -> Payment | None:
+    """The attempt that a buyer asks about: the one that paid the order, else one that brought money, else the newest.
+
+    A surplus payment that went back by itself must not hide the one that paid.
+    """
+    attempts = _attempts(order)
+    payer = [payment for payment in attempts if payment.merchant_uid == order.paid_by]
     with_money = [payment for payment in attempts if payment.status in ("paid", "cancelled") or payment.held_reason]
-    return next(iter([*with_money, *attempts]), None)
+    return next(iter([*payer, *with_money, *attempts]), None)
 
 
 def _last_buyer() -> dict[str, str]:

@@ -4,9 +4,11 @@ Windows close, webhooks get lost, processes die. Whatever our rows say is unfini
 look-up, the same record and the same cancel as everything else. Safe to run at any time, and twice at once.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import ColumnElement, or_, select
 
@@ -23,17 +25,22 @@ ABANDON_AFTER = timedelta(days=1)
 
 SWEEP = News("sweep")
 
+log = logging.getLogger(__name__)
+
 
 def sweep(provider: PaymentProvider) -> Counter[str]:
     """Bring everything that is open as far as it can be brought now; how often each outcome came.
 
-    Beside the outcomes of `sync_payment`: `expired` orders, `given_back` payments, `deleted` and `abandoned` keys.
+    Beside the outcomes of `sync_payment`: `expired` orders, `given_back` payments, `deleted` and `abandoned` keys, and
+    `error` for what a bug stopped; each is a unit of its own, so the others go on.
     """
     done: Counter[str] = Counter()
     silent = _look_up_open_payments(provider, done)
     done["expired"] += _expire_orders(silent)
     for payment_id in _pages(_cancels_under_way()):
-        done["given_back"] += payments.resume_cancel(provider, payment_id, SWEEP).outcome == "cancelled"
+        resumed = _alone(partial(_resume_cancel, provider, payment_id))
+        done["given_back"] += resumed == "cancelled"
+        done["error"] += resumed == "error"
     done["abandoned"] += _abandon_keys()
     done["deleted"] += billing.delete_ended_keys(provider)
     return +done
@@ -43,27 +50,45 @@ def _look_up_open_payments(provider: PaymentProvider, done: Counter[str]) -> set
     """Ask what became of every payment that may still change; the ids of those for which no answer came."""
     silent = set()
     for payment_id in _pages(_may_still_change()):
-        merchant_uid = db.session.get_one(Payment, payment_id).merchant_uid
-        end_reading()
-        outcome = payments.sync_payment(provider, News("sweep", merchant_uid=merchant_uid)).outcome
+        outcome = _alone(partial(_look_up, provider, payment_id))
         done[outcome] += 1
-        if outcome == "unknown":
+        if outcome in ("unknown", "error"):
             silent.add(payment_id)
-        if outcome == "not_found":
-            _close_a_charge_that_never_went_out(payment_id)
     return silent
+
+
+def _look_up(provider: PaymentProvider, payment_id: int) -> str:
+    merchant_uid = db.session.get_one(Payment, payment_id).merchant_uid
+    end_reading()
+    outcome = payments.sync_payment(provider, News("sweep", merchant_uid=merchant_uid)).outcome
+    if outcome == "not_found":
+        _close_a_charge_that_never_went_out(payment_id)
+    return outcome
+
+
+def _resume_cancel(provider: PaymentProvider, payment_id: int) -> str:
+    return payments.resume_cancel(provider, payment_id, SWEEP).outcome
+
+
+def _alone(work: Callable[[], str]) -> str:
+    """What the work answers; `error` where a bug or a broken row stopped it, which must stop nobody else's."""
+    try:
+        return work()
+    except Exception:
+        db.session.rollback()
+        log.exception("one of the sweep's looks failed")
+        return "error"
 
 
 def _may_still_change() -> ColumnElement[bool]:
     now = clock.now()
     window = Payment.order_id.is_not(None) & Payment.held_reason.is_(None) & (Payment.created_at <= now - LOOK_AFTER)
     waiting = Payment.order_id.in_(select(Order.id).where(Order.status == "pending"))
-    charge_of_an_ended = Payment.subscription_id.in_(select(Subscription.id).where(Subscription.status == "ended"))
-    unclaimed = or_(Payment.claimed_until.is_(None), Payment.claimed_until <= now)
     key_not_seen = Payment.customer_uid.in_(select(BillingKey.customer_uid).where(BillingKey.status == "issuing"))
     return or_(
-        (Payment.status == "ready") & window & (waiting | (Payment.created_at >= now - LOOK_FOR)),
-        (Payment.status == "ready") & charge_of_an_ended & unclaimed,
+        # A failed window does not end the attempt: another one of the same `merchant_uid` may have been paid since.
+        Payment.status.in_(("ready", "failed")) & window & (waiting | (Payment.created_at >= now - LOOK_FOR)),
+        (Payment.status == "ready") & Payment.subscription_id.is_not(None),
         (Payment.status == "paid") & Payment.held_reason.is_(None) & key_not_seen,
     )
 
@@ -88,8 +113,11 @@ def _pages(condition: ColumnElement[bool]) -> Iterator[int]:
 def _close_a_charge_that_never_went_out(payment_id: int) -> None:
     """PortOne has never heard of a month whose subscription has ended: nobody will ask for it any more."""
     with transaction():
+        owner = select(Subscription).join(Payment, Payment.subscription_id == Subscription.id)
+        subscription = db.session.scalar(owner.where(Payment.id == payment_id).with_for_update(of=Subscription))
         payment = db.session.get_one(Payment, payment_id, with_for_update=True)
-        if payment.subscription_id is None or payment.status != "ready":
+        claimed = payment.claimed_until is not None and payment.claimed_until > clock.now()
+        if subscription is None or subscription.status != "ended" or payment.status != "ready" or claimed:
             return
         reason = "구독이 끝나 청구하지 않았습니다."
         if move(Payment, payment.id, "failed", failed_at=clock.now(), fail_reason=reason):
@@ -104,9 +132,13 @@ def _expire_orders(silent: set[int]) -> int:
     end_reading()
     expired = 0
     for order_id in sorted(ids):
-        with transaction():
-            expired += orders.expire(db.session.get_one(Order, order_id, with_for_update=True))
+        expired += _alone(partial(_expire, order_id)) == "expired"
     return expired
+
+
+def _expire(order_id: int) -> str:
+    with transaction():
+        return "expired" if orders.expire(db.session.get_one(Order, order_id, with_for_update=True)) else "unchanged"
 
 
 def _abandon_keys() -> int:

@@ -34,7 +34,8 @@ def check(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_no_page_of_a_purchase_shuts_anybody_out(scheme: str, browser: Browser, server: Server) -> None:
     page = browser.new_page(**PC, locale="ko-KR", color_scheme=scheme)
-    for address in ("/", "/products/herb-kit", "/products/reading-pass", "/login", "/signup", "/nowhere"):
+    page.context.add_cookies([{"name": "learn", "value": "open", "url": server.url}])
+    for address in ("/", "/products/herb-kit", "/products/reading-pass", "/login", "/signup", "/terms", "/nowhere"):
         page.goto(server.url + address)
         check(page)
     sign_in(page, server)

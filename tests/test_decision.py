@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shop.decision import Decision, KeyLookup, decide
+from shop.decision import GIVEN_BACK, Decision, KeyLookup, decide
 from shop.models import Payment
 from shop.provider import BillingKeyReport, PaymentReport
 
@@ -127,9 +127,21 @@ def test_the_cancel_of_a_surplus_payment_does_not_cancel_the_paid_one() -> None:
     assert decided(a_payment(status="paid", imp_uid="imp_0"), a_report(status="cancelled")) == ("unchanged", None, None)
 
 
+@pytest.mark.parametrize("late", ["failed", "cancelled", "paid"])
+def test_news_of_another_window_never_takes_the_place_of_money_that_is_held(late: str) -> None:
+    held = a_payment(imp_uid="imp_0", held_reason="channel")
+    assert decided(held, a_report(status=late))[1:] == (None, None)
+
+
+def test_held_money_that_went_back_is_cancelled_by_its_own_id() -> None:
+    held = a_payment(imp_uid="imp_1", held_reason="channel")
+    assert decided(held, a_report(status="cancelled", is_test_channel=False)) == ("cancelled", "cancelled", None)
+
+
 payments = st.builds(
     a_payment,
     status=st.sampled_from(sorted(Payment.STATES)),
+    held_reason=st.sampled_from([None, None, "channel", "amount"]),
     imp_uid=st.sampled_from([None, "imp_1", "imp_2"]),
     amount=st.sampled_from([301, 9900]),
     is_test_channel=st.booleans(),
@@ -181,3 +193,52 @@ def test_deciding_touches_nothing(situation: Any) -> None:
     before = {name: value for name, value in vars(payment).items() if name != "_sa_instance_state"}
     decide(*situation)
     assert {name: value for name, value in vars(payment).items() if name != "_sa_instance_state"} == before
+
+
+def has_money(payment: Payment) -> bool:
+    return payment.status in ("paid", "cancelled") or payment.held_reason is not None
+
+
+@given(situations)
+def test_a_row_that_has_money_is_never_bound_to_another_window(situation: Any) -> None:
+    payment, report, decision = situation[0], situation[3], decide(*situation)
+    if has_money(payment) and report.imp_uid != payment.imp_uid:
+        assert (decision.status, decision.held_reason) == (None, None)
+
+
+@given(situations)
+def test_a_payment_with_money_is_never_downgraded_but_to_cancelled(situation: Any) -> None:
+    if has_money(situation[0]):
+        assert decide(*situation).status in (None, "cancelled")
+
+
+@given(situations)
+def test_money_goes_back_by_itself_only_if_it_is_ours_by_every_sign(situation: Any) -> None:
+    payment, _, _, report, _ = situation
+    decision: Decision = decide(*situation)
+    if decision.surplus or decision.held_reason in GIVEN_BACK:
+        assert report.status == "paid"
+        assert (report.is_test_channel, report.pay_method) == (payment.is_test_channel, "phone")
+        assert report.customer_uid == payment.customer_uid
+
+
+@given(situations)
+def test_a_cancelled_report_counts_only_as_a_whole(situation: Any) -> None:
+    report = situation[3]
+    if decide(*situation).status == "cancelled":
+        assert (report.status, report.cancelled_amount) == ("cancelled", report.amount)
+
+
+@given(situations, st.lists(situations, max_size=6))
+def test_whatever_comes_in_whichever_order_a_payment_is_paid_at_most_once(first: Any, later: list[Any]) -> None:
+    """The rows' side of it: each decision is written down as `books` does, and the next is made about that."""
+    payment, honoured = first[0], 0
+    for _, order, taken, report, key in [first, *later]:
+        decision = decide(payment, order, taken, report, key)
+        if decision.status:
+            honoured += decision.status == "paid" and not decision.held_reason
+            payment.status, payment.imp_uid = decision.status, report.imp_uid
+            payment.held_reason = decision.held_reason
+        elif decision.held_reason:
+            payment.held_reason, payment.imp_uid = decision.held_reason, report.imp_uid
+    assert honoured <= 1

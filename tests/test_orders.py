@@ -252,3 +252,10 @@ def test_a_buyers_orders_come_newest_first(buyer: User) -> None:
         orders.pay(db.session.get_one(Order, first.id), "m-1")
     second = placed(buyer, product())
     assert [order.id for order in orders.orders_of(buyer.id)] == [second.id, first.id]
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\ud800", "\u202e", "\n"])
+def test_signs_that_no_form_can_show_are_refused_by_the_name_of_the_field(sign: str) -> None:
+    with pytest.raises(InvalidBuyer) as refused:
+        Buyer.checked(f"홍{sign}길동", "01012345678", f"b{sign}@example.com", f"서울{sign}시", "04524")
+    assert set(refused.value.fields) == {"buyer_name", "buyer_email", "buyer_addr"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from shop import clock, orders, payments, subscriptions
+from shop import billing, clock, orders, payments, subscriptions
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import Event, Order, Payment, Product, Subscription, User
@@ -203,10 +203,10 @@ def test_a_person_may_keep_held_money_and_the_order_is_honoured(
     facts: dict[str, Any], provider: FakeProvider, buyer: User
 ) -> None:
     payment = held(provider, buyer, **facts)
-    assert payments.release(payment.id, ADMIN, "확인함") is None
+    assert payments.release(provider, payment.id, ADMIN, "확인함") is None
     assert states(payment) == ("paid", "paid")
     assert payment.held_reason is None
-    assert payments.release(payment.id, ADMIN, "확인함") == "not_held"
+    assert payments.release(provider, payment.id, ADMIN, "확인함") == "not_held"
     assert db.session.query(Event).filter_by(outcome="released", actor="admin@example.com").count() == 1
 
 
@@ -214,8 +214,29 @@ def test_held_money_of_a_cancelled_order_cannot_be_kept(provider: FakeProvider, 
     payment = held(provider, buyer, amount=301)
     with transaction():
         orders.cancel_pending(db.session.get_one(Order, payment.order_id))
-    assert payments.release(payment.id, ADMIN, "확인함") == "order_gone"
+    assert payments.release(provider, payment.id, ADMIN, "확인함") == "order_gone"
     assert states(payment) == ("paid", "cancelled")
+
+
+def test_money_that_went_back_meanwhile_cannot_be_kept(provider: FakeProvider, buyer: User) -> None:
+    """PortOne's console gave it back and the webhook was lost: our row still says that it is held."""
+    payment = held(provider, buyer, amount=301)
+    provider.cancel(payment.imp_uid or "", 301, "관리자페이지취소")
+    assert payments.release(provider, payment.id, ADMIN, "확인함") == "not_held"
+    assert states(payment) == ("cancelled", "pending")
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_held_money_is_kept_only_when_portone_says_that_it_is_there(
+    lost: bool, provider: FakeProvider, buyer: User
+) -> None:
+    payment = held(provider, buyer, amount=301)
+    if lost:
+        provider.reports.clear()
+    else:
+        provider.trouble = OutcomeUnknown("no answer")
+    assert payments.release(provider, payment.id, ADMIN, "확인함") == "unknown"
+    assert states(payment) == ("paid", "pending")
 
 
 # --- before the money ---
@@ -269,3 +290,31 @@ def test_no_answer_to_the_look_up_after_a_refusal_is_unknown(provider: FakeProvi
     provider.trouble = OutcomeUnknown("no answer")
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
     assert payment.cancel_requested_at
+
+
+def test_a_cancel_of_a_payment_that_portone_has_lost_is_refused_and_not_asked_for_for_ever(
+    provider: FakeProvider, buyer: User
+) -> None:
+    payment = paid(provider, buyer)
+    provider.reports.clear()
+    provider.cancel_answers = ["refused"]
+    assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "refused"
+    assert states(payment) == ("paid", "paid")
+    assert payment.cancel_requested_at is None
+
+
+def test_the_key_that_a_given_back_first_month_issued_is_deleted_at_portone(
+    provider: FakeProvider, buyer: User
+) -> None:
+    windows = [
+        payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+        for _ in range(2)
+    ]
+    for window in windows:
+        provider.issues_key(window.customer_uid or "")
+        provider.hears_of(window.merchant_uid, amount=window.amount, customer_uid=window.customer_uid)
+        sync_payment(provider, News("webhook", merchant_uid=window.merchant_uid))
+    db.session.expire_all()
+    assert [window.status for window in windows] == ["paid", "cancelled"]
+    billing.delete_ended_keys(provider)
+    assert set(provider.keys) == {windows[0].customer_uid}

@@ -7,6 +7,7 @@ import pytest
 
 from shop import clock, orders, payments
 from shop.database import db, transaction
+from shop.events import News
 from shop.models import Event, Payment, User, move
 from shop.payments import cancel_payment
 from shop.reconcile import Difference, compare, repair, write_csv
@@ -106,3 +107,16 @@ def test_the_report_is_a_table(provider: FakeProvider, payment: Payment) -> None
     header, line = target.getvalue().splitlines()
     assert header == "kind,merchant_uid,imp_uid,ours,theirs,our_amount,their_amount"
     assert line == f"ours_only,{payment.merchant_uid},{payment.imp_uid},paid,-,{payment.amount},0"
+
+
+def test_money_of_another_channel_that_waits_for_a_person_is_on_our_books_too(
+    provider: FakeProvider, buyer: User
+) -> None:
+    orders.put_in_cart(buyer.id, product().id, 1)
+    held = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    report = provider.hears_of(held.merchant_uid, amount=held.amount, is_test_channel=False)
+    payments.sync_payment(provider, News("webhook", report.imp_uid, held.merchant_uid))
+    assert kinds(provider) == []
+    provider.cancel(report.imp_uid, held.amount, "관리자페이지취소")
+    (found,) = differences(provider)
+    assert (found.kind, found.ours, found.theirs, found.our_amount) == ("state", "paid", "cancelled", held.amount)

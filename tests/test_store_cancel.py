@@ -108,3 +108,23 @@ def paid_wrongly(provider: FakeProvider, buyer: User) -> Payment:
     provider.hears_of(payment.merchant_uid, amount=301)
     payments.sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
     return payment
+
+
+def test_a_surplus_that_went_back_does_not_hide_the_payment_that_paid(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    again = payments.start_payment(provider, db.session.get_one(Order, payment.order_id))
+    provider.hears_of(again.merchant_uid, amount=again.amount)
+    payments.sync_payment(provider, News("webhook", merchant_uid=again.merchant_uid))
+    assert states(again) == ("cancelled", "paid")
+    assert "취소했습니다. 휴대폰 요금에서 빠집니다." in act(client, payment, "cancel", reason="잘못 샀어요")
+    assert states(payment) == ("cancelled", "cancelled")
+
+
+def test_goods_whose_money_is_on_its_way_back_cannot_be_used(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    provider.cancel_answers = ["dropped"]
+    act(client, payment, "cancel", reason="잘못 샀어요")
+    assert client.post(f"/orders/{payment.order_id}/use", headers=csrf_of(client)).status_code == 409
+    assert db.session.get_one(Order, payment.order_id).fulfilled_at is None

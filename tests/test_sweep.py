@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from shop import clock, orders, payments, subscriptions
+from shop import billing, clock, orders, payments, subscriptions
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import BillingKey, Event, Order, Payment, Subscription, User
@@ -142,3 +142,56 @@ def test_two_sweeps_after_another_do_the_work_once(provider: FakeProvider, payme
     done = sweep(provider) + sweep(provider)
     assert done == Counter(paid=1)
     assert db.session.query(Order).filter_by(status="paid").count() == 1
+
+
+def test_a_window_that_failed_does_not_hide_the_next_one_that_was_paid(
+    provider: FakeProvider, payment: Payment
+) -> None:
+    failed = provider.hears_of(payment.merchant_uid, "failed", payment.amount)
+    sync_payment(provider, News("callback", failed.imp_uid, payment.merchant_uid))
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    later(LOOK_AFTER)
+    assert sweep(provider) == {"paid": 1}
+    assert states(payment) == ("paid", "paid")
+
+
+def test_a_month_that_was_charged_before_a_crash_is_found_without_waiting_for_the_next_run(
+    provider: FakeProvider, buyer: User
+) -> None:
+    first = plan(provider, buyer)
+    provider.issues_key(first.customer_uid or "")
+    provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
+    sync_payment(provider, News("callback", merchant_uid=first.merchant_uid))
+    later(timedelta(days=31))
+    provider.answers = ["lost"]
+    assert [billing.charge(provider, one.subscription_id) for one in billing.due()] == ["unknown"]
+    assert sweep(provider) == {"paid": 1}
+    assert billing.due() == []
+
+
+def test_a_charge_that_nobody_has_heard_of_stays_open_while_its_subscription_runs(
+    provider: FakeProvider, buyer: User
+) -> None:
+    first = plan(provider, buyer)
+    provider.issues_key(first.customer_uid or "")
+    provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
+    sync_payment(provider, News("callback", merchant_uid=first.merchant_uid))
+    later(timedelta(days=31))
+    provider.answers = ["dropped"]
+    assert [billing.charge(provider, one.subscription_id) for one in billing.due()] == ["unknown"]
+    assert sweep(provider) == {"not_found": 1}
+    assert db.session.query(Payment).filter_by(status="ready").count() == 1
+
+
+def test_what_breaks_at_one_payment_stops_none_of_the_others(
+    provider: FakeProvider, buyer: User, other_buyer: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    windows = []
+    for one in (buyer, other_buyer):
+        orders.put_in_cart(one.id, product().id, 1)
+        windows.append(payments.start_payment(provider, orders.place(one.id, BUYER)))
+    provider.hears_of(windows[0].merchant_uid, amount=windows[0].amount, as_received=5)
+    provider.hears_of(windows[1].merchant_uid, amount=windows[1].amount)
+    later(LOOK_AFTER)
+    assert sweep(provider) == {"error": 1, "paid": 1}
+    assert "one of the sweep's looks failed" in caplog.text

@@ -1,0 +1,12 @@
+"""The broken variants of `make mutants` stay as fresh as the code that they break."""
+
+from tests.mutants import all_mutants
+
+
+def test_every_variant_can_still_be_made() -> None:
+    assert [problem for mutant in all_mutants() for problem in mutant.problems()] == []
+
+
+def test_every_class_of_pitfall_has_a_variant() -> None:
+    numbers = {mutant.test.partition("::test_")[2][:2] for mutant in all_mutants() if "test_pitfalls" in mutant.test}
+    assert numbers == {f"{number:02}" for number in range(1, 33)}
