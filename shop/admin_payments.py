@@ -1,7 +1,6 @@
 """What does the back office show of payments, and what may be done with one? List, sums, export, timeline, acts."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from flask import Flask, Response, abort, current_app, flash, redirect, render_template, request, url_for
@@ -10,11 +9,10 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import asked, books, clock, export, figures, listing, payments, timeline
-from .admin import acting, bp, note_before, operators_only, with_reason
+from .admin import bp, note_before, operators_only, with_reason
 from .asked import Unreadable
-from .database import db, transaction
+from .database import db
 from .decision import refusal_to_cancel
-from .events import note_act
 from .labels import label
 from .listing import Page, PaymentFilter
 from .models import Payment, Product
@@ -73,14 +71,11 @@ def _expected_rows(chosen: PaymentFilter) -> int | None:
 
 @bp.get("/payments.csv")
 def payments_csv() -> AnyResponse | tuple[str, int]:
-    """The chosen payments as a table for a spreadsheet. Who took it along is written down."""
+    """The chosen payments as a table for a spreadsheet."""
     try:
         chosen = asked.payment_filter()
     except Unreadable as problem:
         return render_template("error.html", code=400, title=_("기간을 확인해 주세요"), message=problem), 400
-    with transaction():
-        filters = ", ".join(f"{name}={value}" for name, value in asdict(chosen).items() if value)
-        note_act(acting(), "export", filters or "all payments")
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     return as_csv(_piecemeal(app, export.payments_csv(chosen)), f"payments-{clock.today():%Y%m%d}.csv")
 

@@ -157,7 +157,6 @@ LABELS = {
         "release": _l("보류를 풀기로 함"),
         "replay": _l("웹훅 다시 확인"),
         "repair": _l("대사 복구"),
-        "export": _l("내려받기"),
     },
     "field": {
         "required": _l("입력해 주세요."),

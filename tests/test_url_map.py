@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from werkzeug.routing import Rule
 
 from shop import account
-from shop.database import Base, db
-from shop.models import Payment, Subscription, User
+from shop.database import Base, db, transaction
+from shop.models import Event, Payment, Subscription, User
 from tests.conftest import csrf_of, sign_in
 from tests.fakes import FakeProvider
 from tests.test_billing import started
@@ -49,7 +49,11 @@ def names(provider: FakeProvider, buyer: User) -> dict[str, Any]:
     """Something real, of `buyer@example.com`, for each name that an address may hold."""
     subscription: Subscription = started(provider, buyer)
     payment = db.session.scalars(select(Payment).filter_by(order_id=subscription.order_id)).one()
+    delivery = Event(source="webhook", merchant_uid=payment.merchant_uid, outcome="unchanged", reason="told before")
+    with transaction():
+        db.session.add(delivery)
     return {
+        "event_id": delivery.id,
         "subscription_id": subscription.id,
         "order_id": subscription.order_id,
         "merchant_uid": payment.merchant_uid,

@@ -73,7 +73,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Integer(), nullable=False) for name in COUNTS),
         *(sa.Column(f"{name}_won", sa.BigInteger(), nullable=False) for name in ("paid", "cancelled", "held")),
     )
-    op.execute(added("payments", "+1", from_table=True))
+    op.execute(summed())
     create_triggers()
 
 
@@ -116,45 +116,52 @@ def fill_in() -> None:
 # --- the sums of a day, kept by the database itself -------------------------------------------------------------------
 
 
-def added(row: str, sign: str, from_table: bool = False) -> str:
-    """The statement that adds (or takes back) one payment to the sums of its day, in each facet that it belongs to."""
+SUMS = (*COUNTS, "paid_won", "cancelled_won", "held_won")
+FACETS = {  # under which names a payment is summed, and when
+    "'all'": "true",
+    "'kind:' || {row}.kind": "true",
+    "'plan:' || {row}.plan_id": "{row}.plan_id IS NOT NULL",
+    "'pg:' || substr({row}.pg_provider, 1, 90)": "{row}.pg_provider IS NOT NULL",
+}
+
+
+def values_of(row: str) -> list[str]:
+    """What one payment adds to each of the sums."""
     state = f"CASE WHEN {row}.held_reason IS NOT NULL THEN 'held' ELSE {row}.status END"
-    counts = [f"CASE {state} WHEN '{name}' THEN {sign} ELSE 0 END" for name in COUNTS]
-    won = [
-        f"CASE {state} WHEN '{name}' THEN {sign} * {row}.{column} ELSE 0 END"
-        for name, column in (("paid", "amount"), ("cancelled", "cancelled_amount"), ("held", "amount"))
+    counts = [f"CASE {state} WHEN '{name}' THEN 1 ELSE 0 END" for name in COUNTS]
+    won = (("paid", "amount"), ("cancelled", "cancelled_amount"), ("held", "amount"))
+    return [*counts, *(f"CASE {state} WHEN '{name}' THEN {row}.{column} ELSE 0 END" for name, column in won)]
+
+
+def day_of(row: str) -> str:
+    return SEOUL_DAY[op.get_bind().dialect.name].format(row=row)
+
+
+def summed() -> str:
+    """The sums of the payments that are there already, one facet at a time."""
+    sums = ", ".join(f"sum({value})" for value in values_of("payments"))
+    parts = [
+        f"SELECT {facet}, {day_of('payments')}, {sums} FROM payments WHERE {when} GROUP BY 1, 2".format(row="payments")
+        for facet, when in FACETS.items()
     ]
-    columns = [*COUNTS, "paid_won", "cancelled_won", "held_won"]
-    day = SEOUL_DAY[op.get_bind().dialect.name].format(row=row)
-    facets = (
-        "(SELECT 'all' AS facet "
-        f"UNION ALL SELECT 'kind:' || {row}.kind "
-        f"UNION ALL SELECT 'plan:' || {row}.plan_id WHERE {row}.plan_id IS NOT NULL "
-        f"UNION ALL SELECT 'pg:' || substr({row}.pg_provider, 1, 90) WHERE {row}.pg_provider IS NOT NULL) AS facets"
-    )
-    into = f"INSERT INTO payment_days (facet, day, {', '.join(columns)}) "
-    if from_table:
-        return into + summed_table(row, day, counts, won)
+    return f"INSERT INTO payment_days (facet, day, {', '.join(SUMS)}) " + " UNION ALL ".join(parts)
+
+
+def added(row: str) -> str:
+    """The statement that adds one payment to the sums of its day."""
+    facets = " UNION ALL ".join(f"SELECT {facet} AS facet WHERE {when}" for facet, when in FACETS.items())
     return (
-        f"{into} SELECT facet, {day}, {', '.join([*counts, *won])} FROM {facets} WHERE true "
+        f"INSERT INTO payment_days (facet, day, {', '.join(SUMS)}) "
+        f"SELECT facet, {day_of(row)}, {', '.join(values_of(row))} FROM ({facets.format(row=row)}) AS facets WHERE true "
         "ON CONFLICT (facet, day) DO UPDATE SET "
-        + ", ".join(f"{name} = payment_days.{name} + excluded.{name}" for name in columns)
+        + ", ".join(f"{name} = payment_days.{name} + excluded.{name}" for name in SUMS)
     )
 
 
-def summed_table(row: str, day: str, counts: list[str], won: list[str]) -> str:
-    """The same for all rows that are there already, one facet at a time."""
-    sums = ", ".join(f"sum({value})" for value in [*counts, *won])
-    facets = {
-        "'all'": "true",
-        f"'kind:' || {row}.kind": "true",
-        f"'plan:' || {row}.plan_id": f"{row}.plan_id IS NOT NULL",
-        f"'pg:' || substr({row}.pg_provider, 1, 90)": f"{row}.pg_provider IS NOT NULL",
-    }
-    return " UNION ALL ".join(
-        f"SELECT {facet}, {day}, {sums} FROM {row} WHERE {condition} GROUP BY 1, 2"
-        for facet, condition in facets.items()
-    )
+def taken(row: str) -> str:
+    """The statement that takes one payment back out of them; where all sums were deleted nothing is left to do."""
+    less = ", ".join(f"{name} = {name} - {value}" for name, value in zip(SUMS, values_of(row)))
+    return f"UPDATE payment_days SET {less} WHERE day = {day_of(row)} AND facet IN ({', '.join(FACETS).format(row=row)})"
 
 
 def create_triggers() -> None:
@@ -165,13 +172,13 @@ def create_triggers() -> None:
             ("update", changes, ["OLD", "NEW"]),
             ("delete", "DELETE", ["OLD"]),
         ):
-            body = "; ".join(added(row, "-1" if row == "OLD" else "+1") for row in rows)
+            body = "; ".join(taken(row) if row == "OLD" else added(row) for row in rows)
             op.execute(f"CREATE TRIGGER payment_days_{name} AFTER {when} ON payments BEGIN {body}; END")
         return
     op.execute(
         "CREATE FUNCTION payment_days_follow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        f"IF TG_OP <> 'INSERT' THEN {added('OLD', '-1')}; END IF; "
-        f"IF TG_OP <> 'DELETE' THEN {added('NEW', '+1')}; END IF; "
+        f"IF TG_OP <> 'INSERT' THEN {taken('OLD')}; END IF; "
+        f"IF TG_OP <> 'DELETE' THEN {added('NEW')}; END IF; "
         "RETURN NULL; END $$"
     )
     # At the commit: the day's row, which all payments of a day share, is locked last and for the shortest time.
