@@ -6,18 +6,22 @@ this table has to follow the code. `--check` looks for the texts only.
 """
 
 import argparse
+import importlib
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import traceback
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
+DID_NOT_RUN = 99
 TESTS_FAILED = 1  # pytest's exit status; 0: all passed, others: they did not run
 
 
@@ -318,27 +322,73 @@ def missing() -> list[str]:
     return found
 
 
-def verdict(mutant: Mutant, copy: Path) -> str:
-    """`killed`, `survived`, or that its tests did not run."""
-    before = {file: (copy / file).read_text() for file, _, _ in mutant.edits}
+# Loaded once here and shared by every test run, which is a fork of this process: starting costs more than testing.
+# Nothing of the shop, the sandbox or the tests: those a run imports from its own copy.
+SHARED = "alembic flask_babel flask_login flask_migrate flask_sqlalchemy flask_wtf limits playwright.sync_api psycopg requests"
+
+
+def begin(mutant: Mutant, copy: Path) -> int:
+    """Change the copy and start its tests; the id of the process, whose status is pytest's."""
     for file, old, new in mutant.edits:
         (copy / file).write_text((copy / file).read_text().replace(old, new))
-    tests = [f"tests/{test}" for test in mutant.tests.split()]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", *tests]
-    run = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
-    for file, text in before.items():
-        (copy / file).write_text(text)
-    if run.returncode == TESTS_FAILED:
+    sys.stdout.flush()
+    process = os.fork()
+    if process:
+        return process
+    try:  # from here on in the child, which never returns
+        os._exit(_tests_in(copy, mutant.tests.split()))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(DID_NOT_RUN)
+
+
+def _tests_in(copy: Path, tests: Sequence[str]) -> int:
+    with (copy / "output").open("w") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    os.chdir(copy)
+    sys.path[:] = [str(copy), *(path for path in sys.path if path and Path(path) != ROOT)]
+    for name in [name for name in sys.modules if name.split(".")[0] == "tests"]:
+        del sys.modules[name]
+    status = int(pytest.main(["-q", "-x", "--no-header", *(f"tests/{test}" for test in tests)]))
+    sys.stdout.flush()
+    return status
+
+
+def end(mutant: Mutant, copy: Path, status: int) -> str:
+    """`killed`, `survived`, or that its tests did not run; the copy is whole again."""
+    for file, _, _ in mutant.edits:
+        shutil.copy(ROOT / file, copy / file)
+    if status == TESTS_FAILED:
         return "killed"
-    return "survived" if run.returncode == 0 else f"did not run:\n{run.stdout[-2000:]}"
+    return "survived" if status == 0 else f"did not run ({status}):\n{(copy / 'output').read_text()[-2000:]}"
+
+
+def verdicts(chosen: Sequence[Mutant], jobs: int) -> Iterator[str]:
+    """What became of each, so many at a time, as they end."""
+    for name in SHARED.split():
+        importlib.import_module(name)
+    waiting, running = list(chosen), {}
+    with copies(jobs) as free:
+        while waiting or running:
+            while waiting and free:
+                mutant, copy = waiting.pop(0), free.pop()
+                running[begin(mutant, copy)] = (mutant, copy)
+            process, status = os.wait()
+            mutant, copy = running.pop(process)
+            free.append(copy)
+            told = end(mutant, copy, os.waitstatus_to_exitcode(status))
+            print(f"{told:<9} {mutant.name}", flush=True)
+            yield told
 
 
 @contextmanager
-def copies(count: int) -> Iterator["Queue[Path]"]:
+def copies(count: int) -> Iterator[list[Path]]:
     """Copies of all that git knows or would take; repositories too, as one of the tests asks git."""
     listing = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
     names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    free: Queue[Path] = Queue()
+    free: list[Path] = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         for number in range(count):
             copy = Path(folder) / str(number)
@@ -348,7 +398,7 @@ def copies(count: int) -> Iterator["Queue[Path]"]:
                     shutil.copy(ROOT / name, copy / name)
             subprocess.run(["git", "init", "-q"], cwd=copy, check=True)
             subprocess.run(["git", "add", "-A"], cwd=copy, check=True)
-            free.put(copy)
+            free.append(copy)
         yield free
 
 
@@ -364,19 +414,9 @@ def main() -> int:
         return 1 if gone else 0
     chosen = [mutant for mutant in MUTANTS if options.only in mutant.name]
 
-    def judge(mutant: Mutant) -> str:
-        copy = free.get()
-        try:
-            told = verdict(mutant, copy)
-        finally:
-            free.put(copy)
-        print(f"{told:<9} {mutant.name}", flush=True)
-        return told
-
-    with copies(options.jobs) as free, ThreadPoolExecutor(options.jobs) as pool:
-        verdicts = list(pool.map(judge, chosen))
-    print(f"{len(chosen)} mutants, {verdicts.count('killed')} killed")
-    return 0 if verdicts.count("killed") == len(chosen) else 1
+    told = list(verdicts(chosen, options.jobs))
+    print(f"{len(chosen)} mutants, {told.count('killed')} killed")
+    return 0 if told.count("killed") == len(chosen) else 1
 
 
 if __name__ == "__main__":
