@@ -5,8 +5,8 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_
 RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin shop && install -d -o shop -g shop /app /data
 
 WORKDIR /app
-COPY requirements.txt requirements-scale.txt ./
-RUN pip install -r requirements-scale.txt && pip check
+COPY requirements.lock ./
+RUN pip install --require-hashes -r requirements.lock && pip check
 COPY app.py gunicorn.conf.py ./
 COPY shop/ shop/
 COPY sandbox/ sandbox/

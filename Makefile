@@ -90,12 +90,14 @@ audit: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
 
-# make mutants  break the shop in some fifty ways, one at a time, and see a test fail each time
-# make chaos   kill the servers at every step and at random while buyers buy; prints kills and disagreements (0)
-.PHONY: mutants chaos
+# make mutants   break the code, one defence at a time: the test of each class of pitfall must notice
+.PHONY: mutants
 
 mutants: test-setup
 	$(BIN)/python -m tests.mutants
+
+# make chaos   kill the servers at every step and at random while buyers buy; prints kills and disagreements (0)
+.PHONY: chaos
 
 chaos: test-setup
 	$(BIN)/python -m tests.chaos $(CHAOS)

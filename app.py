@@ -17,7 +17,23 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import account, cli, doctor, headers, health, legal, logs, metrics, monthly, results, seed, store, web
+from shop import (
+    account,
+    admin_pages,
+    admin_payments,
+    cli,
+    doctor,
+    headers,
+    health,
+    legal,
+    logs,
+    metrics,
+    monthly,
+    results,
+    seed,
+    store,
+    web,
+)
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import alone, db
 from shop.portone import PortOne
@@ -53,8 +69,9 @@ def assemble(settings: Settings) -> Flask:
 
     app.extensions["provider"] = PortOne(settings)
     web.install(app)
-    for page in (store, account, results, legal, monthly):  # monthly: the back office with its monthly pages
-        app.register_blueprint(page.bp)
+    pages = (store, account, results, legal, admin_payments, admin_pages, monthly)
+    for blueprint in dict.fromkeys(page.bp for page in pages):  # the back office's pages share one
+        app.register_blueprint(blueprint)
     results.exempt_from_csrf(csrf)
     headers.install(app, settings)
     logs.install(app, settings)

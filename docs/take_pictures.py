@@ -116,16 +116,17 @@ def purchase_picture(browser: Browser, server: Server, phone: dict[str, Any]) ->
 def strip(browser: Browser, shots: list[bytes], target: Path, kind: str) -> None:
     """Pictures side by side on one."""
     style = {
-        "phones": "body{display:flex;gap:22px;padding:24px;background:#10312f;width:max-content}"
+        "phones": "body{display:flex;gap:22px;padding:24px;background:#10312f;width:max-content;height:max-content}"
         "img{width:270px;border-radius:22px;border:5px solid #18262b}",
         "sheet": "body{display:flex;gap:10px;padding:10px;background:#777;align-items:start;width:max-content}"
         "img{max-height:1500px;max-width:900px}",
     }[kind]
     images = "".join(f'<img src="data:image/png;base64,{b64encode(shot).decode()}">' for shot in shots)
-    page = browser.new_page(viewport={"width": 1240, "height": 600})
-    page.set_content(f"<style>*{{margin:0;box-sizing:border-box}}{style}</style><body>{images}</body>")
+    page = browser.new_page()
+    page.set_content(f"<!doctype html><style>*{{margin:0;box-sizing:border-box}}{style}</style><body>{images}</body>")
     page.wait_for_function("() => [...document.images].every(image => image.complete)")
-    page.locator("body").screenshot(path=str(target))
+    page.set_viewport_size({"width": page.evaluate("document.body.scrollWidth"), "height": 400})
+    page.screenshot(path=str(target), full_page=True)
     page.close()
 
 
@@ -142,6 +143,7 @@ class Sheet:
         shots = []
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 900})
+            self.page.add_style_tag(content=".learn { position: static !important }")  # not across a whole page
             self.page.wait_for_timeout(80)
             wide = self.page.evaluate("document.documentElement.scrollWidth > innerWidth + 1")
             if wide:
@@ -153,7 +155,7 @@ class Sheet:
 
 def look_at_everything(browser: Browser, server: Server, scheme: str, language: str) -> None:
     email = f"{scheme}-{language}@example.com"
-    context = browser.new_context(color_scheme=scheme, **KOREAN | {"locale": language})  # type: ignore[arg-type]
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme, **KOREAN | {"locale": language})  # type: ignore[arg-type]
     page = context.new_page()
     sheet = Sheet(browser, page, f"{scheme}-{language[:2]}")
     for address in PUBLIC_PAGES:

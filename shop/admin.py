@@ -1,24 +1,24 @@
-"""What does the back office see? Payments and billing keys, and what PortOne said about them."""
+"""Who may enter the back office, and who may act there? Viewers look, operators act and say why."""
 
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request
+from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from . import clock
 from .account import login_manager
-from .database import db
-from .models import BillingKey, Event, Order, Payment, Subscription
+from .database import db, transaction
+from .events import News, note, note_act
+from .models import Payment
 from .web import View
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
-PAGE_SIZE = 50
-STATUSES = ("ready", "paid", "held", "failed", "cancelled")
+LONGEST_REASON = 100
 
 
 @bp.before_request
@@ -43,107 +43,33 @@ def operators_only(view: View) -> View:
     return cast("View", guarded)
 
 
-@bp.get("/")
-def index() -> str:
-    """Show how many payments stand where."""
-    counts = dict.fromkeys(STATUSES, 0)
-    for status, count in db.session.execute(select(Payment.status, func.count()).group_by(Payment.status)):
-        counts[status] = count
-    counts["held"] = db.session.scalar(select(func.count()).where(Payment.held_reason.is_not(None))) or 0
-    today_began = clock.now().astimezone(clock.SEOUL).replace(hour=0, minute=0, second=0, microsecond=0)
-    paid_today = select(func.coalesce(func.sum(Payment.amount), 0)).where(
-        Payment.status == "paid", Payment.held_reason.is_(None), Payment.paid_at >= today_began
-    )
-    active_keys = select(func.count()).where(BillingKey.status == "active")
-    return render_template(
-        "admin/index.html",
-        counts=counts,
-        paid_today=db.session.scalar(paid_today),
-        active_keys=db.session.scalar(active_keys),
-    )
+def with_reason(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Where money moves, an operator says why: the view gets `reason`; without one nothing is done (400)."""
+
+    @wraps(view)
+    @operators_only
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        reason = " ".join(request.form.get("reason", "").split())
+        if not reason or len(reason) > LONGEST_REASON:
+            message = _("이 일에는 사유가 필요합니다. 1자에서 %(most)s자까지 적어 주세요.", most=LONGEST_REASON)
+            return render_template("error.html", code=400, title=_("사유를 적어 주세요"), message=message), 400
+        return view(*args, reason=reason, **kwargs)
+
+    return guarded
 
 
-@bp.get("/payments")
-def payments() -> str:
-    """List payments, newest first; filtered by state, searched by either id."""
-    status, q = request.args.get("status", ""), request.args.get("q", "").strip()
-    query = select(Payment).options(
-        joinedload(Payment.order).joinedload(Order.user),
-        joinedload(Payment.billing_key).joinedload(BillingKey.user),
-    )
-    query = _in_state(query, status)
-    if q:
-        query = query.where(or_(Payment.merchant_uid == q, Payment.imp_uid == q))
-    before = request.args.get("before", type=int)
-    if before:
-        query = query.where(Payment.id < before)
-    found = db.session.scalars(query.order_by(Payment.id.desc()).limit(PAGE_SIZE + 1)).all()
-    page = found[:PAGE_SIZE]
-    older = url_for("admin.payments", status=status, q=q, before=page[-1].id) if len(found) > PAGE_SIZE else None
-    return render_template(
-        "admin/payments.html",
-        payments=[_payment_row(payment) for payment in page],
-        status=status,
-        q=q,
-        older=older,
-        statuses=STATUSES,
-    )
+def acting(**about: Any) -> News:
+    """What the person at this request does, for the book of events: who and from where."""
+    return News("admin", actor=current_user.email, address=request.remote_addr, **about)
 
 
-@bp.get("/payments/<merchant_uid>")
-def payment(merchant_uid: str) -> str:
-    """Show one payment: what we know, what PortOne said, what was decided."""
-    found = db.session.scalar(select(Payment).filter_by(merchant_uid=merchant_uid)) or abort(404)
-    about_it = or_(Event.payment_id == found.id, Event.merchant_uid == merchant_uid)
-    events = db.session.scalars(select(Event).where(about_it).order_by(Event.id).limit(500)).all()
-    reports = [event.report for event in events if event.report and event.payment_id == found.id]
-    return render_template(
-        "admin/payment.html",
-        payment=found,
-        buyer=found.order or found.billing_key,
-        order=found.order,
-        events=events,
-        report=reports[-1] if reports else None,
-    )
-
-
-@bp.get("/billing-keys")
-def billing_keys() -> str:
-    """List billing keys, newest first, with their last and next charge."""
-    q = request.args.get("q", "").strip()
-    last_charge = (
-        select(func.max(Payment.paid_at))
-        .where(Payment.customer_uid == BillingKey.customer_uid, Payment.status == "paid")
-        .scalar_subquery()
-    )
-    query = (
-        select(BillingKey, last_charge, Subscription.next_charge_on)
-        .outerjoin(Subscription, Subscription.customer_uid == BillingKey.customer_uid)
-        .join(BillingKey.user)
-        .options(contains_eager(BillingKey.user))
-    )
-    if q:
-        query = query.where(BillingKey.customer_uid == q)
-    rows = db.session.execute(query.order_by(BillingKey.id.desc()).limit(200)).all()
-    return render_template("admin/billing_keys.html", keys=[_key_row(*row) for row in rows], q=q)
-
-
-def _in_state(query: Select[tuple[Payment]], status: str) -> Select[tuple[Payment]]:
-    if status == "held":
-        return query.where(Payment.held_reason.is_not(None))
-    return query.where(Payment.status == status) if status in STATUSES else query
-
-
-def _payment_row(payment: Payment) -> dict[str, Any]:
-    buyer = payment.order or payment.billing_key
-    columns = ("merchant_uid", "imp_uid", "status", "held_reason", "amount", "name", "created_at", "paid_at")
-    row: dict[str, Any] = {column: getattr(payment, column) for column in columns}
-    for column in ("buyer_name", "buyer_tel", "buyer_email"):
-        row[column] = getattr(buyer, column, "")
-    return row
-
-
-def _key_row(key: BillingKey, last_charge_at: Any, next_charge_on: Any) -> dict[str, Any]:
-    columns = ("customer_uid", "status", "buyer_name", "buyer_tel", "issued_at", "user")
-    row: dict[str, Any] = {column: getattr(key, column) for column in columns}
-    return row | {"last_charge_at": last_charge_at, "next_charge_on": next_charge_on}
+def note_before(act: str, reason: str, **about: Any) -> News:
+    """Write down that a person is about to act, before anything happens; the result is noted by whoever does it."""
+    news = acting(**about)
+    with transaction():
+        payment = db.session.scalar(select(Payment).filter_by(merchant_uid=news.merchant_uid))
+        if payment:
+            note(news, act, reason, payment)
+        else:
+            note_act(news, act, reason)
+    return news

@@ -16,6 +16,7 @@ from .database import db, transaction
 from .models import BillingKey, Payment, Product, Subscription
 from .months import Month, month_of, months_of
 from .orders import fit_bytes
+from .privacy import listed_buyer
 from .provider import ChargeRequest
 
 Result = Literal["charged", "declined", "held", "unknown", "ended", "skipped"]
@@ -126,6 +127,9 @@ def _row(attempt: Attempt, found: Any, month: Month) -> dict[str, Any]:
         "amount": asked.amount,
         "is_test_channel": found.is_test_channel,
         "claimed_until": attempt.until,
+        "kind": "renewal",
+        "plan_id": found.Subscription.product_id,
+        **listed_buyer(asked.buyer_name, asked.buyer_tel, asked.buyer_email),
     }
 
 

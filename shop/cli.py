@@ -12,7 +12,7 @@ from flask.cli import with_appcontext
 from flask_migrate import upgrade
 from sqlalchemy.exc import IntegrityError
 
-from . import clock, reconcile, runs, seed, sweep
+from . import clock, history, reconcile, runs, seed, sweep
 from .account import create_user
 from .provider import ProviderError
 from .web import provider, settings
@@ -32,25 +32,35 @@ def init_db() -> None:
 
 
 @click.command("seed")
+@click.option("--payments", type=click.IntRange(1), help="Also make up so many payments of two years (sandbox only).")
 @with_appcontext
-def seed_shop() -> None:
+def seed_shop(payments: int | None) -> None:
     """Put the catalogue into the shop (and, with the sandbox, the two demo accounts). May be run again at any time."""
+    if payments and settings().live:
+        raise click.ClickException("made-up payments have no place in a live shop")
     seed.seed_catalogue()
     if not settings().live:
         seed.seed_demo_accounts()
     click.echo("The catalogue is in place.")
+    if payments:
+        past = history.History(payments)
+        with click.progressbar(length=payments, label="Making up payments", file=sys.stderr) as bar:
+            for added in past.write():
+                bar.update(added)
+        click.echo(f"{past.written:,} payments of the last two years are in place.")
 
 
 @click.command("create-admin")
 @click.option("--email", prompt=True)
 @click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
+@click.option("--role", type=click.Choice(["operator", "viewer"]), default="operator", show_default=True)
 @with_appcontext
-def create_admin(email: str, password: str) -> None:
-    """Create an account that may act in the back office."""
+def create_admin(email: str, password: str, role: str) -> None:
+    """Create an account for the back office: an operator may act there, a viewer may only look."""
     if len(password) < 8:
         raise click.BadParameter("at least 8 characters", param_hint="--password")
     try:
-        create_user(email, password, role="operator")
+        create_user(email, password, role=role)
     except IntegrityError:
         raise click.ClickException(f"{email} has an account already") from None
     click.echo(f"{email} may now sign in to /admin/.")

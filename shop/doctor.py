@@ -66,20 +66,20 @@ def examine(wanted: Settings, environ: Mapping[str, str]) -> Report:
     end_reading()
     report = _settings_part(wanted, environ)
     report["database"] = list(probes.of_database(wanted, current_app.extensions["migrate"].directory))
-    return report | _network_part(wanted, environ, provider())  # type: ignore[arg-type]  # here it is PortOne's client
+    return report | _network_part(wanted, provider())  # type: ignore[arg-type]  # here it is PortOne's client
 
 
 def _settings_part(wanted: Settings, environ: Mapping[str, str]) -> Report:
     return {"settings": [*checkup.of_names(environ), *checkup.of_settings(wanted, environ)]}
 
 
-def _network_part(wanted: Settings, environ: Mapping[str, str], portone: PortOne) -> Report:
+def _network_part(wanted: Settings, portone: PortOne) -> Report:
     with requests.Session() as session:
         report = {
             "portone": list(probes.of_portone(wanted, portone)),
             "webhook": list(probes.of_webhook(wanted, session)),
         }
-    redis = probes.redis_named(wanted, environ)
+    redis = probes.redis_named(wanted)
     return report | {"redis": list(probes.of_redis(redis))} if redis else report
 
 
@@ -92,7 +92,7 @@ def _of_failed_start(error: Exception, wanted: Settings | None) -> Report:
     report["database"] = [_start_failed(error)]
     portone = PortOne(wanted)
     try:
-        return report | _network_part(wanted, _environ(), portone)
+        return report | _network_part(wanted, portone)
     finally:
         portone.close()
 

@@ -15,6 +15,9 @@ LABELS = {
         "failed": _l("결제 실패"),
         "cancelled": _l("취소됨"),
         "held": _l("확인 필요"),
+        "wanted": _l("구매자가 취소 신청"),
+        "unknown": _l("응답을 모름"),
+        "stuck": _l("끝나지 않은 취소"),
     },
     "billing_key": {
         "issuing": _l("발급 중"),
@@ -58,6 +61,7 @@ LABELS = {
         "expired": _l("기한 지남"),
         "allowed": _l("승인 허락"),
         "wanted": _l("취소 신청"),
+        "left": _l("사람이 볼 것"),
     },
     "cancel": {
         "done": _l("취소했습니다. 휴대폰 요금에서 빠집니다."),
@@ -66,6 +70,46 @@ LABELS = {
         "month": _l("KG는 결제한 달에만 취소를 받습니다. 지난달 결제는 계좌 이체 등 다른 방법으로 돌려드려야 합니다."),
         "in_progress": _l("취소하고 있습니다. 잠시 뒤 확인해 주세요."),
         "unknown": _l("취소 응답을 받지 못했습니다. 다시 누르지 않아도 자동으로 확인합니다."),
+    },
+    "to_do": {
+        "held": _l("보류된 결제"),
+        "wanted": _l("구매자의 취소 신청"),
+        "unknown": _l("응답을 모르는 결제"),
+        "stuck": _l("끝나지 않은 취소"),
+    },
+    "to_do_why": {
+        "held": _l("돈은 들어왔지만 주문에 쓸 수 없습니다"),
+        "wanted": _l("판매자의 확인을 기다립니다"),
+        "unknown": _l("포트원이 아직 답하지 않았습니다"),
+        "stuck": _l("돈이 아직 돌아가지 않았습니다"),
+    },
+    "kind": {
+        "once": _l("한 번 결제"),
+        "first": _l("첫 달 (빌링키 발급)"),
+        "renewal": _l("월 결제"),
+    },
+    "moment": {
+        "begun": _l("결제 시도를 만듦"),
+        "approved": _l("KG가 결제를 승인함"),
+        "declined": _l("KG가 결제를 거절함"),
+        "cancel_requested": _l("취소를 요청하기로 적어 둠"),
+        "given_back": _l("KG가 결제를 취소함"),
+    },
+    "difference": {
+        "theirs_only": _l("포트원에만 있음"),
+        "ours_only": _l("우리에게만 있음"),
+        "state": _l("상태가 다름"),
+        "amount": _l("금액이 다름"),
+        "surplus": _l("한 번 더 결제됨"),
+        "undone_at_kg": _l("KG가 스스로 되돌림"),
+    },
+    "advice": {
+        "theirs_only": _l("이 가게의 번호가 아닙니다. 같은 계정을 쓰는 다른 서비스의 결제인지 확인하세요."),
+        "ours_only": _l("포트원 계정과 채널 설정을 확인하고 포트원에 문의하세요."),
+        "state": _l("다시 물으면 맞춰집니다."),
+        "amount": _l("다시 물으면 맞춰지거나 보류됩니다."),
+        "surplus": _l("다시 물으면 남는 결제를 돌려줍니다."),
+        "undone_at_kg": _l("테스트 결제입니다. 실서비스라면 KG에 문의하세요."),
     },
     "release": {
         "not_held": _l("보류된 결제가 아닙니다."),
@@ -107,6 +151,13 @@ LABELS = {
         "charge": _l("이번 달 결제"),
         "delete_key": _l("빌링키 삭제"),
         "run": _l("월 결제 실행"),
+        "ask": _l("다시 묻기"),
+        "cancel": _l("취소하기로 함"),
+        "refuse": _l("받지 않기로 함"),
+        "release": _l("보류를 풀기로 함"),
+        "replay": _l("웹훅 다시 확인"),
+        "repair": _l("대사 복구"),
+        "export": _l("내려받기"),
     },
     "field": {
         "required": _l("입력해 주세요."),
@@ -134,3 +185,8 @@ LABELS = {
 def label(kind: str, value: str | None) -> str:
     """The name of `value` in the reader's language; an unknown value is shown as it is."""
     return str(LABELS[kind].get(value or "", value or ""))
+
+
+def event_label(outcome: str) -> str:
+    """What an event came to: what a person did, or what was decided."""
+    return label("act" if outcome in LABELS["act"] else "outcome", outcome)

@@ -8,6 +8,7 @@ it. Secrets, phone numbers and e-mail addresses are taken out of the finished li
 import json
 import logging
 import re
+import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -80,9 +81,9 @@ class LineFormatter(logging.Formatter):
         return value if isinstance(value, int | float) else self._redact(str(value))
 
 
-def _thread() -> dict[str, str]:
+def _thread() -> dict[str, str | None]:
     """The payment that this request is about, once it is known."""
-    return {"merchant_uid": g.merchant_uid} if has_request_context() and "merchant_uid" in g else {}
+    return {"merchant_uid": g.get("merchant_uid")} if has_request_context() else {}
 
 
 def _as_text(line: dict[str, Any]) -> str:
@@ -135,8 +136,10 @@ def _write_access(response: Response) -> Response:
 
 
 def _write_event(line: Event) -> None:
-    if has_request_context() and line.merchant_uid:
-        g.merchant_uid = line.merchant_uid
+    if has_request_context():
+        g.merchant_uid = line.merchant_uid or g.get("merchant_uid")
+    elif sys.stderr.isatty():
+        return  # somebody runs a command by hand and looks at its progress bar
     names = ("merchant_uid", "imp_uid", "customer_uid", "source", "outcome", "reason", "actor")
     facts = {name: getattr(line, name) for name in names}
     book.info("%s: %s", line.source, line.outcome, extra={"facts": facts})

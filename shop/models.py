@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     CursorResult,
     ForeignKey,
@@ -33,10 +34,21 @@ def one_of(column: str, values: Any) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({allowed})", name=f"{column}_known")
 
 
+def while_true(name: str, *columns: str, condition: str) -> Index:
+    """An index over the rows that fulfil `condition` only: small, and quick to count."""
+    where = text(condition)
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 def unique_while(name: str, *columns: str, condition: str) -> Index:
     """A unique index over the rows that fulfil `condition`, on both databases."""
     where = text(condition)
     return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+
+
+def last_digits(context: Any) -> str:
+    """The column default of a `tel_tail`: the last four digits of the row's `buyer_tel`, to search by."""
+    return str(context.get_current_parameters()["buyer_tel"])[-4:]
 
 
 class User(Base):
@@ -146,6 +158,7 @@ class Order(Base):
         CheckConstraint("amount > 0", name="amount_positive"),
         # Checking out again reuses the pending order instead of reserving the goods twice.
         unique_while("one_pending_order", "user_id", "kind", condition="status = 'pending'"),
+        while_true("orders_cancel_wanted", "paid_by", condition="status = 'paid' AND cancel_wanted_at IS NOT NULL"),
     )
 
 
@@ -185,7 +198,8 @@ class BillingKey(Base):
     status: Mapped[str] = mapped_column(String(16), default="issuing")
     buyer_name: Mapped[str] = mapped_column(String(40))
     buyer_tel: Mapped[str] = mapped_column(String(16))
-    buyer_email: Mapped[str] = mapped_column(String(254))
+    buyer_email: Mapped[str] = mapped_column(String(254), index=True)
+    tel_tail: Mapped[str | None] = mapped_column(String(4), index=True, default=last_digits)
     pg_provider: Mapped[str | None] = mapped_column(Text)
     pg_id: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -194,7 +208,7 @@ class BillingKey(Base):
     end_reason: Mapped[str | None] = mapped_column(String(64))
     user: Mapped[User] = relationship()
 
-    __table_args__ = (one_of("status", STATES),)
+    __table_args__ = (one_of("status", STATES), Index("keys_by_state", "status", "id"))
 
 
 class Subscription(Base):
@@ -230,7 +244,12 @@ class Subscription(Base):
     __table_args__ = (
         one_of("status", STATES),
         unique_while("one_live_subscription", "user_id", "product_id", condition="status IN ('active', 'past_due')"),
+        Index("subscriptions_by_state", "status", "id"),
+        Index("subscriptions_by_plan", "product_id", "id"),
     )
+
+
+CANCEL_OPEN = "status = 'paid' AND cancel_requested_at IS NOT NULL"
 
 
 class Payment(Base):
@@ -241,6 +260,7 @@ class Payment(Base):
     """
 
     __tablename__ = "payments"
+    KINDS: ClassVar = ("once", "first", "renewal")  # goods; a plan's first month, which issues the key; a later month
     STATES: ClassVar[States] = {
         "ready": ("paid", "failed", "cancelled"),
         "failed": ("paid", "cancelled"),  # a second window of the same attempt may still be paid
@@ -252,8 +272,15 @@ class Payment(Base):
     merchant_uid: Mapped[str] = mapped_column(String(40), unique=True)
     order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"), index=True)
     subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscriptions.id"))
-    customer_uid: Mapped[str | None] = mapped_column(ForeignKey("billing_keys.customer_uid"), index=True)
+    customer_uid: Mapped[str | None] = mapped_column(ForeignKey("billing_keys.customer_uid"))
     period: Mapped[str | None] = mapped_column(String(7))  # YYYY-MM in Seoul: the month that this pays
+    # What the back office lists and finds by, repeated here so that a list reads this one table.
+    kind: Mapped[str] = mapped_column(String(8), default="once")
+    plan_id: Mapped[int | None]  # the product that is subscribed to
+    buyer_name: Mapped[str | None] = mapped_column(String(40))
+    buyer_email: Mapped[str | None] = mapped_column(String(254))  # lower case
+    buyer_tel: Mapped[str | None] = mapped_column(String(16))  # masked
+    tel_tail: Mapped[str | None] = mapped_column(String(4))
     name: Mapped[str] = mapped_column(String(40))
     amount: Mapped[int]  # won, asked
     is_test_channel: Mapped[bool]  # asked for on a test channel?
@@ -288,7 +315,38 @@ class Payment(Base):
         unique_while(
             "month_paid_once", "subscription_id", "period", condition="status = 'paid' AND held_reason IS NULL"
         ),
+        one_of("kind", KINDS),
+        # What the back office filters and searches by, each in the order in which it lists.
+        Index("payments_by_time", "created_at", "id"),
+        while_true("payments_by_state", "status", "created_at", "id", condition="held_reason IS NULL"),
+        while_true("payments_held", "created_at", "id", condition="held_reason IS NOT NULL"),
+        while_true("payments_cancel_open", "created_at", "id", condition=CANCEL_OPEN),
+        Index("payments_by_kind", "kind", "created_at", "id"),
+        while_true("payments_by_plan", "plan_id", "created_at", "id", condition="plan_id IS NOT NULL"),
+        Index("payments_by_pg", "pg_provider", "created_at", "id"),
+        Index("payments_by_email", "buyer_email", "created_at", "id"),
+        Index("payments_by_tel_tail", "tel_tail", "created_at", "id"),
+        while_true("payments_by_key", "customer_uid", "paid_at", condition="customer_uid IS NOT NULL"),
+        while_true("payments_by_cancel", "cancelled_at", "cancelled_amount", condition="status = 'cancelled'"),
     )
+
+
+class PaymentDay(Base):
+    """How the attempts of one day in Seoul stand: counts and won. Kept by triggers on `payments` (migration 0020), so
+    that a period's sums read as many rows as it has days, whoever writes. `facet`: all, or one value to filter by."""
+
+    __tablename__ = "payment_days"
+
+    facet: Mapped[str] = mapped_column(String(100), primary_key=True)  # all, kind:once, plan:3, pg:danal
+    day: Mapped[date] = mapped_column(primary_key=True)
+    ready: Mapped[int] = mapped_column(default=0)
+    paid: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    cancelled: Mapped[int] = mapped_column(default=0)
+    held: Mapped[int] = mapped_column(default=0)
+    paid_won: Mapped[int] = mapped_column(BigInteger, default=0)
+    cancelled_won: Mapped[int] = mapped_column(BigInteger, default=0)
+    held_won: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class Event(Base):
@@ -301,7 +359,7 @@ class Event(Base):
     source: Mapped[str] = mapped_column(String(16))  # checkout callback redirect webhook sweep charge admin …
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), index=True)
     merchant_uid: Mapped[str | None] = mapped_column(String(200), index=True)  # as claimed; may be nobody's
-    imp_uid: Mapped[str | None] = mapped_column(String(200))
+    imp_uid: Mapped[str | None] = mapped_column(String(200), index=True)
     outcome: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(300))
     customer_uid: Mapped[str | None] = mapped_column(String(80), index=True)  # the billing key that it is about
@@ -312,6 +370,15 @@ class Event(Base):
     report: Mapped[Any | None] = mapped_column(
         JSON(none_as_null=True), nullable=True
     )  # what PortOne said, phone numbers masked
+
+    __table_args__ = (
+        while_true("webhooks", "id", condition="source = 'webhook'"),
+        while_true("webhooks_by_outcome", "outcome", "id", condition="source = 'webhook'"),
+        while_true("audit", "id", condition="actor IS NOT NULL"),
+        while_true("audit_by_actor", "actor", "id", condition="actor IS NOT NULL"),
+        while_true("audit_by_act", "outcome", "id", condition="actor IS NOT NULL"),
+        while_true("events_unknown", "payment_id", condition="outcome = 'unknown'"),
+    )
 
 
 def move(model: type[Any], row_id: int, to: str, **values: Any) -> bool:

@@ -19,6 +19,7 @@ from .database import db, end_reading, transaction
 from .decision import KeyLookup, refusal_to_cancel
 from .events import News, note
 from .models import BillingKey, Order, Payment
+from .privacy import listed_buyer
 from .provider import NotFound, OutcomeUnknown, PaymentProvider, PaymentReport, ProviderError, Refused, Unauthorized
 
 # One asks for a cancel at a time: longer than any HTTP time-out of the provider's.
@@ -43,6 +44,9 @@ def start_payment(provider: PaymentProvider, order: Order, claimed: Mapping[str,
             name=orders.title(order),
             amount=order.amount,
             is_test_channel=provider.is_test_channel,
+            kind="first" if key else "once",
+            plan_id=order.lines[0].product_id if key else None,
+            **listed_buyer(order.buyer_name, order.buyer_tel, order.buyer_email),
         )
         db.session.add(payment)
         db.session.flush()

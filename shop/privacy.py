@@ -41,3 +41,8 @@ def _masked(value: Any) -> Any:
     if isinstance(value, list):
         return [_masked(item) for item in value]
     return value
+
+
+def listed_buyer(name: str, tel: str, email: str) -> dict[str, str]:
+    """What a payment's row keeps of its buyer, to be listed and found by: the number masked, and its last digits."""
+    return {"buyer_name": name, "buyer_email": email.lower(), "buyer_tel": mask_phone(tel), "tel_tail": tel[-4:]}

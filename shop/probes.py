@@ -125,11 +125,11 @@ def _outcome(answer: requests.Response) -> Any:
     return body.get("outcome") if isinstance(body, dict) else None
 
 
-def redis_named(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+def redis_named(settings: Settings) -> dict[str, str]:
     """The settings that name a Redis, and its address."""
     urls = {
         "RATELIMIT_STORAGE_URL": settings.ratelimit_storage_url,
-        "CELERY_BROKER_URL": environ.get("CELERY_BROKER_URL", ""),
+        "CELERY_BROKER_URL": settings.broker_url,
     }
     return {setting: url for setting, url in urls.items() if url.startswith(("redis://", "rediss://"))}
 

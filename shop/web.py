@@ -24,7 +24,7 @@ from .clock import SEOUL
 from .config import Settings
 from .database import db
 from .dictionary import advice_for
-from .labels import label
+from .labels import event_label, label
 from .privacy import mask_phone
 from .provider import PaymentProvider
 
@@ -98,7 +98,8 @@ class StrictJSON(DefaultJSONProvider):
 def install(app: Flask) -> None:
     """Give templates their words and errors their page. Before the pages are registered: addresses need `RowId`."""
     app.url_map.converters["int"] = RowId
-    app.jinja_env.globals.update(won=won, local=local, seoul=seoul, mask_phone=mask_phone, label=label)
+    app.jinja_env.globals.update(won=won, local=local, mask_phone=mask_phone, label=label)
+    app.jinja_env.globals.update(seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label)
     app.jinja_env.globals.update(advice_for=advice_for)
     app.jinja_env.globals.update(_=text, piece=lru_cache(maxsize=PIECES)(piece))
     app.context_processor(_facts_of_every_page)
@@ -133,6 +134,11 @@ def local(row: Any, name: str) -> str:
 def seoul(moment: datetime | None) -> str:
     """A moment on Seoul's clock, to the minute; empty for None."""
     return f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M}" if moment else ""
+
+
+def seoul_seconds(moment: datetime) -> str:
+    """The same to the second, where the order of things matters."""
+    return f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M:%S}"
 
 
 def _facts_of_every_page() -> dict[str, Any]:

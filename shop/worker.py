@@ -42,7 +42,8 @@ def create_worker(app: Flask, settings: Settings) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
-        worker_hijack_root_logger=False,
+        worker_hijack_root_logger=False,  # the shop writes its own log …
+        worker_redirect_stdouts=False,  # … to the stream that Celery would turn into log lines
         timezone="Asia/Seoul",
         beat_schedule_filename=str(settings.instance_path / "scheduler"),
         beat_schedule={

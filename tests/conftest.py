@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from deploy.services import postgres_server, redis_server
-from shop import account, clock
+from shop import account, clock, history
 from shop.config import Settings, load_settings
 from shop.database import db
 from shop.models import Product, User
@@ -24,6 +24,8 @@ BUYER = Buyer("홍길동", "01012345678", "buyer@example.com")
 ADDRESSED_BUYER = Buyer("홍길동", "01012345678", "buyer@example.com", "서울시 중구 세종대로 110", "04524")
 
 
+PAST_PAYMENTS = 400
+
 # Sandbox mode with a sandbox elsewhere: nothing is mounted, and nothing answers there.
 NOBODY_ANSWERS = {"PORTONE_API_URL": "http://127.0.0.1:9/sandbox"}
 
@@ -33,6 +35,18 @@ def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database as `make run` makes it, once per test process."""
     folder = tmp_path_factory.mktemp("seeded")
     close(create_app(load_settings(NOBODY_ANSWERS, folder)))
+    return folder / "shop.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def past_database(tmp_path_factory: pytest.TempPathFactory, seeded_database: Path) -> Path:
+    """The same shop after two years, once per test process."""
+    folder = tmp_path_factory.mktemp("past")
+    shutil.copy(seeded_database, folder / "shop.sqlite3")
+    app = create_app(load_settings(NOBODY_ANSWERS, folder))
+    with app.app_context():
+        list(history.History(PAST_PAYMENTS).write())
+    close(app)
     return folder / "shop.sqlite3"
 
 

@@ -1,5 +1,6 @@
 """axe finds nothing serious on the pages that a purchase goes through, light or dark."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def check(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_no_page_of_a_purchase_shuts_anybody_out(scheme: str, browser: Browser, server: Server) -> None:
     page = browser.new_page(**PC, locale="ko-KR", color_scheme=scheme)
-    for address in ("/", "/products/herb-kit", "/products/reading-pass", "/login", "/signup", "/nowhere"):
+    page.context.add_cookies([{"name": "learn", "value": "open", "url": server.url}])
+    for address in ("/", "/products/herb-kit", "/products/reading-pass", "/login", "/signup", "/terms", "/nowhere"):
         page.goto(server.url + address)
         check(page)
     sign_in(page, server)
@@ -79,3 +81,40 @@ def test_no_page_of_the_back_office_shuts_anybody_out(scheme: str, browser: Brow
             page.locator("table a").first.click()
             check(page)
     page.close()
+
+
+OFFICE = (
+    "/admin/",
+    "/admin/payments",
+    "/admin/payments?q=nobody",
+    "/admin/payments?first=2026-01-01&last=2026-12-31",
+    "/admin/billing-keys",
+    "/admin/subscriptions",
+    "/admin/monthly",
+    "/admin/webhooks",
+    "/admin/reconcile",
+    "/admin/reconcile?first=2026-11-25&last=2026-11-25",
+    "/admin/audit",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_of_a_full_back_office_shuts_anybody_out(
+    scheme: str, browser: Browser, tmp_path: Path, past_database: Path
+) -> None:
+    shutil.copy(past_database, tmp_path / "shop.sqlite3")
+    with serving(tmp_path) as server:
+        page = browser.new_page(**PC, locale="ko-KR", color_scheme=scheme)
+        sign_in(page, server, "admin@example.com")
+        for address in OFFICE:
+            page.goto(server.url + address)
+            for more in page.locator("main details > summary").all()[:3]:
+                more.click()
+            check(page)
+            if page.locator("td a").count():
+                page.locator("td a").first.click()
+                for more in page.locator("main details > summary").all():
+                    more.click()
+                check(page)
+        page.close()

@@ -119,8 +119,8 @@ def test_a_billing_key_is_listed_with_its_owner_and_its_next_charge(
 
 
 def test_empty_lists_say_so(admin: FlaskClient) -> None:
-    assert "조건에 맞는 결제가 없습니다." in admin.get("/admin/payments").get_data(as_text=True)
-    assert "조건에 맞는 빌링키가 없습니다." in admin.get("/admin/billing-keys").get_data(as_text=True)
+    assert "아직 결제가 없습니다." in admin.get("/admin/payments").get_data(as_text=True)
+    assert "아직 빌링키가 없습니다." in admin.get("/admin/billing-keys").get_data(as_text=True)
 
 
 def test_the_overview_counts_by_state(admin: FlaskClient, paid: Payment) -> None:

@@ -18,6 +18,8 @@ from shop.models import User
 from tests.conftest import NOBODY_ANSWERS, close, csrf_of, sign_in
 from tests.fakes import FakeProvider
 
+pytestmark = pytest.mark.sqlite_only
+
 HOME, OFFICE, ATTACKER = "198.51.100.1", "198.51.100.2", "203.0.113.66"
 OWNER = "buyer@example.com"
 

@@ -4,10 +4,16 @@ import re
 from dataclasses import fields
 
 import pytest
+from flask.testing import FlaskClient
 
 from sandbox import kg
 from sandbox.outcomes import OUTCOMES
+from shop import orders, payments
 from shop.dictionary import ENTRIES, Advice, advice_for
+from shop.events import News
+from shop.models import User
+from tests.conftest import BUYER, product, sign_in
+from tests.fakes import FakeProvider
 
 # What the sandbox says in words of its own about requests that this shop never sends.
 OUR_OWN_SLIPS = ("SANDBOX_",)
@@ -60,3 +66,15 @@ def test_every_entry_says_everything_in_both_languages(entry: Advice) -> None:
             assert re.search("[가-힣]", text), column.name
         if column.name.endswith("_en"):
             assert text and not re.search("[가-힣]", text), column.name
+
+
+def test_the_back_office_says_what_the_shop_should_do(client: FlaskClient, buyer: User, provider: FakeProvider) -> None:
+    orders.put_in_cart(buyer.id, product().id, 1)
+    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    reason = kg.TEXTS["0071"]
+    report = provider.hears_of(payment.merchant_uid, "failed", amount=payment.amount, fail_reason=reason)
+    payments.sync_payment(provider, News("webhook", report.imp_uid, payment.merchant_uid))
+    sign_in(client, "admin@example.com")
+    page = client.get(f"/admin/payments/{payment.merchant_uid}").get_data(as_text=True)
+    assert "KG에 등록되지 않은 상점입니다." in page
+    assert "포트원을 거쳐 발급받아야 합니다." in page

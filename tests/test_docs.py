@@ -1,15 +1,24 @@
 """The documents speak the truth: links lead somewhere, commands exist, the table of numbers is the sandbox's."""
 
 import ast
+import contextlib
+import json
+import os
 import re
+import socket
 import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from flask import Flask
 
 from docs.make_pages import pages
 from sandbox.outcomes import OUTCOMES
+from tests.servers import serving
 from tests.test_flows import functions_of
 
 ROOT = Path(__file__).parents[1]
@@ -19,8 +28,7 @@ READMES = [ROOT / "README.md", ROOT / "README.en.md"]
 MADE = ("docs/errors", "docs/flows/")
 
 # Named already, written on other branches: to be emptied when all are merged.
-COMING = {"sandbox", "threats", "monthly", "operations", "deploy", "performance"}
-COMING_COMMANDS = {"doctor"}
+COMING = {"deploy", "performance"}
 
 # Written in one language: they are read by those who work on the code, not by those who use it.
 ONE_LANGUAGE = {"decisions.md", "CHANGELOG.md", "AGENTS.md", "CONTRIBUTING.md"}
@@ -96,7 +104,7 @@ def test_every_make_target_is_in_the_makefile(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_every_flask_command_exists(path: Path, app: Flask) -> None:
-    assert set(re.findall(r"`flask ([a-z-]+)", path.read_text())) <= set(app.cli.commands) | COMING_COMMANDS
+    assert set(re.findall(r"`flask ([a-z-]+)", path.read_text())) <= set(app.cli.commands)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
@@ -131,3 +139,74 @@ def test_no_tracked_file_names_a_secret_or_a_path_of_this_machine() -> None:
         assert f"{home}/" not in text or home == "/", name
         assert not re.search("BEGIN [A-Z ]*PRIVATE " + "KEY", text), name
     assert not [name for name in tracked if name.startswith("instance/") and name != "instance/.gitkeep"]
+
+
+# --- the commands that are shown are run ------------------------------------------------------------------------------
+
+
+def blocks(path: Path) -> list[str]:
+    """The lines of a document's code blocks, continued lines joined, comments off."""
+    found = re.findall(r"^```\n(.*?)^```", path.read_text(), re.M | re.S)
+    joined = "\n".join(found).replace("\\\n", " ")
+    return [line.split("   #")[0].strip() for line in re.sub(r"\n\s{6,}", " ", joined).splitlines() if line.strip()]
+
+
+# What the tests of other files, or make itself, run: a line that begins like this needs no second run here.
+RUN_ELSEWHERE = ("make run", "make test", "make setup", "python3 -m venv", "나가는 길", "out ", "models <", "< ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [*READMES, ROOT / "CONTRIBUTING.md", ROOT / "AGENTS.md"], ids=name_of)
+def test_the_commands_that_are_shown_work(path: Path, tmp_path: Path) -> None:
+    environ = {**os.environ, "INSTANCE_PATH": str(tmp_path)}
+    for line in blocks(path):
+        if line.startswith(RUN_ELSEWHERE) or "pytest" in line:
+            continue
+        if line.startswith(".venv/bin/pip install"):
+            assert (ROOT / line.split()[-1]).exists(), line
+        elif line == ".venv/bin/python app.py":
+            starts_and_answers(environ)
+        elif line.startswith("curl"):
+            answers_a_payment(line, tmp_path)
+        else:
+            command = line.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+            done = shell(command.replace("ruff format .", "ruff --version"), cwd=ROOT, env=environ)
+            assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+
+
+def shell(command: str, **where: Any) -> subprocess.CompletedProcess[str]:
+    """A line as a reader would type it."""
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, **where)
+
+
+def starts_and_answers(environ: dict[str, str]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shop = subprocess.Popen(
+        [sys.executable, "app.py"], cwd=ROOT, env={**environ, "PORT": str(port)}, stdout=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(150):
+            with contextlib.suppress(requests.RequestException):
+                assert requests.get(f"http://127.0.0.1:{port}/", timeout=5).status_code == 200
+                return
+            time.sleep(0.2)
+        raise AssertionError("python app.py does not answer")
+    finally:
+        shop.terminate()
+        shop.wait(20)
+
+
+def answers_a_payment(line: str, tmp_path: Path) -> None:
+    with serving(tmp_path / "for-curl") as server:
+        command = line.replace("http://127.0.0.1:5000", server.url)
+        done = shell(command)
+        told = json.loads(done.stdout)
+        assert told["imp_uid"].startswith("imp_"), told
+
+
+@pytest.mark.parametrize("command", ["seed", "bill --dry-run", "sync", "reconcile", "init-db"])
+def test_the_flask_commands_of_the_documents_run(command: str, app: Flask, provider: object) -> None:
+    result = app.test_cli_runner().invoke(args=command.split())
+    assert result.exit_code == 0, result.output

@@ -274,20 +274,9 @@ def test_the_database_is_looked_at(app: Flask, shop: Any) -> None:
     assert "flask init-db" in finding.text("en")[1]
 
 
-@pytest.mark.slow
-def test_on_postgresql_the_doctor_and_the_figures_read_the_same(tmp_path: Path, postgres_url: str) -> None:
-    app = create_app(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": postgres_url}, tmp_path))
-    with app.app_context():
-        assert list(probes.of_database(app.extensions["settings"], app.extensions["migrate"].directory)) == []
-    client = app.test_client()
-    assert "shop_open_payments 0.0" in client.get("/metrics").get_data(as_text=True)
-    assert client.get("/readyz").status_code == 200
-    close(app)
-
-
 def test_a_redis_that_does_not_answer_is_named(settings: Settings, redis_url: str) -> None:
     def found(limits: str, broker: str = "") -> list[tuple[str, str]]:
-        named = probes.redis_named(replace(settings, ratelimit_storage_url=limits), {"CELERY_BROKER_URL": broker})
+        named = probes.redis_named(replace(settings, ratelimit_storage_url=limits, broker_url=broker))
         return [(one.code, one.setting) for one in probes.of_redis(named)]
 
     gone = "redis://127.0.0.1:1/0"

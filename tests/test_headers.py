@@ -18,6 +18,8 @@ from shop.headers import content_security_policy
 from tests.conftest import NOBODY_ANSWERS, close, sign_in
 from tests.test_config import LIVE
 
+pytestmark = pytest.mark.sqlite_only
+
 TEMPLATES = [Path(__file__).parents[1] / "templates", Path(__file__).parents[1] / "sandbox" / "templates"]
 
 

@@ -13,6 +13,8 @@ from shop.signals import Asked, portone_asked
 from tests.conftest import csrf_of
 from tests.fakes import FakeProvider
 
+pytestmark = pytest.mark.sqlite_only
+
 SECRET = "a-real-looking-secret"
 
 

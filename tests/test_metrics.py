@@ -101,6 +101,7 @@ def test_without_a_token_only_this_machine_reads(
     assert answer.status_code == status
 
 
+@pytest.mark.sqlite_only
 def test_with_a_token_only_who_brings_it_reads(settings: Settings) -> None:
     app = create_app(load_settings(NOBODY_ANSWERS | {"METRICS_TOKEN": TOKEN}, settings.instance_path))
     client = app.test_client()
@@ -124,6 +125,7 @@ print(client.get("/metrics").get_data(as_text=True))
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite_only
 def test_several_processes_are_added_up(settings: Settings, tmp_path: Path) -> None:
     together = tmp_path / "together"
     together.mkdir()
@@ -140,7 +142,7 @@ def test_several_processes_are_added_up(settings: Settings, tmp_path: Path) -> N
         assert line in run.stdout
 
 
-def test_the_library_is_not_loaded_before_somebody_asks(settings: Settings) -> None:
+def test_the_library_is_not_loaded_before_somebody_asks() -> None:
     code = "import app, sys; print([name for name in ('prometheus_client', 'limits') if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

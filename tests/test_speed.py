@@ -11,12 +11,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from shop import orders
+from shop import orders, payments
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import Product, User
 from shop.portone import PortOne
-from tests.conftest import product, sign_in
+from tests.conftest import BUYER, csrf_of, product, sign_in
+from tests.fakes import FakeProvider
+
+CHECKOUT = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "buyer@example.com"}
 
 
 @contextmanager
@@ -96,3 +99,36 @@ def test_the_environment_is_read_once_and_no_netrc_replaces_the_token(
     assert portone.session.verify == "/etc/ssl/ours.pem"
     assert portone.session.trust_env is False
     portone.close()
+
+
+CUSTOMER_PAGES = ("/", "/products/moon-mug", "/cart", "/orders", "/subscriptions")
+GROW = ("orders", "order_lines", "payments", "events", "subscriptions", "billing_keys", "users", "cart_items")
+
+
+@pytest.mark.sqlite_only
+def test_no_page_or_door_of_a_customer_reads_a_table_that_grows_from_end_to_end(
+    app: Flask, client: FlaskClient, buyer: User, provider: FakeProvider
+) -> None:
+    """What is found by an index costs the same among a million rows; SQLite tells which is which."""
+    orders.put_in_cart(buyer.id, product().id, 1)
+    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
+    sign_in(client)
+    header = csrf_of(client)
+    with counted_statements(app) as sent:
+        for path in (*CUSTOMER_PAGES, f"/orders/{payment.order_id}"):
+            assert client.get(path).status_code == 200, path
+        ids = {"imp_uid": "imp_1", "merchant_uid": payment.merchant_uid}
+        for door in ("/payment/webhook", "/payment/complete", "/payment/confirm"):
+            client.post(door, json=ids)
+        client.post("/cart/items", data={"product_id": product().id}, headers=header)
+        client.post("/checkout", json={"kind": "once", **CHECKOUT}, headers=header)
+    assert len(sent) > 30
+    for statement in set(sent):
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            nothing = (None,) * statement.count("?")
+            raw = db.session.connection().connection.cursor()
+            plan = [row[-1] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", nothing)]
+            scanned = [step for step in plan if step.startswith("SCAN") and step.split()[1] in GROW]
+            assert scanned == [], statement
+    db.session.rollback()

@@ -1,5 +1,6 @@
 """Every Korean text of the shop has its English, with the same placeholders, and the compiled catalogue is current."""
 
+import ast
 import io
 import re
 from pathlib import Path
@@ -78,3 +79,54 @@ def test_the_browser_chooses_the_language_until_the_reader_does(
     assert f'<html lang="{shown}">' in page
     assert ("달 머그컵" in page) == (shown == "ko")
     assert ("₩14,000" in page) == (shown == "en")
+
+
+# Korean on purpose: what goes to KG, PortOne or into the books, and data that carry both languages side by side.
+KOREAN_ON_PURPOSE = {
+    "advice": "the doctor's words, in both languages",
+    "advice_probes": "the doctor's words, in both languages",
+    "attempts": "the name of a month's charge, for KG",
+    "billing": "a fail_reason, beside KG's own",
+    "books": "what PortOne's console reads about a cancel",
+    "catalogue": "products, in both languages",
+    "checkup": "the doctor's words, in both languages",
+    "flows": "names of lanes, in both languages",
+    "history": "the names of made-up buyers",
+    "made_up": "what made-up people and KG said",
+    "orders": "the name of the goods, which goes to KG",
+    "reconcile": "KG's words, to be recognised",
+    "results": "a refusal that PortOne shows to the buyer in its window",
+    "sweep": "a fail_reason, beside KG's own",
+}
+
+
+def untranslated(path: Path) -> list[str]:
+    """Korean strings of a Python file that are neither docstrings nor inside `_()` or `_l()`."""
+    tree = ast.parse(path.read_text())
+    fine: set[int] = set()
+    for node in ast.walk(tree):
+        called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KEYWORDS
+        alone = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if called or alone:
+            fine |= {id(part) for part in ast.walk(node)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fine
+        if re.search("[가-힣]", node.value)
+    ]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "shop").glob("*.py")), ids=lambda path: path.stem)
+def test_python_says_nothing_in_korean_that_has_no_english(path: Path) -> None:
+    if path.stem not in KOREAN_ON_PURPOSE:
+        assert not untranslated(path)
+
+
+def test_scripts_have_no_words_of_their_own() -> None:
+    """What a script shows comes from the page, in the reader's language."""
+    for path in (ROOT / "static").glob("*.js"):
+        code = re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.DOTALL)
+        assert not re.search("[가-힣]", code), path.name
+        shown = re.findall(r"""(?:textContent|innerText|title|ariaLabel) = ["'`]([^"'`$]+)""", code)
+        assert not [text for text in shown if re.search("[A-Za-z]{2}", text)], path.name

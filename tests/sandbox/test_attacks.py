@@ -57,6 +57,13 @@ def test_the_duplicates_were_of_a_payment_that_did_count(server: Server) -> None
 
 
 @pytest.mark.slow
+def test_behind_https_the_lab_attacks_the_public_address_without_leaving_the_process(tmp_path: Path) -> None:
+    with serving(tmp_path, PUBLIC_URL="https://demo.example") as shop:
+        for name in ("replayed-payment", "strangers-order"):
+            assert play(f"{shop.url}/sandbox", name)["refused"]
+
+
+@pytest.mark.slow
 def test_a_sandbox_that_runs_alone_attacks_the_shop_that_it_was_told_of(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

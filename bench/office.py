@@ -1,0 +1,274 @@
+"""Does the back office cost the same at a million payments as at a thousand?
+
+    python -m bench.office             a million, on SQLite and PostgreSQL
+    python -m bench.office 100000      a quick look
+    BENCH_FOLDER=… keeps the databases for the next time
+
+The database's time is that of the statements alone, sent again as the page sends them: the median of many. Both sizes
+show the same number of rows.
+"""
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event, func, select
+
+from app import create_app
+from deploy.services import postgres_server
+from shop import clock, figures, history, listing
+from shop.config import load_settings
+from shop.database import db, end_reading
+from shop.listing import Cursor, PaymentFilter
+from shop.models import Payment, Product
+
+SMALL = 1_000
+REPEATS = 40
+TARGET = 1.3
+CSV_GROWTH_MIB = 16
+NOBODY = {"PORTONE_API_URL": "http://127.0.0.1:9/sandbox"}
+
+Act = Callable[[int], object]
+
+
+def measure(payments: int = int(os.environ.get("BENCH_PAYMENTS", "1000000"))) -> list[dict[str, Any]]:
+    """The rows of the table: what, ratio, target, unit, detail."""
+    rows: list[dict[str, Any]] = []
+    with _folder() as folder:
+        for name, urls in _databases(folder):
+            small, large = (_shop(folder / f"{name}-{size}", urls.get(size), size) for size in (SMALL, payments))
+            rows += _pages(name, small, large, payments)
+            if name == "sqlite":
+                rows += _csv(folder, payments)
+    return rows
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    kept = os.environ.get("BENCH_FOLDER")
+    if kept:
+        yield Path(kept).absolute()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def _databases(folder: Path) -> Iterator[tuple[str, Any]]:
+    yield "sqlite", {}
+    (folder / "postgres").mkdir(parents=True, exist_ok=True)
+    with postgres_server(Path(tempfile.mkdtemp(dir=folder / "postgres"))) as url:
+        yield "postgresql", _Fresh(url)
+
+
+class _Fresh:
+    """A new PostgreSQL database for every size."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def get(self, size: int) -> str:
+        import psycopg
+
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE shop_{size}")
+        return f"{self._url.rpartition('/')[0]}/shop_{size}"
+
+
+def _shop(folder: Path, url: str | None, size: int) -> Flask:
+    """A shop with so many payments, made when it is not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    app = create_app(load_settings(NOBODY | ({"DATABASE_URL": url} if url else {}), folder))
+    with app.app_context():
+        have = db.session.scalar(select(func.count()).select_from(Payment)) or 0
+        end_reading()
+        if have < size:
+            for _ in history.History(size - have).write():
+                pass
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("ANALYZE" if url else "PRAGMA optimize")
+    return app
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def _pages(name: str, small: Flask, large: Flask, payments: int) -> list[dict[str, Any]]:
+    rows = []
+    of_small, of_large = _acts(small), _acts(large)
+    for what, act in of_small.items():
+        with small.app_context():
+            shown = _rows_shown(act)
+            before = _milliseconds(act, shown)
+        with large.app_context():
+            after = _milliseconds(of_large[what], shown)
+        detail = f"{before:.3f} ms at {SMALL:,}, {after:.3f} ms at {payments:,}, {shown} rows"
+        what = f"{name}: {what}"
+        rows.append({"what": what, "ratio": round(after / before, 2), "target": TARGET, "unit": "x", "detail": detail})
+    return rows
+
+
+def _acts(app: Flask) -> dict[str, Act]:
+    """Each thing that a reader does, showing `size` rows."""
+    with app.app_context():
+        count = db.session.scalar(select(func.max(Payment.id))) or 0
+        some = db.session.get_one(Payment, count // 2)
+        one = db.session.scalars(select(Payment).where(Payment.imp_uid.is_not(None), Payment.kind == "once")).first()
+        plan_id = db.session.scalar(select(Product.id).where(Product.kind == "monthly").limit(1))
+        end_reading()
+    if one is None:
+        raise RuntimeError("no payments")
+    last, first = clock.today(), clock.today() - timedelta(days=30)
+    filters = {
+        **{f"state {state}": PaymentFilter(state=state) for state in ("ready", "paid", "failed", "cancelled", "held")},
+        **{f"kind {kind}": PaymentFilter(kind=kind) for kind in Payment.KINDS},
+        "plan": PaymentFilter(plan_id=plan_id),
+        "PG": PaymentFilter(pg="danal"),
+        "period": PaymentFilter(first=first, last=last),
+        "search merchant_uid": PaymentFilter(q=one.merchant_uid),
+        "search imp_uid": PaymentFilter(q=str(one.imp_uid)),
+        "search order": PaymentFilter(q=f"#{one.order_id}"),
+        "search e-mail": PaymentFilter(q=str(one.buyer_email)),
+        "search phone tail": PaymentFilter(q=str(one.tel_tail)),
+    }
+    pages = {"first page": (PaymentFilter(), Cursor()), "deep page": (PaymentFilter(), Cursor(older=some.id))}
+    pages |= {"deep page, backwards": (PaymentFilter(), Cursor(newer=some.id))}
+    pages |= {what: (chosen, Cursor()) for what, chosen in filters.items()}
+    acts: dict[str, Act] = {what: _page(*asked) for what, asked in pages.items()}
+    acts["sums of 31 days"] = lambda _size: figures.sums(first, last)
+    return acts
+
+
+def _page(chosen: PaymentFilter, cursor: Cursor) -> Act:
+    return lambda size: listing.payments(chosen, cursor, size)
+
+
+def _rows_shown(act: Act) -> int:
+    shown = act(listing.PAGE_SIZE)
+    end_reading()
+    return len(shown.rows) if isinstance(shown, listing.Page) else 31
+
+
+def _milliseconds(act: Act, rows: int) -> float:
+    """The database's time for what `act` asks: the sum over its statements of the median of many tries."""
+    asked: list[tuple[str, Any]] = []
+
+    def look(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", look)
+    act(max(rows - 1, 1))  # a page reads one row more than it shows
+    event.remove(db.engine, "before_cursor_execute", look)
+    end_reading()
+    connection = db.engine.raw_connection()
+    try:
+        return sum(_median(connection.cursor(), *one) for one in asked if one[0].startswith("SELECT"))
+    finally:
+        connection.close()
+
+
+def _median(cursor: Any, statement: str, parameters: Any) -> float:
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        cursor.execute(statement, parameters)
+        cursor.fetchall()
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
+# --- the export -------------------------------------------------------------------------------------------------------
+
+
+def _csv(folder: Path, payments: int) -> list[dict[str, Any]]:
+    """Memory and first byte of the whole export, each in a process of its own."""
+    small, large = (_exported(folder / f"sqlite-{size}") for size in (SMALL, payments))
+    growth = large["grown_mib"]
+    first = {"before": small["first_ms"], "after": large["first_ms"]}
+    return [
+        {
+            "what": f"CSV of {large['lines']:,} rows, memory",
+            "ratio": round(growth, 1),
+            "target": CSV_GROWTH_MIB,
+            "unit": "MiB",
+            "detail": f"{large['seconds']:.0f} s in all",
+        },
+        {
+            "what": "CSV, first byte",
+            "ratio": round(first["after"] / first["before"], 2),
+            "target": 2.0,
+            "unit": "x",
+            "detail": f"{first['before']:.1f} ms at {SMALL:,}, {first['after']:.1f} ms at {payments:,}",
+        },
+    ]
+
+
+def _exported(folder: Path) -> dict[str, Any]:
+    run = subprocess.run(
+        [sys.executable, "-m", "bench.office", "csv", str(folder)], capture_output=True, text=True, check=True
+    )
+    answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return answer
+
+
+def _export(folder: Path) -> dict[str, Any]:
+    """Take the whole CSV along as an operator would, and watch this process."""
+    app = create_app(load_settings(NOBODY, folder))
+    client = app.test_client()
+    with app.app_context():
+        from shop.models import User
+
+        user_id = db.session.scalars(select(User).where(User.role == "operator")).first().get_id()  # type: ignore[union-attr]
+        end_reading()
+    with client.session_transaction() as session:
+        session["_user_id"], session["_fresh"] = user_id, True
+    firsts = []
+    for _ in range(9):
+        began = time.perf_counter()
+        answer = client.get("/admin/payments.csv", buffered=False)
+        next(iter(answer.response))
+        firsts.append((time.perf_counter() - began) * 1000)
+        answer.close()
+    began, before, most, lines = time.perf_counter(), _resident_mib(), 0.0, -1
+    answer = client.get("/admin/payments.csv", buffered=False)
+    for number, piece in enumerate(answer.response):
+        lines += piece.count(b"\n") if isinstance(piece, bytes) else piece.count("\n")
+        if number % 20 == 0:
+            most = max(most, _resident_mib())
+    answer.close()
+    return {
+        "first_ms": statistics.median(firsts[1:]),
+        "grown_mib": most - before,
+        "lines": lines,
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def _resident_mib() -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["csv"]:
+        print(json.dumps(_export(Path(sys.argv[2]))))
+        return
+    rows = measure(int(sys.argv[1])) if len(sys.argv) > 1 else measure()
+    for row in rows:
+        mark = "ok  " if row["ratio"] <= row["target"] else "MISS"
+        print(f"{mark} {row['what']:<40} {row['ratio']:>7} {row['unit']:<4} (≤ {row['target']})  {row['detail']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""Which rows does a page of a list show? Keyset paging both ways, filters by index, and what a search means.
+
+Every list is ordered by an index and read along it from where the last page ended, so a page costs the same at a
+thousand rows and at a million: it reads the rows that it shows, and one more to know whether there are others.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy.orm import contains_eager
+
+from . import clock
+from .database import db
+from .models import BillingKey, Event, Order, Payment, Subscription, User
+
+PAGE_SIZE = 50
+WAIT_BEFORE_ASKING = timedelta(minutes=10)  # so long an answer may simply be on its way
+
+# What a person has to look at, and the states of a row.
+TO_DO = ("held", "wanted", "unknown", "stuck")
+PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", *TO_DO)
+
+_ORDER_NUMBER = re.compile(r"#?(\d{1,9})", re.ASCII)
+_TEL_TAIL = re.compile(r"\d{4}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a page begins: `older` or `newer` than the row with this id; neither: at the newest."""
+
+    older: int | None = None
+    newer: int | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """The rows shown, newest first; and the ids to go on from, None where the list ends."""
+
+    rows: Sequence[Any]
+    older: int | None = None
+    newer: int | None = None
+
+
+@dataclass(frozen=True)
+class PaymentFilter:
+    """What a reader chose. Empty fields choose everything; `first` and `last` are days in Seoul, both included."""
+
+    state: str = ""
+    kind: str = ""
+    plan_id: int | None = None
+    pg: str = ""
+    first: date | None = None
+    last: date | None = None
+    q: str = ""
+
+
+def fixed(value: str) -> BindParameter[str]:
+    """A value that is written into the statement instead of being bound: only so does a database see at once that an
+    index over a part of the rows will do."""
+    return literal(value, literal_execute=True)
+
+
+def read_page(query: Select[Any], order: Sequence[Any], cursor: Cursor, size: int = PAGE_SIZE) -> Page:
+    """The page of `query` at `cursor`, by the columns of `order`, the id last. The id of a row that is gone begins at
+    the newest."""
+    row_id = order[-1]
+    start = db.session.execute(select(*order).where(row_id == (cursor.newer or cursor.older or 0))).first()
+    upwards = bool(cursor.newer and start)
+    if start:
+        here = tuple_(*order)
+        query = query.where(here > tuple(start) if upwards else here < tuple(start))
+    query = query.order_by(*(column.asc() if upwards else column.desc() for column in order))
+    found = db.session.execute(query.limit(size + 1)).all()
+    more, rows = len(found) > size, found[:size]
+    rows = rows[::-1] if upwards else rows
+    if not rows:
+        return Page([])
+    return Page(
+        [row[0] if len(row) == 1 else row for row in rows],
+        older=rows[-1][0].id if upwards or more else None,
+        newer=rows[0][0].id if (more if upwards else start) else None,
+    )
+
+
+# --- payments ---------------------------------------------------------------------------------------------------------
+
+
+def payments(chosen: PaymentFilter, cursor: Cursor, size: int = PAGE_SIZE) -> Page:
+    """A page of payments, by when they were begun."""
+    query = select(Payment).where(*conditions(chosen))
+    return read_page(query, (Payment.created_at, Payment.id), cursor, size)
+
+
+def conditions(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
+    """The WHERE of a filter, for the list and for the export."""
+    found = [*_state(chosen.state), *_payment_search(chosen.q)]
+    if chosen.kind:
+        found.append(Payment.kind == chosen.kind)
+    if chosen.plan_id is not None:
+        found.append(Payment.plan_id == chosen.plan_id)
+    if chosen.pg:
+        found.append(Payment.pg_provider == chosen.pg)
+    if chosen.first:
+        found.append(Payment.created_at >= midnight(chosen.first))
+    if chosen.last:
+        found.append(Payment.created_at < midnight(chosen.last + timedelta(days=1)))
+    return found
+
+
+def midnight(day: date) -> datetime:
+    """When a day begins in Seoul."""
+    return datetime.combine(day, time(), clock.SEOUL).astimezone(UTC)
+
+
+def _state(state: str) -> list[ColumnElement[bool]]:
+    special = {"held": held, "wanted": cancel_wanted, "unknown": unanswered, "stuck": cancel_open}
+    if state in special:
+        return [special[state]()]
+    if state in PAYMENT_STATES:
+        return [Payment.status == state, Payment.held_reason.is_(None)]
+    return []
+
+
+def held() -> ColumnElement[bool]:
+    """Its money came in and is not ours to keep yet."""
+    return Payment.held_reason.is_not(None)
+
+
+def cancel_open() -> ColumnElement[bool]:
+    """A cancel was asked for, and the money has not gone back."""
+    return and_(Payment.status == fixed("paid"), Payment.cancel_requested_at.is_not(None))
+
+
+def cancel_wanted() -> ColumnElement[bool]:
+    """The buyer wants the money back, and a person has to see to it."""
+    asking = select(Order.paid_by).where(
+        Order.status == fixed("paid"), Order.cancel_wanted_at.is_not(None), Order.paid_by.is_not(None)
+    )
+    return Payment.merchant_uid.in_(asking.scalar_subquery())
+
+
+def unanswered() -> ColumnElement[bool]:
+    """PortOne was asked and gave no answer, and none has come since."""
+    asked_in_vain = select(Event.payment_id).where(Event.outcome == fixed("unknown"), Event.payment_id.is_not(None))
+    long_ago = Payment.created_at < clock.now() - WAIT_BEFORE_ASKING
+    return and_(Payment.id.in_(asked_in_vain.scalar_subquery()), Payment.status == "ready", long_ago)
+
+
+def _payment_search(q: str) -> list[ColumnElement[bool]]:
+    """What a search means: an e-mail, the last four digits of a phone, an order (`#1234`), or one of the two ids."""
+    if not q:
+        return []
+    if "@" in q:
+        return [Payment.buyer_email == q.lower()]
+    if _TEL_TAIL.fullmatch(q):
+        return [Payment.tel_tail == q]
+    if order := _ORDER_NUMBER.fullmatch(q):
+        return [Payment.order_id == int(order[1])]
+    return [or_(Payment.merchant_uid == q, Payment.imp_uid == q)]
+
+
+def pg_providers() -> list[str]:
+    """The PGs that payments came through, each found by one step along the index."""
+    found: list[str] = []
+    following = select(func.min(Payment.pg_provider))
+    name = db.session.scalar(following)
+    while name is not None and len(found) < 20:
+        found.append(name)
+        name = db.session.scalar(following.where(Payment.pg_provider > name))
+    return found
+
+
+# --- billing keys and subscriptions -----------------------------------------------------------------------------------
+
+
+def billing_keys(state: str, q: str, cursor: Cursor) -> Page:
+    """A page of billing keys, each with its subscription and the moment of its last paid month."""
+    last_paid = select(func.max(Payment.paid_at)).where(Payment.customer_uid == BillingKey.customer_uid)
+    query = select(BillingKey, Subscription, last_paid.scalar_subquery()).outerjoin(
+        Subscription, Subscription.customer_uid == BillingKey.customer_uid
+    )
+    query = query.where(*_key_search(q))
+    if state in BillingKey.STATES:
+        query = query.where(BillingKey.status == state)
+    return read_page(query, (BillingKey.id,), cursor)
+
+
+def _key_search(q: str) -> list[ColumnElement[bool]]:
+    if not q:
+        return []
+    if "@" in q:
+        return [BillingKey.buyer_email.in_([q, q.lower()])]
+    return [BillingKey.tel_tail == q if _TEL_TAIL.fullmatch(q) else BillingKey.customer_uid == q]
+
+
+def subscriptions(state: str, plan_id: int | None, q: str, cursor: Cursor) -> Page:
+    """A page of subscriptions with their subscribers."""
+    query = select(Subscription).join(Subscription.user).options(contains_eager(Subscription.user))
+    query = query.where(*_subscription_search(q))
+    if state in Subscription.STATES:
+        query = query.where(Subscription.status == state)
+    if plan_id is not None:
+        query = query.where(Subscription.product_id == plan_id)
+    return read_page(query, (Subscription.id,), cursor)
+
+
+def _subscription_search(q: str) -> list[ColumnElement[bool]]:
+    """By the subscriber's e-mail, the phone's last digits, the order, the key, or the token in the monthly ids."""
+    if not q:
+        return []
+    if "@" in q:
+        return [Subscription.user_id == select(User.id).where(User.email == q.lower()).scalar_subquery()]
+    if _TEL_TAIL.fullmatch(q):
+        keys = select(BillingKey.customer_uid).where(BillingKey.tel_tail == q)
+        return [Subscription.customer_uid.in_(keys.scalar_subquery())]
+    if order := _ORDER_NUMBER.fullmatch(q):
+        return [Subscription.order_id == int(order[1])]
+    token = re.sub(r"^sub-(\w+)-\d{6}-\d+$", r"\1", q)
+    return [or_(Subscription.customer_uid == q, Subscription.token == token)]
+
+
+# --- the book of events -----------------------------------------------------------------------------------------------
+
+
+def webhooks(outcome: str, q: str, cursor: Cursor) -> Page:
+    """A page of the webhook inbox: what came, and what was decided."""
+    query = select(Event).where(Event.source == fixed("webhook"))
+    if outcome:
+        query = query.where(Event.outcome == outcome)
+    if q:
+        query = query.where(or_(Event.merchant_uid == q, Event.imp_uid == q))
+    return read_page(query, (Event.id,), cursor)
+
+
+def repeats(shown: Sequence[Event]) -> set[int]:
+    """Which of these webhooks say word for word what an earlier one said."""
+    earlier = select(func.min(Event.id), Event.merchant_uid, Event.raw).where(
+        Event.source == fixed("webhook"),
+        Event.merchant_uid.in_({one.merchant_uid for one in shown if one.merchant_uid}),
+    )
+    found = db.session.execute(earlier.group_by(Event.merchant_uid, Event.raw))
+    first = {(merchant_uid, raw): row_id for row_id, merchant_uid, raw in found}
+    return {one.id for one in shown if one.raw and first.get((one.merchant_uid, one.raw), one.id) < one.id}
+
+
+def audit(actor: str, act: str, cursor: Cursor) -> Page:
+    """A page of what people did."""
+    query = select(Event).where(Event.actor.is_not(None))
+    if actor:
+        query = query.where(Event.actor == actor.lower())
+    if act:
+        query = query.where(Event.outcome == act)
+    return read_page(query, (Event.id,), cursor)

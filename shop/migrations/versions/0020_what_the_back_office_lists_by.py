@@ -1,0 +1,190 @@
+"""what the back office lists, finds and sums by"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0020"
+down_revision = "0010"
+
+COUNTS = ("ready", "paid", "failed", "cancelled", "held")
+SUMMED = ("status", "held_reason", "amount", "cancelled_amount", "created_at", "kind", "plan_id", "pg_provider")
+SEOUL_DAY = {
+    "sqlite": "date({row}.created_at, '+9 hours')",
+    "postgresql": "CAST({row}.created_at + interval '9 hours' AS date)",
+}
+
+PAYMENT_INDEXES = [
+    ("payments_by_time", ["created_at", "id"], None),
+    ("payments_by_state", ["status", "created_at", "id"], "held_reason IS NULL"),
+    ("payments_held", ["created_at", "id"], "held_reason IS NOT NULL"),
+    ("payments_cancel_open", ["created_at", "id"], "status = 'paid' AND cancel_requested_at IS NOT NULL"),
+    ("payments_by_kind", ["kind", "created_at", "id"], None),
+    ("payments_by_plan", ["plan_id", "created_at", "id"], "plan_id IS NOT NULL"),
+    ("payments_by_pg", ["pg_provider", "created_at", "id"], None),
+    ("payments_by_email", ["buyer_email", "created_at", "id"], None),
+    ("payments_by_tel_tail", ["tel_tail", "created_at", "id"], None),
+    ("payments_by_key", ["customer_uid", "paid_at"], "customer_uid IS NOT NULL"),
+    ("payments_by_cancel", ["cancelled_at", "cancelled_amount"], "status = 'cancelled'"),
+]
+EVENT_INDEXES = [
+    ("ix_events_imp_uid", ["imp_uid"], None),
+    ("webhooks", ["id"], "source = 'webhook'"),
+    ("webhooks_by_outcome", ["outcome", "id"], "source = 'webhook'"),
+    ("audit", ["id"], "actor IS NOT NULL"),
+    ("audit_by_actor", ["actor", "id"], "actor IS NOT NULL"),
+    ("audit_by_act", ["outcome", "id"], "actor IS NOT NULL"),
+    ("events_unknown", ["payment_id"], "outcome = 'unknown'"),
+]
+OTHER_INDEXES = [
+    ("orders", "orders_cancel_wanted", ["paid_by"], "status = 'paid' AND cancel_wanted_at IS NOT NULL"),
+    ("billing_keys", "ix_billing_keys_buyer_email", ["buyer_email"], None),
+    ("billing_keys", "ix_billing_keys_tel_tail", ["tel_tail"], None),
+    ("billing_keys", "keys_by_state", ["status", "id"], None),
+    ("subscriptions", "subscriptions_by_state", ["status", "id"], None),
+    ("subscriptions", "subscriptions_by_plan", ["product_id", "id"], None),
+]
+
+
+# Added one by one: SQLite cannot rebuild a table that others refer to while its rows are there.
+COLUMNS = [
+    ("payments", "kind", "VARCHAR(8) NOT NULL DEFAULT 'once' CONSTRAINT ck_payments_kind_known "
+                         "CHECK (kind IN ('once', 'first', 'renewal'))"),
+    ("payments", "plan_id", "INTEGER"),
+    ("payments", "buyer_name", "VARCHAR(40)"),
+    ("payments", "buyer_email", "VARCHAR(254)"),
+    ("payments", "buyer_tel", "VARCHAR(16)"),
+    ("payments", "tel_tail", "VARCHAR(4)"),
+    ("billing_keys", "tel_tail", "VARCHAR(4)"),
+]
+
+
+def upgrade() -> None:
+    for table, name, definition in COLUMNS:
+        op.execute(f"ALTER TABLE {table} ADD COLUMN {name} {definition}")
+    op.drop_index("ix_payments_customer_uid", "payments")
+    fill_in()
+    for table, name, columns, condition in all_indexes():
+        where = sa.text(condition) if condition else None
+        op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
+    op.create_table(
+        "payment_days",
+        sa.Column("facet", sa.String(100), primary_key=True),
+        sa.Column("day", sa.Date(), primary_key=True),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in COUNTS),
+        *(sa.Column(f"{name}_won", sa.BigInteger(), nullable=False) for name in ("paid", "cancelled", "held")),
+    )
+    op.execute(added("payments", "+1", from_table=True))
+    create_triggers()
+
+
+def downgrade() -> None:
+    drop_triggers()
+    op.drop_table("payment_days")
+    for table, name, _columns, _condition in reversed(all_indexes()):
+        op.drop_index(name, table)
+    for table, name, _definition in reversed(COLUMNS):
+        op.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
+    op.create_index("ix_payments_customer_uid", "payments", ["customer_uid"])
+
+
+def all_indexes():
+    return [
+        *(("payments", *index) for index in PAYMENT_INDEXES),
+        *(("events", *index) for index in EVENT_INDEXES),
+        *OTHER_INDEXES,
+    ]
+
+
+def fill_in() -> None:
+    """The rows that are there already: the buyer comes from the order, or from the key of a later month."""
+    tail = "substr({0}.buyer_tel, length({0}.buyer_tel) - 3)"
+    op.execute("UPDATE billing_keys SET tel_tail = " + tail.format("billing_keys"))
+    for owner, link in (("orders", "orders.id = payments.order_id"),
+                        ("billing_keys", "billing_keys.customer_uid = payments.customer_uid")):
+        op.execute(
+            f"UPDATE payments SET buyer_name = {owner}.buyer_name, buyer_email = lower({owner}.buyer_email), "
+            f"tel_tail = {tail.format(owner)}, "
+            f"buyer_tel = substr({owner}.buyer_tel, 1, 3) || '-****-' || {tail.format(owner)} "
+            f"FROM {owner} WHERE {link} AND payments.buyer_name IS NULL"
+        )
+    op.execute("UPDATE payments SET kind = 'first' WHERE order_id IS NOT NULL AND customer_uid IS NOT NULL")
+    op.execute("UPDATE payments SET kind = 'renewal' WHERE subscription_id IS NOT NULL")
+    for link in ("subscriptions.id = payments.subscription_id", "subscriptions.order_id = payments.order_id"):
+        op.execute(f"UPDATE payments SET plan_id = subscriptions.product_id FROM subscriptions WHERE {link}")
+
+
+# --- the sums of a day, kept by the database itself -------------------------------------------------------------------
+
+
+def added(row: str, sign: str, from_table: bool = False) -> str:
+    """The statement that adds (or takes back) one payment to the sums of its day, in each facet that it belongs to."""
+    state = f"CASE WHEN {row}.held_reason IS NOT NULL THEN 'held' ELSE {row}.status END"
+    counts = [f"CASE {state} WHEN '{name}' THEN {sign} ELSE 0 END" for name in COUNTS]
+    won = [
+        f"CASE {state} WHEN '{name}' THEN {sign} * {row}.{column} ELSE 0 END"
+        for name, column in (("paid", "amount"), ("cancelled", "cancelled_amount"), ("held", "amount"))
+    ]
+    columns = [*COUNTS, "paid_won", "cancelled_won", "held_won"]
+    day = SEOUL_DAY[op.get_bind().dialect.name].format(row=row)
+    facets = (
+        "(SELECT 'all' AS facet "
+        f"UNION ALL SELECT 'kind:' || {row}.kind "
+        f"UNION ALL SELECT 'plan:' || {row}.plan_id WHERE {row}.plan_id IS NOT NULL "
+        f"UNION ALL SELECT 'pg:' || substr({row}.pg_provider, 1, 90) WHERE {row}.pg_provider IS NOT NULL) AS facets"
+    )
+    into = f"INSERT INTO payment_days (facet, day, {', '.join(columns)}) "
+    if from_table:
+        return into + summed_table(row, day, counts, won)
+    return (
+        f"{into} SELECT facet, {day}, {', '.join([*counts, *won])} FROM {facets} WHERE true "
+        "ON CONFLICT (facet, day) DO UPDATE SET "
+        + ", ".join(f"{name} = payment_days.{name} + excluded.{name}" for name in columns)
+    )
+
+
+def summed_table(row: str, day: str, counts: list[str], won: list[str]) -> str:
+    """The same for all rows that are there already, one facet at a time."""
+    sums = ", ".join(f"sum({value})" for value in [*counts, *won])
+    facets = {
+        "'all'": "true",
+        f"'kind:' || {row}.kind": "true",
+        f"'plan:' || {row}.plan_id": f"{row}.plan_id IS NOT NULL",
+        f"'pg:' || substr({row}.pg_provider, 1, 90)": f"{row}.pg_provider IS NOT NULL",
+    }
+    return " UNION ALL ".join(
+        f"SELECT {facet}, {day}, {sums} FROM {row} WHERE {condition} GROUP BY 1, 2"
+        for facet, condition in facets.items()
+    )
+
+
+def create_triggers() -> None:
+    changes = f"UPDATE OF {', '.join(SUMMED)}"
+    if op.get_bind().dialect.name == "sqlite":
+        for name, when, rows in (
+            ("insert", "INSERT", ["NEW"]),
+            ("update", changes, ["OLD", "NEW"]),
+            ("delete", "DELETE", ["OLD"]),
+        ):
+            body = "; ".join(added(row, "-1" if row == "OLD" else "+1") for row in rows)
+            op.execute(f"CREATE TRIGGER payment_days_{name} AFTER {when} ON payments BEGIN {body}; END")
+        return
+    op.execute(
+        "CREATE FUNCTION payment_days_follow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF TG_OP <> 'INSERT' THEN {added('OLD', '-1')}; END IF; "
+        f"IF TG_OP <> 'DELETE' THEN {added('NEW', '+1')}; END IF; "
+        "RETURN NULL; END $$"
+    )
+    # At the commit: the day's row, which all payments of a day share, is locked last and for the shortest time.
+    op.execute(
+        f"CREATE CONSTRAINT TRIGGER payment_days_follow AFTER INSERT OR DELETE OR {changes} ON payments "
+        "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION payment_days_follow()"
+    )
+
+
+def drop_triggers() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        for name in ("insert", "update", "delete"):
+            op.execute(f"DROP TRIGGER payment_days_{name}")
+        return
+    op.execute("DROP TRIGGER payment_days_follow ON payments")
+    op.execute("DROP FUNCTION payment_days_follow()")

@@ -1,0 +1,192 @@
+"""The lists of the back office: paging both ways, filters, searches, and that each is read along an index."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Connection, event, text
+
+from shop import clock, export, figures, history, listing
+from shop.database import db, end_reading, transaction
+from shop.listing import Cursor, PaymentFilter
+from shop.models import Event, Order, Payment
+from tests.conftest import PAST_PAYMENTS
+
+
+@pytest.fixture
+def past(app: Flask, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """A shop with four hundred payments of two years."""
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            db.engine.dispose()
+            shutil.copy(request.getfixturevalue("past_database"), str(db.engine.url.database))
+        else:
+            list(history.History(PAST_PAYMENTS).write())
+        yield app
+
+
+def walk(chosen: PaymentFilter, direction: str, start: int | None = None) -> list[int]:
+    """The ids of every page, from `start` to the end of the list."""
+    page, ids = listing.payments(chosen, Cursor(**{direction: start})), []
+    while page.rows:
+        shown = [row.id for row in page.rows]
+        ids += shown if direction == "older" else shown[::-1]
+        following = getattr(page, direction)
+        if following is None:
+            break
+        page = listing.payments(chosen, Cursor(**{direction: following}))
+    return ids
+
+
+def test_paging_shows_every_payment_once_in_order_and_back_again(past: Flask) -> None:
+    in_order = list(db.session.scalars(db.select(Payment.id).order_by(Payment.created_at.desc(), Payment.id.desc())))
+    assert walk(PaymentFilter(), "older") == in_order
+    assert walk(PaymentFilter(), "newer", in_order[-1]) == in_order[-2::-1]
+
+
+def test_the_ends_of_a_list_offer_no_further_page(past: Flask) -> None:
+    first = listing.payments(PaymentFilter(), Cursor())
+    assert (first.newer, len(first.rows)) == (None, listing.PAGE_SIZE)
+    second = listing.payments(PaymentFilter(), Cursor(older=first.older))
+    assert second.newer is not None
+    assert [row.id for row in listing.payments(PaymentFilter(), Cursor(newer=second.newer)).rows] == [
+        row.id for row in first.rows
+    ]
+    assert listing.payments(PaymentFilter(), Cursor(newer=second.newer)).newer is None
+    assert listing.payments(PaymentFilter(), Cursor(older=10**9)).rows == first.rows  # a row that is gone
+
+
+def test_each_filter_shows_what_it_names_and_nothing_else(past: Flask) -> None:
+    plan = db.session.scalar(db.select(Payment.plan_id).where(Payment.plan_id.is_not(None)).limit(1))
+    day = clock.today() - timedelta(days=3)
+    expectations: list[tuple[PaymentFilter, Callable[[Payment], bool]]] = [
+        (PaymentFilter(state="failed"), lambda one: one.status == "failed"),
+        (PaymentFilter(state="paid"), lambda one: one.status == "paid" and one.held_reason is None),
+        (PaymentFilter(state="held"), lambda one: one.held_reason is not None),
+        (PaymentFilter(kind="renewal"), lambda one: one.kind == "renewal"),
+        (PaymentFilter(plan_id=plan), lambda one: one.plan_id == plan),
+        (PaymentFilter(pg="danal"), lambda one: one.pg_provider == "danal"),
+        (PaymentFilter(first=day, last=day), lambda one: one.created_at.astimezone(clock.SEOUL).date() == day),
+        (PaymentFilter(state="failed", kind="once"), lambda one: one.status == "failed" and one.kind == "once"),
+    ]
+    everything = list(db.session.scalars(db.select(Payment)))
+    for chosen, belongs in expectations:
+        assert sorted(walk(chosen, "older")) == sorted(one.id for one in everything if belongs(one)), chosen
+
+
+def test_a_payment_is_found_by_each_of_its_names(past: Flask) -> None:
+    wanted = db.session.scalars(db.select(Payment).where(Payment.imp_uid.is_not(None), Payment.kind == "once")).first()
+    assert wanted is not None
+    tail, email = str(wanted.tel_tail), str(wanted.buyer_email)
+    for q in (wanted.merchant_uid, wanted.imp_uid, f"#{wanted.order_id}", tail, email, email.upper()):
+        assert wanted.id in walk(PaymentFilter(q=q or ""), "older"), q
+    assert walk(PaymentFilter(q="nobody"), "older") == []
+
+
+def test_what_wants_a_person_is_listed_and_counted(past: Flask) -> None:
+    with transaction():
+        ready, asked, stuck, wanted = db.session.scalars(db.select(Payment).where(Payment.status == "paid").limit(4))
+        ready.status, asked.status = "ready", "ready"
+        ready.created_at = clock.now()
+        for one in (ready, asked):
+            db.session.add(Event(source="callback", payment_id=one.id, outcome="unknown", reason="no answer"))
+        stuck.cancel_requested_at = clock.now()
+        order = db.session.scalars(db.select(Order).where(Order.status == "paid").limit(1)).one()
+        order.paid_by, order.cancel_wanted_at = wanted.merchant_uid, clock.now()
+    assert walk(PaymentFilter(state="unknown"), "older") == [asked.id], "the other may still be on its way"
+    assert walk(PaymentFilter(state="stuck"), "older") == [stuck.id]
+    assert walk(PaymentFilter(state="wanted"), "older") == [wanted.id]
+    counted = figures.to_do()
+    assert (counted["unknown"], counted["stuck"], counted["wanted"]) == (1, 1, 1)
+
+
+# --- the plans --------------------------------------------------------------------------------------------------------
+
+
+def every_list() -> None:
+    """Each list, each filter by itself, each search, the sums and the export: what must never read a whole table."""
+    someone = db.session.get_one(Payment, 200)
+    today = clock.today()
+    chosen = [
+        PaymentFilter(),
+        *(PaymentFilter(state=state) for state in listing.PAYMENT_STATES),
+        *(PaymentFilter(kind=kind) for kind in Payment.KINDS),
+        PaymentFilter(plan_id=1),
+        PaymentFilter(pg="mobilians"),
+        PaymentFilter(first=today - timedelta(days=30), last=today),
+        PaymentFilter(state="failed", first=today - timedelta(days=30), last=today),
+        *(PaymentFilter(q=q) for q in ("260101-x", "imp_1", "#12", "5678", "a@example.com")),
+    ]
+    for one in chosen:
+        for cursor in (Cursor(), Cursor(older=someone.id), Cursor(newer=someone.id)):
+            listing.payments(one, cursor)
+        next(iter(export.payments_csv(one)))
+    for state, q in (("", ""), ("active", ""), ("", "a@example.com"), ("", "5678"), ("", "key-x")):
+        listing.billing_keys(state, q, Cursor(older=9))
+        listing.subscriptions(state, None, q, Cursor(older=9))
+    listing.subscriptions("", 1, "", Cursor())
+    for outcome, q in (("", ""), ("paid", ""), ("", "imp_1")):
+        listing.webhooks(outcome, q, Cursor(older=9))
+    for actor, act in (("", ""), ("a@example.com", ""), ("", "cancel")):
+        listing.audit(actor, act, Cursor(older=9))
+    listing.pg_providers()
+    figures.sums(today - timedelta(days=30), today)
+    figures.to_do()
+    figures.cancelled_today()
+    figures.failure_reasons(today - timedelta(days=30), today)
+    figures.next_charges()
+
+
+def statements_of(act: Callable[[], None]) -> dict[str, Any]:
+    """Every SELECT that `act` sends, with its parameters."""
+    seen: dict[str, Any] = {}
+
+    def look(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        if statement.startswith("SELECT"):
+            seen[statement] = parameters
+
+    event.listen(db.engine, "before_cursor_execute", look)
+    try:
+        act()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", look)
+    end_reading()
+    return seen
+
+
+LARGE_TABLES = ("payments", "events", "orders", "billing_keys", "subscriptions", "users")
+
+
+def test_no_list_scans_or_sorts_a_table(past: Flask) -> None:
+    statements = statements_of(every_list)
+    check = _on_sqlite if db.engine.dialect.name == "sqlite" else _on_postgresql
+    with db.engine.connect() as connection:
+        bad = [
+            found for statement, parameters in statements.items() if (found := check(connection, statement, parameters))
+        ]
+    assert not bad, "\n\n".join(bad)
+
+
+def _on_sqlite(connection: Connection, statement: str, parameters: Any) -> str | None:
+    plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    for step in plan:
+        whole = step.startswith("SCAN") and step.split()[1] in LARGE_TABLES and "USING" not in step
+        if whole or ("TEMP B-TREE FOR ORDER BY" in step and not _finds_few(statement)):
+            return f"{statement}\n{plan}"
+    return None
+
+
+def _on_postgresql(connection: Connection, statement: str, parameters: Any) -> str | None:
+    connection.execute(text("SET enable_seqscan = off"))  # four hundred rows are quicker read as a whole
+    plan = [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
+    whole = [step for step in plan if "Seq Scan on" in step and step.split(" on ")[1].split()[0] in LARGE_TABLES]
+    return "\n".join([statement, *plan]) if whole else None
+
+
+def _finds_few(statement: str) -> bool:
+    """What is found by an id or an owner, or among the few rows that wait for a person, may be sorted afterwards."""
+    few = (" IN (SELECT ", "imp_uid = ?", "order_id = ?", "token = ?", "buyer_email IN")
+    return any(one in statement for one in few)
