@@ -31,7 +31,7 @@ def check(page: Page) -> None:
     assert not serious, "\n".join(serious)
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_of_a_purchase_shuts_anybody_out(scheme: str, browser: Browser, server: Server) -> None:
     page = browser.new_page(**PC, locale="ko-KR", color_scheme=scheme)
     page.context.add_cookies([{"name": "learn", "value": "open", "url": server.url}])
@@ -66,7 +66,7 @@ def test_no_page_of_a_purchase_shuts_anybody_out(scheme: str, browser: Browser, 
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_of_the_back_office_shuts_anybody_out(scheme: str, browser: Browser, server: Server) -> None:
     page = browser.new_page(**PC, locale="ko-KR", color_scheme=scheme)
     sign_in(page, server, "admin@example.com")

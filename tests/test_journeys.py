@@ -282,6 +282,7 @@ def test_with_the_popup_blocker_on_the_window_opens(strict_page: Page, server: S
     expect_paid_order(strict_page, server)
 
 
+@pytest.mark.slow
 def test_when_the_server_was_slow_a_second_click_opens_the_window(strict_page: Page, server: Server) -> None:
     page = strict_page
 
