@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from tests.servers import Server, serving
 from tests.test_journeys import PC, fill_buyer, identify, pay_in_popup, put_in_cart, sign_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # every page at its leisure
 
 
 @pytest.fixture
