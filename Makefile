@@ -42,7 +42,7 @@ $(VENV)/.installed: requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/.installed-for-tests: $(VENV)/.installed tests/requirements.txt
+$(VENV)/.installed-for-tests: $(VENV)/.installed tests/requirements.txt requirements-scale.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@
 
