@@ -14,6 +14,7 @@ from .account import login_manager
 from .database import db, transaction
 from .events import News, note, note_act
 from .models import Payment
+from .privacy import mask_text
 from .web import View
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -49,7 +50,7 @@ def with_reason(view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
     @operators_only
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        reason = " ".join(request.form.get("reason", "").split())
+        reason = mask_text(" ".join(request.form.get("reason", "").split()))
         if not reason or len(reason) > LONGEST_REASON:
             message = _("이 일에는 사유가 필요합니다. 1자에서 %(most)s자까지 적어 주세요.", most=LONGEST_REASON)
             return render_template("error.html", code=400, title=_("사유를 적어 주세요"), message=message), 400

@@ -22,6 +22,7 @@ from .events import News, note_act
 from .labels import label
 from .models import BillingKey, Event, Payment, Subscription
 from .months import Month, month_of, months_of
+from .privacy import mask_text
 from .provider import ProviderError
 from .web import provider
 
@@ -193,7 +194,7 @@ def _why_not_charge(subscription: Subscription | None, month: Month | None) -> s
 
 def _reason() -> str:
     """Why somebody acts; empty, with a word to the reader, when nothing was given."""
-    reason = request.form.get("reason", "").strip()
+    reason = mask_text(request.form.get("reason", "").strip())
     if not reason:
         flash(_("사유를 적어 주세요. 누가 왜 했는지 기록에 남습니다."), "error")
     return reason

@@ -16,6 +16,7 @@ from .events import News, note
 from .labels import label
 from .models import Order, Payment, Product
 from .orders import Buyer, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock
+from .privacy import mask_text
 from .provider import ProviderError
 from .request_pay import request_pay
 from .subscriptions import AlreadySubscribed
@@ -164,7 +165,7 @@ def order(order_id: int) -> str:
 def cancel_order(order_id: int) -> AnyResponse:
     """The buyer wants the money back: unused digital goods at once, for the rest a person is asked."""
     found = _own_order(order_id)
-    reason = request.form.get("reason", "").strip()[:LONGEST_REASON]
+    reason = mask_text(request.form.get("reason", "").strip())[:LONGEST_REASON]
     payment = _payment_that_matters(found)
     refusal = refusal_to_cancel(payment, clock.now()) if payment else "not_paid"
     if found.status != "paid" or payment is None or refusal in ("not_paid", "already"):

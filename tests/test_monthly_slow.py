@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,14 +34,22 @@ def next_due() -> date | None:
     return day  # type: ignore[no-any-return]
 
 
-def live_until(shop: Sandboxed, last: date) -> None:
-    """Runs three times a day, on every day on which something is due."""
-    while (day := next_due()) and max(day, clock.today()) <= last:
-        day = max(day, clock.today() + timedelta(days=1))
-        for hour in (9, 14, 19):
-            shop.goes_to(day.year, day.month, day.day, hour)
-            for due in runs.due_now():
-                billing.charge(shop.provider, due.subscription_id)
+def live_until(shop: Sandboxed, until: datetime) -> None:
+    """Runs four times a day, on every day on which something is due."""
+    while due_on := next_due():
+        day = max(due_on, clock.today())
+        hours = itertools.product((day, day + timedelta(days=1)), (9, 14, 19, 23))
+        moments = (datetime.combine(on, time(hour), SEOUL) for on, hour in hours)
+        moment = next(moment for moment in moments if moment > clock.now())
+        if moment > until:
+            return
+        shop.ledger.clock.move_to(moment)
+        for due in runs.due_now():
+            billing.charge(shop.provider, due.subscription_id)
+
+
+def end_of(*day: int) -> datetime:
+    return datetime(*day, 23, 59, tzinfo=SEOUL)  # type: ignore[arg-type]
 
 
 def months_of(days: list[date]) -> list[int]:
@@ -63,8 +71,9 @@ def a_year_of_keys(shop: Sandboxed, first: date, last: date, anchors: tuple[int,
     day, keys = first, []
     while day <= last:
         if day.day in anchors:
-            live_until(shop, day - timedelta(days=1))
-            shop.goes_to(day.year, day.month, day.day, 20 if day.day % 2 else 0)
+            moment = datetime.combine(day, time(20 if day.day % 2 else 0), SEOUL)
+            live_until(shop, moment)
+            shop.ledger.clock.move_to(moment)
             phone = PHONES[len(keys) % len(PHONES)]
             keys.append(str(shop.subscribes(f"b{len(keys)}@example.com", phone).customer_uid))
         day += timedelta(days=1)
@@ -77,7 +86,7 @@ def test_from_a_leap_years_last_of_january_the_day_is_clamped_and_comes_back(
     with sandboxed(tmp_path, seeded_database) as shop:
         shop.goes_to(2028, 1, 31, 20)
         keys = [str(shop.subscribes(f"b{n}@example.com", phone).customer_uid) for n, phone in enumerate(PHONES)]
-        live_until(shop, date(2028, 4, 30))
+        live_until(shop, end_of(2028, 4, 30))
         for key in keys:
             follows_kgs_rules(shop, key, 4)
         assert next_due() == date(2028, 5, 31)
@@ -91,7 +100,7 @@ def test_a_year_from_every_month_and_anchor_follows_kgs_rules(year: int, tmp_pat
     month, a third loses its answers."""
     with sandboxed(tmp_path, seeded_database) as shop:
         keys = a_year_of_keys(shop, date(year, 1, 1), date(year, 12, 31), ANCHORS)
-        live_until(shop, date(year + 1, 12, 31))
+        live_until(shop, end_of(year + 1, 12, 31))
         assert len(keys) == 65 + (year == 2028)
         for key in keys:
             subscription = db.session.query(Subscription).filter_by(customer_uid=key).one()
