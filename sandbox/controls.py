@@ -182,7 +182,7 @@ def deliveries() -> Answer:
     return jsonify(deliveries=[delivery(row) for row in ledger().outbox.latest()])
 
 
-@bp.post("/deliveries/<int:delivery_id>/redeliver")
+@bp.post("/deliveries/<int(max=9223372036854775807):delivery_id>/redeliver")
 def redeliver(delivery_id: int) -> Answer:
     """Send a webhook once more, to where it went."""
     if ledger().outbox.find(delivery_id) is None:

@@ -25,6 +25,7 @@ login_manager.login_view = "account.login"
 login_manager.login_message = _l("로그인이 필요합니다.")
 login_manager.login_message_category = "info"
 
+EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
 
 HASH_METHOD = "scrypt:32768:8:1"  # today's cost: 32 MiB and about a tenth of a second for each guess
@@ -42,7 +43,7 @@ class CredentialsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no type
         [
             DataRequired(_l("이메일을 입력해 주세요.")),
             Length(max=254),
-            Regexp(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", message=_l("이메일 주소를 확인해 주세요.")),
+            Regexp(EMAIL, message=_l("이메일 주소를 확인해 주세요.")),
         ],
     )
     password = PasswordField(_l("비밀번호"), [DataRequired(_l("비밀번호를 입력해 주세요.")), Length(max=200)])

@@ -1,6 +1,7 @@
 """Which commands does an operator have? They are listed in `install()`; `flask --help` tells what each does."""
 
 import logging
+import re
 import sys
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,7 +14,7 @@ from flask_migrate import upgrade
 from sqlalchemy.exc import IntegrityError
 
 from . import clock, history, reconcile, runs, seed, sweep
-from .account import create_user
+from .account import EMAIL, create_user
 from .provider import ProviderError
 from .web import provider, settings
 
@@ -57,6 +58,8 @@ def seed_shop(payments: int | None) -> None:
 @with_appcontext
 def create_admin(email: str, password: str, role: str) -> None:
     """Create an account for the back office: an operator may act there, a viewer may only look."""
+    if not re.fullmatch(EMAIL, email.strip()):
+        raise click.BadParameter("an e-mail address, such as you@example.com", param_hint="--email")
     if len(password) < 8:
         raise click.BadParameter("at least 8 characters", param_hint="--password")
     try:

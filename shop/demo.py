@@ -74,6 +74,11 @@ def install(app: Flask, session: requests.Session, api_url: str) -> None:
     source = SandboxClock(session, api_url)
     app.extensions["sandbox_clock"] = source
     clock.use_source(source)
+
+    @app.before_request
+    def follow() -> None:
+        source()  # before the page opens a transaction, within which nobody may be asked
+
     app.register_blueprint(bp)
     reset.install(app, session, api_url)
 

@@ -115,7 +115,7 @@ def run_monthly() -> AnyResponse | tuple[str, int]:
     for result, count in sorted(results.items()):
         flash(f"{label('charge', result)} ({count})", "error" if result in ("error", "declined") else "info")
     if not results:
-        flash(label("charge", "skipped"), "info")
+        flash(label("charge", "none"), "info")
     return redirect(url_for("admin.monthly"))
 
 

@@ -20,7 +20,7 @@ from .privacy import mask_text
 from .provider import ProviderError
 from .request_pay import request_pay
 from .subscriptions import AlreadySubscribed
-from .web import login_required, provider, refuse, settings
+from .web import local, login_required, provider, refuse, settings
 
 bp = Blueprint("store", __name__)
 
@@ -128,7 +128,7 @@ def _refused_order(error: OrderError) -> tuple[Response, int]:
         case EmptyCart():
             return refuse(409, "empty_cart", _("장바구니가 비어 있습니다."))
         case OutOfStock():
-            return refuse(409, "out_of_stock", _("재고가 부족합니다: %(name)s", name=error.product.name_ko))
+            return refuse(409, "out_of_stock", _("재고가 부족합니다: %(name)s", name=local(error.product, "name")))
         case AlreadySubscribed():
             return refuse(409, "already_subscribed", _("이미 이용 중인 구독입니다."))
         case _:

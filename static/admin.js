@@ -14,6 +14,9 @@ for (const form of document.querySelectorAll("form[data-busy]")) {
 // Back from the next page: the browser may show this one as it was left.
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
+// On a phone the tabs scroll: the current one is shown.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 const counted = new Intl.NumberFormat(document.documentElement.lang);
 
 async function download(link, status) {

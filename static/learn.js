@@ -9,6 +9,11 @@
     document.cookie = `learn=${drawer.open ? "open" : "closed"}; path=/; max-age=${YEAR_S}; samesite=lax`;
   });
 
+  // Opened, it leaves the foot of the window for its place on the page: the reader goes along.
+  drawer.querySelector("summary").addEventListener("click", () => {
+    if (!drawer.open) requestAnimationFrame(() => drawer.scrollIntoView({ block: "start" }));
+  });
+
   function masked(facts) {
     const text = JSON.stringify(facts, null, 2);
     return text.replace(/(01[016789])-?\d{3,4}-?(\d{4})(?!\d)/g, "$1-****-$2");

@@ -194,3 +194,9 @@ def test_reconcile_says_when_portone_does_not_answer(app: Flask, provider: FakeP
     result = app.test_cli_runner().invoke(args=["reconcile"])
     assert result.exit_code == 1
     assert "PortOne did not answer" in result.output
+
+
+def test_an_account_that_could_never_sign_in_is_not_created(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=["create-admin", "--email", "bad", "--password", "longer-pass-123"])
+    assert result.exit_code == 2
+    assert "--email" in result.output

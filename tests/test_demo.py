@@ -38,6 +38,17 @@ def test_the_shop_follows_the_sandboxs_clock(demo: Flask) -> None:
         assert abs(clock.now() - target) < timedelta(seconds=5)
 
 
+def test_a_clock_that_was_moved_in_the_sandboxs_panel_moves_every_page(demo: Flask) -> None:
+    client = demo.test_client()
+    sign_in(client, "admin@example.com")
+    client.get("/admin/monthly")
+    target = datetime.now(UTC) + timedelta(days=40)
+    assert client.post("/sandbox/controls/clock", json={"to": target.isoformat()}).status_code == 200
+    demo.extensions["sandbox_clock"]._asked_at = float("-inf")  # a second later
+    shown = f"{target.astimezone(clock.SEOUL):%Y-%m-%d}"
+    assert shown in client.get("/admin/monthly").get_data(as_text=True)
+
+
 def test_the_clock_never_asks_inside_a_transaction(demo: Flask) -> None:
     class NeverAsked(requests.Session):
         def get(self, *_args: object, **_options: object) -> requests.Response:

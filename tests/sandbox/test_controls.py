@@ -76,3 +76,8 @@ def test_a_webhook_can_be_sent_once_more(anybody: FlaskClient, sandbox: Sandbox,
     assert (again["attempts"], again["answer"]) == (2, "heard")
     assert len(httpserver.log) == 2
     assert anybody.post("/controls/deliveries/999/redeliver").status_code == 404
+
+
+@pytest.mark.parametrize("delivery_id", ["99", "99999999999999999999"])
+def test_a_delivery_that_does_not_exist_cannot_be_sent_again(delivery_id: str, anybody: FlaskClient) -> None:
+    assert anybody.post(f"/controls/deliveries/{delivery_id}/redeliver").status_code == 404
