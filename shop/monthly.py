@@ -7,22 +7,20 @@ with the name and address before anything happens.
 from collections import Counter
 from itertools import islice
 
-from flask import abort, current_app, flash, redirect, render_template, request, url_for
+from flask import abort, current_app, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
-from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import billing, clock, runs, subscriptions
-from .admin import bp, operators_only
+from .admin import acting, bp, given_reason, operators_only
 from .books import GIVE_BACK_TEXTS
 from .database import db, end_reading, transaction
-from .events import News, note_act
+from .events import note_act
 from .labels import label
 from .models import BillingKey, Event, Payment, Subscription
 from .months import Month, month_of, months_of
-from .privacy import mask_text
 from .provider import ProviderError
 from .web import provider
 
@@ -194,7 +192,7 @@ def _why_not_charge(subscription: Subscription | None, month: Month | None) -> s
 
 def _reason() -> str:
     """Why somebody acts; empty, with a word to the reader, when nothing was given."""
-    reason = mask_text(request.form.get("reason", "").strip())
+    reason = given_reason()
     if not reason:
         flash(_("사유를 적어 주세요. 누가 왜 했는지 기록에 남습니다."), "error")
     return reason
@@ -203,4 +201,4 @@ def _reason() -> str:
 def _acts(act: str, reason: str, customer_uid: str | None = None) -> None:
     """Write down who acts and why, before it happens."""
     with transaction():
-        note_act(News("admin", actor=current_user.email, address=request.remote_addr), act, reason, customer_uid)
+        note_act(acting(), act, reason, customer_uid)
