@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from shop.listing import Cursor, PaymentFilter
 from shop.models import Payment, Product
 
 SMALL = 1_000
-REPEATS = 40
+REPEATS = 400
 TARGET = 1.3
 CSV_GROWTH_MIB = 16
 NOBODY = {"PORTONE_API_URL": "http://127.0.0.1:9/sandbox"}
@@ -110,9 +111,10 @@ def _pages(name: str, small: Flask, large: Flask, payments: int) -> list[dict[st
     for what, act in of_small.items():
         with small.app_context():
             shown = _rows_shown(act)
-            before = _milliseconds(act, shown)
-        with large.app_context():
-            after = _milliseconds(of_large[what], shown)
+        before, after = _milliseconds(
+            _Asked.by(small, act, shown),
+            _Asked.by(large, of_large[what], shown),
+        )
         detail = f"{before:.3f} ms at {SMALL:,}, {after:.3f} ms at {payments:,}, {shown} rows"
         what = f"{name}: {what}"
         rows.append({"what": what, "ratio": round(after / before, 2), "target": TARGET, "unit": "x", "detail": detail})
@@ -160,32 +162,53 @@ def _rows_shown(act: Act) -> int:
     return len(shown.rows) if isinstance(shown, listing.Page) else 31
 
 
-def _milliseconds(act: Act, rows: int) -> float:
-    """The database's time for what `act` asks: the sum over its statements of the median of many tries."""
-    asked: list[tuple[str, Any]] = []
+@dataclass(frozen=True)
+class _Asked:
+    """What a page asks of its shop's database."""
 
-    def look(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        asked.append((statement, parameters))
+    app: Flask
+    statements: list[tuple[str, Any]]
 
-    event.listen(db.engine, "before_cursor_execute", look)
-    act(max(rows - 1, 1))  # a page reads one row more than it shows
-    event.remove(db.engine, "before_cursor_execute", look)
-    end_reading()
-    connection = db.engine.raw_connection()
-    try:
-        return sum(_median(connection.cursor(), *one) for one in asked if one[0].startswith("SELECT"))
-    finally:
-        connection.close()
+    @classmethod
+    def by(cls, app: Flask, act: Act, rows: int) -> "_Asked":
+        asked: list[tuple[str, Any]] = []
+
+        def look(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+            asked.append((statement, parameters))
+
+        with app.app_context():
+            event.listen(db.engine, "before_cursor_execute", look)
+            act(max(rows - 1, 1))  # a page reads one row more than it shows
+            event.remove(db.engine, "before_cursor_execute", look)
+            end_reading()
+        return cls(app, [one for one in asked if one[0].startswith("SELECT")])
+
+    @contextlib.contextmanager
+    def cursor(self) -> Iterator[Any]:
+        with self.app.app_context():
+            connection = db.engine.raw_connection()
+        try:
+            yield connection.cursor()
+        finally:
+            connection.close()
 
 
-def _median(cursor: Any, statement: str, parameters: Any) -> float:
-    times = []
-    for _ in range(REPEATS):
-        began = time.perf_counter()
+def _milliseconds(small: _Asked, large: _Asked) -> tuple[float, float]:
+    """The databases' time for what a page asks at either size: turn by turn, so that a busy moment meets both."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    with small.cursor() as at_small, large.cursor() as at_large:
+        for _ in range(REPEATS):
+            taken[0].append(_once(at_small, small.statements))
+            taken[1].append(_once(at_large, large.statements))
+    return statistics.median(taken[0]), statistics.median(taken[1])
+
+
+def _once(cursor: Any, statements: list[tuple[str, Any]]) -> float:
+    began = time.perf_counter()
+    for statement, parameters in statements:
         cursor.execute(statement, parameters)
         cursor.fetchall()
-        times.append((time.perf_counter() - began) * 1000)
-    return statistics.median(times)
+    return (time.perf_counter() - began) * 1000
 
 
 # --- the export -------------------------------------------------------------------------------------------------------

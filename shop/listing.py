@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.orm import contains_eager
@@ -23,6 +23,8 @@ WAIT_BEFORE_ASKING = timedelta(minutes=10)  # so long an answer may simply be on
 # What a person has to look at, and the states of a row.
 TO_DO = ("held", "wanted", "unknown", "stuck")
 PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", *TO_DO)
+
+Fixed = TypeVar("Fixed", str, int)
 
 _ORDER_NUMBER = re.compile(r"#?(\d{1,9})", re.ASCII)
 _TEL_TAIL = re.compile(r"\d{4}", re.ASCII)
@@ -58,9 +60,9 @@ class PaymentFilter:
     q: str = ""
 
 
-def fixed(value: str) -> BindParameter[str]:
+def fixed(value: Fixed) -> BindParameter[Fixed]:
     """A value that is written into the statement instead of being bound: only so does a database see at once that an
-    index over a part of the rows will do."""
+    index over a part of the rows will do, or how few rows are wanted (and PostgreSQL keeps its plan)."""
     return literal(value, literal_execute=True)
 
 
@@ -74,7 +76,7 @@ def read_page(query: Select[Any], order: Sequence[Any], cursor: Cursor, size: in
         here = tuple_(*order)
         query = query.where(here > tuple(start) if upwards else here < tuple(start))
     query = query.order_by(*(column.asc() if upwards else column.desc() for column in order))
-    found = db.session.execute(query.limit(size + 1)).all()
+    found = db.session.execute(query.limit(fixed(size + 1))).all()
     more, rows = len(found) > size, found[:size]
     rows = rows[::-1] if upwards else rows
     if not rows:
