@@ -75,8 +75,7 @@ def per_second(write: Callable[[], object]) -> float:
 
 def ours_writes(user_id: int, product_id: int) -> None:
     orders.put_in_cart(user_id, product_id, 1)
-    order = orders.place(user_id, SOMEBODY)
-    payment = payments.start_payment(Confirms(), order)  # type: ignore[arg-type]
+    payment = payments.start_payment(Confirms(), lambda: orders.place(user_id, SOMEBODY))  # type: ignore[arg-type]
     report = PaymentReport(
         imp_uid=f"imp_{payment.id:012d}",
         merchant_uid=payment.merchant_uid,

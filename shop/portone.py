@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import default_headers
 from urllib3.util import Retry
 
 from .config import Settings
@@ -40,6 +41,8 @@ TOKEN_MARGIN_SECONDS = 60  # asking again in the last minute prolongs the token,
 
 LIST_PAGE = 100  # older documents' limit; today's is 1,000
 LONGEST_LIST_SECONDS = 89 * 24 * 3600  # one look-up of a list spans at most 90 days
+
+HEADERS = dict(default_headers())  # what `requests` says of itself, and that it can unpack
 
 # How many calls may wait for PortOne at once, and how long one more waits for its turn. The server has more threads
 # than that, so pages that need no PortOne go on while it hangs.
@@ -184,14 +187,13 @@ class PortOne:
 
     # --- one call ---
 
-    def _ask(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
+    def _ask(self, method: str, path: str, **options: Mapping[str, Any]) -> Mapping[str, Any]:
         """The `response` of one call. Raises Refused (NotFound, Unauthorized) or OutcomeUnknown."""
         with self._place():
             token = self._fresh_token()
-            answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
+            answer = self._send(method, path, token, **options)
             if answer.status_code == 401:  # the token died early, for example because another process renewed it
-                token = self._fresh_token(instead_of=token)
-                answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
+                answer = self._send(method, path, self._fresh_token(instead_of=token), **options)
             return _response(answer)
 
     @contextmanager
@@ -215,18 +217,45 @@ class PortOne:
                 self._token_until = asked_at + _number(granted, "expired_at") - _number(granted, "now")
             return self._token
 
-    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
-        began, result = time.monotonic(), "no answer"
+    def _send(
+        self,
+        method: str,
+        path: str,
+        token: str = "",
+        params: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> requests.Response:
+        began, result, answer = time.monotonic(), "no answer", None
         try:
-            answer = self.session.request(
-                method, self._url + path, timeout=self._timeout, allow_redirects=False, **options
-            )
+            answer = self._carry(_prepared(method, self._url + path, token, params, json))
             result = str(answer.status_code)
             return answer
         except requests.RequestException as error:
             raise OutcomeUnknown(f"{method} {path}: {type(error).__name__}") from error
         finally:
-            portone_asked.send(self, asked=Asked(f"{method} {path}", time.monotonic() - began, result))
+            portone_asked.send(self, asked=Asked(f"{method} {path}", time.monotonic() - began, result, answer))
+
+    def _carry(self, request: requests.PreparedRequest) -> requests.Response:
+        """Straight to the session's connections: V1 knows no cookies and no redirects, so what a session would do about
+        them for every call is left out."""
+        session = self.session
+        verify = session.verify if session.verify is not None else True
+        answer = session.get_adapter(self._url).send(
+            request, timeout=self._timeout, verify=verify, proxies=session.proxies
+        )
+        answer.content  # noqa: B018 - read to its end, which gives the connection back
+        return answer
+
+
+def _prepared(
+    method: str, url: str, token: str, params: Mapping[str, Any] | None, json: Mapping[str, Any] | None
+) -> requests.PreparedRequest:
+    request = requests.PreparedRequest()
+    request.prepare_method(method)
+    request.prepare_url(url, params)
+    request.prepare_headers({**HEADERS, "Authorization": f"Bearer {token}"} if token else HEADERS)
+    request.prepare_body(None, None, json)
+    return request
 
 
 def _read_environment_once(session: requests.Session, url: str) -> None:
