@@ -24,6 +24,7 @@ from .flows import FLOWS, Flow, Step, draw
 from .models import CartItem, Event, Order, OrderLine, Payment, Subscription
 from .privacy import mask_phone, mask_report, mask_text
 from .request_pay import request_pay
+from .signals import Asked, portone_asked
 from .web import settings
 
 MOST_SHOWN = 12
@@ -42,12 +43,16 @@ class Call:
 
 
 class Calls:
-    """The latest calls, kept in this process's memory: a response hook of `requests`, so nothing else knows of it."""
+    """The latest calls that were answered, kept in this process's memory."""
 
     def __init__(self) -> None:
         self._kept: deque[Call] = deque(maxlen=200)
 
-    def __call__(self, answer: requests.Response, *_args: Any, **_options: Any) -> None:
+    def hear(self, _client: object, asked: Asked) -> None:
+        """One call to PortOne has ended."""
+        answer = asked.answer
+        if answer is None:
+            return
         parts = urlsplit(answer.request.url or "")
         path = unquote(str(parts.path)) + (f"?{parts.query!s}" if parts.query else "")
         with suppress(requests.RequestException):
@@ -92,7 +97,7 @@ def install(app: Flask) -> None:
     """Give templates the panel, and listen to the calls that go to the sandbox."""
     calls = Calls()
     app.extensions["learn_calls"] = calls
-    app.extensions["provider"].session.hooks["response"].append(calls)
+    portone_asked.connect(calls.hear, sender=app.extensions["provider"])
     app.jinja_env.globals.update(
         learn_cart=panel_of_cart, learn_order=panel_of_order, learn_subscriptions=panel_of_subscriptions
     )

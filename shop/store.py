@@ -1,7 +1,8 @@
 """Where does a buyer look, choose and press "pay"? Catalogue, cart, checkout, orders."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
 
 from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
@@ -48,11 +49,11 @@ def product(slug: str) -> str:
 @login_required
 def cart() -> str:
     """Show the cart: one button for the goods, one for each monthly plan."""
-    goods = orders.cart_items(current_user.id, kind="once")
+    goods = orders.cart_items(current_user.id, "once")
     return render_template(
         "store/cart.html",
         goods=goods,
-        plans=orders.cart_items(current_user.id, kind="monthly"),
+        plans=orders.cart_items(current_user.id, "monthly"),
         total=sum(item.product.price * item.quantity for item in goods),
         needs_address=any(not item.product.digital for item in goods),
         buyer=_last_buyer(),
@@ -96,9 +97,9 @@ def checkout() -> Response | tuple[Response, int]:
     if asked["kind"] == "monthly" and not settings().billing_available:
         return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
     try:
-        order = _placed_order(asked)
+        place = _order_asked_for(asked)
         consent = {"consent": "given"} if asked.get("consent") is True else {}
-        payment = payments.start_payment(provider(), order, consent)
+        payment = payments.start_payment(provider(), place, consent)
     except OrderError as error:
         return _refused_order(error)
     except ProviderError:
@@ -106,17 +107,18 @@ def checkout() -> Response | tuple[Response, int]:
     return jsonify(
         merchant_uid=payment.merchant_uid,
         imp_code=settings().imp_code,
-        request_pay=request_pay(settings(), payment, order),
+        request_pay=request_pay(settings(), payment, cast("Order", payment.order)),
     )
 
 
-def _placed_order(asked: dict[str, Any]) -> Order:
+def _order_asked_for(asked: dict[str, Any]) -> Callable[[], Order]:
+    """What puts the order on the books, once the buyer's data are checked. Raises InvalidBuyer."""
     fields = ("buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
     buyer = Buyer.checked(*(str(asked.get(field) or "") for field in fields))
     if asked["kind"] == "once":
-        return orders.place(current_user.id, buyer)
+        return partial(orders.place, current_user.id, buyer)
     plan_id = asked.get("product_id")
-    return subscriptions.subscribe(current_user.id, plan_id if isinstance(plan_id, int) else 0, buyer)
+    return partial(subscriptions.subscribe, current_user.id, plan_id if isinstance(plan_id, int) else 0, buyer)
 
 
 def _refused_order(error: OrderError) -> tuple[Response, int]:

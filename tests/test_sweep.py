@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -29,7 +30,7 @@ def later(by: timedelta) -> None:
 def payment(provider: FakeProvider, buyer: User) -> Payment:
     """A window is open for a parcel."""
     orders.put_in_cart(buyer.id, product(digital=False).id, 2)
-    return payments.start_payment(provider, orders.place(buyer.id, ADDRESSED_BUYER))
+    return payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
 def test_a_payment_whose_every_message_was_lost_is_found(provider: FakeProvider, payment: Payment) -> None:
@@ -103,7 +104,7 @@ def test_a_give_back_that_was_never_begun_is_begun(provider: FakeProvider, payme
 
 
 def plan(provider: FakeProvider, buyer: User) -> Payment:
-    return payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    return payments.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
 
 
 def test_a_key_that_could_not_be_read_back_is_finished_later(provider: FakeProvider, buyer: User) -> None:
@@ -189,7 +190,7 @@ def test_what_breaks_at_one_payment_stops_none_of_the_others(
     windows = []
     for one in (buyer, other_buyer):
         orders.put_in_cart(one.id, product().id, 1)
-        windows.append(payments.start_payment(provider, orders.place(one.id, BUYER)))
+        windows.append(payments.start_payment(provider, partial(orders.place, one.id, BUYER)))
     provider.hears_of(windows[0].merchant_uid, amount=windows[0].amount, as_received=5)
     provider.hears_of(windows[1].merchant_uid, amount=windows[1].amount)
     later(LOOK_AFTER)
