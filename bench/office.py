@@ -30,8 +30,9 @@ from deploy.services import postgres_server
 from shop import clock, figures, history, listing
 from shop.config import load_settings
 from shop.database import db, end_reading
-from shop.listing import Cursor, PaymentFilter
+from shop.listing import PaymentFilter
 from shop.models import Payment, Product
+from shop.paging import PAGE_SIZE, Cursor, Page
 
 SMALL = 1_000
 REPEATS = 400
@@ -138,6 +139,11 @@ def _acts(app: Flask) -> dict[str, Act]:
         "plan": PaymentFilter(plan_id=plan_id),
         "PG": PaymentFilter(pg="danal"),
         "period": PaymentFilter(first=first, last=last),
+        "state and kind": PaymentFilter(state="failed", kind="renewal"),
+        "kind, PG and period": PaymentFilter(
+            kind="first", pg="mobilians", first=first - timedelta(days=365), last=last
+        ),
+        "state, kind, plan and PG": PaymentFilter(state="paid", kind="renewal", plan_id=plan_id, pg="mobilians"),
         "search merchant_uid": PaymentFilter(q=one.merchant_uid),
         "search imp_uid": PaymentFilter(q=str(one.imp_uid)),
         "search order": PaymentFilter(q=f"#{one.order_id}"),
@@ -149,6 +155,8 @@ def _acts(app: Flask) -> dict[str, Act]:
     pages |= {what: (chosen, Cursor()) for what, chosen in filters.items()}
     acts: dict[str, Act] = {what: _page(*asked) for what, asked in pages.items()}
     acts["sums of 31 days"] = lambda _size: figures.sums(first, last)
+    several = figures.facet("renewal", plan_id, "mobilians")
+    acts["sums of 31 days, several filters"] = lambda _size: figures.sums(first, last, several)
     return acts
 
 
@@ -157,9 +165,9 @@ def _page(chosen: PaymentFilter, cursor: Cursor) -> Act:
 
 
 def _rows_shown(act: Act) -> int:
-    shown = act(listing.PAGE_SIZE)
+    shown = act(PAGE_SIZE)
     end_reading()
-    return len(shown.rows) if isinstance(shown, listing.Page) else 31
+    return len(shown.rows) if isinstance(shown, Page) else 31
 
 
 @dataclass(frozen=True)

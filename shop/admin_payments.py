@@ -14,8 +14,9 @@ from .asked import Unreadable
 from .database import db
 from .decision import refusal_to_cancel
 from .labels import label
-from .listing import Page, PaymentFilter
+from .listing import PaymentFilter
 from .models import Payment, Product
+from .paging import Page
 from .web import provider
 
 COUNTED = ("ready", "paid", "failed", "cancelled", "held")

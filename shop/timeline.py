@@ -23,6 +23,7 @@ MOMENTS = (
 )
 A_SECOND = timedelta(microseconds=999_999)  # PortOne and KG tell whole seconds only
 
+
 @dataclass(frozen=True)
 class Entry:
     """One point of the line: an event of ours, or a moment (`approved` …) at PortOne and KG."""

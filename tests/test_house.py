@@ -24,6 +24,7 @@ FLOORS = [
     ["billing"],
     ["sweep"],
     ["reconcile"],
+    ["paging"],
     ["listing"],
     ["figures", "timeline", "export"],
     ["request_pay"],
