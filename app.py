@@ -41,6 +41,7 @@ from shop.portone import PortOne
 HERE = Path(__file__).parent
 MIGRATIONS = HERE / "shop" / "migrations"
 LARGEST_REQUEST_BYTES = 1_000_000
+SHOP_NAMES = {"ko": "달곰상점", "en": "Dalgom"}  # what the sandbox's payment window calls the shop
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -144,7 +145,10 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
 
     controls_token = settings.controls_token or None
     sandbox = create_sandbox(
-        settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url, controls_token=controls_token
+        settings.instance_path / "sandbox.sqlite3",
+        shop_origin=settings.public_url,
+        shop_names=SHOP_NAMES,
+        controls_token=controls_token,
     )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]

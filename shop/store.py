@@ -49,10 +49,12 @@ def product(slug: str) -> str:
 def cart() -> str:
     """Show the cart: one button for the goods, one for each monthly plan."""
     goods = orders.cart_items(current_user.id, kind="once")
+    plans = orders.cart_items(current_user.id, kind="monthly")
     return render_template(
         "store/cart.html",
         goods=goods,
-        plans=orders.cart_items(current_user.id, kind="monthly"),
+        plans=plans,
+        subscribed=subscriptions.plans_of(current_user.id) if plans else (),
         total=sum(item.product.price * item.quantity for item in goods),
         needs_address=any(not item.product.digital for item in goods),
         buyer=_last_buyer(),

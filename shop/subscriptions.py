@@ -201,6 +201,12 @@ def months_of(subscription: Subscription) -> Sequence[Payment]:
     return db.session.scalars(query.order_by(Payment.id.desc()).limit(60)).all()
 
 
+def plans_of(user_id: int) -> set[int]:
+    """The plans that a buyer is subscribed to now."""
+    query = select(Subscription.product_id).where(Subscription.user_id == user_id, Subscription.status.in_(LIVE))
+    return set(db.session.scalars(query))
+
+
 def _live(user_id: int, plan_id: int) -> Select[tuple[int]]:
     return select(Subscription.id).where(
         Subscription.user_id == user_id, Subscription.product_id == plan_id, Subscription.status.in_(LIVE)

@@ -100,7 +100,7 @@ def install(app: Flask) -> None:
     app.url_map.converters["int"] = RowId
     app.jinja_env.globals.update(won=won, local=local, mask_phone=mask_phone, label=label)
     app.jinja_env.globals.update(seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label)
-    app.jinja_env.globals.update(advice_for=advice_for)
+    app.jinja_env.globals.update(advice_for=advice_for, way_back=way_back)
     app.jinja_env.globals.update(_=text, piece=lru_cache(maxsize=PIECES)(piece))
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
@@ -170,6 +170,13 @@ def _error_page(error: HTTPException) -> Any:
     if _wants_json():
         return *refuse(code, error.name.lower().replace(" ", "_"), message), advice
     return render_template("error.html", code=code, title=title, message=message), code, advice
+
+
+def way_back() -> str | None:
+    """The page of ours whose form was sent here; None for one that was only looked at, or came from elsewhere."""
+    sender = urlsplit(request.referrer or "")
+    here = request.method != "GET" and sender.netloc == request.host
+    return local_path(f"{sender.path}?{sender.query}".rstrip("?"), "/") if here else None
 
 
 def _too_often(error: HTTPException) -> str:
