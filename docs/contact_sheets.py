@@ -45,7 +45,8 @@ def sheet(browser: Browser, title: str, name: str, page: Page) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         page.add_style_tag(content=".learn { position: static !important }")  # not across a whole page
-        page.wait_for_timeout(80)
+        page.evaluate("document.querySelectorAll('img').forEach((image) => (image.loading = 'eager'))")
+        page.wait_for_load_state("networkidle")
         if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
             print(f"! {title} is wider than {width} pixels ({name})")
         shots.append(page.screenshot(full_page=True))

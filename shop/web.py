@@ -24,7 +24,7 @@ from .clock import SEOUL
 from .config import Settings
 from .database import db
 from .dictionary import advice_for
-from .labels import event_label, label
+from .labels import event_label, label, why
 from .privacy import mask_phone
 from .provider import PaymentProvider
 
@@ -99,7 +99,7 @@ def install(app: Flask) -> None:
     """Give templates their words and errors their page. Before the pages are registered: addresses need `RowId`."""
     app.url_map.converters["int"] = RowId
     app.jinja_env.globals.update(won=won, local=local, mask_phone=mask_phone, label=label)
-    app.jinja_env.globals.update(seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label)
+    app.jinja_env.globals.update(seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label, why=why)
     app.jinja_env.globals.update(advice_for=advice_for, way_back=way_back)
     app.jinja_env.globals.update(_=text, piece=lru_cache(maxsize=PIECES)(piece))
     app.context_processor(_facts_of_every_page)

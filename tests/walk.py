@@ -117,9 +117,14 @@ def buy(context: BrowserContext, server: Server, look: Look) -> None:
     page.goto(f"{server.url}/orders")
     look("orders", page)
     _subscription_states(page, server, look)
-    for name in ("panel", "attacks"):
-        page.goto(server.url + SANDBOX[name])
-        look(f"{name}-used", page)
+    page.goto(server.url + SANDBOX["panel"])
+    look("panel-used", page)
+    page.goto(server.url + SANDBOX["attacks"])
+    page.locator("#attack-all").click()
+    page.wait_for_function(
+        "document.querySelectorAll('.verdict').length === document.querySelectorAll('.attack').length"
+    )
+    look("attacks-refused", page)
     page.close()
 
 
@@ -219,7 +224,7 @@ def _send_an_old_form(page: Page) -> None:
 
 def _order_states(page: Page, server: Server, look: Look) -> None:
     page.goto(f"{server.url}/orders")
-    page.locator(".orders a").first.click()
+    page.locator(".orders a").last.click()
     page.wait_for_url("**/orders/*")
     order_id = int(page.url.rsplit("/", 1)[1])
     for name, (status, facts) in ORDERS.items():
@@ -239,7 +244,13 @@ def _subscription_states(page: Page, server: Server, look: Look) -> None:
         assert subscription
         row, today = (Subscription, subscription.id), clock.today()
         declined = {"subscription_id": subscription.id, "period": f"{today:%Y-%m}", "status": "failed"}
-        declined |= {"kind": "renewal", "name": "책방 이용권", "amount": subscription.amount, "is_test_channel": True}
+        declined |= {
+            "kind": "renewal",
+            "name": "월간 읽기 이용권",
+            "amount": subscription.amount,
+            "is_test_channel": True,
+        }
+        declined |= {"buyer_name": "홍길동", "buyer_email": "walker@example.com", "buyer_tel": "010-****-5678"}
         db.session.rollback()
         with painted((*row, {"next_charge_on": today + timedelta(days=2)})):
             page.reload()
@@ -250,7 +261,9 @@ def _subscription_states(page: Page, server: Server, look: Look) -> None:
         with painted((*row, {"status": "past_due", "next_charge_on": today})):
             page.reload()
             look("subscriptions-past-due", page)
-        with painted((*row, {"status": "ended", "ended_at": clock.now(), "end_reason": "missed"})):
+        with painted(
+            (*row, {"status": "ended", "ended_at": clock.now(), "end_reason": "missed", "next_charge_on": None})
+        ):
             page.reload()
             look("subscriptions-ended", page)
 
