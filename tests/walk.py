@@ -29,7 +29,7 @@ PUBLIC = {
     "privacy": "/privacy",
     "refund": "/refund",
     "error-404": "/nowhere",
-    "error-405": "/checkout",
+    "error-405": "/logout",
     "problem-400": "/payment/redirect",
     "problem-404": "/payment/redirect?imp_uid=imp_000000000000&merchant_uid=nobodys",
 }
