@@ -108,9 +108,8 @@ class Books:
         opened, oldest = db.session.execute(select(func.count(), func.min(Payment.created_at)).where(waiting)).one()
         held = db.session.scalar(select(func.count()).where(Payment.held_reason.is_not(None)))
         # A month's charges are made in that month; the day they were made on has an index.
-        month_began = clock.now().astimezone(clock.SEOUL).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         monthly = select(Payment.status, func.count()).where(
-            Payment.created_at >= month_began, Payment.subscription_id.is_not(None)
+            Payment.created_at >= clock.month_began(), Payment.subscription_id.is_not(None)
         )
         by_status = db.session.execute(monthly.group_by(Payment.status)).all()
         end_reading()

@@ -1,7 +1,7 @@
 """What nobody told us is found by looking: lost payments, abandoned orders, half-done cancels, forgotten keys."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -13,12 +13,13 @@ from shop.models import BillingKey, Event, Order, Payment, Subscription, User
 from shop.orders import PENDING_FOR
 from shop.payments import CANCEL_LEASE, cancel_payment, sync_payment
 from shop.provider import OutcomeUnknown
-from shop.sweep import ABANDON_AFTER, LOOK_AFTER, sweep
+from shop.sweep import ABANDON_AFTER, LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
 from tests.conftest import ADDRESSED_BUYER, BUYER, product
 from tests.fakes import FakeProvider
 from tests.test_payments_cancel import ADMIN, paid, states
 
 LATE = PENDING_FOR + timedelta(minutes=1)
+MID_MONTH = datetime(2026, 11, 15, 3, tzinfo=UTC)
 
 
 def later(by: timedelta) -> None:
@@ -196,3 +197,33 @@ def test_what_breaks_at_one_payment_stops_none_of_the_others(
     later(LOOK_AFTER)
     assert sweep(provider) == {"error": 1, "paid": 1}
     assert "one of the sweep's looks failed" in caplog.text
+
+
+def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_month(
+    provider: FakeProvider, buyer: User
+) -> None:
+    """A second window of one payment was paid, and PortOne did not answer its cancel: it has no row of its own."""
+    clock.use_source(lambda: MID_MONTH)
+    payment = paid(provider, buyer)
+    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    provider.cancel_answers = ["dropped", "refused"]
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    assert sweep(provider) == Counter()  # it was tried a moment ago
+    for asked in (2, 3, 3):  # refused, done, and nothing left to do
+        later(SURPLUS_AGAIN_AFTER)
+        sweep(provider)
+        assert len(provider.cancels) == asked
+    assert provider.reports[second.imp_uid].status == "cancelled"
+    assert states(payment) == ("paid", "paid")
+
+
+def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, buyer: User) -> None:
+    """KG gives nothing back after its calendar month, so asking again each hour would be for nothing."""
+    clock.use_source(lambda: MID_MONTH)
+    payment = paid(provider, buyer)
+    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    provider.cancel_answers = ["dropped"]
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    later(timedelta(days=21))
+    sweep(provider)
+    assert len(provider.cancels) == 1
