@@ -15,7 +15,7 @@ from wtforms import BooleanField, EmailField, Field, PasswordField
 from wtforms.validators import DataRequired, Length, Regexp, ValidationError
 
 from . import billing, brakes, clock, orders, subscriptions
-from .database import db, transaction
+from .database import db, plain_rows, transaction
 from .models import Subscription, User, table_of
 from .months import month_of
 from .orders import NotOnSale
@@ -92,7 +92,7 @@ class Visitor(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
 
 def load_user(user_id: str) -> Visitor | None:
     """The user that a session cookie names, and the size of the cart, which every page shows: one question for both."""
-    found = db.session.execute(VISITOR, {"user_id": int(user_id)}).one_or_none()
+    found = plain_rows(VISITOR, {"user_id": int(user_id)}).one_or_none()
     return Visitor(*found) if found else None
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import brakes, clock, headers, orders, payments, subscriptions
-from .database import db, transaction
+from .database import db, plain_rows, transaction
 from .decision import refusal_to_cancel
 from .events import News, note
 from .labels import label
@@ -35,7 +35,7 @@ LONGEST_REASON = 100
 @bp.get("/")
 def index() -> str:
     """Show everything on sale."""
-    return render_template("store/index.html", products=tuple(db.session.execute(ON_SALE).all()))
+    return render_template("store/index.html", products=tuple(plain_rows(ON_SALE)))
 
 
 @bp.get("/products/<slug>")
