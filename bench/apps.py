@@ -25,11 +25,16 @@ class Buyer:
 
     client: FlaskClient
     token: str
+    kept: str
 
     def post(self, path: str, **content: Any) -> Any:
         answer = self.client.post(path, headers={"X-CSRFToken": self.token}, **content)
         assert answer.status_code in (200, 302), (path, answer.status_code, answer.get_data(as_text=True)[:200])
         return answer
+
+    def forget_messages(self) -> None:
+        """Back to the session of the start: messages that no page shows would pile up in its cookie."""
+        self.client.set_cookie("session", self.kept)
 
     @property
     def cookie(self) -> str:
@@ -76,4 +81,5 @@ def buyer(app: Flask, number: int = 0) -> Buyer:
     with client.session_transaction() as session:
         session["_user_id"], session["_fresh"] = str(user_id), True
     page = client.get("/").get_data(as_text=True)
-    return Buyer(client, page.split(TOKEN, 1)[1].split('"', 1)[0])
+    kept = client.get_cookie("session")
+    return Buyer(client, page.split(TOKEN, 1)[1].split('"', 1)[0], kept.value if kept else "")

@@ -153,6 +153,7 @@ def crowd(app: Flask, url: str) -> Callable[[], float]:
 
 def purchase(buyer: apps.Buyer, url: str) -> None:
     """Into the cart, to the checkout, through the window, back to the shop: paid."""
+    buyer.forget_messages()
     buyer.post("/cart/items", data={"product_id": 3, "quantity": 1})
     asked = {"kind": "once", "buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "b@example.com"}
     told = buyer.post("/checkout", json=asked).get_json()

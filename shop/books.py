@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from . import clock, orders, subscriptions
 from .database import db, transaction
@@ -65,16 +65,22 @@ class _Named:
     month_taken: bool
 
 
+_named = Payment.merchant_uid.in_(bindparam("merchant_uids", expanding=True))
+SUBSCRIPTIONS_NAMED = select(Payment.subscription_id).where(_named, Payment.subscription_id.is_not(None))
+LOCKED_ORDER = select(Order).where(Order.id == bindparam("order_id")).with_for_update()
+PAYMENTS_NAMED = select(Payment).where(_named).order_by(Payment.id).with_for_update(of=Payment)
+
+
 def _named_by(reports: Sequence[PaymentReport]) -> dict[str, _Named]:
     """The payments that reports speak of, by merchant_uid; they and their subscriptions are locked.
 
     The subscriptions first, as the monthly run does: two who want both never wait for each other.
     """
-    named = Payment.merchant_uid.in_([report.merchant_uid for report in reports])
-    ids = set(db.session.scalars(select(Payment.subscription_id).where(named, Payment.subscription_id.is_not(None))))
+    told = {"merchant_uids": [report.merchant_uid for report in reports]}
+    ids = set(db.session.scalars(SUBSCRIPTIONS_NAMED, told))
     theirs = select(Subscription).where(Subscription.id.in_(ids)).order_by(Subscription.id).with_for_update()
     subscription_of = {one.id: one for one in db.session.scalars(theirs)} if ids else {}
-    payments = db.session.scalars(select(Payment).where(named).order_by(Payment.id).with_for_update(of=Payment)).all()
+    payments = db.session.scalars(PAYMENTS_NAMED, told).all()
     if not ids:
         return {payment.merchant_uid: _Named(payment, None, False) for payment in payments}
     paid = select(Payment.subscription_id, Payment.period, Payment.id).where(
@@ -100,8 +106,8 @@ def _record(named: _Named | None, report: PaymentReport, key: KeyLookup, news: N
     if named is None:
         return _told(news, report, Decision("mismatch", "PortOne says it is not one of our payments"), None)
     payment = named.payment
-    order = db.session.get(Order, payment.order_id, with_for_update=True) if payment.order_id else None
-    plan_taken = subscriptions.plan_taken(order) if order else False
+    order = db.session.scalar(LOCKED_ORDER, {"order_id": payment.order_id}) if payment.order_id else None
+    plan_taken = order is not None and order.kind == "monthly" and subscriptions.plan_taken(order)
     month_status = "paid" if named.month_taken else "pending"
     decision = decide(payment, order.status if order else month_status, plan_taken, report, key)
     if decision.status:
@@ -258,6 +264,8 @@ def why_not_keep(payment: Payment) -> str | None:
 
 def _finish_subscription(payment: Payment, order: Order, report: PaymentReport, key: KeyLookup) -> Decision | None:
     """Start the subscription that this payment pays for, as soon as its key is seen. None: nothing to object to."""
+    if payment.customer_uid is None:
+        return None
     issuing = db.session.scalar(
         select(BillingKey).where(
             BillingKey.customer_uid == payment.customer_uid, BillingKey.status.in_(("issuing", "abandoned"))

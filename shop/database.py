@@ -6,13 +6,13 @@ what stands inside a `with transaction():` block is one transaction, and nothing
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, event, text
+from sqlalchemy import Connection, CursorResult, DateTime, Dialect, Engine, MetaData, Select, event, text
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -105,6 +105,11 @@ def alone() -> Iterator[None]:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": SETUP_LOCK})
 
 
+def plain_rows(question: Select[Any], values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
+    """What a question finds, for who only reads columns: in the session's transaction, without its objects."""
+    return db.session.connection().execute(question, values)
+
+
 def end_reading() -> None:
     """Close the transaction that plain reads opened, so that a network call may follow. Writes nothing."""
     session = db.session()
@@ -131,4 +136,4 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        connection.connection.execute(f"BEGIN {mode}")  # sqlite3's own: nothing to compile

@@ -7,7 +7,6 @@ present step lit.
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +23,7 @@ from .flows import FLOWS, Flow, Step, draw
 from .models import CartItem, Event, Order, OrderLine, Payment, Subscription
 from .privacy import mask_phone, mask_report, mask_text
 from .request_pay import request_pay
+from .signals import Asked, portone_asked
 from .web import settings
 
 MOST_SHOWN = 12
@@ -42,26 +42,37 @@ class Call:
 
 
 class Calls:
-    """The latest calls, kept in this process's memory: a response hook of `requests`, so nothing else knows of it."""
+    """The latest answers, kept in this process's memory as they came, and masked when they are shown."""
 
     def __init__(self) -> None:
-        self._kept: deque[Call] = deque(maxlen=200)
+        self._kept: deque[requests.Response] = deque(maxlen=200)
 
-    def __call__(self, answer: requests.Response, *_args: Any, **_options: Any) -> None:
-        parts = urlsplit(answer.request.url or "")
-        path = unquote(str(parts.path)) + (f"?{parts.query!s}" if parts.query else "")
-        with suppress(requests.RequestException):
-            body = answer.request.body or ""
-            text = body.decode() if isinstance(body, bytes) else str(body)
-            self._kept.append(
-                Call(answer.request.method or "", path, _masked(text), answer.status_code, _masked(answer.text))
-            )
+    def hear(self, _client: object, asked: Asked) -> None:
+        """One call to PortOne has ended."""
+        if asked.answer is not None:
+            self._kept.append(asked.answer)
 
     def about(self, ids: Iterable[str | None]) -> list[Call]:
         """The calls that name one of these ids, oldest first."""
         wanted = [name for name in ids if name]
-        found = [call for call in self._kept if any(name in call.path + call.body for name in wanted)]
-        return found[-MOST_SHOWN:]
+        kept = tuple(self._kept)  # another thread may be hearing of the next one
+        found = [answer for answer in kept if any(name in _path(answer) + _body(answer) for name in wanted)]
+        return [_call(answer) for answer in found[-MOST_SHOWN:]]
+
+
+def _call(answer: requests.Response) -> Call:
+    method = answer.request.method or ""
+    return Call(method, _path(answer), _masked(_body(answer)), answer.status_code, _masked(answer.text))
+
+
+def _path(answer: requests.Response) -> str:
+    parts = urlsplit(str(answer.request.url))
+    return unquote(parts.path) + (f"?{parts.query}" if parts.query else "")
+
+
+def _body(answer: requests.Response) -> str:
+    body = answer.request.body or ""
+    return body.decode() if isinstance(body, bytes) else str(body)
 
 
 def _masked(text: str) -> str:
@@ -92,7 +103,7 @@ def install(app: Flask) -> None:
     """Give templates the panel, and listen to the calls that go to the sandbox."""
     calls = Calls()
     app.extensions["learn_calls"] = calls
-    app.extensions["provider"].session.hooks["response"].append(calls)
+    portone_asked.connect(calls.hear, sender=app.extensions["provider"])
     app.jinja_env.globals.update(
         learn_cart=panel_of_cart, learn_order=panel_of_order, learn_subscriptions=panel_of_subscriptions
     )

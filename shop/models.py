@@ -6,6 +6,7 @@ guarded UPDATE from them. That is money law 3: of many who bring the same news, 
 
 import secrets
 from datetime import date, datetime
+from functools import cache
 from typing import Any, ClassVar, cast
 
 from sqlalchemy import (
@@ -16,12 +17,16 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
+    Table,
     Text,
     UniqueConstraint,
+    Update,
+    bindparam,
     text,
     update,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm.attributes import set_committed_value
 
 from .clock import now
 from .database import Base, db
@@ -52,7 +57,7 @@ def last_digits(context: Any) -> str:
 
 
 class User(Base):
-    """Somebody who can sign in. Also what Flask-Login asks of a user."""
+    """Somebody who can sign in."""
 
     __tablename__ = "users"
     ROLES: ClassVar = ("buyer", "viewer", "operator")
@@ -65,18 +70,9 @@ class User(Base):
 
     __table_args__ = (one_of("role", ROLES),)
 
-    is_authenticated = True
-    is_active = True
-    is_anonymous = False
-    cart_lines = 0  # no column: `account.load_user` counts them in the same question that finds the user
-
     def get_id(self) -> str:
+        """What a session cookie calls this user."""
         return str(self.id)
-
-    @property
-    def is_staff(self) -> bool:
-        """Whether the back office opens for this user (viewers look, operators act)."""
-        return self.role != "buyer"
 
 
 class Product(Base):
@@ -381,11 +377,26 @@ class Event(Base):
     )
 
 
-def move(model: type[Any], row_id: int, to: str, **values: Any) -> bool:
+def move(model: Any, row_id: int, to: str, **values: Any) -> bool:
     """Move one row to the state `to`, from whichever states allow that. True: this call did it; False: somebody else
     had, or the row's state does not allow it. Call inside a `transaction()`."""
+    values["status"] = to
+    result = db.session.execute(_guarded_update(model, to), {"row_id": row_id, **values})  # each becomes a SET
+    if cast("CursorResult[Any]", result).rowcount != 1:
+        return False
+    row = db.session.identity_map.get(db.session.identity_key(model, row_id))
+    for name, value in values.items() if row is not None else ():
+        set_committed_value(row, name, value)  # what was read of the row says what the table says
+    return True
+
+
+@cache
+def _guarded_update(model: Any, to: str) -> Update:
     sources = [state for state, targets in model.STATES.items() if to in targets]
-    result = db.session.execute(
-        update(model).where(model.id == row_id, model.status.in_(sources)).values(status=to, **values)
-    )
-    return cast("CursorResult[Any]", result).rowcount == 1
+    row = table_of(model)
+    return update(row).where(row.c.id == bindparam("row_id"), row.c.status.in_(sources))
+
+
+def table_of(model: type[Any]) -> Table:
+    """The table behind a class: for a statement that changes many rows without reading any."""
+    return cast("Table", model.__table__)

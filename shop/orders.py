@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, ScalarSelect, delete, func, select, update
-from sqlalchemy.orm import joinedload
+from sqlalchemy import CursorResult, ScalarSelect, and_, bindparam, delete, func, select, update
+from sqlalchemy.orm import contains_eager, joinedload
 
 from . import clock
 from .database import db, transaction
-from .models import CartItem, Order, OrderLine, Product, User, move
+from .models import CartItem, Order, OrderLine, Product, User, move, table_of
 
 # KG's approval number lives three minutes; a buyer who looks for the phone needs a few tries.
 PENDING_FOR = timedelta(minutes=30)
@@ -88,27 +88,41 @@ class Buyer:
 # --- the cart -------------------------------------------------------------------------------------------------------
 
 
-def cart_items(user_id: int, kind: str | None = None) -> Sequence[CartItem]:
-    """The lines of a buyer's cart with their products, oldest first; of one kind if asked."""
-    query = select(CartItem).where(CartItem.user_id == user_id).options(joinedload(CartItem.product))
-    if kind:
-        query = query.where(CartItem.product.has(Product.kind == kind))
-    return db.session.scalars(query.order_by(CartItem.id)).all()
+# Questions that every purchase asks are put together once, when this file is loaded.
+CART = (
+    select(CartItem)
+    .join(CartItem.product)
+    .options(contains_eager(CartItem.product))
+    .where(CartItem.user_id == bindparam("user_id"), Product.kind == bindparam("kind"))
+    .order_by(CartItem.id)
+)
+PRODUCT_AND_LINE = (
+    select(Product, CartItem)
+    .outerjoin(CartItem, and_(CartItem.product_id == Product.id, CartItem.user_id == bindparam("user_id")))
+    .where(Product.id == bindparam("product_id"))
+)
+LOCKED_BUYER = select(User.id).where(User.id == bindparam("user_id")).with_for_update()
+
+
+def cart_items(user_id: int, kind: str) -> Sequence[CartItem]:
+    """The lines of a buyer's cart of one kind (`once` or `monthly`) with their products, oldest first."""
+    return db.session.scalars(CART, {"user_id": user_id, "kind": kind}).all()
 
 
 def lines_in_cart_of(user_id: Any) -> ScalarSelect[int]:
     """How many lines a buyer's cart has, as a part of a question about the buyer."""
-    return select(func.count(CartItem.id)).where(CartItem.user_id == user_id).scalar_subquery()
+    lines = table_of(CartItem).c
+    return select(func.count(lines.id)).where(lines.user_id == user_id).scalar_subquery()
 
 
 def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False) -> None:
     """Set (or with `add`, raise) the quantity of a product in the cart; zero removes it. Raises NotOnSale."""
     with transaction():
         _lock_buyer(user_id)
-        product = db.session.get(Product, product_id)
+        found = db.session.execute(PRODUCT_AND_LINE, {"user_id": user_id, "product_id": product_id}).first()
+        product, item = found or (None, None)
         if product is None or not product.on_sale:
             raise NotOnSale(str(product_id))
-        item = db.session.scalar(select(CartItem).filter_by(user_id=user_id, product_id=product_id))
         if add and item:
             quantity += item.quantity
         quantity = min(quantity, 1 if product.kind == "monthly" else MOST_PER_LINE)
@@ -127,20 +141,26 @@ def place(user_id: int, buyer: Buyer) -> Order:
     """Turn the goods in the cart into a pending order with its stock reserved. Raises OrderError.
 
     Checking out again with the same goods gives the same order; with other goods the old order is cancelled.
+    Call inside a transaction().
     """
-    with transaction():
-        _lock_buyer(user_id)
-        goods = [(item.product, item.quantity) for item in cart_items(user_id, kind="once")]
-        if not goods:
-            raise EmptyCart
-        return open_order(user_id, "once", goods, buyer)
+    _lock_buyer(user_id)
+    goods = [(item.product, item.quantity) for item in cart_items(user_id, "once")]
+    if not goods:
+        raise EmptyCart
+    return open_order(user_id, "once", goods, buyer)
+
+
+PENDING_ORDER = (
+    select(Order)
+    .where(Order.user_id == bindparam("user_id"), Order.kind == bindparam("kind"), Order.status == "pending")
+    .with_for_update()  # it may be paid in this very moment
+)
 
 
 def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], buyer: Buyer) -> Order:
     """The buyer's one pending order of this kind, for these goods. Call inside a transaction()."""
     _require_address(goods, buyer)
-    pending = select(Order).filter_by(user_id=user_id, kind=kind, status="pending")
-    order = db.session.scalar(pending.with_for_update())  # it may be paid in this very moment
+    order = db.session.scalar(PENDING_ORDER, {"user_id": user_id, "kind": kind})
     if order and not _same_goods(order, goods):
         _lock_goods({line.product_id for line in order.lines} | {product.id for product, _ in goods})
         cancel_pending(order)
@@ -153,7 +173,6 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
     order.buyer_postcode = None if order.digital else buyer.postcode
     order.expires_at = clock.now() + PENDING_FOR
     db.session.add(order)
-    db.session.flush()
     return order
 
 
@@ -197,7 +216,7 @@ def _require_address(goods: Iterable[tuple[Product, int]], buyer: Buyer) -> None
 
 def _lock_buyer(user_id: int) -> None:
     """One checkout or cart change per buyer at a time (SQLite's write lock already sees to it)."""
-    db.session.execute(select(User.id).where(User.id == user_id).with_for_update())
+    db.session.execute(LOCKED_BUYER, {"user_id": user_id})
 
 
 def _lock_goods(product_ids: Iterable[int]) -> None:
@@ -309,11 +328,24 @@ def may_cancel_at_once(order: Order) -> bool:
     return order.status == "paid" and order.digital and order.fulfilled_at is None
 
 
+_cart, _lines = table_of(CartItem), table_of(OrderLine)
+_BOUGHT = (
+    select(_lines.c.quantity)
+    .where(_lines.c.order_id == bindparam("order"), _lines.c.product_id == _cart.c.product_id)
+    .scalar_subquery()
+)
+TAKE_ALL = delete(_cart).where(_cart.c.user_id == bindparam("buyer"), _cart.c.quantity <= _BOUGHT)
+TAKE_SOME = (
+    update(_cart)
+    .where(_cart.c.user_id == bindparam("buyer"), _cart.c.quantity > _BOUGHT)
+    .values(quantity=_cart.c.quantity - _BOUGHT)
+)
+
+
 def _take_from_cart(order: Order) -> None:
-    for line in order.lines:
-        mine = (CartItem.user_id == order.user_id, CartItem.product_id == line.product_id)
-        db.session.execute(delete(CartItem).where(*mine, CartItem.quantity <= line.quantity))
-        db.session.execute(update(CartItem).where(*mine).values(quantity=CartItem.quantity - line.quantity))
+    """What was bought leaves the cart; what was put there meanwhile stays."""
+    for statement in (TAKE_ALL, TAKE_SOME):
+        db.session.execute(statement, {"order": order.id, "buyer": order.user_id})
 
 
 # --- names ----------------------------------------------------------------------------------------------------------

@@ -6,12 +6,12 @@ ends in the same `sync_payment`.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from . import books, clock, decision, orders, subscriptions
 from .books import GIVE_BACK_TEXTS, SyncResult, record, record_all, request_cancel, without_report
@@ -25,21 +25,27 @@ from .provider import NotFound, OutcomeUnknown, PaymentProvider, PaymentReport, 
 # One asks for a cancel at a time: longer than any HTTP time-out of the provider's.
 CANCEL_LEASE = timedelta(minutes=2)
 
+NOT_GIVEN_BACK = "was not given back"  # so an event says of a surplus whose cancel failed; the sweep looks for it
+
 
 # --- out: a new attempt ---------------------------------------------------------------------------------------------
 
 
-def start_payment(provider: PaymentProvider, order: Order, claimed: Mapping[str, str] | None = None) -> Payment:
-    """Open an attempt to collect an order's amount: our row first, then PortOne learns the amount.
+def start_payment(
+    provider: PaymentProvider, place: Callable[[], Order], claimed: Mapping[str, str] | None = None
+) -> Payment:
+    """Put an order on the books with an attempt to collect its amount: our rows first, then PortOne learns the amount.
 
-    Raises ProviderError when PortOne does not confirm the amount; the payment window must then not be opened.
-    `claimed`: what the buyer said with it, such as the consent, for the event.
+    `place` answers the order (`orders.place`, `subscriptions.subscribe`), inside the one transaction that both stand
+    or fall in; what it raises is raised here. Raises ProviderError when PortOne does not confirm the amount; the
+    payment window must then not be opened. `claimed`: what the buyer said with it, such as the consent, for the event.
     """
     with transaction():
+        order = place()
         key = subscriptions.open_key(order) if order.kind == "monthly" else None
         payment = Payment(
             merchant_uid=new_merchant_uid(),
-            order_id=order.id,
+            order=order,
             customer_uid=key.customer_uid if key else None,
             name=orders.title(order),
             amount=order.amount,
@@ -106,12 +112,14 @@ def _give_back(provider: PaymentProvider, result: SyncResult, report: PaymentRep
         resume_cancel(provider, result.payment.id, news)
 
 
+BY_MERCHANT_UID = select(Payment).where(Payment.merchant_uid == bindparam("uid"))
+BY_IMP_UID = select(Payment).where(Payment.imp_uid == bindparam("uid"))
+
+
 def _known_payment(imp_uid: str | None, merchant_uid: str | None) -> Payment | None:
     """The payment that one of the ids names, the merchant_uid first."""
-    by_merchant_uid = select(Payment).where(Payment.merchant_uid == merchant_uid)
-    by_imp_uid = select(Payment).where(Payment.imp_uid == imp_uid)
-    found = db.session.scalar(by_merchant_uid) if merchant_uid else None
-    return found or (db.session.scalar(by_imp_uid) if imp_uid else None)
+    found = db.session.scalar(BY_MERCHANT_UID, {"uid": merchant_uid}) if merchant_uid else None
+    return found or (db.session.scalar(BY_IMP_UID, {"uid": imp_uid}) if imp_uid else None)
 
 
 def _look_up(provider: PaymentProvider, imp_uid: str | None, merchant_uid: str | None) -> PaymentReport:
@@ -125,12 +133,14 @@ def _look_up_key(provider: PaymentProvider, report: PaymentReport) -> KeyLookup:
 
     Only while we wait for the key: a later month's charge is paid with a key that is known.
     """
+    if report.status != "paid" or not report.customer_uid:
+        return "unknown"
     issuing = select(BillingKey.id).where(
         BillingKey.customer_uid == report.customer_uid, BillingKey.status.in_(("issuing", "abandoned"))
     )
     waiting = db.session.scalar(issuing) is not None
     end_reading()
-    if report.status != "paid" or not report.customer_uid or not waiting:
+    if not waiting:
         return "unknown"
     try:
         return provider.get_billing_key(report.customer_uid) or "absent"
@@ -246,13 +256,13 @@ def _cancel_refused(payment_id: int, news: News, why: str) -> CancelResult:
 def _give_back_surplus(provider: PaymentProvider, report: PaymentReport, news: News) -> None:
     """A second window of a paid payment was paid too: it has no row of ours, so its event is the mark.
 
-    If this fails, the next news of it, or the reconciliation, comes here again.
+    If this fails, the next news of it, the sweep or the reconciliation comes here again.
     """
     try:
         provider.cancel(report.imp_uid, report.amount, GIVE_BACK_TEXTS["surplus"])
         outcome, reason = "cancelled", f"surplus {report.imp_uid} was given back"
     except ProviderError as error:
-        outcome, reason = "unknown", f"surplus {report.imp_uid} was not given back: {error}"
+        outcome, reason = "unknown", f"surplus {report.imp_uid} {NOT_GIVEN_BACK}: {error}"
     with transaction():
         note(replace(news, imp_uid=report.imp_uid), outcome, reason, _known_payment(None, report.merchant_uid))
 

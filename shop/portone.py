@@ -1,4 +1,4 @@
-"""PortOne V1 (formerly Iamport): the REST calls, and the only file that knows its JSON.
+"""PortOne V1 (formerly Iamport): the REST calls. What comes back is read by `answers.py`; nobody else knows V1's JSON.
 
 Facts that shape it, all from PortOne's V1 documentation or answers seen on the wire:
 every answer is `{code, message, response}`; HTTP 200 with `code` ≠ 0 is a refusal; one key pair has one live token for
@@ -10,16 +10,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import default_headers
 from urllib3.util import Retry
 
+from .answers import moment, number, optional, payment_report, response_of, rows, text
 from .config import Settings
-from .privacy import mask_report
 from .provider import (
     BillingKeyReport,
     Channel,
@@ -40,6 +41,8 @@ TOKEN_MARGIN_SECONDS = 60  # asking again in the last minute prolongs the token,
 
 LIST_PAGE = 100  # older documents' limit; today's is 1,000
 LONGEST_LIST_SECONDS = 89 * 24 * 3600  # one look-up of a list spans at most 90 days
+
+HEADERS = dict(default_headers())  # what `requests` says of itself, and that it can unpack
 
 # How many calls may wait for PortOne at once, and how long one more waits for its turn. The server has more threads
 # than that, so pages that need no PortOne go on while it hangs.
@@ -84,7 +87,7 @@ class PortOne:
 
     def get_payment(self, imp_uid: str) -> PaymentReport:
         query = {"include_sandbox": "true"} if self.is_test_channel else {}
-        return _report(self._ask("GET", f"/payments/{quote(imp_uid, safe='')}", params=query))
+        return payment_report(self._ask("GET", f"/payments/{quote(imp_uid, safe='')}", params=query))
 
     def find_payment(self, merchant_uid: str) -> PaymentReport:
         # One merchant_uid owns a row for every window that was opened. Without a state PortOne answers with the
@@ -92,10 +95,10 @@ class PortOne:
         path = f"/payments/find/{quote(merchant_uid, safe='')}"
         for state in ("/paid", "/cancelled"):
             try:
-                return _report(self._ask("GET", path + state))
+                return payment_report(self._ask("GET", path + state))
             except NotFound:
                 continue
-        return _report(self._ask("GET", path))
+        return payment_report(self._ask("GET", path))
 
     def prepare(self, merchant_uid: str, amount: int) -> None:
         body = {"merchant_uid": merchant_uid, "amount": amount, "currency": "KRW"}
@@ -115,10 +118,10 @@ class PortOne:
         except Refused:  # 404 by the documents, 200 with code 1 on the wire: both mean that there is none
             return None
         return BillingKeyReport(
-            customer_uid=_text(found, "customer_uid"),
-            pg_provider=_text(found, "pg_provider"),
-            pg_id=_text(found, "pg_id"),
-            issued_at=_moment(found, "inserted"),
+            customer_uid=text(found, "customer_uid"),
+            pg_provider=text(found, "pg_provider"),
+            pg_id=text(found, "pg_id"),
+            issued_at=moment(found, "inserted"),
         )
 
     def charge(self, request: ChargeRequest) -> PaymentReport:
@@ -132,12 +135,12 @@ class PortOne:
             **buyer_fields(request),
         }
         # code 0 does not mean paid: KG's decline comes as code 0 with the status `failed`
-        return _report(self._ask("POST", "/subscribe/payments/again", json=body))
+        return payment_report(self._ask("POST", "/subscribe/payments/again", json=body))
 
     def cancel(self, imp_uid: str, amount: int, reason: str) -> PaymentReport:
         # `checksum` is what we believe can still be cancelled: if PortOne knows better, nothing is done.
         body = {"imp_uid": imp_uid, "amount": amount, "checksum": amount, "reason": reason}
-        return _report(self._ask("POST", "/payments/cancel", json=body))
+        return payment_report(self._ask("POST", "/payments/cancel", json=body))
 
     def payments_between(self, status: PaymentStatus, since: datetime, until: datetime) -> Iterator[PaymentReport]:
         first, last = int(since.timestamp()), int(until.timestamp()) - 1  # PortOne includes both ends
@@ -150,8 +153,8 @@ class PortOne:
         while page:
             query = {**window, "page": page, "limit": LIST_PAGE, "sorting": "started"}
             found = self._ask("GET", f"/payments/status/{status}", params=query)
-            yield from map(_report, _list(found, "list"))
-            page = _number(found, "next")
+            yield from map(payment_report, rows(found, "list"))
+            page = number(found, "next")
 
     def delete_billing_key(self, customer_uid: str) -> None:
         try:
@@ -168,31 +171,30 @@ class PortOne:
         """The contracts of this account. Raises Refused or OutcomeUnknown."""
         return [
             Channel(
-                _optional(one, "channel_key"),
-                _text(one, "pg_provider"),
-                _text(one, "pg_id"),
+                optional(one, "channel_key"),
+                text(one, "pg_provider"),
+                text(one, "pg_id"),
                 one.get("sandbox") is True,
             )
-            for one in _list(self._ask("GET", "/users/pg"), "list")
+            for one in rows(self._ask("GET", "/users/pg"), "list")
         ]
 
     def _prepared_amount(self, merchant_uid: str) -> int | None:
         try:
-            return _won(self._ask("GET", f"/payments/prepare/{quote(merchant_uid, safe='')}"), "amount")
+            return number(self._ask("GET", f"/payments/prepare/{quote(merchant_uid, safe='')}"), "amount")
         except NotFound:
             return None
 
     # --- one call ---
 
-    def _ask(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
+    def _ask(self, method: str, path: str, **options: Mapping[str, Any]) -> Mapping[str, Any]:
         """The `response` of one call. Raises Refused (NotFound, Unauthorized) or OutcomeUnknown."""
         with self._place():
             token = self._fresh_token()
-            answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
+            answer = self._send(method, path, token, **options)
             if answer.status_code == 401:  # the token died early, for example because another process renewed it
-                token = self._fresh_token(instead_of=token)
-                answer = self._send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
-            return _response(answer)
+                answer = self._send(method, path, self._fresh_token(instead_of=token), **options)
+            return response_of(answer)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -208,25 +210,51 @@ class PortOne:
         with self._token_lock:  # one thread renews, the others wait for its token
             if self._token == instead_of or time.monotonic() > self._token_until - TOKEN_MARGIN_SECONDS:
                 asked_at = time.monotonic()
-                granted = _response(self._send("POST", "/users/getToken", json=self._credentials))
-                self.clock_ahead = _number(granted, "now") - time.time()
-                self._token = _text(granted, "access_token")
+                granted = response_of(self._send("POST", "/users/getToken", json=self._credentials))
+                self.clock_ahead = number(granted, "now") - time.time()
+                self._token = text(granted, "access_token")
                 # Their two clock readings, not ours: the difference is the lifetime.
-                self._token_until = asked_at + _number(granted, "expired_at") - _number(granted, "now")
+                self._token_until = asked_at + number(granted, "expired_at") - number(granted, "now")
             return self._token
 
-    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
-        began, result = time.monotonic(), "no answer"
+    def _send(
+        self,
+        method: str,
+        path: str,
+        token: str = "",
+        params: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> requests.Response:
+        began, result, answer = time.monotonic(), "no answer", None
         try:
-            answer = self.session.request(
-                method, self._url + path, timeout=self._timeout, allow_redirects=False, **options
-            )
+            answer = self._carry(_prepared(method, self._url + path, token, params, json))
             result = str(answer.status_code)
             return answer
         except requests.RequestException as error:
             raise OutcomeUnknown(f"{method} {path}: {type(error).__name__}") from error
         finally:
-            portone_asked.send(self, asked=Asked(f"{method} {path}", time.monotonic() - began, result))
+            portone_asked.send(self, asked=Asked(f"{method} {path}", time.monotonic() - began, result, answer))
+
+    def _carry(self, request: requests.PreparedRequest) -> requests.Response:
+        """Straight to the session's connections: V1 knows no cookies and no redirects, so what a session would do about
+        them for every call is left out."""
+        session = self.session
+        verify = session.verify if session.verify is not None else True
+        answer = session.get_adapter(self._url).send(
+            request, timeout=self._timeout, verify=verify, proxies=session.proxies
+        )
+        answer.content  # noqa: B018 - read to its end, which gives the connection back
+        return answer
+
+
+def _prepared(
+    method: str, url: str, token: str, params: Mapping[str, Any] | None, json: Mapping[str, Any] | None
+) -> requests.PreparedRequest:
+    request = requests.PreparedRequest()
+    request.method, request.url = method, f"{url}?{urlencode(params)}" if params else url  # ids are quoted already
+    request.prepare_headers({**HEADERS, "Authorization": f"Bearer {token}"} if token else HEADERS)
+    request.prepare_body(None, None, json)
+    return request
 
 
 def _read_environment_once(session: requests.Session, url: str) -> None:
@@ -235,90 +263,3 @@ def _read_environment_once(session: requests.Session, url: str) -> None:
     found = session.merge_environment_settings(url, {}, None, None, None)
     session.proxies, session.verify = found["proxies"], found["verify"]
     session.trust_env = False
-
-
-def _response(answer: requests.Response) -> Mapping[str, Any]:
-    """The `response` inside the envelope. Raises Refused for a definite no, OutcomeUnknown for no usable answer."""
-    if answer.status_code >= 500:
-        raise OutcomeUnknown(f"PortOne answered HTTP {answer.status_code}")
-    try:
-        envelope = answer.json()
-        code, message, response = envelope["code"], envelope["message"], envelope["response"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise OutcomeUnknown(f"PortOne answered HTTP {answer.status_code} without its envelope") from error
-    if answer.status_code == 401:
-        raise Unauthorized(str(message), code)
-    if answer.status_code == 404:
-        raise NotFound(str(message), code)
-    if code != 0 or answer.status_code >= 400:
-        raise Refused(str(message), code)
-    if isinstance(response, list):  # only the list of channels comes bare
-        return {"list": response}
-    if not isinstance(response, Mapping):
-        raise OutcomeUnknown("PortOne answered code 0 without a response")
-    return response
-
-
-# --- out of their JSON, into our types ---
-
-
-def _report(found: Mapping[str, Any]) -> PaymentReport:
-    status = _text(found, "status")
-    if status not in ("ready", "paid", "failed", "cancelled"):
-        raise OutcomeUnknown(f"PortOne answered a status that we do not know: {status[:20]!r}")
-    return PaymentReport(
-        imp_uid=_text(found, "imp_uid"),
-        merchant_uid=_text(found, "merchant_uid"),
-        status=status,  # type: ignore[arg-type]  # checked above
-        amount=_won(found, "amount"),
-        cancelled_amount=_won(found, "cancel_amount"),
-        currency=_text(found, "currency"),
-        pay_method=_text(found, "pay_method"),
-        pg_provider=_text(found, "pg_provider"),
-        is_test_channel=found.get("sandbox") is True,  # the field came in 2025-11; older answers lack it
-        customer_uid=_optional(found, "customer_uid"),
-        pg_tid=_optional(found, "pg_tid"),
-        paid_at=_moment(found, "paid_at"),
-        failed_at=_moment(found, "failed_at"),
-        cancelled_at=_moment(found, "cancelled_at"),
-        fail_reason=_optional(found, "fail_reason"),
-        cancel_reason=_optional(found, "cancel_reason"),
-        as_received=mask_report(found),
-    )
-
-
-def _text(found: Mapping[str, Any], key: str) -> str:
-    value = found.get(key)
-    if not isinstance(value, str) or not value:
-        raise OutcomeUnknown(f"PortOne's answer has no usable {key}")
-    return value
-
-
-def _optional(found: Mapping[str, Any], key: str) -> str | None:
-    value = found.get(key)
-    return str(value) if value else None
-
-
-def _number(found: Mapping[str, Any], key: str) -> int:
-    value = found.get(key)
-    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    if isinstance(value, bool) or not whole:
-        raise OutcomeUnknown(f"PortOne's answer has no whole number as {key}")
-    return int(value or 0)
-
-
-def _won(found: Mapping[str, Any], key: str) -> int:
-    return _number(found, key)
-
-
-def _list(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    value = found.get(key)
-    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise OutcomeUnknown(f"PortOne's answer has no list as {key}")
-    return value
-
-
-def _moment(found: Mapping[str, Any], key: str) -> datetime | None:
-    """V1 writes unix seconds, and 0 for "has not happened"."""
-    seconds = _number(found, key) if found.get(key) is not None else 0
-    return datetime.fromtimestamp(seconds, UTC) if seconds else None

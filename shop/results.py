@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -148,9 +149,9 @@ def _message(result: SyncResult) -> str:
     if result.outcome == "failed" and result.payment:
         return result.payment.fail_reason or str(_("결제되지 않았습니다."))
     messages = {
-        "unknown": _("결제사의 응답을 기다리고 있습니다. 다시 결제하지 마시고 잠시 후 확인해 주세요."),
-        "not_found": _("결제를 찾을 수 없습니다."),
-        "mismatch": _("다른 결제의 번호입니다."),
+        "unknown": _l("결제사의 응답을 기다리고 있습니다. 다시 결제하지 마시고 잠시 후 확인해 주세요."),
+        "not_found": _l("결제를 찾을 수 없습니다."),
+        "mismatch": _l("다른 결제의 번호입니다."),
     }
     return str(messages.get(result.outcome, ""))
 

@@ -20,11 +20,13 @@ portone_asked = Signal()  # sender: the client; `asked`: an Asked
 
 @dataclass(frozen=True)
 class Asked:
-    """One call to PortOne: method and path, how long it took, and the HTTP status or "no answer"."""
+    """One call to PortOne: method and path, how long it took, the HTTP status or "no answer", and the answer as the
+    client's library holds it."""
 
     call: str
     seconds: float
     result: str
+    answer: Any = None
 
 
 @event.listens_for(db.session, "after_flush")

@@ -1,7 +1,8 @@
 """Where does a buyer look, choose and press "pay"? Catalogue, cart, checkout, orders."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
 
 from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
@@ -10,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import brakes, clock, headers, orders, payments, subscriptions
-from .database import db, transaction
+from .database import db, plain_rows, transaction
 from .decision import refusal_to_cancel
 from .events import News, note
 from .labels import label
@@ -34,7 +35,7 @@ LONGEST_REASON = 100
 @bp.get("/")
 def index() -> str:
     """Show everything on sale."""
-    return render_template("store/index.html", products=tuple(db.session.execute(ON_SALE).all()))
+    return render_template("store/index.html", products=tuple(plain_rows(ON_SALE)))
 
 
 @bp.get("/products/<slug>")
@@ -48,8 +49,8 @@ def product(slug: str) -> str:
 @login_required
 def cart() -> str:
     """Show the cart: one button for the goods, one for each monthly plan."""
-    goods = orders.cart_items(current_user.id, kind="once")
-    plans = orders.cart_items(current_user.id, kind="monthly")
+    goods = orders.cart_items(current_user.id, "once")
+    plans = orders.cart_items(current_user.id, "monthly")
     return render_template(
         "store/cart.html",
         goods=goods,
@@ -98,9 +99,9 @@ def checkout() -> Response | tuple[Response, int]:
     if asked["kind"] == "monthly" and not settings().billing_available:
         return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
     try:
-        order = _placed_order(asked)
+        place = _order_asked_for(asked)
         consent = {"consent": "given"} if asked.get("consent") is True else {}
-        payment = payments.start_payment(provider(), order, consent)
+        payment = payments.start_payment(provider(), place, consent)
     except OrderError as error:
         return _refused_order(error)
     except ProviderError:
@@ -108,17 +109,18 @@ def checkout() -> Response | tuple[Response, int]:
     return jsonify(
         merchant_uid=payment.merchant_uid,
         imp_code=settings().imp_code,
-        request_pay=request_pay(settings(), payment, order),
+        request_pay=request_pay(settings(), payment, cast("Order", payment.order)),
     )
 
 
-def _placed_order(asked: dict[str, Any]) -> Order:
+def _order_asked_for(asked: dict[str, Any]) -> Callable[[], Order]:
+    """What puts the order on the books, once the buyer's data are checked. Raises InvalidBuyer."""
     fields = ("buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
     buyer = Buyer.checked(*(str(asked.get(field) or "") for field in fields))
     if asked["kind"] == "once":
-        return orders.place(current_user.id, buyer)
+        return partial(orders.place, current_user.id, buyer)
     plan_id = asked.get("product_id")
-    return subscriptions.subscribe(current_user.id, plan_id if isinstance(plan_id, int) else 0, buyer)
+    return partial(subscriptions.subscribe, current_user.id, plan_id if isinstance(plan_id, int) else 0, buyer)
 
 
 def _refused_order(error: OrderError) -> tuple[Response, int]:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import joinedload
 
 from . import clock, orders
 from .clock import SEOUL
-from .database import db, transaction
+from .database import db
 from .models import BillingKey, Order, Payment, Product, Subscription, move
 from .orders import Buyer, NotOnSale, OrderError
 from .provider import BillingKeyReport
@@ -36,19 +36,19 @@ class AlreadySubscribed(OrderError):
 def subscribe(user_id: int, plan_id: int, buyer: Buyer) -> Order:
     """A pending order for one monthly plan, with the subscription that its payment will start.
 
-    Raises NotOnSale, AlreadySubscribed, InvalidBuyer.
+    Raises NotOnSale, AlreadySubscribed, InvalidBuyer. Call inside a transaction().
     """
-    with transaction():
-        plan = db.session.get(Product, plan_id)
-        if plan is None or plan.kind != "monthly" or not plan.on_sale:
-            raise NotOnSale(str(plan_id))
-        if db.session.scalar(_live(user_id, plan_id)):
-            raise AlreadySubscribed
-        order = orders.open_order(user_id, "monthly", [(plan, 1)], buyer)
-        _end_replaced(user_id)
-        if not subscription_of(order):
-            db.session.add(Subscription(user_id=user_id, product_id=plan_id, order_id=order.id, amount=order.amount))
-        return order
+    plan = db.session.get(Product, plan_id)
+    if plan is None or plan.kind != "monthly" or not plan.on_sale:
+        raise NotOnSale(str(plan_id))
+    if db.session.scalar(_live(user_id, plan_id)):
+        raise AlreadySubscribed
+    order = orders.open_order(user_id, "monthly", [(plan, 1)], buyer)
+    db.session.flush()
+    _end_replaced(user_id)
+    if not subscription_of(order):
+        db.session.add(Subscription(user_id=user_id, product_id=plan_id, order_id=order.id, amount=order.amount))
+    return order
 
 
 def _end_replaced(user_id: int) -> None:

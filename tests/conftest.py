@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from deploy.services import postgres_server, redis_server
-from shop import account, clock, history
+from shop import account, clock, history, orders, subscriptions
 from shop.config import Settings, load_settings
-from shop.database import db
-from shop.models import Product, User
+from shop.database import db, transaction
+from shop.models import Order, Product, User
 from shop.orders import Buyer
 from tests.fakes import FakeProvider
 
@@ -150,6 +150,18 @@ def buyer(shop: Any) -> User:
 def product(kind: str = "once", digital: bool = True) -> Product:
     """The first product on the shelf of this kind."""
     return db.session.query(Product).filter_by(kind=kind, digital=digital).order_by(Product.position).first()
+
+
+def new_order(user_id: int, buyer: Buyer) -> Order:
+    """An order for the goods in the cart, without an attempt to pay it."""
+    with transaction():
+        return orders.place(user_id, buyer)
+
+
+def new_plan_order(user_id: int, plan_id: int, buyer: Buyer) -> Order:
+    """The same for a plan."""
+    with transaction():
+        return subscriptions.subscribe(user_id, plan_id, buyer)
 
 
 def sign_in(client: FlaskClient, email: str = "buyer@example.com") -> User:

@@ -45,9 +45,10 @@ class Sandboxed:
 
     def pays_first_month(self, user_id: int, phone: str = "01012345678") -> Payment:
         buyer = Buyer("홍길동", phone, "buyer@example.com")
-        order = subscriptions.subscribe(user_id, product("monthly").id, buyer)
-        payment = payments.start_payment(self.provider, order)
-        params = request_pay(self.app.extensions["settings"], payment, order)
+        plan_id = product("monthly").id
+        payment = payments.start_payment(self.provider, lambda: subscriptions.subscribe(user_id, plan_id, buyer))
+        assert payment.order
+        params = request_pay(self.app.extensions["settings"], payment, payment.order)
         end_reading()
         window = self.ledger.open_window(IMP_CODE, params, device="pc", page_url="", user_agent="", callback=True)
         code = self.ledger.send_code(window, carrier="SKT", phone=phone, birth="900101", gender="1").sms_code

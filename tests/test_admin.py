@@ -19,7 +19,7 @@ PAGES = ("/admin/", "/admin/payments", "/admin/billing-keys", "/admin/payments/x
 @pytest.fixture
 def paid(provider: FakeProvider, buyer: User) -> Payment:
     orders.put_in_cart(buyer.id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid, claimed={"imp_success": "true"}))
     db.session.expire_all()
@@ -104,7 +104,7 @@ def test_a_payment_shows_what_happened_and_what_portone_said(admin: FlaskClient,
 def test_a_billing_key_is_listed_with_its_owner_and_its_next_charge(
     admin: FlaskClient, provider: FakeProvider, buyer: User
 ) -> None:
-    payment = payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    payment = payments.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))

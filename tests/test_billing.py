@@ -52,7 +52,7 @@ def subscription(time: Time, provider: FakeProvider, buyer: User) -> Subscriptio
 
 
 def started(provider: FakeProvider, buyer: User) -> Subscription:
-    payment = payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    payment = payments.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
     provider.issues_key(payment.customer_uid or "")
     facts = {"amount": payment.amount, "customer_uid": payment.customer_uid, "paid_at": clock.now()}
     provider.hears_of(payment.merchant_uid, **facts)

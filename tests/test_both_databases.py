@@ -15,7 +15,7 @@ from shop import account, orders
 from shop.config import Settings
 from shop.database import db, transaction
 from shop.models import Order, Payment, Product, move
-from tests.conftest import ADDRESSED_BUYER, csrf_of, sign_in
+from tests.conftest import ADDRESSED_BUYER, csrf_of, new_order, sign_in
 from tests.fakes import FakeProvider
 
 pytestmark = pytest.mark.law
@@ -78,7 +78,7 @@ def test_two_buyers_who_swap_their_goods_do_not_wait_for_each_other_for_ever(app
                     orders.put_in_cart(buyers[number], products[(number + turn + 1) % 2], 0)
                     orders.put_in_cart(buyers[number], wanted, 1)
                     gate.wait(timeout=20)
-                    orders.place(buyers[number], ADDRESSED_BUYER)
+                    new_order(buyers[number], ADDRESSED_BUYER)
             except Exception as error:
                 troubles.append(error)
                 gate.abort()
@@ -97,7 +97,7 @@ def test_two_buyers_who_swap_their_goods_do_not_wait_for_each_other_for_ever(app
 def test_a_guarded_update_has_one_winner_whoever_tries(app: Flask, shop: Any) -> None:
     buyer = account.create_user("guard@example.com", "long-enough")
     orders.put_in_cart(buyer.id, db.session.query(Product.id).filter_by(slug="moon-mug").scalar(), 1)
-    order = orders.place(buyer.id, ADDRESSED_BUYER)
+    order = new_order(buyer.id, ADDRESSED_BUYER)
     gate, won = threading.Barrier(8), []
 
     def try_it() -> None:
@@ -118,7 +118,7 @@ def test_a_guarded_update_has_one_winner_whoever_tries(app: Flask, shop: Any) ->
 def test_one_id_is_one_row(same: str, shop: Any) -> None:
     buyer = account.create_user("twice@example.com", "long-enough")
     orders.put_in_cart(buyer.id, db.session.query(Product.id).filter_by(slug="moon-mug").scalar(), 1)
-    order = orders.place(buyer.id, ADDRESSED_BUYER)
+    order = new_order(buyer.id, ADDRESSED_BUYER)
 
     def attempt(**ids: str) -> Payment:
         return Payment(order_id=order.id, name="x", amount=1, is_test_channel=True, **ids)
@@ -134,7 +134,7 @@ def test_a_buyer_has_one_pending_order_of_a_kind(shop: Any) -> None:
     buyer = account.create_user("pending@example.com", "long-enough")
     mug = db.session.query(Product.id).filter_by(slug="moon-mug").scalar()
     orders.put_in_cart(buyer.id, mug, 1)
-    first = orders.place(buyer.id, ADDRESSED_BUYER)
+    first = new_order(buyer.id, ADDRESSED_BUYER)
     facts = {column.name: getattr(first, column.name) for column in Order.__table__.columns if column.name != "id"}
     with pytest.raises(IntegrityError), transaction():
         db.session.add(Order(**facts))

@@ -147,7 +147,7 @@ def test_sync_says_what_became_of_what_was_open(app: Flask, provider: FakeProvid
     runner = app.test_cli_runner()
     assert runner.invoke(args=["sync"]).output == "Nothing was open.\n"
     orders.put_in_cart(buyer.id, conftest.product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     moment = clock.now() + LOOK_AFTER
     clock.use_source(lambda: moment)
@@ -156,7 +156,7 @@ def test_sync_says_what_became_of_what_was_open(app: Flask, provider: FakeProvid
 
 def test_sync_fails_when_portone_does_not_answer(app: Flask, provider: FakeProvider, buyer: User) -> None:
     orders.put_in_cart(buyer.id, conftest.product().id, 1)
-    payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     moment = clock.now() + LOOK_AFTER
     clock.use_source(lambda: moment)
     provider.trouble = OutcomeUnknown("no answer")
@@ -168,7 +168,7 @@ def test_reconcile_shows_saves_and_repairs_what_differs(
     app: Flask, provider: FakeProvider, buyer: User, tmp_path: Path
 ) -> None:
     orders.put_in_cart(buyer.id, conftest.product().id, 1)
-    lost = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    lost = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(lost.merchant_uid, amount=lost.amount)
     runner = app.test_cli_runner()
     table = tmp_path / "report.csv"

@@ -70,7 +70,7 @@ def test_every_entry_says_everything_in_both_languages(entry: Advice) -> None:
 
 def test_the_back_office_says_what_the_shop_should_do(client: FlaskClient, buyer: User, provider: FakeProvider) -> None:
     orders.put_in_cart(buyer.id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     reason = kg.TEXTS["0071"]
     report = provider.hears_of(payment.merchant_uid, "failed", amount=payment.amount, fail_reason=reason)
     payments.sync_payment(provider, News("webhook", report.imp_uid, payment.merchant_uid))

@@ -16,6 +16,7 @@ from shop.config import load_settings
 from shop.events import News
 from shop.learn import Calls, panel_of_order
 from shop.models import User
+from shop.signals import Asked
 from tests.conftest import BUYER, close, product, sign_in
 from tests.fakes import FakeProvider
 from tests.test_config import LIVE
@@ -24,7 +25,7 @@ from tests.test_config import LIVE
 @pytest.fixture
 def paid(provider: FakeProvider, buyer: User) -> payments.Payment:
     orders.put_in_cart(buyer.id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     told = {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid}
     payments.sync_payment(provider, News("callback", **told, claimed=told))
@@ -79,13 +80,12 @@ def answered(path: str, body: dict[str, Any], answer: dict[str, Any]) -> request
 
 def test_calls_are_kept_without_secrets_and_numbers() -> None:
     calls = Calls()
-    calls(
-        answered(
-            "/users/getToken",
-            {"imp_key": "imp_apikey", "imp_secret": "sandbox_secret", "merchant_uid": "m-1"},
-            {"code": 0, "message": None, "response": {"access_token": "0123456789", "buyer_tel": "010-1234-5678"}},
-        )
+    answer = answered(
+        "/users/getToken",
+        {"imp_key": "imp_apikey", "imp_secret": "sandbox_secret", "merchant_uid": "m-1"},
+        {"code": 0, "message": None, "response": {"access_token": "0123456789", "buyer_tel": "010-1234-5678"}},
     )
+    calls.hear(None, Asked("POST /users/getToken", 0.1, "200", answer))
     [call] = calls.about(["m-1"])
     told = call.body + call.answer
     assert "imp_apikey" not in told and "sandbox_secret" not in told and "0123456789" not in told

@@ -13,7 +13,7 @@ from shop.database import db, end_reading, transaction
 from shop.events import News
 from shop.models import Event, Order, Payment, Product, Subscription, User
 from shop.payments import sync_payment
-from tests.conftest import ADDRESSED_BUYER, BUYER, product
+from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, product
 from tests.fakes import FakeProvider
 
 pytestmark = pytest.mark.law
@@ -26,7 +26,7 @@ def paid_parcel(provider: FakeProvider, buyer: User) -> Payment:
     with transaction():
         db.session.get_one(Product, parcel.id).stock = 5
     orders.put_in_cart(buyer.id, parcel.id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, ADDRESSED_BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
     return payment
 
@@ -55,7 +55,7 @@ def at_once(app: Flask, work: Callable[[], Any], times: int) -> list[Any]:
 )
 def test_law_1_what_a_caller_claims_changes_no_book(claim: dict[str, str], provider: FakeProvider, buyer: User) -> None:
     orders.put_in_cart(buyer.id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     window = provider.hears_of(payment.merchant_uid, status="ready", amount=payment.amount)
     sync_payment(provider, News("webhook", window.imp_uid, payment.merchant_uid, claim))
     db.session.expire_all()
@@ -66,7 +66,7 @@ def test_law_2_a_paid_payment_of_another_order_completes_nothing_but_its_own(
     paid_parcel: Payment, provider: FakeProvider, other_buyer: User
 ) -> None:
     orders.put_in_cart(other_buyer.id, product(digital=False).id, 1)
-    thiefs = payments.start_payment(provider, orders.place(other_buyer.id, ADDRESSED_BUYER))
+    thiefs = payments.start_payment(provider, lambda: orders.place(other_buyer.id, ADDRESSED_BUYER))
     assert thiefs.amount == paid_parcel.amount
     result = sync_payment(provider, News("callback", "imp_1", thiefs.merchant_uid))
     assert (result.outcome, result.payment) == ("mismatch", paid_parcel)
@@ -96,7 +96,9 @@ def test_law_3_two_paid_windows_of_one_plan_at_once_start_one_subscription(
 ) -> None:
     uids = []
     for _ in range(2):
-        payment = payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+        payment = payments.start_payment(
+            provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER)
+        )
         provider.issues_key(payment.customer_uid or "")
         provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
         uids.append(payment.merchant_uid)
@@ -120,7 +122,7 @@ def test_law_3_stock_is_not_oversold_by_many_buyers_at_once(app: Flask, shop: An
 
     def buy() -> str:
         try:
-            orders.place(next(waiting), ADDRESSED_BUYER)
+            new_order(next(waiting), ADDRESSED_BUYER)
         except orders.OutOfStock:
             return "too late"
         return "placed"
@@ -157,7 +159,7 @@ def test_law_5_the_provider_is_never_asked_inside_a_transaction(
 
 def test_law_9_amounts_are_integers_of_won(provider: FakeProvider, buyer: User) -> None:
     orders.put_in_cart(buyer.id, product().id, 3)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     assert type(product().price) is int
     assert type(payment.amount) is int
     assert type(provider.prepared[payment.merchant_uid]) is int

@@ -44,7 +44,7 @@ def viewer(client: FlaskClient, shop: Any) -> FlaskClient:
 @pytest.fixture
 def opened(provider: FakeProvider, buyer: User) -> Payment:
     orders.put_in_cart(buyer.id, product().id, 1)
-    return payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    return payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
 
 
 @pytest.fixture

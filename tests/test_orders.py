@@ -9,7 +9,7 @@ from shop import clock, orders
 from shop.database import db, transaction
 from shop.models import CartItem, Order, Product, User, move
 from shop.orders import Buyer, EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
-from tests.conftest import ADDRESSED_BUYER, BUYER, product
+from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, product
 
 
 def set_stock(item: Product, stock: int | None) -> None:
@@ -57,9 +57,9 @@ def test_adding_the_same_product_again_raises_its_quantity_up_to_the_limit(buyer
     item = product()
     orders.put_in_cart(buyer.id, item.id, 2, add=True)
     orders.put_in_cart(buyer.id, item.id, 3, add=True)
-    assert [line.quantity for line in orders.cart_items(buyer.id)] == [5]
+    assert [line.quantity for line in orders.cart_items(buyer.id, "once")] == [5]
     orders.put_in_cart(buyer.id, item.id, 99, add=True)
-    assert [line.quantity for line in orders.cart_items(buyer.id)] == [orders.MOST_PER_LINE]
+    assert [line.quantity for line in orders.cart_items(buyer.id, "once")] == [orders.MOST_PER_LINE]
 
 
 def test_a_plan_is_in_the_cart_at_most_once(buyer: User) -> None:
@@ -72,7 +72,7 @@ def test_quantity_zero_removes_the_line(buyer: User) -> None:
     item = product()
     orders.put_in_cart(buyer.id, item.id, 2)
     orders.put_in_cart(buyer.id, item.id, 0)
-    assert orders.cart_items(buyer.id) == []
+    assert orders.cart_items(buyer.id, "once") == []
 
 
 def test_what_is_not_on_sale_does_not_enter_the_cart(buyer: User) -> None:
@@ -88,7 +88,7 @@ def test_an_order_takes_our_price_and_reserves_our_stock(buyer: User) -> None:
     set_stock(parcel, 5)
     orders.put_in_cart(buyer.id, goods.id, 2)
     orders.put_in_cart(buyer.id, parcel.id, 3)
-    order = orders.place(buyer.id, ADDRESSED_BUYER)
+    order = new_order(buyer.id, ADDRESSED_BUYER)
     assert order.amount == 2 * goods.price + 3 * parcel.price
     assert order.status == "pending"
     assert not order.digital
@@ -98,13 +98,13 @@ def test_an_order_takes_our_price_and_reserves_our_stock(buyer: User) -> None:
 
 def test_an_empty_cart_is_no_order(buyer: User) -> None:
     with pytest.raises(EmptyCart):
-        orders.place(buyer.id, BUYER)
+        new_order(buyer.id, BUYER)
 
 
 def test_a_plan_in_the_cart_is_not_part_of_the_goods(buyer: User) -> None:
     orders.put_in_cart(buyer.id, product("monthly").id, 1)
     with pytest.raises(EmptyCart):
-        orders.place(buyer.id, BUYER)
+        new_order(buyer.id, BUYER)
 
 
 def test_a_parcel_without_an_address_is_refused_and_reserves_nothing(buyer: User) -> None:
@@ -112,7 +112,7 @@ def test_a_parcel_without_an_address_is_refused_and_reserves_nothing(buyer: User
     set_stock(parcel, 5)
     orders.put_in_cart(buyer.id, parcel.id, 1)
     with pytest.raises(InvalidBuyer) as caught:
-        orders.place(buyer.id, replace(ADDRESSED_BUYER, postcode=None))
+        new_order(buyer.id, replace(ADDRESSED_BUYER, postcode=None))
     assert set(caught.value.fields) == {"buyer_postcode"}
     assert stock_of(parcel) == 5
 
@@ -124,7 +124,7 @@ def test_one_line_out_of_stock_reserves_none_of_the_others(buyer: User) -> None:
     orders.put_in_cart(buyer.id, parcels[0].id, 2)
     orders.put_in_cart(buyer.id, parcels[1].id, 2)
     with pytest.raises(OutOfStock) as caught:
-        orders.place(buyer.id, ADDRESSED_BUYER)
+        new_order(buyer.id, ADDRESSED_BUYER)
     assert caught.value.product.id == parcels[1].id
     assert (stock_of(parcels[0]), stock_of(parcels[1])) == (5, 1)
     assert db.session.query(Order).count() == 0
@@ -134,8 +134,8 @@ def test_checking_out_again_reuses_the_order_and_reserves_once(buyer: User) -> N
     parcel = product(digital=False)
     set_stock(parcel, 5)
     orders.put_in_cart(buyer.id, parcel.id, 2)
-    first = orders.place(buyer.id, ADDRESSED_BUYER)
-    again = orders.place(buyer.id, replace(ADDRESSED_BUYER, name="성춘향"))
+    first = new_order(buyer.id, ADDRESSED_BUYER)
+    again = new_order(buyer.id, replace(ADDRESSED_BUYER, name="성춘향"))
     assert again.id == first.id
     assert again.buyer_name == "성춘향"
     assert stock_of(parcel) == 3
@@ -145,9 +145,9 @@ def test_checking_out_a_changed_cart_cancels_the_old_order_and_returns_its_stock
     parcel = product(digital=False)
     set_stock(parcel, 5)
     orders.put_in_cart(buyer.id, parcel.id, 4)
-    first = orders.place(buyer.id, ADDRESSED_BUYER)
+    first = new_order(buyer.id, ADDRESSED_BUYER)
     orders.put_in_cart(buyer.id, parcel.id, 3)
-    second = orders.place(buyer.id, ADDRESSED_BUYER)
+    second = new_order(buyer.id, ADDRESSED_BUYER)
     assert second.id != first.id
     assert db.session.get_one(Order, first.id).status == "cancelled"
     assert stock_of(parcel) == 2
@@ -156,10 +156,10 @@ def test_checking_out_a_changed_cart_cancels_the_old_order_and_returns_its_stock
 def test_a_price_change_makes_a_new_order_at_the_new_price(buyer: User) -> None:
     goods = product()
     orders.put_in_cart(buyer.id, goods.id, 1)
-    first = orders.place(buyer.id, BUYER)
+    first = new_order(buyer.id, BUYER)
     with transaction():
         db.session.get_one(Product, goods.id).price += 1000
-    second = orders.place(buyer.id, BUYER)
+    second = new_order(buyer.id, BUYER)
     assert second.id != first.id
     assert second.amount == first.amount + 1000
 
@@ -169,7 +169,7 @@ def test_a_price_change_makes_a_new_order_at_the_new_price(buyer: User) -> None:
 
 def placed(buyer: User, item: Product, quantity: int = 2) -> Order:
     orders.put_in_cart(buyer.id, item.id, quantity)
-    return orders.place(buyer.id, ADDRESSED_BUYER)
+    return new_order(buyer.id, ADDRESSED_BUYER)
 
 
 def test_the_bought_lines_leave_the_cart_and_what_was_added_since_stays(buyer: User) -> None:
@@ -232,7 +232,7 @@ def test_the_title_fits_kgs_thirty_bytes_and_keeps_the_count(buyer: User) -> Non
         db.session.get_one(Product, items[0].id).name_ko = "아주 아주 아주 긴 이름의 디지털 상품"
     for item in items:
         orders.put_in_cart(buyer.id, item.id, 1)
-    title = orders.title(orders.place(buyer.id, BUYER))
+    title = orders.title(new_order(buyer.id, BUYER))
     assert title.startswith("아주 아주")
     assert title.endswith(" 외 2건")
     assert len(title.encode("cp949")) <= 30

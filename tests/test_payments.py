@@ -11,17 +11,17 @@ from shop.events import News
 from shop.models import BillingKey, CartItem, Event, Order, Payment, Product, Subscription, User, move
 from shop.payments import sync_payment
 from shop.provider import OutcomeUnknown, Refused
-from tests.conftest import ADDRESSED_BUYER, BUYER, product
+from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, product
 from tests.fakes import FakeProvider
 
 
 def goods_payment(provider: FakeProvider, buyer: User, item: Product | None = None) -> Payment:
     orders.put_in_cart(buyer.id, (item or product()).id, 1)
-    return payments.start_payment(provider, orders.place(buyer.id, ADDRESSED_BUYER))
+    return payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
 def plan_payment(provider: FakeProvider, buyer: User) -> Payment:
-    return payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    return payments.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
 
 
 def order_of(payment: Payment) -> Order:
@@ -210,7 +210,7 @@ def test_a_cancelled_first_month_ends_the_subscription(provider: FakeProvider, b
 
 def test_cancelling_a_surplus_payment_leaves_the_paid_order_alone(provider: FakeProvider, buyer: User) -> None:
     first = goods_payment(provider, buyer)
-    second = payments.start_payment(provider, order_of(first))
+    second = payments.start_payment(provider, lambda: order_of(first))
     provider.cancel_answers = ["refused"]
     for payment in (first, second):
         provider.hears_of(payment.merchant_uid, amount=payment.amount)
@@ -229,7 +229,7 @@ def test_cancelling_a_surplus_payment_leaves_the_paid_order_alone(provider: Fake
 def test_money_for_an_order_that_was_replaced_goes_back(provider: FakeProvider, buyer: User) -> None:
     old = goods_payment(provider, buyer)
     orders.put_in_cart(buyer.id, product().id, 1, add=True)
-    orders.place(buyer.id, BUYER)
+    new_order(buyer.id, BUYER)
     provider.hears_of(old.merchant_uid, amount=old.amount)
     assert sync_payment(provider, News("webhook", merchant_uid=old.merchant_uid)).outcome == "held"
     assert (order_of(old).status, old.status) == ("cancelled", "cancelled")

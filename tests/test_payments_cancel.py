@@ -24,7 +24,7 @@ ADMIN = News("admin", actor="admin@example.com")
 def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
     """Goods that a buyer has paid for."""
     orders.put_in_cart(buyer.id, (what or product()).id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, ADDRESSED_BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
     return payment
@@ -87,7 +87,7 @@ def test_another_month_is_refused_before_portone_is_asked(
 
 def test_what_was_never_paid_is_not_asked_for(provider: FakeProvider, buyer: User) -> None:
     orders.put_in_cart(buyer.id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN) == CancelResult("refused", "not_paid")
     assert provider.cancels == []
 
@@ -126,7 +126,7 @@ def test_a_refusal_of_kgs_is_kept_in_its_own_words_and_nobody_asks_again_by_hims
 
 
 def test_a_cancelled_first_month_ends_the_subscription_at_once(provider: FakeProvider, buyer: User) -> None:
-    payment = payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    payment = payments.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
@@ -157,7 +157,7 @@ def test_a_second_window_of_another_kind_is_never_cancelled_by_itself(provider: 
 @pytest.mark.parametrize("facts", [{"is_test_channel": False}, {"pay_method": "card"}, {"customer_uid": "somebodys"}])
 def test_money_of_another_kind_waits_for_a_person(facts: dict[str, Any], provider: FakeProvider, buyer: User) -> None:
     orders.put_in_cart(buyer.id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, **facts)
     assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert provider.cancels == []
@@ -167,7 +167,7 @@ def test_money_of_another_kind_waits_for_a_person(facts: dict[str, Any], provide
 def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider, buyer: User) -> None:
     """The aimed cancel: our merchant_uid beside a stranger's imp_uid must not give the stranger's money back."""
     orders.put_in_cart(buyer.id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     stranger = provider.hears_of("somebody-elses-order", amount=1)
     result = sync_payment(provider, News("callback", stranger.imp_uid, payment.merchant_uid))
     assert result.outcome == "mismatch"
@@ -177,7 +177,7 @@ def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider, buyer: U
 
 def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProvider, buyer: User) -> None:
     orders.put_in_cart(buyer.id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     long_ago = clock.now() - timedelta(days=40)
     provider.hears_of(payment.merchant_uid, amount=301, paid_at=long_ago)
     assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
@@ -191,7 +191,7 @@ def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProv
 
 def held(provider: FakeProvider, buyer: User, **facts: Any) -> Payment:
     orders.put_in_cart(buyer.id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.cancel_answers = ["refused"]
     provider.hears_of(payment.merchant_uid, **({"amount": payment.amount} | facts))
     sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
@@ -247,17 +247,17 @@ def test_a_window_may_go_on_only_at_our_price(
     amount: Any, refusal: str | None, provider: FakeProvider, buyer: User
 ) -> None:
     orders.put_in_cart(buyer.id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     told = payment.amount if amount == "asked" else amount
     assert payments.refusal_to_approve(payment.merchant_uid, told, News("confirm")) == refusal
 
 
 def test_a_window_may_not_go_on_for_an_order_that_is_over(provider: FakeProvider, buyer: User) -> None:
     payment = paid(provider, buyer)
-    again = payments.start_payment(provider, db.session.get_one(Order, payment.order_id))
+    again = payments.start_payment(provider, lambda: db.session.get_one(Order, payment.order_id))
     assert payments.refusal_to_approve(again.merchant_uid, again.amount, News("confirm")) == "paid"
     orders.put_in_cart(buyer.id, product().id, 1)
-    old = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    old = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     with transaction():
         orders.cancel_pending(db.session.get_one(Order, old.order_id))
     assert payments.refusal_to_approve(old.merchant_uid, old.amount, News("confirm")) == "order_gone"
@@ -307,7 +307,7 @@ def test_the_key_that_a_given_back_first_month_issued_is_deleted_at_portone(
     provider: FakeProvider, buyer: User
 ) -> None:
     windows = [
-        payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+        payments.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
         for _ in range(2)
     ]
     for window in windows:

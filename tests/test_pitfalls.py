@@ -43,7 +43,7 @@ ADMIN = News("admin", actor="admin@example.com")
 def opened(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
     """An open attempt to buy one thing."""
     orders.put_in_cart(buyer.id, (what or product()).id, 1)
-    return payments.start_payment(provider, orders.place(buyer.id, ADDRESSED_BUYER))
+    return payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
 def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:

@@ -15,7 +15,7 @@ from shop.config import load_settings
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import Order, Payment, Product, User
-from tests.conftest import ADDRESSED_BUYER, BUYER, NOBODY_ANSWERS, close, product
+from tests.conftest import ADDRESSED_BUYER, BUYER, NOBODY_ANSWERS, close, new_order, product
 from tests.fakes import FakeProvider
 from tests.test_billing import started
 
@@ -53,12 +53,12 @@ def test_an_order_that_is_paid_while_the_cart_changes_stays_paid(
 ) -> None:
     buyer_id, parcel = buyer.id, product(digital=False)
     orders.put_in_cart(buyer_id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer_id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer_id, BUYER))
     orders.put_in_cart(buyer_id, parcel.id, 1)
     with transaction():
         paid = db.session.get_one(Order, payment.order_id, with_for_update=True)
         assert orders.pay(paid, payment.merchant_uid)
-        placing, results = beside(app, lambda: orders.place(buyer_id, ADDRESSED_BUYER).id)
+        placing, results = beside(app, lambda: new_order(buyer_id, ADDRESSED_BUYER).id)
         time.sleep(BLOCKED_SECONDS)
     placing.join()
     db.session.expire_all()
@@ -73,13 +73,13 @@ def test_two_buyers_who_swap_their_goods_never_wait_for_each_other(
     ids, users = [one.id for one in parcels], [buyer.id, other_buyer.id]
     for user_id, product_id in zip(users, ids, strict=True):
         orders.put_in_cart(user_id, product_id, 1)
-        orders.place(user_id, ADDRESSED_BUYER)
+        new_order(user_id, ADDRESSED_BUYER)
     for _ in range(10):
         ids.reverse()
         for user_id, product_id, other_id in zip(users, ids, reversed(ids), strict=True):
             orders.put_in_cart(user_id, other_id, 0)
             orders.put_in_cart(user_id, product_id, 1)
-        started = [beside(app, lambda user_id=user_id: orders.place(user_id, ADDRESSED_BUYER).id) for user_id in users]
+        started = [beside(app, lambda user_id=user_id: new_order(user_id, ADDRESSED_BUYER).id) for user_id in users]
         for thread, _results in started:
             thread.join()
         assert not [one for _, results in started for one in results if isinstance(one, Exception)]

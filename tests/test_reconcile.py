@@ -38,7 +38,7 @@ def test_books_that_agree_have_no_differences(provider: FakeProvider, payment: P
 
 def test_money_that_we_never_heard_of_is_found_and_repaired(provider: FakeProvider, buyer: User) -> None:
     orders.put_in_cart(buyer.id, product().id, 1)
-    lost = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    lost = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(lost.merchant_uid, amount=lost.amount)
     (found,) = differences(provider)
     assert (found.kind, found.ours, found.theirs) == ("state", "ready", "paid")
@@ -113,7 +113,7 @@ def test_money_of_another_channel_that_waits_for_a_person_is_on_our_books_too(
     provider: FakeProvider, buyer: User
 ) -> None:
     orders.put_in_cart(buyer.id, product().id, 1)
-    held = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    held = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     report = provider.hears_of(held.merchant_uid, amount=held.amount, is_test_channel=False)
     payments.sync_payment(provider, News("webhook", report.imp_uid, held.merchant_uid))
     assert kinds(provider) == []

@@ -23,7 +23,7 @@ def used(app: Flask, provider: FakeProvider) -> Flask:
     with app.app_context():
         visitor = account.create_user("visitor@example.com", "long-enough")
         orders.put_in_cart(visitor.id, product().id, 1)
-        payments.start_payment(provider, orders.place(visitor.id, BUYER))
+        payments.start_payment(provider, lambda: orders.place(visitor.id, BUYER))
     return app
 
 

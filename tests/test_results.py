@@ -44,7 +44,7 @@ DOORS = (callback, redirect, webhook, form_webhook)
 def payment(provider: FakeProvider, buyer: User) -> Payment:
     """An open attempt to buy one thing."""
     orders.put_in_cart(buyer.id, product().id, 1)
-    return payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    return payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_a_replayed_payment_completes_no_other_order(
 ) -> None:
     callback(client, told)
     orders.put_in_cart(other_buyer.id, product().id, 1)
-    thiefs = payments.start_payment(provider, orders.place(other_buyer.id, BUYER))
+    thiefs = payments.start_payment(provider, lambda: orders.place(other_buyer.id, BUYER))
     door(client, {"imp_uid": told["imp_uid"], "merchant_uid": thiefs.merchant_uid})
     assert books(thiefs) == ("ready", "pending")
     assert books(payment) == ("paid", "paid")
@@ -163,7 +163,7 @@ def test_a_replay_is_answered_with_409_and_no_way_to_the_order(
     client: FlaskClient, provider: FakeProvider, told: dict[str, str], other_buyer: User
 ) -> None:
     orders.put_in_cart(other_buyer.id, product().id, 1)
-    thiefs = payments.start_payment(provider, orders.place(other_buyer.id, BUYER))
+    thiefs = payments.start_payment(provider, lambda: orders.place(other_buyer.id, BUYER))
     answer = callback(client, {"imp_uid": told["imp_uid"], "merchant_uid": thiefs.merchant_uid})
     assert answer.status_code == 409
     assert answer.json

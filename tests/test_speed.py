@@ -111,7 +111,7 @@ def test_no_page_or_door_of_a_customer_reads_a_table_that_grows_from_end_to_end(
 ) -> None:
     """What is found by an index costs the same among a million rows; SQLite tells which is which."""
     orders.put_in_cart(buyer.id, product().id, 1)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
     sign_in(client)
     header = csrf_of(client)

@@ -16,7 +16,7 @@ from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import CartItem, Event, Order, Payment, Product, User
 from shop.provider import OutcomeUnknown, Refused
-from tests.conftest import BUYER, close, csrf_of, product, sign_in
+from tests.conftest import BUYER, close, csrf_of, new_order, product, sign_in
 from tests.fakes import FakeProvider
 from tests.test_config import LIVE
 
@@ -278,7 +278,7 @@ def test_without_a_billing_contract_plans_are_shown_but_not_sold(tmp_path: Any) 
 @pytest.fixture
 def order(buyer: User, provider: FakeProvider) -> Order:
     orders.put_in_cart(buyer.id, product().id, 1)
-    return orders.place(buyer.id, BUYER)
+    return new_order(buyer.id, BUYER)
 
 
 def test_an_order_is_shown_to_its_owner_and_to_nobody_else(

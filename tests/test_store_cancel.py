@@ -104,7 +104,7 @@ def test_money_that_went_back_by_itself_is_explained(
 
 def paid_wrongly(provider: FakeProvider, buyer: User) -> Payment:
     orders.put_in_cart(buyer.id, product().id, 3)
-    payment = payments.start_payment(provider, orders.place(buyer.id, BUYER))
+    payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=301)
     payments.sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
     return payment
@@ -113,7 +113,7 @@ def paid_wrongly(provider: FakeProvider, buyer: User) -> Payment:
 def test_a_surplus_that_went_back_does_not_hide_the_payment_that_paid(
     client: FlaskClient, payment: Payment, provider: FakeProvider
 ) -> None:
-    again = payments.start_payment(provider, db.session.get_one(Order, payment.order_id))
+    again = payments.start_payment(provider, lambda: db.session.get_one(Order, payment.order_id))
     provider.hears_of(again.merchant_uid, amount=again.amount)
     payments.sync_payment(provider, News("webhook", merchant_uid=again.merchant_uid))
     assert states(again) == ("cancelled", "paid")

@@ -16,14 +16,14 @@ from shop.models import BillingKey, Order, Subscription, User
 from shop.orders import NotOnSale
 from shop.provider import BillingKeyReport
 from shop.subscriptions import LAST_START, AlreadySubscribed, charge_day, charge_window
-from tests.conftest import BUYER, product
+from tests.conftest import BUYER, new_plan_order, product
 
 NOON = datetime(2027, 1, 31, 3, tzinfo=UTC)
 
 
 def started(buyer: User, plan_id: int | None = None) -> Subscription:
     """A subscription as a paid first month leaves it."""
-    order = subscriptions.subscribe(buyer.id, plan_id or product("monthly").id, BUYER)
+    order = new_plan_order(buyer.id, plan_id or product("monthly").id, BUYER)
     with transaction():
         order = db.session.get_one(Order, order.id)
         key = subscriptions.open_key(order)
@@ -36,7 +36,7 @@ def started(buyer: User, plan_id: int | None = None) -> Subscription:
 
 def test_subscribing_opens_an_order_for_the_plans_price_and_a_subscription_that_waits(buyer: User) -> None:
     plan = product("monthly")
-    order = subscriptions.subscribe(buyer.id, plan.id, BUYER)
+    order = new_plan_order(buyer.id, plan.id, BUYER)
     subscription = subscriptions.subscription_of(order)
     assert (order.kind, order.amount, order.status) == ("monthly", plan.price, "pending")
     assert subscription
@@ -45,8 +45,8 @@ def test_subscribing_opens_an_order_for_the_plans_price_and_a_subscription_that_
 
 
 def test_asking_again_reuses_the_order_but_every_attempt_gets_a_key_of_its_own(buyer: User) -> None:
-    first = subscriptions.subscribe(buyer.id, product("monthly").id, BUYER)
-    again = subscriptions.subscribe(buyer.id, product("monthly").id, BUYER)
+    first = new_plan_order(buyer.id, product("monthly").id, BUYER)
+    again = new_plan_order(buyer.id, product("monthly").id, BUYER)
     assert again.id == first.id
     with transaction():
         keys = {subscriptions.open_key(db.session.get_one(Order, first.id)).customer_uid for _ in range(2)}
@@ -56,8 +56,8 @@ def test_asking_again_reuses_the_order_but_every_attempt_gets_a_key_of_its_own(b
 
 def test_choosing_the_other_plan_ends_the_one_that_was_never_paid(buyer: User) -> None:
     plans = db.session.query(type(product())).filter_by(kind="monthly").all()
-    first = subscriptions.subscribe(buyer.id, plans[0].id, BUYER)
-    subscriptions.subscribe(buyer.id, plans[1].id, BUYER)
+    first = new_plan_order(buyer.id, plans[0].id, BUYER)
+    new_plan_order(buyer.id, plans[1].id, BUYER)
     db.session.expire_all()
     assert first.status == "cancelled"
     ended = subscriptions.subscription_of(first)
@@ -67,7 +67,7 @@ def test_choosing_the_other_plan_ends_the_one_that_was_never_paid(buyer: User) -
 
 def test_goods_are_not_a_plan(buyer: User) -> None:
     with pytest.raises(NotOnSale):
-        subscriptions.subscribe(buyer.id, product("once").id, BUYER)
+        new_plan_order(buyer.id, product("once").id, BUYER)
 
 
 def test_the_first_month_activates_the_key_and_freezes_day_amount_and_buyer(buyer: User) -> None:
@@ -81,7 +81,7 @@ def test_the_first_month_activates_the_key_and_freezes_day_amount_and_buyer(buye
 
 
 def test_the_anchor_day_is_the_day_in_seoul(buyer: User) -> None:
-    order = subscriptions.subscribe(buyer.id, product("monthly").id, BUYER)
+    order = new_plan_order(buyer.id, product("monthly").id, BUYER)
     late_evening_in_utc = datetime(2027, 3, 9, 20, tzinfo=UTC)
     with transaction():
         order = db.session.get_one(Order, order.id)
@@ -95,12 +95,12 @@ def test_the_anchor_day_is_the_day_in_seoul(buyer: User) -> None:
 def test_nobody_subscribes_to_a_plan_twice(buyer: User) -> None:
     started(buyer)
     with pytest.raises(AlreadySubscribed):
-        subscriptions.subscribe(buyer.id, product("monthly").id, BUYER)
+        new_plan_order(buyer.id, product("monthly").id, BUYER)
 
 
 def test_of_two_orders_for_one_plan_the_second_one_paid_does_not_start(buyer: User, shop: Any) -> None:
     plan = product("monthly").id
-    waiting = subscriptions.subscribe(buyer.id, plan, BUYER)
+    waiting = new_plan_order(buyer.id, plan, BUYER)
     with transaction():
         orders.cancel_pending(db.session.get_one(Order, waiting.id))
     started(buyer, plan)
@@ -122,7 +122,7 @@ def test_an_ended_subscription_takes_its_key_along_and_may_be_started_anew(buyer
     db.session.expire_all()
     assert (subscription.status, subscription.end_reason, subscription.next_charge_on) == ("ended", "cancelled", None)
     assert db.session.query(BillingKey).one().status == "ended"
-    subscriptions.subscribe(buyer.id, product("monthly").id, BUYER)
+    new_plan_order(buyer.id, product("monthly").id, BUYER)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """What nobody told us is found by looking: lost payments, abandoned orders, half-done cancels, forgotten keys."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -12,12 +13,13 @@ from shop.models import BillingKey, Event, Order, Payment, Subscription, User
 from shop.orders import PENDING_FOR
 from shop.payments import CANCEL_LEASE, cancel_payment, sync_payment
 from shop.provider import OutcomeUnknown
-from shop.sweep import ABANDON_AFTER, LOOK_AFTER, sweep
+from shop.sweep import ABANDON_AFTER, LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
 from tests.conftest import ADDRESSED_BUYER, BUYER, product
 from tests.fakes import FakeProvider
 from tests.test_payments_cancel import ADMIN, paid, states
 
 LATE = PENDING_FOR + timedelta(minutes=1)
+MID_MONTH = datetime(2026, 11, 15, 3, tzinfo=UTC)
 
 
 def later(by: timedelta) -> None:
@@ -29,7 +31,7 @@ def later(by: timedelta) -> None:
 def payment(provider: FakeProvider, buyer: User) -> Payment:
     """A window is open for a parcel."""
     orders.put_in_cart(buyer.id, product(digital=False).id, 2)
-    return payments.start_payment(provider, orders.place(buyer.id, ADDRESSED_BUYER))
+    return payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
 def test_a_payment_whose_every_message_was_lost_is_found(provider: FakeProvider, payment: Payment) -> None:
@@ -103,7 +105,7 @@ def test_a_give_back_that_was_never_begun_is_begun(provider: FakeProvider, payme
 
 
 def plan(provider: FakeProvider, buyer: User) -> Payment:
-    return payments.start_payment(provider, subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    return payments.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
 
 
 def test_a_key_that_could_not_be_read_back_is_finished_later(provider: FakeProvider, buyer: User) -> None:
@@ -189,9 +191,39 @@ def test_what_breaks_at_one_payment_stops_none_of_the_others(
     windows = []
     for one in (buyer, other_buyer):
         orders.put_in_cart(one.id, product().id, 1)
-        windows.append(payments.start_payment(provider, orders.place(one.id, BUYER)))
+        windows.append(payments.start_payment(provider, partial(orders.place, one.id, BUYER)))
     provider.hears_of(windows[0].merchant_uid, amount=windows[0].amount, as_received=5)
     provider.hears_of(windows[1].merchant_uid, amount=windows[1].amount)
     later(LOOK_AFTER)
     assert sweep(provider) == {"error": 1, "paid": 1}
     assert "one of the sweep's looks failed" in caplog.text
+
+
+def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_month(
+    provider: FakeProvider, buyer: User
+) -> None:
+    """A second window of one payment was paid, and PortOne did not answer its cancel: it has no row of its own."""
+    clock.use_source(lambda: MID_MONTH)
+    payment = paid(provider, buyer)
+    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    provider.cancel_answers = ["dropped", "refused"]
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    assert sweep(provider) == Counter()  # it was tried a moment ago
+    for asked in (2, 3, 3):  # refused, done, and nothing left to do
+        later(SURPLUS_AGAIN_AFTER)
+        sweep(provider)
+        assert len(provider.cancels) == asked
+    assert provider.reports[second.imp_uid].status == "cancelled"
+    assert states(payment) == ("paid", "paid")
+
+
+def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, buyer: User) -> None:
+    """KG gives nothing back after its calendar month, so asking again each hour would be for nothing."""
+    clock.use_source(lambda: MID_MONTH)
+    payment = paid(provider, buyer)
+    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    provider.cancel_answers = ["dropped"]
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    later(timedelta(days=21))
+    sweep(provider)
+    assert len(provider.cancels) == 1
