@@ -315,6 +315,7 @@ def test_a_refusal_comes_with_what_the_buyer_can_do(
     answer = callback(client, {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid})
     assert answer.json["message"] == reason
     assert "통신사에 요금을 낸 뒤" in answer.json["advice"]
+    assert answer.json["by_buyer"] is False  # so KG's words are read out, too
 
 
 def test_an_error_that_only_the_browser_heard_of_is_explained_and_changes_nothing(
