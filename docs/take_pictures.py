@@ -67,7 +67,7 @@ def desk_pictures(browser: Browser, server: Server) -> None:
 def purchase_picture(browser: Browser, server: Server, phone: dict[str, Any]) -> None:
     """One purchase on a phone as a strip of four."""
     size = {"viewport": {"width": 390, "height": 780}, "device_scale_factor": 1}
-    context = browser.new_context(**phone | size | KOREAN)
+    context = browser.new_context(**phone | size | KOREAN, reduced_motion="reduce")
     page = context.new_page()
     shots = []
     page.goto(server.url)
