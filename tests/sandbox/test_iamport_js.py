@@ -84,9 +84,7 @@ def test_a_decline_stays_until_it_was_read_and_is_no_cancel(way: str, page: Page
     if way == "x":
         popup.close()
     else:
-        popup.locator("#back").evaluate(
-            "button => setTimeout(() => button.click())"
-        )  # closes amid it
+        popup.locator("#back").evaluate("button => setTimeout(() => button.click())")  # closes amid it
     expect_heard(page, {"error_code": "0031", "imp_uid": shop.payment()["imp_uid"]})
 
 
