@@ -35,7 +35,7 @@ LONGEST_REASON = 100
 @bp.get("/")
 def index() -> str:
     """Show everything on sale."""
-    return render_template("store/index.html", products=tuple(plain_rows(ON_SALE)))
+    return render_template("store/index.html", products=tuple(plain_rows(ON_SALE).all()))
 
 
 @bp.get("/products/<slug>")
