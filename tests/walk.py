@@ -60,12 +60,17 @@ ORDERS: dict[str, tuple[str, dict[str, Any]]] = {  # how the order stands, and w
 
 def walk(browser: Browser, server: Server, look: Look, **context: Any) -> None:
     """Past everything, as a visitor, a buyer, somebody who plays the gateway, and the staff."""
+
+    def look_at_rest(name: str, page: Page) -> None:
+        page.wait_for_load_state()  # with its styles, where a click has led to another page
+        look(name, page)
+
     visitor = browser.new_context(**context)
-    visit(visitor.new_page(), server, look)
-    buy(visitor, server, look)
+    visit(visitor.new_page(), server, look_at_rest)
+    buy(visitor, server, look_at_rest)
     visitor.close()
     staff = browser.new_context(**context)
-    work(staff.new_page(), server, look)
+    work(staff.new_page(), server, look_at_rest)
     staff.close()
 
 
