@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,12 @@ from deploy.services import postgres_server
 from shop import clock, figures, history, listing
 from shop.config import load_settings
 from shop.database import db, end_reading
-from shop.listing import Cursor, PaymentFilter
+from shop.listing import PaymentFilter
 from shop.models import Payment, Product
+from shop.paging import PAGE_SIZE, Cursor, Page
 
 SMALL = 1_000
-REPEATS = 40
+REPEATS = 400
 TARGET = 1.3
 CSV_GROWTH_MIB = 16
 NOBODY = {"PORTONE_API_URL": "http://127.0.0.1:9/sandbox"}
@@ -65,13 +67,13 @@ def _folder() -> Iterator[Path]:
 
 def _databases(folder: Path) -> Iterator[tuple[str, Any]]:
     yield "sqlite", {}
-    (folder / "postgres").mkdir(parents=True, exist_ok=True)
-    with postgres_server(Path(tempfile.mkdtemp(dir=folder / "postgres"))) as url:
-        yield "postgresql", _Fresh(url)
+    kept = "BENCH_FOLDER" in os.environ
+    with postgres_server(folder if kept else None, durable=kept) as url:
+        yield "postgresql", _BySize(url)
 
 
-class _Fresh:
-    """A new PostgreSQL database for every size."""
+class _BySize:
+    """A PostgreSQL database for every size, made when it is not there yet."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -80,7 +82,8 @@ class _Fresh:
         import psycopg
 
         with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE shop_{size}")
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [f"shop_{size}"]).fetchone():
+                connection.execute(f"CREATE DATABASE shop_{size}")
         return f"{self._url.rpartition('/')[0]}/shop_{size}"
 
 
@@ -95,7 +98,8 @@ def _shop(folder: Path, url: str | None, size: int) -> Flask:
             for _ in history.History(size - have).write():
                 pass
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("ANALYZE" if url else "PRAGMA optimize")
+            # What autovacuum does within a minute of so many rows.
+            connection.exec_driver_sql("VACUUM ANALYZE" if url else "PRAGMA optimize")
     return app
 
 
@@ -108,9 +112,10 @@ def _pages(name: str, small: Flask, large: Flask, payments: int) -> list[dict[st
     for what, act in of_small.items():
         with small.app_context():
             shown = _rows_shown(act)
-            before = _milliseconds(act, shown)
-        with large.app_context():
-            after = _milliseconds(of_large[what], shown)
+        before, after = _milliseconds(
+            _Asked.by(small, act, shown),
+            _Asked.by(large, of_large[what], shown),
+        )
         detail = f"{before:.3f} ms at {SMALL:,}, {after:.3f} ms at {payments:,}, {shown} rows"
         what = f"{name}: {what}"
         rows.append({"what": what, "ratio": round(after / before, 2), "target": TARGET, "unit": "x", "detail": detail})
@@ -134,6 +139,11 @@ def _acts(app: Flask) -> dict[str, Act]:
         "plan": PaymentFilter(plan_id=plan_id),
         "PG": PaymentFilter(pg="danal"),
         "period": PaymentFilter(first=first, last=last),
+        "state and kind": PaymentFilter(state="failed", kind="renewal"),
+        "kind, PG and period": PaymentFilter(
+            kind="first", pg="mobilians", first=first - timedelta(days=365), last=last
+        ),
+        "state, kind, plan and PG": PaymentFilter(state="paid", kind="renewal", plan_id=plan_id, pg="mobilians"),
         "search merchant_uid": PaymentFilter(q=one.merchant_uid),
         "search imp_uid": PaymentFilter(q=str(one.imp_uid)),
         "search order": PaymentFilter(q=f"#{one.order_id}"),
@@ -145,6 +155,8 @@ def _acts(app: Flask) -> dict[str, Act]:
     pages |= {what: (chosen, Cursor()) for what, chosen in filters.items()}
     acts: dict[str, Act] = {what: _page(*asked) for what, asked in pages.items()}
     acts["sums of 31 days"] = lambda _size: figures.sums(first, last)
+    several = figures.facet("renewal", plan_id, "mobilians")
+    acts["sums of 31 days, several filters"] = lambda _size: figures.sums(first, last, several)
     return acts
 
 
@@ -153,37 +165,58 @@ def _page(chosen: PaymentFilter, cursor: Cursor) -> Act:
 
 
 def _rows_shown(act: Act) -> int:
-    shown = act(listing.PAGE_SIZE)
+    shown = act(PAGE_SIZE)
     end_reading()
-    return len(shown.rows) if isinstance(shown, listing.Page) else 31
+    return len(shown.rows) if isinstance(shown, Page) else 31
 
 
-def _milliseconds(act: Act, rows: int) -> float:
-    """The database's time for what `act` asks: the sum over its statements of the median of many tries."""
-    asked: list[tuple[str, Any]] = []
+@dataclass(frozen=True)
+class _Asked:
+    """What a page asks of its shop's database."""
 
-    def look(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        asked.append((statement, parameters))
+    app: Flask
+    statements: list[tuple[str, Any]]
 
-    event.listen(db.engine, "before_cursor_execute", look)
-    act(max(rows - 1, 1))  # a page reads one row more than it shows
-    event.remove(db.engine, "before_cursor_execute", look)
-    end_reading()
-    connection = db.engine.raw_connection()
-    try:
-        return sum(_median(connection.cursor(), *one) for one in asked if one[0].startswith("SELECT"))
-    finally:
-        connection.close()
+    @classmethod
+    def by(cls, app: Flask, act: Act, rows: int) -> "_Asked":
+        asked: list[tuple[str, Any]] = []
+
+        def look(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+            asked.append((statement, parameters))
+
+        with app.app_context():
+            event.listen(db.engine, "before_cursor_execute", look)
+            act(max(rows - 1, 1))  # a page reads one row more than it shows
+            event.remove(db.engine, "before_cursor_execute", look)
+            end_reading()
+        return cls(app, [one for one in asked if one[0].startswith("SELECT")])
+
+    @contextlib.contextmanager
+    def cursor(self) -> Iterator[Any]:
+        with self.app.app_context():
+            connection = db.engine.raw_connection()
+        try:
+            yield connection.cursor()
+        finally:
+            connection.close()
 
 
-def _median(cursor: Any, statement: str, parameters: Any) -> float:
-    times = []
-    for _ in range(REPEATS):
-        began = time.perf_counter()
+def _milliseconds(small: _Asked, large: _Asked) -> tuple[float, float]:
+    """The databases' time for what a page asks at either size: turn by turn, so that a busy moment meets both."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    with small.cursor() as at_small, large.cursor() as at_large:
+        for _ in range(REPEATS):
+            taken[0].append(_once(at_small, small.statements))
+            taken[1].append(_once(at_large, large.statements))
+    return statistics.median(taken[0]), statistics.median(taken[1])
+
+
+def _once(cursor: Any, statements: list[tuple[str, Any]]) -> float:
+    began = time.perf_counter()
+    for statement, parameters in statements:
         cursor.execute(statement, parameters)
         cursor.fetchall()
-        times.append((time.perf_counter() - began) * 1000)
-    return statistics.median(times)
+    return (time.perf_counter() - began) * 1000
 
 
 # --- the export -------------------------------------------------------------------------------------------------------

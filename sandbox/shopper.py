@@ -17,7 +17,7 @@ from .ledger import Ledger
 TIMEOUT_SECONDS = 10
 ORDER_STATUS = r'data-order-status="(\w+)"'
 BUYER = {
-    "buyer_name": "시험용",
+    "buyer_name": "공격 실험실",
     "buyer_tel": "010-0000-1234",
     "buyer_email": "lab@example.com",
     "buyer_addr": "서울시 중구 세종대로 110",

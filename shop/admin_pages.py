@@ -16,6 +16,7 @@ from .database import db
 from .figures import Sums
 from .labels import LABELS, label
 from .models import BillingKey, Event, Subscription
+from .probes import KNOCK
 from .provider import ProviderError
 from .web import provider
 
@@ -83,6 +84,7 @@ def webhooks() -> str:
         "admin/webhooks.html",
         page=page,
         repeats=listing.repeats(page.rows),
+        knock=KNOCK,
         outcomes=("paid", "failed", "cancelled", "held", "unchanged", "mismatch", "not_found", "unknown"),
         **_asked(chosen_state=state, q=q),
     )

@@ -14,8 +14,10 @@ from .asked import Unreadable
 from .database import db
 from .decision import refusal_to_cancel
 from .labels import label
-from .listing import Page, PaymentFilter
+from .listing import PaymentFilter
 from .models import Payment, Product
+from .paging import Page
+from .titles import titles
 from .web import provider
 
 COUNTED = ("ready", "paid", "failed", "cancelled", "held")
@@ -49,6 +51,7 @@ def _list(chosen: PaymentFilter, page: Page, **more: Any) -> str:
         plans=plans(),
         pgs=listing.pg_providers(),
         today=clock.today(),
+        title=titles(),
         expected=_expected_rows(chosen),
         **more,
     )
@@ -107,6 +110,7 @@ def payment(merchant_uid: str) -> str:
     return render_template(
         "admin/payment.html",
         payment=found,
+        title=titles(),
         order=found.order,
         line=timeline.line_of(found, events),
         report=timeline.latest_report(found, events),

@@ -8,8 +8,9 @@ from flask_babel import gettext as _
 
 from . import clock
 from .figures import LONGEST_PERIOD
-from .listing import PAYMENT_STATES, Cursor, PaymentFilter
+from .listing import PAYMENT_STATES, PaymentFilter
 from .models import Payment
+from .paging import Cursor
 
 LONGEST_SEARCH = 254
 
@@ -32,7 +33,7 @@ def choice(name: str, allowed: Collection[str]) -> str:
 def number(name: str) -> int | None:
     """A positive number that a database can hold, or None."""
     value = request.args.get(name, "")
-    return int(value) if value.isascii() and value.isdigit() and 0 < len(value) <= 9 else None
+    return (int(value) or None) if value.isascii() and value.isdigit() and len(value) <= 9 else None
 
 
 def cursor() -> Cursor:

@@ -7,7 +7,7 @@ or two runs at once never charge a month twice.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, func, select
@@ -18,6 +18,7 @@ from .books import SyncResult, without_report
 from .database import db, end_reading, transaction
 from .events import News
 from .models import BillingKey, Payment, Subscription, move
+from .months import PAUSE_AFTER_DECLINE
 from .payments import sync_payment, take_all
 from .provider import (
     OutcomeUnknown,
@@ -49,6 +50,13 @@ class Total:
 
 
 @dataclass(frozen=True)
+class Paused(Total):
+    """Those that wait after a decline, the first of them until then."""
+
+    until: datetime | None
+
+
+@dataclass(frozen=True)
 class Told:
     """What PortOne said to a charge, not yet in our books."""
 
@@ -65,10 +73,21 @@ def due(after_id: int = 0, limit: int = 500) -> Sequence[Due]:
 
 
 def count_due() -> Total:
-    """How many subscriptions are due, and their sum in won."""
-    count, won = db.session.execute(_due(func.count(), func.coalesce(func.sum(Subscription.amount), 0))).one()
+    """How many subscriptions may be charged now, and their sum in won."""
+    paused = _paused().with_only_columns(Subscription.id)
+    query = _due(func.count(), func.coalesce(func.sum(Subscription.amount), 0)).where(Subscription.id.not_in(paused))
+    count, won = db.session.execute(query).one()
     end_reading()
     return Total(count, won)
+
+
+def count_paused() -> Paused:
+    """How many are due but wait, declined a short while ago; and when the first of them is asked for again."""
+    waiting = _paused().group_by(Subscription.id, Subscription.amount).subquery()
+    columns = (func.count(), func.coalesce(func.sum(waiting.c.amount), 0), func.min(waiting.c.failed_at))
+    count, won, failed_at = db.session.execute(select(*columns)).one()
+    end_reading()
+    return Paused(count, won, failed_at + PAUSE_AFTER_DECLINE if failed_at else None)
 
 
 def charge(provider: PaymentProvider, subscription_id: int) -> Result:
@@ -83,6 +102,15 @@ def charge(provider: PaymentProvider, subscription_id: int) -> Result:
 def _due(*columns: Any) -> Select[Any]:
     live = Subscription.status.in_(subscriptions.LIVE)
     return select(*columns).select_from(Subscription).where(live, Subscription.next_charge_on <= clock.today())
+
+
+def _paused() -> Select[Any]:
+    columns = (Subscription.id, Subscription.amount, func.max(Payment.failed_at).label("failed_at"))
+    return (
+        _due(*columns)
+        .join(Payment, Payment.subscription_id == Subscription.id)
+        .where(Payment.status == "failed", Payment.failed_at > clock.now() - PAUSE_AFTER_DECLINE)
+    )
 
 
 # --- the money, then the answer ---------------------------------------------------------------------------------------

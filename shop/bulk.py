@@ -7,12 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from itertools import combinations
 from typing import Any
 
 from sqlalchemy import func, select, text
 
 from .clock import SEOUL
 from .database import db, end_reading, transaction
+from .figures import facet
 from .models import BillingKey, Event, Order, OrderLine, Payment, PaymentDay, Subscription, User
 
 IN_ORDER = (User, Order, OrderLine, BillingKey, Subscription, Payment, Event)  # what is referred to comes first
@@ -44,19 +46,17 @@ class Bulk:
         return value
 
     def count(self, payment: dict[str, Any]) -> None:
-        """Add one payment to the sums of its day, as the triggers of migration 0020 would."""
+        """Add one payment to the sums of its day, as the triggers of migration 0021 would."""
         state = "held" if payment["held_reason"] else payment["status"]
         won = {"paid": payment["amount"], "cancelled": payment["cancelled_amount"], "held": payment["amount"]}
-        facets = ["all", f"kind:{payment['kind']}"]
-        if payment.get("plan_id"):
-            facets.append(f"plan:{payment['plan_id']}")
-        if payment["pg_provider"]:
-            facets.append(f"pg:{payment['pg_provider'][:90]}")
+        named = [("kind", payment["kind"]), ("plan_id", payment.get("plan_id")), ("pg", payment["pg_provider"])]
+        known = [one for one in named if one[1]]
+        facets = {facet(**dict(some)) for many in range(len(known) + 1) for some in combinations(known, many)}
         day = payment["created_at"].astimezone(SEOUL).date()
-        for facet in facets:
-            self._days[facet, day][state] += 1
+        for name in facets:
+            self._days[name, day][state] += 1
             if state in won:
-                self._days[facet, day][f"{state}_won"] += won[state]
+                self._days[name, day][f"{state}_won"] += won[state]
 
     def flush(self) -> None:
         """Write what waits, in one transaction."""
@@ -121,10 +121,10 @@ class Bulk:
 
     def _add_sums(self) -> None:
         known = {(row.facet, row.day): row for row in db.session.scalars(select(PaymentDay))}
-        for (facet, day), sums in self._days.items():
-            row = known.get((facet, day)) or PaymentDay(facet=facet, day=day)
-            for name in (*COUNTS, "paid_won", "cancelled_won", "held_won"):
-                setattr(row, name, (getattr(row, name) or 0) + sums[name])
+        for (name, day), sums in self._days.items():
+            row = known.get((name, day)) or PaymentDay(facet=name, day=day)
+            for column in (*COUNTS, "paid_won", "cancelled_won", "held_won"):
+                setattr(row, column, (getattr(row, column) or 0) + sums[column])
             db.session.add(row)
         self._days.clear()
 

@@ -78,16 +78,20 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
     """Charge every subscription whose day has come. Meant to be run every hour; safe to run twice, or at once."""
     if day:
         clock.use_source(_nine_in_the_morning(day))
-    due = runs.count_due()
+    due, paused = runs.count_due(), runs.count_paused()
     if dry_run:
-        click.echo(f"{due.count} due on {clock.today()} ({due.won:,} won); nothing was charged.")
+        waiting = ""
+        if paused.until:
+            until = paused.until.astimezone(clock.SEOUL)
+            waiting = f"{paused.count} declined, to be tried again from {until:%H:%M} ({paused.won:,} won); "
+        click.echo(f"{due.count} due on {clock.today()} ({due.won:,} won); {waiting}nothing was charged.")
         return
     if sys.stderr.isatty():  # the bar tells; each charge has its line in the book of events
         logging.getLogger("shop.events").setLevel(logging.WARNING)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     run = runs.charge_all(app, provider(), runs.due_now(), workers)
     results: Counter[str] = Counter()
-    with click.progressbar(run, length=due.count, label="Charging", file=sys.stderr) as finished:
+    with click.progressbar(run, length=due.count + paused.count, label="Charging", file=sys.stderr) as finished:
         for done in finished:
             results[done.result] += 1
             results["won"] += done.won
@@ -135,7 +139,7 @@ def reconcile_books(first: datetime | None, last: datetime | None, repair: bool,
         )
     for outcome, count in sorted(repaired.items()):
         click.echo(f"repair: {count} {outcome}")
-    click.echo(f"{first_day} to {last_day}: {len(differences)} differences")
+    click.echo(f"{first_day} to {last_day}, differences: {len(differences)}")
     if differences:
         sys.exit(1)
 

@@ -18,7 +18,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from . import admin, clock, reset, runs, subscriptions
 from .database import db, end_reading, in_transaction
 from .models import Subscription
-from .web import provider
+from .months import Month, months_of
+from .web import provider, seoul
 
 bp = Blueprint("demo", __name__, url_prefix="/admin/clock")
 bp.before_request(admin.only_staff)
@@ -26,6 +27,7 @@ bp.before_request(admin.only_staff)
 FRESH_FOR_SECONDS = 1.0
 TIMEOUT_SECONDS = 3.0
 
+NEAREST = 500  # subscriptions are looked at to find the next moment
 MOST_RUNS = 60  # in one click
 MOST_CHARGES = 300
 RUN_WORKERS = 8
@@ -86,12 +88,15 @@ def install(app: Flask, session: requests.Session, api_url: str) -> None:
 @bp.post("/next-charge")
 @admin.operators_only
 def to_next_charge() -> AnyResponse:
-    """Go to the morning of the next day on which a subscription is charged."""
-    day = _next_charge_on()
-    if day is None:
+    """Go to when something can be charged next: a day's morning, or the end of the pause after a decline."""
+    moment = _next_charge_at()
+    if moment is None:
         flash(_("이용 중인 구독이 없습니다."), "error")
-        return redirect(url_for("admin.monthly"))
-    return _go_to(_morning_of(day))
+    elif moment <= clock.now():
+        flash(_("지금 결제할 것이 있어 시계를 그대로 두었습니다. 먼저 결제해 주세요."), "info")
+    else:
+        return _go_to(moment)
+    return redirect(url_for("admin.monthly"))
 
 
 @bp.post("/tomorrow")
@@ -129,6 +134,27 @@ def _next_charge_on() -> date | None:
     return day
 
 
+def _next_charge_at() -> datetime | None:
+    """When the monthly run has something to do next; not later than now: it has already."""
+    live = select(Subscription).where(Subscription.status.in_(subscriptions.LIVE))
+    nearest = db.session.scalars(live.order_by(Subscription.next_charge_on).limit(NEAREST)).all()
+    now, months = clock.now(), months_of(nearest).values()
+    end_reading()
+    return min(filter(None, (_chargeable_at(month, now) for month in months)), default=None)
+
+
+def _chargeable_at(month: Month, now: datetime) -> datetime | None:
+    """From when on the run brings a month further; None: only a person does."""
+    standing = month.standing(now)
+    if standing == "early":
+        return _morning_of(month.due_on)
+    if standing == "declined":
+        return month.try_again_at or _morning_of(month.window.last + timedelta(days=1))
+    if standing == "in_flight" and month.open:
+        return month.open.claimed_until
+    return None if standing == "held" else now
+
+
 def _morning_of(day: date) -> datetime:
     return datetime.combine(day, time_of_day(9), clock.SEOUL)
 
@@ -143,7 +169,7 @@ def _run() -> None:
 
 def _go_to(moment: datetime) -> AnyResponse:
     if _moved_to(moment):
-        flash(_("시계를 %(day)s로 옮겼습니다.", day=clock.today().isoformat()), "success")
+        flash(_("시계를 %(time)s로 옮겼습니다.", time=seoul(clock.now())), "success")
     return redirect(url_for("admin.monthly"))
 
 

@@ -141,7 +141,7 @@ def doctor(lang: str, as_json: bool, strict: bool) -> None:
     else:
         for line in _lines(report, ("ko", "en") if lang == "both" else (lang,)):
             click.echo(line)
-        click.echo(f"\n{levels.count('problem')} problems, {levels.count('warning')} warnings")
+        click.echo(f"\nproblems: {levels.count('problem')}, warnings: {levels.count('warning')}")
     if "problem" in levels or (strict and levels):
         sys.exit(1)
 

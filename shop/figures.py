@@ -16,6 +16,7 @@ from . import clock, listing
 from .database import db
 from .listing import PaymentFilter, midnight
 from .models import Payment, PaymentDay, Subscription
+from .paging import fixed
 
 LONGEST_PERIOD = timedelta(days=31)
 FAILURES_READ = 500
@@ -80,20 +81,19 @@ def _sums(row: PaymentDay) -> Sums:
 
 def facet_of(chosen: PaymentFilter) -> str | None:
     """Under which name the days' sums answer this filter (its state is a column of theirs); None: they do not."""
-    facets = [
-        *([f"kind:{chosen.kind}"] if chosen.kind else []),
-        *([f"plan:{chosen.plan_id}"] if chosen.plan_id is not None else []),
-        *([f"pg:{chosen.pg[:90]}"] if chosen.pg else []),
-    ]
-    if chosen.q or len(facets) > 1:
-        return None
-    return facets[0] if facets else "all"
+    return None if chosen.q else facet(chosen.kind, chosen.plan_id, chosen.pg)
+
+
+def facet(kind: str = "", plan_id: int | None = None, pg: str = "") -> str:
+    """The name under which the payments of a kind, a plan, a PG or several of these are summed; `all` for none."""
+    others = [*([f"kind:{kind}"] if kind else []), *([f"plan:{plan_id}"] if plan_id is not None else [])]
+    return " ".join([*others, *([f"pg:{pg[: 60 if others else 90]}"] if pg else [])]) or "all"
 
 
 def cancelled_today() -> tuple[int, int]:
     """How many payments were given back today, and how many won, whenever they were begun."""
     query = select(func.count(), func.coalesce(func.sum(Payment.cancelled_amount), 0)).where(
-        Payment.status == listing.fixed("cancelled"), Payment.cancelled_at >= midnight(clock.today())
+        Payment.status == fixed("cancelled"), Payment.cancelled_at >= midnight(clock.today())
     )
     count, won = db.session.execute(query).one()
     return count, won

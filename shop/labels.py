@@ -190,23 +190,3 @@ def label(kind: str, value: str | None) -> str:
 def event_label(outcome: str) -> str:
     """What an event came to: what a person did, or what was decided."""
     return label("act" if outcome in LABELS["act"] else "outcome", outcome)
-
-
-# Why the books decided as they did. They are kept in English, for logs; a page says them in the reader's language.
-REASONS = {
-    "opened": _l("주문과 결제를 만들어 두었습니다."),
-    "already recorded": _l("이미 적힌 소식입니다."),
-    "somebody else recorded it first": _l("다른 문으로 온 소식이 먼저 적혔습니다."),
-    "neither id is ours": _l("우리 번호가 하나도 없습니다."),
-    "cancelled at PortOne": _l("포트원에서 취소되었습니다."),
-    "only a part was cancelled": _l("일부만 취소되었습니다."),
-    "price, order and stock are in place": _l("가격과 주문, 재고가 그대로입니다."),
-    "status, amount, currency, method, channel and ids are what we asked for": _l(
-        "상태, 금액, 통화, 수단, 채널, 번호가 요청한 그대로입니다."
-    ),
-}
-
-
-def why(reason: str) -> str:
-    """A reason in the reader's language; KG's words, and what has no translation, as they are."""
-    return str(REASONS.get(reason, reason))

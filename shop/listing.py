@@ -1,48 +1,35 @@
-"""Which rows does a page of a list show? Keyset paging both ways, filters by index, and what a search means.
+"""Which rows does a list of the back office show? Filters by index, several of them at once, and what a search means.
 
-Every list is ordered by an index and read along it from where the last page ended, so a page costs the same at a
-thousand rows and at a million: it reads the rows that it shows, and one more to know whether there are others.
+Every list is read along an index by `paging.py`, so a page costs the same at a thousand rows and at a million.
 """
 
+import itertools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import contains_eager
 
 from . import clock
 from .database import db
-from .models import BillingKey, Event, Order, Payment, Subscription, User
+from .models import BillingKey, Event, Order, Payment, Product, Subscription, User
+from .paging import PAGE_SIZE, Cursor, Page, fixed, read_page
 
-PAGE_SIZE = 50
 WAIT_BEFORE_ASKING = timedelta(minutes=10)  # so long an answer may simply be on its way
 
 # What a person has to look at, and the states of a row.
 TO_DO = ("held", "wanted", "unknown", "stuck")
 PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", *TO_DO)
 
+MOST_STREAMS = 100  # of an index, read side by side
+_PLANS = select(Product.id).where(Product.kind == "monthly")
+
 _ORDER_NUMBER = re.compile(r"#?(\d{1,9})", re.ASCII)
 _TEL_TAIL = re.compile(r"\d{4}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """Where a page begins: `older` or `newer` than the row with this id; neither: at the newest."""
-
-    older: int | None = None
-    newer: int | None = None
-
-
-@dataclass(frozen=True)
-class Page:
-    """The rows shown, newest first; and the ids to go on from, None where the list ends."""
-
-    rows: Sequence[Any]
-    older: int | None = None
-    newer: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,41 +45,49 @@ class PaymentFilter:
     q: str = ""
 
 
-def fixed(value: str) -> BindParameter[str]:
-    """A value that is written into the statement instead of being bound: only so does a database see at once that an
-    index over a part of the rows will do."""
-    return literal(value, literal_execute=True)
-
-
-def read_page(query: Select[Any], order: Sequence[Any], cursor: Cursor, size: int = PAGE_SIZE) -> Page:
-    """The page of `query` at `cursor`, by the columns of `order`, the id last. The id of a row that is gone begins at
-    the newest."""
-    row_id = order[-1]
-    start = db.session.execute(select(*order).where(row_id == (cursor.newer or cursor.older or 0))).first()
-    upwards = bool(cursor.newer and start)
-    if start:
-        here = tuple_(*order)
-        query = query.where(here > tuple(start) if upwards else here < tuple(start))
-    query = query.order_by(*(column.asc() if upwards else column.desc() for column in order))
-    found = db.session.execute(query.limit(size + 1)).all()
-    more, rows = len(found) > size, found[:size]
-    rows = rows[::-1] if upwards else rows
-    if not rows:
-        return Page([])
-    return Page(
-        [row[0] if len(row) == 1 else row for row in rows],
-        older=rows[-1][0].id if upwards or more else None,
-        newer=rows[0][0].id if (more if upwards else start) else None,
-    )
-
-
 # --- payments ---------------------------------------------------------------------------------------------------------
 
 
 def payments(chosen: PaymentFilter, cursor: Cursor, size: int = PAGE_SIZE) -> Page:
     """A page of payments, by when they were begun."""
-    query = select(Payment).where(*conditions(chosen))
-    return read_page(query, (Payment.created_at, Payment.id), cursor, size)
+    streams = _streams(chosen)
+    query = select(Payment) if streams else select(Payment).where(*conditions(chosen))
+    return read_page(query, (Payment.created_at, Payment.id), cursor, size, streams)
+
+
+def _streams(chosen: PaymentFilter) -> list[Select[Any]]:
+    """Several filters at once: the payments of each way in which the others can be filled, each along one index.
+
+    Together they are what was chosen, so a page reads what it shows and one row of each, however rare the combination.
+    Empty where one index serves as it is: a single filter, a search, or what waits for a person, which is never much.
+    """
+    if chosen.q or chosen.state not in ("", *Payment.STATES):
+        return []
+    if sum(map(bool, (chosen.state, chosen.kind, chosen.plan_id, chosen.pg))) < 2:
+        return []
+    values: tuple[list[Any], ...] = (
+        [chosen.state] if chosen.state else [*Payment.STATES],
+        [chosen.kind] if chosen.kind else [*Payment.KINDS],
+        [chosen.plan_id] if chosen.plan_id else [0, *db.session.scalars(_PLANS)],
+        [chosen.pg] if chosen.pg else ["", *pg_providers()],
+    )
+    if math.prod(map(len, values)) > MOST_STREAMS:
+        return []
+    narrowed = select(Payment.id, Payment.created_at).where(*_period(chosen), *_not_held(chosen.state))
+    by_all = (Payment.status, Payment.kind, plan_or_zero(), pg_or_empty())
+    return [
+        narrowed.where(*(column == value for column, value in zip(by_all, each, strict=True)))
+        for each in itertools.product(*values)
+    ]
+
+
+def plan_or_zero() -> ColumnElement[int]:
+    """As the index `payments_by_all` has it: PostgreSQL keeps an index's order for `=`, not for IS NULL."""
+    return func.coalesce(Payment.plan_id, fixed(0))
+
+
+def pg_or_empty() -> ColumnElement[str]:
+    return func.coalesce(Payment.pg_provider, fixed(""))
 
 
 def conditions(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
@@ -104,11 +99,13 @@ def conditions(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
         found.append(Payment.plan_id == chosen.plan_id)
     if chosen.pg:
         found.append(Payment.pg_provider == chosen.pg)
-    if chosen.first:
-        found.append(Payment.created_at >= midnight(chosen.first))
-    if chosen.last:
-        found.append(Payment.created_at < midnight(chosen.last + timedelta(days=1)))
-    return found
+    return found + _period(chosen)
+
+
+def _period(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
+    first = [Payment.created_at >= midnight(chosen.first)] if chosen.first else []
+    last = [Payment.created_at < midnight(chosen.last + timedelta(days=1))] if chosen.last else []
+    return first + last
 
 
 def midnight(day: date) -> datetime:
@@ -121,8 +118,13 @@ def _state(state: str) -> list[ColumnElement[bool]]:
     if state in special:
         return [special[state]()]
     if state in PAYMENT_STATES:
-        return [Payment.status == state, Payment.held_reason.is_(None)]
+        return [Payment.status == state, *_not_held(state)]
     return []
+
+
+def _not_held(state: str) -> list[ColumnElement[bool]]:
+    """Money that is held has a state of its own in the lists."""
+    return [Payment.held_reason.is_(None)] if state else []
 
 
 def held() -> ColumnElement[bool]:

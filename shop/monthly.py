@@ -171,7 +171,9 @@ def _monthly_page() -> str:
     return render_template(
         "admin/monthly.html",
         today=clock.today(),
+        now=now,
         due=billing.count_due(),
+        paused=billing.count_paused(),
         subscriptions=coming,
         months=months,
         standing={subscription_id: month.standing(now) for subscription_id, month in months.items()},

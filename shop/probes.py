@@ -20,6 +20,7 @@ TIMEOUT_SECONDS = 5.0
 MOST_SKEW_SECONDS = 30
 DEMO_EMAILS = ("buyer@example.com", "admin@example.com")
 KG_MOBILIANS = "mobilians"
+KNOCK = "doctor"  # nobody's merchant_uid: what our own webhook hears from here
 
 
 def of_database(settings: Settings, migrations: str) -> Iterator[Finding]:
@@ -105,7 +106,7 @@ def _contract(settings: Settings, setting: str, name: str, channel: Channel | No
 def of_webhook(settings: Settings, session: requests.Session) -> Iterator[Finding]:
     """Knock at our own webhook from outside, with an id that is nobody's: the right answer is a calm 200."""
     url = f"{settings.public_url}/payment/webhook"
-    body = {"imp_uid": "imp_doctor", "merchant_uid": "doctor", "status": "paid"}
+    body = {"imp_uid": "imp_doctor", "merchant_uid": KNOCK, "status": "paid"}
     try:
         answer = session.post(url, json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False)
     except requests.RequestException as error:

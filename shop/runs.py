@@ -15,10 +15,10 @@ from flask import Flask
 
 from . import attempts, billing
 from .attempts import Attempt
-from .billing import Due, Told, count_due, delete_ended_keys
+from .billing import Due, Told, count_due, count_paused, delete_ended_keys
 from .provider import PaymentProvider
 
-__all__ = ["Done", "Source", "charge_all", "count_due", "delete_ended_keys", "due_now"]
+__all__ = ["Done", "Source", "charge_all", "count_due", "count_paused", "delete_ended_keys", "due_now"]
 
 Source = Callable[[], datetime]
 PAGE = 500

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -11,14 +11,17 @@ from .database import db
 from .models import Event, Payment
 
 NEWEST_EVENTS = 300
+LAST = 2**63  # after every line of the book
 
-# The moments that a payment's row keeps; what happened elsewhere is told by KG's clock.
+OURS = "cancel_requested"  # by our own clock, so nothing that is older can tell of it
+# The moments that a payment's row keeps, the earlier first, each with what a line that tells of it came to.
 MOMENTS = (
-    ("approved", "paid_at"),
-    ("declined", "failed_at"),
-    ("cancel_requested", "cancel_requested_at"),
-    ("given_back", "cancelled_at"),
+    ("approved", "paid_at", ("paid", "held")),
+    ("declined", "failed_at", ("failed",)),
+    (OURS, "cancel_requested_at", ("requested", "cancelled", "refused", "unknown")),
+    ("given_back", "cancelled_at", ("cancelled",)),
 )
+A_SECOND = timedelta(microseconds=999_999)  # PortOne and KG tell whole seconds only
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,28 @@ def events_of(payment: Payment) -> Sequence[Event]:
 
 
 def line_of(payment: Payment, events: Sequence[Event]) -> list[Entry]:
-    """Everything about a payment in the order in which it happened."""
-    entries = [Entry(event.at, event=event) for event in events]
+    """Everything about a payment in the order in which it happened: whatever a second holds, causes come first."""
+    placed = [((event.at, event.id, len(MOMENTS)), Entry(event.at, event=event)) for event in events]
     if not any(event.source == "checkout" for event in events):
-        entries.append(Entry(payment.created_at, "begun"))
-    for moment, column in MOMENTS:
+        placed.append(((payment.created_at, 0, 0), Entry(payment.created_at, "begun")))
+    for rank, (moment, column, told_as) in enumerate(MOMENTS):
         at = getattr(payment, column)
         if at:
-            entries.append(Entry(at, moment))
-    return sorted(entries, key=lambda entry: entry.at)
+            telling = [event for event in events if event.outcome in told_as and _is_about(payment, event)]
+            place = _place(at, [event for event in telling if moment != OURS or event.at > at])
+            placed.append(((*place, rank), Entry(at, moment)))
+    return [entry for _, entry in sorted(placed, key=lambda one: one[0])]
+
+
+def _place(at: datetime, told_by: Sequence[Event]) -> tuple[datetime, int]:
+    """Where a moment belongs: at the end of its second, what led to it before it; and before the line that tells it."""
+    latest = at.replace(microsecond=0) + A_SECOND
+    return min([(latest, LAST), *((event.at, event.id) for event in told_by)])
+
+
+def _is_about(payment: Payment, event: Event) -> bool:
+    """Whether an event is about the window that the payment is bound to; another one's surplus is another story."""
+    return event.imp_uid in (None, payment.imp_uid)
 
 
 def latest_report(payment: Payment, events: Sequence[Event]) -> Mapping[str, Any] | None:

@@ -24,9 +24,10 @@ from .clock import SEOUL
 from .config import Settings
 from .database import db
 from .dictionary import advice_for
-from .labels import event_label, label, why
+from .labels import event_label, label
 from .privacy import mask_phone
 from .provider import PaymentProvider
+from .reasons import reason_label
 
 LANGUAGES = ("ko", "en")
 PIECES = 200  # of pages, remembered: some for every address and language, none of them large
@@ -99,7 +100,9 @@ def install(app: Flask) -> None:
     """Give templates their words and errors their page. Before the pages are registered: addresses need `RowId`."""
     app.url_map.converters["int"] = RowId
     app.jinja_env.globals.update(won=won, local=local, mask_phone=mask_phone, label=label)
-    app.jinja_env.globals.update(seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label, why=why)
+    app.jinja_env.globals.update(
+        seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label, reason_label=reason_label
+    )
     app.jinja_env.globals.update(advice_for=advice_for, way_back=way_back)
     app.jinja_env.globals.update(static_url=static_url, _=text, piece=lru_cache(maxsize=PIECES)(piece))
     app.context_processor(_facts_of_every_page)

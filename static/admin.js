@@ -43,11 +43,12 @@ async function download(link, status) {
 }
 
 for (const link of document.querySelectorAll("a[data-download]")) {
-  const status = link.parentElement.querySelector("[role=status]");
+  const status = link.parentElement.querySelector(".progress");
   link.addEventListener("click", async (event) => {
     event.preventDefault();
     if (link.getAttribute("aria-busy")) return;
     link.setAttribute("aria-busy", "true");
+    status.textContent = link.dataset.busy;
     try {
       await download(link, status);
     } catch {

@@ -90,6 +90,9 @@ def test_bill_charges_what_is_due_and_sums_up(
     assert "2 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 0 error; 9,800 won;" in run.output
     again = runner.invoke(args=["bill", "--on", "2027-02-15"])
     assert "0 charged, 0 declined, 0 held, 0 unknown, 0 ended, 1 skipped, 0 error" in again.output
+    dry = runner.invoke(args=["bill", "--on", "2027-02-15", "--dry-run"])
+    waits = "1 declined, to be tried again from 13:00 (4,900 won)"
+    assert dry.output == f"0 due on 2027-02-15 (0 won); {waits}; nothing was charged.\n"
     assert len(provider.charges) == 3
 
 
@@ -175,12 +178,12 @@ def test_reconcile_shows_saves_and_repairs_what_differs(
     shown = runner.invoke(args=["reconcile", "--csv", str(table)])
     assert shown.exit_code == 1
     assert f"{lost.merchant_uid}" in shown.output
-    assert shown.output.endswith("1 differences\n")
+    assert shown.output.endswith("differences: 1\n")
     assert lost.merchant_uid in table.read_text(encoding="utf-8-sig")
     repaired = runner.invoke(args=["reconcile", "--repair"])
     assert repaired.exit_code == 0
     assert "repair: 1 paid" in repaired.output
-    assert repaired.output.endswith("0 differences\n")
+    assert repaired.output.endswith("differences: 0\n")
 
 
 def test_reconcile_refuses_days_that_run_backwards(app: Flask, provider: FakeProvider) -> None:

@@ -83,6 +83,27 @@ def test_the_back_office_goes_to_the_next_charge_day_and_to_tomorrow(demo: Flask
         assert clock.today() == due + timedelta(days=1)
 
 
+def test_the_next_moment_after_a_decline_is_the_end_of_its_pause(demo: Flask) -> None:
+    client = demo.test_client()
+    admin = sign_in(client, "admin@example.com")
+    provider = demo.extensions["provider"] = FakeProvider()
+    with demo.app_context():
+        started(provider, db.session.get_one(User, admin.id))
+        due = db.session.query(Subscription).one().next_charge_on
+        end_reading()
+
+    def forward() -> str:
+        return client.post("/admin/clock/next-charge", headers=csrf_of(client), follow_redirects=True).text
+
+    forward()
+    assert "먼저 결제해 주세요" in forward(), "what is due now is not skipped"
+    assert f"<small>{due} 09:00</small>" in forward()
+    provider.answers = ["declined"]
+    client.post("/admin/monthly/run", headers=csrf_of(client), data={"reason": "시험"})
+    assert f"시계를 {due} 13:00로 옮겼습니다." in forward()
+    assert "지금 결제할 것 1건" in forward()
+
+
 def test_without_a_subscription_there_is_no_day_to_go_to(demo: Flask) -> None:
     client = demo.test_client()
     sign_in(client, "admin@example.com")

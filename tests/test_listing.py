@@ -1,7 +1,9 @@
 """The lists of the back office: paging both ways, filters, searches, and that each is read along an index."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +13,9 @@ from sqlalchemy import Connection, event, text
 
 from shop import clock, export, figures, history, listing
 from shop.database import db, end_reading, transaction
-from shop.listing import Cursor, PaymentFilter
+from shop.listing import PaymentFilter
 from shop.models import Event, Order, Payment
+from shop.paging import PAGE_SIZE, Cursor
 from tests.conftest import PAST_PAYMENTS
 
 
@@ -49,7 +52,7 @@ def test_paging_shows_every_payment_once_in_order_and_back_again(past: Flask) ->
 
 def test_the_ends_of_a_list_offer_no_further_page(past: Flask) -> None:
     first = listing.payments(PaymentFilter(), Cursor())
-    assert (first.newer, len(first.rows)) == (None, listing.PAGE_SIZE)
+    assert (first.newer, len(first.rows)) == (None, PAGE_SIZE)
     second = listing.payments(PaymentFilter(), Cursor(older=first.older))
     assert second.newer is not None
     assert [row.id for row in listing.payments(PaymentFilter(), Cursor(newer=second.newer)).rows] == [
@@ -75,6 +78,65 @@ def test_each_filter_shows_what_it_names_and_nothing_else(past: Flask) -> None:
     everything = list(db.session.scalars(db.select(Payment)))
     for chosen, belongs in expectations:
         assert sorted(walk(chosen, "older")) == sorted(one.id for one in everything if belongs(one)), chosen
+
+
+def combinations() -> list[PaymentFilter]:
+    """Several filters at once, in every number and of every kind, the impossible included."""
+    day = clock.today() - timedelta(days=300)
+    return [
+        PaymentFilter(state="failed", kind="renewal"),
+        PaymentFilter(state="paid", pg="danal"),
+        PaymentFilter(state="ready", pg="danal"),
+        PaymentFilter(kind="renewal", plan_id=13),
+        PaymentFilter(kind="once", plan_id=13),
+        PaymentFilter(plan_id=13, pg="mobilians"),
+        PaymentFilter(state="paid", kind="renewal", plan_id=13, pg="mobilians", first=day, last=clock.today()),
+        PaymentFilter(state="cancelled", kind="first", plan_id=14, pg="danal"),
+        PaymentFilter(kind="once", pg="nobody"),
+        PaymentFilter(state="held", kind="once", pg="mobilians"),
+    ]
+
+
+def belongs(one: Payment, chosen: PaymentFilter) -> bool:
+    day = one.created_at.astimezone(clock.SEOUL).date()
+    state = "held" if one.held_reason else one.status
+    return (
+        chosen.state in ("", state)
+        and chosen.kind in ("", one.kind)
+        and chosen.plan_id in (None, one.plan_id)
+        and chosen.pg in ("", one.pg_provider)
+        and (chosen.first or day) <= day <= (chosen.last or day)
+    )
+
+
+def test_several_filters_at_once_show_what_belongs_to_all_of_them(past: Flask) -> None:
+    everything = list(db.session.scalars(db.select(Payment).order_by(Payment.created_at.desc(), Payment.id.desc())))
+    for chosen in combinations():
+        wanted = [one.id for one in everything if belongs(one, chosen)]
+        assert walk(chosen, "older") == wanted, chosen
+        if wanted:
+            assert walk(chosen, "newer", wanted[-1]) == wanted[-2::-1], chosen
+
+
+def test_a_shop_with_very_many_plans_lists_them_all_the_same(past: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MOST_STREAMS", 3)
+    everything = list(db.session.scalars(db.select(Payment)))
+    chosen = PaymentFilter(state="paid", pg="danal")
+    assert sorted(walk(chosen, "older")) == sorted(one.id for one in everything if belongs(one, chosen))
+
+
+def test_the_sums_of_several_filters_are_those_of_their_payments(past: Flask) -> None:
+    """As made up in bulk, and as the triggers keep them when a payment changes."""
+    with transaction():
+        for one in db.session.scalars(db.select(Payment).where(Payment.status == "ready").limit(5)):
+            one.status, one.pg_provider, one.reported_amount = "paid", "danal", one.amount
+    everything = list(db.session.scalars(db.select(Payment)))
+    for chosen in combinations():
+        facet = figures.facet_of(chosen)
+        assert facet is not None
+        kept = figures.total(chosen.first, chosen.last, facet)
+        wanted = [one for one in everything if belongs(one, replace(chosen, state="paid"))]
+        assert (kept.paid, kept.paid_won) == (len(wanted), sum(one.amount for one in wanted)), chosen
 
 
 def test_a_payment_is_found_by_each_of_its_names(past: Flask) -> None:
@@ -118,6 +180,7 @@ def every_list() -> None:
         PaymentFilter(pg="mobilians"),
         PaymentFilter(first=today - timedelta(days=30), last=today),
         PaymentFilter(state="failed", first=today - timedelta(days=30), last=today),
+        *combinations(),
         *(PaymentFilter(q=q) for q in ("260101-x", "imp_1", "#12", "5678", "a@example.com")),
     ]
     for one in chosen:
@@ -184,6 +247,45 @@ def _on_postgresql(connection: Connection, statement: str, parameters: Any) -> s
     plan = [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
     whole = [step for step in plan if "Seq Scan on" in step and step.split(" on ")[1].split()[0] in LARGE_TABLES]
     return "\n".join([statement, *plan]) if whole else None
+
+
+def test_several_filters_at_once_read_little_more_than_they_show(past: Flask) -> None:
+    """However rare the combination: each way to fill the other filters is read in order, along one index."""
+    for chosen in combinations()[:-1]:
+        statements = statements_of(lambda chosen=chosen: listing.payments(chosen, Cursor()))  # type: ignore[misc]
+        [(merged, parameters)] = [one for one in statements.items() if "coalesce" in one[0]]
+        read = _read_on_sqlite if db.engine.dialect.name == "sqlite" else _read_on_postgresql
+        with db.engine.connect() as connection:
+            read(connection, merged, parameters)
+
+
+def _read_on_sqlite(connection: Connection, statement: str, parameters: Any) -> None:
+    plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    reading = [step for step in plan if "payments_by_all" in step]
+    assert all(step.endswith("(<expr>=? AND <expr>=? AND kind=? AND status=?)") for step in map(_no_range, reading))
+    assert len(reading) == statement.count("payments.kind =")
+    assert sum("TEMP B-TREE" in step for step in plan) == 1, "the page alone is put in order"
+
+
+def _no_range(step: str) -> str:
+    return re.sub(r" AND created_at[<>]\?", "", step)
+
+
+def _read_on_postgresql(connection: Connection, statement: str, parameters: Any) -> None:
+    connection.execute(text("ANALYZE payments"))
+    for quicker_with_so_few_rows in ("seqscan", "bitmapscan", "sort"):
+        connection.execute(text(f"SET enable_{quicker_with_so_few_rows} = off"))
+    explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
+    scans = [node for node in _nodes(explained[0]["Plan"]) if node.get("Index Name") == "payments_by_all"]
+    read = sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans)
+    assert len(scans) == statement.count("payments.kind =")
+    assert read <= PAGE_SIZE + 1 + len(scans)
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from _nodes(below)
 
 
 def _finds_few(statement: str) -> bool:

@@ -176,11 +176,27 @@ def test_what_failed_is_listed_with_its_reason_and_its_last_day_and_what_ended_w
     provider.answers = ["declined"]
     assert "KG가 결제를 거절했습니다." in act(admin, "/admin/monthly/run", **WHY)
     page = read(admin, "/admin/monthly")
-    for shown in ("당월 한도 초과로 결제 불가합니다.", "네 시간이 지나지 않았습니다", "2027-02-20까지"):
+    for shown in ("당월 한도 초과로 결제 불가합니다.", "2027-02-15 16:00부터 다시 시도합니다.", "2027-02-20까지"):
         assert shown in page
     goes_to(2027, 2, 21)
     act(admin, "/admin/monthly/run", **WHY)
     assert "기한 안에 결제되지 않아 구독이 끝났습니다." in read(admin, "/admin/monthly")
+
+
+def test_a_declined_month_waits_and_is_not_counted_as_due(
+    app: Flask, admin: FlaskClient, key: str, provider: FakeProvider
+) -> None:
+    goes_to(2027, 2, 15)
+    assert "지금 결제할 것 1건 · 4,900원" in read(admin, "/admin/monthly")
+    provider.answers = ["declined"]
+    act(admin, "/admin/monthly/run", **WHY)
+    page = read(admin, "/admin/monthly")
+    assert "지금 결제할 것 0건 · 0원" in page
+    assert "KG가 거절해 기다리는 것 1건 · 4,900원. 2027-02-15 16:00부터 다시 시도합니다." in page
+    goes_to(2027, 2, 15, 16)
+    page = read(admin, "/admin/monthly")
+    assert "지금 결제할 것 1건 · 4,900원" in page
+    assert "기다리는 것" not in page
 
 
 def test_a_quiet_month_says_so(admin: FlaskClient) -> None:

@@ -234,6 +234,51 @@ def test_a_webhook_is_taken_again_by_asking_portone(
     assert do(admin, "webhooks/999999/replay").status_code == 404
 
 
+def test_the_check_ups_own_knock_is_no_alarm(admin: FlaskClient, provider: FakeProvider) -> None:
+    admin.post("/payment/webhook", json={"imp_uid": "imp_doctor", "merchant_uid": "doctor", "status": "paid"})
+    page = admin.get("/admin/webhooks").get_data(as_text=True)
+    assert "점검이 두드려 봄" in page
+    assert "verdict not_found" not in page
+    assert "/replay" not in page
+
+
+def test_reasons_are_told_in_korean(admin: FlaskClient, paid: Payment) -> None:
+    assert "모두 요청한 대로임" in admin.get(f"/admin/payments/{paid.merchant_uid}").get_data(as_text=True)
+
+
+def test_reasons_and_titles_are_told_in_english(admin: FlaskClient, paid: Payment) -> None:
+    admin.set_cookie("language", "en")
+    page = admin.get(f"/admin/payments/{paid.merchant_uid}").get_data(as_text=True)
+    assert "everything is as it was asked for" in page
+    for shown in (page, admin.get("/admin/payments").get_data(as_text=True)):
+        assert "Night Walk, e-book" in shown
+
+
+@pytest.mark.parametrize(
+    ("path", "tab", "current"),
+    [
+        ("/admin/", "/admin/", "page"),
+        ("/admin/payments", "/admin/payments", "page"),
+        ("/admin/doctor", "/admin/doctor", "page"),
+    ],
+)
+def test_the_tab_of_a_page_is_marked(path: str, tab: str, current: str, admin: FlaskClient) -> None:
+    tabs = admin.get(path).get_data(as_text=True).split('<nav class="tabs"')[1].split("</nav>")[0]
+    assert re.findall(r'<a href="([^"]+)" aria-current="(\w+)"', tabs) == [(tab, current)]
+
+
+def test_the_tab_of_a_list_is_marked_on_the_pages_below_it(admin: FlaskClient, paid: Payment) -> None:
+    page = admin.get(f"/admin/payments/{paid.merchant_uid}").get_data(as_text=True)
+    assert '<a href="/admin/payments" aria-current="true"' in page
+
+
+def test_one_payment_is_not_payments(admin: FlaskClient, paid: Payment) -> None:
+    admin.set_cookie("language", "en")
+    page = admin.get("/admin/payments").get_data(as_text=True)
+    assert "1 payment<" in page
+    assert "0 payments<" in page
+
+
 # --- reconciliation ---------------------------------------------------------------------------------------------------
 
 
@@ -260,6 +305,14 @@ def test_without_an_answer_the_comparison_says_so(admin: FlaskClient, provider: 
     answer = admin.get("/admin/reconcile?first=2026-11-25&last=2026-11-25")
     assert answer.status_code == 503
     assert "포트원의 장부를 읽지 못했습니다." in answer.get_data(as_text=True)
+
+
+def test_made_up_payments_that_portone_does_not_know_are_explained(admin: FlaskClient, paid: Payment) -> None:
+    """In sandbox mode: there it is no loss of money but an emptied sandbox."""
+    with transaction():
+        db.session.get_one(Payment, paid.id).imp_uid = "imp_gone"
+    page = admin.get("/admin/reconcile?first=2026-11-25&last=2026-11-25").get_data(as_text=True)
+    assert "flask reset-demo" in page
 
 
 # --- periods, sums, export --------------------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ import ast
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
@@ -16,7 +17,7 @@ from sandbox.texts import TEXTS
 
 ROOT = Path(__file__).parents[1]
 ENGLISH = ROOT / "shop" / "translations" / "en" / "LC_MESSAGES"
-KEYWORDS = {"_": None, "_l": None}
+KEYWORDS: dict[str, Any] = {"_": None, "_l": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 
 
 @pytest.fixture(scope="module")
@@ -24,17 +25,34 @@ def catalogue() -> Catalog:
     return read_po(io.BytesIO((ENGLISH / "messages.po").read_bytes()))
 
 
-def texts_in_the_sources() -> set[str]:
+def texts_in_the_sources() -> set[Any]:
+    """Each with its context, if it has one: a word that stands for one thing here and for many there."""
     found = set()
     for folder, methods in (("shop", [("**.py", "python")]), ("templates", [("**.html", "jinja2")])):
-        for _, _, message, _, _ in extract_from_dir(str(ROOT / folder), methods, keywords=KEYWORDS):
-            found.add(message)
+        for _, _, message, _, context in extract_from_dir(str(ROOT / folder), methods, keywords=KEYWORDS):
+            found.add((context, message))
     return found
 
 
 def test_every_text_is_translated_and_no_translation_is_left_over(catalogue: Catalog) -> None:
-    translated = {message.id for message in catalogue if message.id and message.string}
+    translated = {(one.context, one.id) for one in catalogue if one.id and all(_strings(one.string))}
     assert texts_in_the_sources() == translated
+
+
+def _texts(catalogue: Catalog) -> dict[Any, Any]:
+    return {(_context(one), _key(one.id)): _key(one.string) for one in catalogue if one.id}
+
+
+def _context(message: Message) -> Any:
+    return message.context.decode() if isinstance(message.context, bytes) else message.context
+
+
+def _key(text: Any) -> Any:
+    return tuple(text) if isinstance(text, list | tuple) else text
+
+
+def _strings(translation: Any) -> tuple[str, ...]:
+    return translation if isinstance(translation, tuple) else (translation,)
 
 
 def test_placeholders_survive_translation(catalogue: Catalog) -> None:
@@ -49,14 +67,12 @@ def test_no_translation_still_holds_korean(catalogue: Catalog) -> None:
 
 def test_the_compiled_catalogue_is_current(catalogue: Catalog) -> None:
     compiled = read_mo(io.BytesIO((ENGLISH / "messages.mo").read_bytes()))
-    assert {message.id: message.string for message in compiled if message.id} == {
-        message.id: message.string for message in catalogue if message.id
-    }
+    assert _texts(compiled) == _texts(catalogue)
 
 
 def test_templates_hold_no_korean_outside_of_translations() -> None:
     for path in (ROOT / "templates").rglob("*.html"):
-        bare = re.sub(r"_\('.*?'", "", path.read_text())
+        bare = re.sub(r"_\('.*?'|[np]gettext\('.*?', '.*?'", "", path.read_text())
         assert set(re.findall("[가-힣]+", bare)) <= {"한국어"}, path
 
 
@@ -97,6 +113,7 @@ KOREAN_ON_PURPOSE = {
     "reconcile": "KG's words, to be recognised",
     "results": "a refusal that PortOne shows to the buyer in its window",
     "sweep": "a fail_reason, beside KG's own",
+    "titles": "the name of the goods, to be recognised",
 }
 
 
