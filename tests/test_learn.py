@@ -39,7 +39,7 @@ def test_the_order_page_tells_the_door_the_decision_and_the_function(
     page = client.get(f"/orders/{paid.order_id}").get_data(as_text=True)
     panel = page.split('<aside class="learn"', 1)[1]
     assert "PC 콜백" in panel
-    assert "상태, 금액, 통화, 수단, 채널, 번호가 요청한 그대로입니다." in panel
+    assert "상태, 금액, 통화, 수단, 채널, 번호가 모두 요청한 대로임" in panel
     assert "<code>shop/decision.py</code> <b><code>decide</code></b>" in panel
     lit = re.search(r'<g class="step lit">.*?</g>', panel)
     assert lit and "/payment/complete" in lit[0]
