@@ -11,12 +11,13 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import brakes, clock, headers, orders, payments, subscriptions
+from .cart import EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock, cart_items, put_in_cart
 from .database import db, plain_rows, transaction
 from .decision import refusal_to_cancel
 from .events import News, note
 from .labels import label
 from .models import Order, Payment, Product
-from .orders import Buyer, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock
+from .orders import Buyer
 from .privacy import mask_text
 from .provider import ProviderError
 from .request_pay import request_pay
@@ -49,8 +50,8 @@ def product(slug: str) -> str:
 @login_required
 def cart() -> str:
     """Show the cart: one button for the goods, one for each monthly plan."""
-    goods = orders.cart_items(current_user.id, "once")
-    plans = orders.cart_items(current_user.id, "monthly")
+    goods = cart_items(current_user.id, "once")
+    plans = cart_items(current_user.id, "monthly")
     return render_template(
         "store/cart.html",
         goods=goods,
@@ -250,7 +251,7 @@ def _last_buyer() -> dict[str, str]:
 
 def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> None:
     try:
-        orders.put_in_cart(current_user.id, product_id, quantity, add=add)
+        put_in_cart(current_user.id, product_id, quantity, add=add)
     except NotOnSale:
         abort(404)
 

@@ -16,10 +16,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from . import clock, orders
+from .cart import NotOnSale, OrderError
 from .clock import SEOUL
 from .database import db
 from .models import BillingKey, Order, Payment, Product, Subscription, move
-from .orders import Buyer, NotOnSale, OrderError
+from .orders import Buyer
 from .provider import BillingKeyReport
 
 LIVE = ("active", "past_due")

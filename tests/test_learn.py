@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from shop import orders, payments
+from shop import cart, orders, payments
 from shop.config import load_settings
 from shop.events import News
 from shop.learn import Calls, panel_of_order
@@ -24,7 +24,7 @@ from tests.test_config import LIVE
 
 @pytest.fixture
 def paid(provider: FakeProvider, buyer: User) -> payments.Payment:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     told = {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid}
@@ -47,7 +47,7 @@ def test_the_order_page_tells_the_door_the_decision_and_the_function(
 
 def test_the_cart_shows_what_the_window_will_be_asked_for_and_writes_nothing(client: FlaskClient, buyer: User) -> None:
     sign_in(client)
-    orders.put_in_cart(buyer.id, product().id, 2)
+    cart.put_in_cart(buyer.id, product().id, 2)
     page = client.get("/cart").get_data(as_text=True)
     asked = json.loads(re.search(r'id="learn-request".*?>(.*?)</pre>', page, re.DOTALL)[1].replace("&#34;", '"'))
     assert (asked["pay_method"], asked["amount"]) == ("phone", product().price * 2)

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from shop import orders, payments
+from shop import cart, orders, payments
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import Product, User
@@ -53,7 +53,7 @@ def test_the_front_page_asks_two_questions_however_long_the_shelf_is(
         }
         for number in range(more_products):
             db.session.add(Product(slug=f"thing-{number}", kind="once", price=1000, digital=True, **words))
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     sign_in(client)
     with counted_statements(app) as sent:
         page = client.get("/").get_data(as_text=True)
@@ -151,7 +151,7 @@ def test_no_page_or_door_of_a_customer_reads_a_table_that_grows_from_end_to_end(
     app: Flask, client: FlaskClient, buyer: User, provider: FakeProvider
 ) -> None:
     """What is found by an index costs the same among a million rows; SQLite tells which is which."""
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
     sign_in(client)

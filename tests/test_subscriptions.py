@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.monthly import LastCharge, refusal_to_charge
-from shop import orders, subscriptions
+from shop import cart, orders, subscriptions
+from shop.cart import NotOnSale
 from shop.clock import SEOUL
 from shop.database import db, transaction
 from shop.models import BillingKey, Order, Subscription, User
-from shop.orders import NotOnSale
 from shop.provider import BillingKeyReport
 from shop.subscriptions import LAST_START, AlreadySubscribed, charge_day, charge_window
 from tests.conftest import BUYER, new_plan_order, product, sign_in
@@ -102,7 +102,7 @@ def test_nobody_subscribes_to_a_plan_twice(buyer: User) -> None:
 def test_the_cart_does_not_offer_a_plan_that_runs_already(client: FlaskClient, buyer: User) -> None:
     plan = started(buyer).product_id
     sign_in(client)
-    orders.put_in_cart(buyer.id, plan, 1)
+    cart.put_in_cart(buyer.id, plan, 1)
     page = client.get("/cart").get_data(as_text=True)
     assert "이미 이용 중인 구독입니다." in page
     assert f'data-product-id="{plan}"' not in page

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from shop import billing, clock, orders, payments, subscriptions
+from shop import billing, cart, clock, orders, payments, subscriptions
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import BillingKey, Event, Order, Payment, Subscription, User
@@ -30,7 +30,7 @@ def later(by: timedelta) -> None:
 @pytest.fixture
 def payment(provider: FakeProvider, buyer: User) -> Payment:
     """A window is open for a parcel."""
-    orders.put_in_cart(buyer.id, product(digital=False).id, 2)
+    cart.put_in_cart(buyer.id, product(digital=False).id, 2)
     return payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
@@ -190,7 +190,7 @@ def test_what_breaks_at_one_payment_stops_none_of_the_others(
 ) -> None:
     windows = []
     for one in (buyer, other_buyer):
-        orders.put_in_cart(one.id, product().id, 1)
+        cart.put_in_cart(one.id, product().id, 1)
         windows.append(payments.start_payment(provider, partial(orders.place, one.id, BUYER)))
     provider.hears_of(windows[0].merchant_uid, amount=windows[0].amount, as_received=5)
     provider.hears_of(windows[1].merchant_uid, amount=windows[1].amount)
