@@ -6,7 +6,7 @@
 # make serve  the shop through the production server
 # make up     the whole set of processes on real PostgreSQL and Redis (Debian's packages)
 # make bench  how quick it is, beside others; make soak  how it bears ten minutes of it
-# make screenshots   take the README's pictures anew
+# make screenshots   take the README's pictures anew, and contact sheets of every page
 # make translations  bring the English catalogue up to date after a text was changed
 
 PYTHON ?= python3
@@ -48,6 +48,7 @@ $(VENV)/.installed-for-tests: $(VENV)/.installed tests/requirements.txt requirem
 
 screenshots: test-setup
 	$(BIN)/python docs/take_pictures.py
+	$(BIN)/python docs/contact_sheets.py
 
 TEXTS = shop/translations
 translations: $(VENV)/.installed

@@ -41,6 +41,8 @@ from shop.portone import PortOne
 HERE = Path(__file__).parent
 MIGRATIONS = HERE / "shop" / "migrations"
 LARGEST_REQUEST_BYTES = 1_000_000
+SHOP_NAMES = {"ko": "달곰상점", "en": "Dalgom"}  # what the sandbox's payment window calls the shop
+KEPT_CONNECTIONS = 16  # to the database, and as many again while many threads ask; a new one costs more than a page
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -99,6 +101,7 @@ def flask_settings(settings: Settings) -> dict[str, object]:
     return {
         "SECRET_KEY": settings.secret_key,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": KEPT_CONNECTIONS, "max_overflow": KEPT_CONNECTIONS},
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": secure,
         # A browser takes a cookie of this prefix only over https, for this very host and all its paths.
@@ -144,7 +147,10 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
 
     controls_token = settings.controls_token or None
     sandbox = create_sandbox(
-        settings.instance_path / "sandbox.sqlite3", shop_origin=settings.public_url, controls_token=controls_token
+        settings.instance_path / "sandbox.sqlite3",
+        shop_origin=settings.public_url,
+        shop_names=SHOP_NAMES,
+        controls_token=controls_token,
     )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]

@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from bench import apps
 from bench.rows import compared, row
-from shop import orders, payments
+from shop import cart, orders, payments
 from shop.database import db
 from shop.events import News
 from shop.models import Product
@@ -74,7 +74,7 @@ def per_second(write: Callable[[], object]) -> float:
 
 
 def ours_writes(user_id: int, product_id: int) -> None:
-    orders.put_in_cart(user_id, product_id, 1)
+    cart.put_in_cart(user_id, product_id, 1)
     payment = payments.start_payment(Confirms(), lambda: orders.place(user_id, SOMEBODY))  # type: ignore[arg-type]
     report = PaymentReport(
         imp_uid=f"imp_{payment.id:012d}",

@@ -26,6 +26,8 @@ from flask import Flask
 from sqlalchemy import event, func, select
 
 from app import create_app
+from bench.__main__ import as_text
+from bench.rows import row
 from deploy.services import postgres_server
 from shop import clock, figures, history, listing
 from shop.config import load_settings
@@ -118,7 +120,7 @@ def _pages(name: str, small: Flask, large: Flask, payments: int) -> list[dict[st
         )
         detail = f"{before:.3f} ms at {SMALL:,}, {after:.3f} ms at {payments:,}, {shown} rows"
         what = f"{name}: {what}"
-        rows.append({"what": what, "ratio": round(after / before, 2), "target": TARGET, "unit": "x", "detail": detail})
+        rows.append(row(what, after / before, -TARGET, detail))
     return rows
 
 
@@ -228,20 +230,19 @@ def _csv(folder: Path, payments: int) -> list[dict[str, Any]]:
     growth = large["grown_mib"]
     first = {"before": small["first_ms"], "after": large["first_ms"]}
     return [
-        {
-            "what": f"CSV of {large['lines']:,} rows, memory",
-            "ratio": round(growth, 1),
-            "target": CSV_GROWTH_MIB,
-            "unit": "MiB",
-            "detail": f"{large['seconds']:.0f} s in all",
-        },
-        {
-            "what": "CSV, first byte",
-            "ratio": round(first["after"] / first["before"], 2),
-            "target": 2.0,
-            "unit": "x",
-            "detail": f"{first['before']:.1f} ms at {SMALL:,}, {first['after']:.1f} ms at {payments:,}",
-        },
+        row(
+            f"CSV of {large['lines']:,} rows, memory",
+            growth,
+            -CSV_GROWTH_MIB,
+            f"{large['seconds']:.0f} s in all",
+            "MiB",
+        ),
+        row(
+            "CSV, first byte",
+            first["after"] / first["before"],
+            -2.0,
+            f"{first['before']:.1f} ms at {SMALL:,}, {first['after']:.1f} ms at {payments:,}",
+        ),
     ]
 
 
@@ -297,10 +298,7 @@ def main() -> None:
     if sys.argv[1:2] == ["csv"]:
         print(json.dumps(_export(Path(sys.argv[2]))))
         return
-    rows = measure(int(sys.argv[1])) if len(sys.argv) > 1 else measure()
-    for row in rows:
-        mark = "ok  " if row["ratio"] <= row["target"] else "MISS"
-        print(f"{mark} {row['what']:<40} {row['ratio']:>7} {row['unit']:<4} (≤ {row['target']})  {row['detail']}")
+    print(as_text(measure(int(sys.argv[1])) if len(sys.argv) > 1 else measure()))
 
 
 if __name__ == "__main__":

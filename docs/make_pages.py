@@ -174,7 +174,7 @@ BADGES = {
     "badge-python": ("Python", "3.11+", "#14594b"),
     "badge-licence": ("licence", "MIT", "#14594b"),
     "badge-portone": ("PortOne", "V1", "#2b4a86"),
-    "badge-offline": ("account, network", "not needed", "#684a00"),
+    "badge-account": ("payment account", "not needed to try", "#684a00"),
 }
 
 

@@ -5,7 +5,7 @@ gives it, as PortOne would. What no source tells about the real ones is marked U
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class Sandbox:
     ledger: Ledger
     controls_token: str | None
     shop_origin: str | None
+    shop_names: Mapping[str, str]  # as the contract with KG has them, by language
 
     @property
     def database(self) -> Database:
@@ -73,6 +74,7 @@ def create_sandbox(
     database: Path | str,
     *,
     shop_origin: str | None = None,
+    shop_names: Mapping[str, str] | None = None,
     controls_token: str | None = None,
     start_worker: bool = True,
     webhook_hosts: Collection[str] | None = None,
@@ -80,8 +82,8 @@ def create_sandbox(
     """The sandbox as a WSGI app, its books in the file `database`.
 
     It calls `shop_origin`, loopback addresses and `webhook_hosts` (without it: SANDBOX_WEBHOOK_HOSTS, separated by
-    commas), nobody else. `controls_token` guards what is below /controls/. Without `start_worker` no thread is
-    started, and what falls due waits for `flush()`.
+    commas), nobody else. The window calls the shop by `shop_names`, one for each language. `controls_token` guards
+    what is below /controls/. Without `start_worker` no thread is started, and what falls due waits for `flush()`.
     """
     hosts = _hosts_of_the_environment() if webhook_hosts is None else webhook_hosts
     app = Flask(__name__, static_folder="static", template_folder="templates")
@@ -89,7 +91,7 @@ def create_sandbox(
     app.json = CarefulJSON(app)
     app.url_map.strict_slashes = False  # PortOne's own plugin calls with a slash at the end
     ledger = build(Path(database), Reach(shop_origin, hosts), start_worker=start_worker)
-    app.extensions["sandbox"] = Sandbox(ledger, controls_token or None, shop_origin)
+    app.extensions["sandbox"] = Sandbox(ledger, controls_token or None, shop_origin, shop_names or {})
     for part in (rest, window.bp, controls.bp):
         app.register_blueprint(part)
     problems.install(app)

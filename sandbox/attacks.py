@@ -84,6 +84,22 @@ class Lab:
         view = self.ledger.get_window(window_id)
         return view.imp_uid if view else ""
 
+    def unpaid_window(self, asked: Mapping[str, Any]) -> str:
+        """The imp_uid of a window that is open and nobody pays in; a made-up one when it stays shut."""
+        self.note = "window"
+        window_id = self.open_window(asked)
+        return self.imp_uid(window_id) if window_id else "imp_000000000000"
+
+    def claim(self, buyer: Shopper, imp_uid: str, asked: Mapping[str, Any], **more: Any) -> None:
+        """What the page tells the shop after the window has closed."""
+        told = {"imp_uid": imp_uid, "merchant_uid": asked["merchant_uid"], **more}
+        buyer.call("POST", "/payment/complete", json=told)
+
+    def is_unpaid(self, buyer: Shopper, order: str) -> bool:
+        """Whether the shop, asked at the end, has not given the order away."""
+        self.note = "look"
+        return buyer.state_of(order) != "paid"
+
     def _payment(self, window_id: str) -> str:
         payment = self.ledger.payment(self.imp_uid(window_id)) or {}
         return f"{payment.get('imp_uid')}: {payment.get('status')}, {payment.get('amount')} KRW"
@@ -100,10 +116,8 @@ def changed_price(lab: Lab) -> bool:
     lab.note = "open_cheap"
     window_id = lab.open_window(asked | {"amount": SMALLEST})
     if window_id is not None:  # this shop has not registered the price beforehand: pay, and claim it
-        claim = {"imp_uid": lab.type_in(window_id, APPROVED), "merchant_uid": asked["merchant_uid"]}
-        buyer.call("POST", "/payment/complete", json=claim)
-    lab.note = "look"
-    return buyer.state_of(order) != "paid"
+        lab.claim(buyer, lab.type_in(window_id, APPROVED), asked)
+    return lab.is_unpaid(buyer, order)
 
 
 def replayed_payment(lab: Lab) -> bool:
@@ -116,10 +130,8 @@ def replayed_payment(lab: Lab) -> bool:
     imp_uid = lab.type_in(window_id, APPROVED)
     buyer, other, order = lab.buyer_at_checkout()
     lab.note = "claim_other"
-    claim = {"imp_uid": imp_uid, "merchant_uid": other["merchant_uid"]}
-    buyer.call("POST", "/payment/complete", json=claim)
-    lab.note = "look"
-    return buyer.state_of(order) != "paid"
+    lab.claim(buyer, imp_uid, other)
+    return lab.is_unpaid(buyer, order)
 
 
 def failed_payment(lab: Lab) -> bool:
@@ -131,36 +143,28 @@ def failed_payment(lab: Lab) -> bool:
         return True
     imp_uid = lab.type_in(window_id, DECLINED)
     lab.note = "claim_success"
-    claim = {"imp_uid": imp_uid, "merchant_uid": asked["merchant_uid"], "success": True, "status": "paid"}
-    buyer.call("POST", "/payment/complete", json=claim)
-    lab.note = "look"
-    return buyer.state_of(order) != "paid"
+    lab.claim(buyer, imp_uid, asked, success=True, status="paid")
+    return lab.is_unpaid(buyer, order)
 
 
 def forged_webhook(lab: Lab) -> bool:
     """The window is open and nothing is paid; a stranger posts "paid" where PortOne would."""
     buyer, asked, order = lab.buyer_at_checkout()
-    lab.note = "window"
-    window_id = lab.open_window(asked)
-    imp_uid = lab.imp_uid(window_id) if window_id else "imp_000000000000"
+    imp_uid = lab.unpaid_window(asked)
     lab.note = "forge_webhook"
     told = {"imp_uid": imp_uid, "merchant_uid": asked["merchant_uid"], "status": "paid"}
     lab.visitor(signed_up=False).call("POST", "/payment/webhook", json=told)
-    lab.note = "look"
-    return buyer.state_of(order) != "paid"
+    return lab.is_unpaid(buyer, order)
 
 
 def forged_redirect(lab: Lab) -> bool:
     """The address that a phone comes back to is typed by hand: imp_success=true."""
     buyer, asked, order = lab.buyer_at_checkout()
-    lab.note = "window"
-    window_id = lab.open_window(asked)
-    imp_uid = lab.imp_uid(window_id) if window_id else "imp_000000000000"
+    imp_uid = lab.unpaid_window(asked)
     lab.note = "forge_redirect"
     query = f"imp_uid={imp_uid}&merchant_uid={asked['merchant_uid']}&imp_success=true"
     buyer.call("GET", f"/payment/redirect?{query}")
-    lab.note = "look"
-    return buyer.state_of(order) != "paid"
+    return lab.is_unpaid(buyer, order)
 
 
 def strangers_order(lab: Lab) -> bool:

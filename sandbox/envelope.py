@@ -47,7 +47,7 @@ def refusal(refused: ApiRefused) -> Response:
 class CarefulJSON(DefaultJSONProvider):
     """Reads no JSON that could not be written down again: halves of characters, bottomless nesting."""
 
-    ensure_ascii = True  # V1 writes non-ASCII as \uXXXX
+    ensure_ascii = False  # for people at a console; what V1 answers is written above, with \uXXXX as on the wire
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """ValueError for what is not JSON, or not for us."""

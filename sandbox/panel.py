@@ -40,6 +40,7 @@ def panel() -> Response:
         declines=sorted(kg.TEXTS),
         paths=_paths(),
         settings=asdict(ledger().options()),
+        shop_origin=current_app.extensions["sandbox"].shop_origin or "https://shop.example",
         choices=options.CHOICES,
         switches=options.SWITCHES,
         unverified_switches={thing.switch for thing in UNVERIFIED},

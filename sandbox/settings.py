@@ -5,7 +5,6 @@ from dataclasses import dataclass
 IMP_CODE = "imp00000000"
 API_KEY = "imp_apikey"
 API_SECRET = "sandbox_secret"
-SHOP_NAME = "샌드박스 가맹점"
 
 # KG Mobilians' MID for tests by phone, from PortOne's help pages; KG's service ids have twelve digits.
 TEST_MID = "170622040674"

@@ -77,7 +77,9 @@ def open_window() -> Answer:
     except kg.Refused as refusal:
         return jsonify(_refused(params, refusal, redirects=device == "mobile" and not callback))
     mode = _mode(device, callback)
-    return jsonify(window_id=window_id, url=url_for("window.page", window_id=window_id, mode=mode), mode=mode)
+    language = body.get("language") if body.get("language") in pages.LANGUAGES else None
+    url = url_for("window.page", window_id=window_id, mode=mode, lang=language)
+    return jsonify(window_id=window_id, url=url, mode=mode)
 
 
 def _open(body: dict[str, Any], params: dict[str, Any], device: str, callback: bool) -> str:
@@ -133,6 +135,7 @@ def page(window_id: str) -> Answer:
         language,
         framed_by=opener if mode == "iframe" else "",
         view=view,
+        shop_name=_shop_name(view, language),
         mode=mode,
         opener_origin=opener,
         carriers={code: TEXTS[language].get(f"carrier_{code}", name) for code, name in kg.CARRIERS.items()},
@@ -204,6 +207,12 @@ def _told(*fields: str) -> dict[str, str]:
 
 
 # --- pages ---
+
+
+def _shop_name(view: WindowView, language: str) -> str:
+    """What the contract with KG calls the shop: the call's `company`, else what the sandbox was told at its start."""
+    names = current_app.extensions["sandbox"].shop_names
+    return view.shop_name or names.get(language) or TEXTS[language]["a_shop"]
 
 
 def _groups(view: WindowView) -> dict[str, list[Any]]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from . import confirm, entries, kg
 from .outcomes import outcome_of, speaks
 from .results import failure_result, success_result
-from .settings import SHOP_NAME
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -36,7 +35,7 @@ class WindowView:
     merchant_uid: str
     amount: int
     name: str
-    shop_name: str
+    shop_name: str | None
     buyer_name: str
     buyer_tel: str
     digital: bool
@@ -242,7 +241,7 @@ def _view(row: sqlite3.Row) -> WindowView:
         merchant_uid=params["merchant_uid"],
         amount=int(params["amount"]),
         name=params.get("name") or "",
-        shop_name=params.get("company") or SHOP_NAME,
+        shop_name=params.get("company"),
         buyer_name=params.get("buyer_name") or "",
         buyer_tel=params["buyer_tel"],
         digital=params["digital"],

@@ -14,11 +14,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import BooleanField, EmailField, Field, PasswordField
 from wtforms.validators import DataRequired, Length, Regexp, ValidationError
 
-from . import billing, brakes, clock, orders, subscriptions
-from .database import db, transaction
+from . import billing, brakes, cart, clock, subscriptions
+from .cart import NotOnSale
+from .database import db, plain_rows, transaction
 from .models import Subscription, User, table_of
 from .months import month_of
-from .orders import NotOnSale
 from .web import LANGUAGES, local_path, login_required, provider, settings
 
 bp = Blueprint("account", __name__)
@@ -37,7 +37,7 @@ _NOBODYS_HASH = f"{HASH_METHOD}$sBT9mLyYkUdPXWb0$" + "0" * 128
 
 
 _user = table_of(User).c
-VISITOR = select(_user.id, _user.email, _user.role, orders.lines_in_cart_of(_user.id)).where(
+VISITOR = select(_user.id, _user.email, _user.role, cart.lines_in_cart_of(_user.id)).where(
     _user.id == bindparam("user_id")
 )
 
@@ -92,7 +92,7 @@ class Visitor(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
 
 def load_user(user_id: str) -> Visitor | None:
     """The user that a session cookie names, and the size of the cart, which every page shows: one question for both."""
-    found = db.session.execute(VISITOR, {"user_id": int(user_id)}).one_or_none()
+    found = plain_rows(VISITOR, {"user_id": int(user_id)}).one_or_none()
     return Visitor(*found) if found else None
 
 
@@ -217,7 +217,7 @@ def _enter(user: User, destination: str) -> AnyResponse:
     login_user(load_user(user.get_id()))
     if wanted:
         try:
-            orders.put_in_cart(user.id, *wanted, add=True)
+            cart.put_in_cart(user.id, *wanted, add=True)
         except NotOnSale:
             flash(_("판매하지 않는 상품입니다."), "error")
     response = redirect(destination)

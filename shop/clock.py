@@ -37,6 +37,11 @@ def today() -> date:
     return now().astimezone(SEOUL).date()
 
 
+def month_began() -> datetime:
+    """When the present calendar month began in Seoul."""
+    return now().astimezone(SEOUL).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
 def period_of(moment: datetime) -> str:
     """The calendar month in Seoul that a moment falls in, as `YYYY-MM`."""
     return moment.astimezone(SEOUL).strftime("%Y-%m")

@@ -6,13 +6,13 @@ what stands inside a `with transaction():` block is one transaction, and nothing
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, event, text
+from sqlalchemy import Connection, CursorResult, DateTime, Dialect, Engine, MetaData, Select, event, text
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -103,6 +103,11 @@ def alone() -> Iterator[None]:
             yield
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": SETUP_LOCK})
+
+
+def plain_rows(question: Select[Any], values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
+    """What a question finds, for who only reads columns: in the session's transaction, without its objects."""
+    return db.session.connection().execute(question, values)
 
 
 def end_reading() -> None:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Advice:
-    """One entry. `said`: beginnings of the texts that come with it; `again`: may the same buyer simply try again?"""
+    """One entry. `said`: beginnings of the texts that come with it; `again`: may the same buyer simply try again?
+
+    `by_buyer`: they did it themselves, so KG's words about it need not be read out to them.
+    """
 
     code: str
     meaning_ko: str
@@ -22,6 +25,7 @@ class Advice:
     merchant_ko: str
     merchant_en: str
     again: bool = False
+    by_buyer: bool = False
     said: tuple[str, ...] = field(default=())
 
 

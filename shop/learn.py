@@ -7,7 +7,6 @@ present step lit.
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -43,30 +42,37 @@ class Call:
 
 
 class Calls:
-    """The latest calls that were answered, kept in this process's memory."""
+    """The latest answers, kept in this process's memory as they came, and masked when they are shown."""
 
     def __init__(self) -> None:
-        self._kept: deque[Call] = deque(maxlen=200)
+        self._kept: deque[requests.Response] = deque(maxlen=200)
 
     def hear(self, _client: object, asked: Asked) -> None:
         """One call to PortOne has ended."""
-        answer = asked.answer
-        if answer is None:
-            return
-        parts = urlsplit(answer.request.url or "")
-        path = unquote(str(parts.path)) + (f"?{parts.query!s}" if parts.query else "")
-        with suppress(requests.RequestException):
-            body = answer.request.body or ""
-            text = body.decode() if isinstance(body, bytes) else str(body)
-            self._kept.append(
-                Call(answer.request.method or "", path, _masked(text), answer.status_code, _masked(answer.text))
-            )
+        if asked.answer is not None:
+            self._kept.append(asked.answer)
 
     def about(self, ids: Iterable[str | None]) -> list[Call]:
         """The calls that name one of these ids, oldest first."""
         wanted = [name for name in ids if name]
-        found = [call for call in self._kept if any(name in call.path + call.body for name in wanted)]
-        return found[-MOST_SHOWN:]
+        kept = tuple(self._kept)  # another thread may be hearing of the next one
+        found = [answer for answer in kept if any(name in _path(answer) + _body(answer) for name in wanted)]
+        return [_call(answer) for answer in found[-MOST_SHOWN:]]
+
+
+def _call(answer: requests.Response) -> Call:
+    method = answer.request.method or ""
+    return Call(method, _path(answer), _masked(_body(answer)), answer.status_code, _masked(answer.text))
+
+
+def _path(answer: requests.Response) -> str:
+    parts = urlsplit(str(answer.request.url))
+    return unquote(parts.path) + (f"?{parts.query}" if parts.query else "")
+
+
+def _body(answer: requests.Response) -> str:
+    body = answer.request.body or ""
+    return body.decode() if isinstance(body, bytes) else str(body)
 
 
 def _masked(text: str) -> str:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TextIO, cast
 from urllib.parse import urlsplit
 
@@ -61,7 +62,7 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self, redact: Redactor, as_json: bool) -> None:
         super().__init__()
-        self._redact = redact
+        self._redact = lru_cache(maxsize=500)(redact)  # most lines say GET, / and 200
         self._as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:

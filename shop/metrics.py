@@ -63,7 +63,6 @@ def _counters() -> SimpleNamespace:
 def install(app: Flask) -> None:
     event_written.connect(_count_event)
     portone_asked.connect(_count_call)
-    app.before_request(_begin)
     app.after_request(_count_request)
     app.register_blueprint(bp)
 
@@ -108,9 +107,8 @@ class Books:
         opened, oldest = db.session.execute(select(func.count(), func.min(Payment.created_at)).where(waiting)).one()
         held = db.session.scalar(select(func.count()).where(Payment.held_reason.is_not(None)))
         # A month's charges are made in that month; the day they were made on has an index.
-        month_began = clock.now().astimezone(clock.SEOUL).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         monthly = select(Payment.status, func.count()).where(
-            Payment.created_at >= month_began, Payment.subscription_id.is_not(None)
+            Payment.created_at >= clock.month_began(), Payment.subscription_id.is_not(None)
         )
         by_status = db.session.execute(monthly.group_by(Payment.status)).all()
         end_reading()
@@ -124,14 +122,10 @@ class Books:
         yield family
 
 
-def _begin() -> None:
-    g.metrics_began = time.perf_counter()
-
-
 def _count_request(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "none"
     method = request.method if request.method in ("GET", "POST", "HEAD", "OPTIONS") else "other"
-    seconds = time.perf_counter() - g.metrics_began if "metrics_began" in g else 0.0
+    seconds = time.perf_counter() - g.began if "began" in g else 0.0  # the log's line tells the same time
     counters().requests.labels(method, route, str(response.status_code)).observe(seconds)
     return response
 

@@ -10,47 +10,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, ScalarSelect, and_, bindparam, delete, func, select, update
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy import CursorResult, bindparam, select, update
+from sqlalchemy.orm import joinedload
 
-from . import clock
-from .database import db, transaction
-from .models import CartItem, Order, OrderLine, Product, User, move, table_of
+from . import cart, clock
+from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
+from .database import db
+from .models import Order, OrderLine, Product, move
 
 # KG's approval number lives three minutes; a buyer who looks for the phone needs a few tries.
 PENDING_FOR = timedelta(minutes=30)
-MOST_PER_LINE = 20
-
-
-class OrderError(Exception):
-    """The cart cannot become an order.
-
-    OrderError
-    ├── EmptyCart        nothing to buy
-    ├── OutOfStock       `product` has fewer pieces left than asked for
-    ├── InvalidBuyer     `fields`: field name → what is wrong with it (a message key)
-    └── NotOnSale        the product is not (any longer) sold in this way
-    """
-
-
-class EmptyCart(OrderError):
-    pass
-
-
-class NotOnSale(OrderError):
-    pass
-
-
-class OutOfStock(OrderError):
-    def __init__(self, product: Product) -> None:
-        super().__init__(product.slug)
-        self.product = product
-
-
-class InvalidBuyer(OrderError):
-    def __init__(self, fields: dict[str, str]) -> None:
-        super().__init__(", ".join(fields))
-        self.fields = fields
 
 
 @dataclass(frozen=True)
@@ -85,55 +54,6 @@ class Buyer:
         return cls(name, digits, email, addr or None, postcode or None)
 
 
-# --- the cart -------------------------------------------------------------------------------------------------------
-
-
-# Questions that every purchase asks are put together once, when this file is loaded.
-CART = (
-    select(CartItem)
-    .join(CartItem.product)
-    .options(contains_eager(CartItem.product))
-    .where(CartItem.user_id == bindparam("user_id"), Product.kind == bindparam("kind"))
-    .order_by(CartItem.id)
-)
-PRODUCT_AND_LINE = (
-    select(Product, CartItem)
-    .outerjoin(CartItem, and_(CartItem.product_id == Product.id, CartItem.user_id == bindparam("user_id")))
-    .where(Product.id == bindparam("product_id"))
-)
-LOCKED_BUYER = select(User.id).where(User.id == bindparam("user_id")).with_for_update()
-
-
-def cart_items(user_id: int, kind: str) -> Sequence[CartItem]:
-    """The lines of a buyer's cart of one kind (`once` or `monthly`) with their products, oldest first."""
-    return db.session.scalars(CART, {"user_id": user_id, "kind": kind}).all()
-
-
-def lines_in_cart_of(user_id: Any) -> ScalarSelect[int]:
-    """How many lines a buyer's cart has, as a part of a question about the buyer."""
-    lines = table_of(CartItem).c
-    return select(func.count(lines.id)).where(lines.user_id == user_id).scalar_subquery()
-
-
-def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False) -> None:
-    """Set (or with `add`, raise) the quantity of a product in the cart; zero removes it. Raises NotOnSale."""
-    with transaction():
-        _lock_buyer(user_id)
-        found = db.session.execute(PRODUCT_AND_LINE, {"user_id": user_id, "product_id": product_id}).first()
-        product, item = found or (None, None)
-        if product is None or not product.on_sale:
-            raise NotOnSale(str(product_id))
-        if add and item:
-            quantity += item.quantity
-        quantity = min(quantity, 1 if product.kind == "monthly" else MOST_PER_LINE)
-        if quantity < 1 and item:
-            db.session.delete(item)
-        elif item:
-            item.quantity = quantity
-        elif quantity >= 1:
-            db.session.add(CartItem(user_id=user_id, product_id=product_id, quantity=quantity))
-
-
 # --- placing --------------------------------------------------------------------------------------------------------
 
 
@@ -143,8 +63,8 @@ def place(user_id: int, buyer: Buyer) -> Order:
     Checking out again with the same goods gives the same order; with other goods the old order is cancelled.
     Call inside a transaction().
     """
-    _lock_buyer(user_id)
-    goods = [(item.product, item.quantity) for item in cart_items(user_id, "once")]
+    cart.lock_buyer(user_id)
+    goods = [(item.product, item.quantity) for item in cart.cart_items(user_id, "once")]
     if not goods:
         raise EmptyCart
     return open_order(user_id, "once", goods, buyer)
@@ -214,11 +134,6 @@ def _require_address(goods: Iterable[tuple[Product, int]], buyer: Buyer) -> None
         raise InvalidBuyer(wrong)
 
 
-def _lock_buyer(user_id: int) -> None:
-    """One checkout or cart change per buyer at a time (SQLite's write lock already sees to it)."""
-    db.session.execute(LOCKED_BUYER, {"user_id": user_id})
-
-
 def _lock_goods(product_ids: Iterable[int]) -> None:
     """Hold the shelf places that are given back and taken in one go, in the one order of locks for everybody."""
     db.session.execute(select(Product.id).where(Product.id.in_(product_ids)).order_by(Product.id).with_for_update())
@@ -267,7 +182,7 @@ def pay(order: Order, merchant_uid: str) -> bool:
             return False
     if not move(Order, order.id, "paid", paid_at=clock.now(), paid_by=merchant_uid):
         return False
-    _take_from_cart(order)
+    cart.take_bought(order)
     return True
 
 
@@ -326,26 +241,6 @@ def begin_cancel_at_once(order: Order, reason: str) -> bool:
 def may_cancel_at_once(order: Order) -> bool:
     """Whether the buyer needs nobody's leave: digital goods that were not used yet (청약철회)."""
     return order.status == "paid" and order.digital and order.fulfilled_at is None
-
-
-_cart, _lines = table_of(CartItem), table_of(OrderLine)
-_BOUGHT = (
-    select(_lines.c.quantity)
-    .where(_lines.c.order_id == bindparam("order"), _lines.c.product_id == _cart.c.product_id)
-    .scalar_subquery()
-)
-TAKE_ALL = delete(_cart).where(_cart.c.user_id == bindparam("buyer"), _cart.c.quantity <= _BOUGHT)
-TAKE_SOME = (
-    update(_cart)
-    .where(_cart.c.user_id == bindparam("buyer"), _cart.c.quantity > _BOUGHT)
-    .values(quantity=_cart.c.quantity - _BOUGHT)
-)
-
-
-def _take_from_cart(order: Order) -> None:
-    """What was bought leaves the cart; what was put there meanwhile stays."""
-    for statement in (TAKE_ALL, TAKE_SOME):
-        db.session.execute(statement, {"order": order.id, "buyer": order.user_id})
 
 
 # --- names ----------------------------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ from .provider import NotFound, OutcomeUnknown, PaymentProvider, PaymentReport, 
 # One asks for a cancel at a time: longer than any HTTP time-out of the provider's.
 CANCEL_LEASE = timedelta(minutes=2)
 
+NOT_GIVEN_BACK = "was not given back"  # so an event says of a surplus whose cancel failed; the sweep looks for it
+
 
 # --- out: a new attempt ---------------------------------------------------------------------------------------------
 
@@ -254,13 +256,13 @@ def _cancel_refused(payment_id: int, news: News, why: str) -> CancelResult:
 def _give_back_surplus(provider: PaymentProvider, report: PaymentReport, news: News) -> None:
     """A second window of a paid payment was paid too: it has no row of ours, so its event is the mark.
 
-    If this fails, the next news of it, or the reconciliation, comes here again.
+    If this fails, the next news of it, the sweep or the reconciliation comes here again.
     """
     try:
         provider.cancel(report.imp_uid, report.amount, GIVE_BACK_TEXTS["surplus"])
         outcome, reason = "cancelled", f"surplus {report.imp_uid} was given back"
     except ProviderError as error:
-        outcome, reason = "unknown", f"surplus {report.imp_uid} was not given back: {error}"
+        outcome, reason = "unknown", f"surplus {report.imp_uid} {NOT_GIVEN_BACK}: {error}"
     with transaction():
         note(replace(news, imp_uid=report.imp_uid), outcome, reason, _known_payment(None, report.merchant_uid))
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -251,8 +251,7 @@ def _prepared(
     method: str, url: str, token: str, params: Mapping[str, Any] | None, json: Mapping[str, Any] | None
 ) -> requests.PreparedRequest:
     request = requests.PreparedRequest()
-    request.prepare_method(method)
-    request.prepare_url(url, params)
+    request.method, request.url = method, f"{url}?{urlencode(params)}" if params else url  # ids are quoted already
     request.prepare_headers({**HEADERS, "Authorization": f"Bearer {token}"} if token else HEADERS)
     request.prepare_body(None, None, json)
     return request

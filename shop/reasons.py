@@ -16,7 +16,9 @@ PLAIN = {
     "declined": _l("거절됨"),
     "already recorded": _l("이미 적은 내용"),
     "somebody else recorded it first": _l("다른 소식이 먼저 적음"),
-    "status, amount, currency, method, channel and ids are what we asked for": _l("모두 요청한 대로임"),
+    "status, amount, currency, method, channel and ids are what we asked for": _l(
+        "상태, 금액, 통화, 수단, 채널, 번호가 모두 요청한 대로임"
+    ),
     "status, amount, currency and ids are what we asked for": _l("모두 요청한 대로임"),
     "price, order and stock are in place": _l("금액, 주문, 재고가 맞음"),
     "another payment of the same merchant_uid was cancelled": _l("같은 번호의 다른 결제가 취소됨"),

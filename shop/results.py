@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from . import payments
 from .books import SyncResult
-from .dictionary import advice_for
+from .dictionary import Advice, advice_for
 from .events import News
 from .models import Payment
 from .privacy import mask_text
@@ -60,14 +60,14 @@ def complete() -> Response | tuple[Response, int]:
         return refuse(400, "no_id", _("imp_uid 또는 merchant_uid가 필요합니다."))
     result = _sync(told, source="callback")
     page = _page_of(result.payment) if result.outcome != "mismatch" else None
-    body = {
+    body: dict[str, Any] = {
         "outcome": result.outcome,
         "status": result.payment.status if page and result.payment else None,
         "redirect": page,
         "message": _message(result),
     }
     if advice := _advice(result, told):
-        body["advice"] = advice
+        body |= {"advice": local(advice, "buyer"), "by_buyer": advice.by_buyer}
     status = {"not_found": 404, "mismatch": 409, "unknown": 503}.get(result.outcome, 200)
     return jsonify(body), status
 
@@ -156,13 +156,12 @@ def _message(result: SyncResult) -> str:
     return str(messages.get(result.outcome, ""))
 
 
-def _advice(result: SyncResult, told: dict[str, str]) -> str | None:
+def _advice(result: SyncResult, told: dict[str, str]) -> Advice | None:
     """What the buyer can do now. The caller's own error words serve where our books know none: they change nothing."""
     payment = result.payment
     if payment is None or result.outcome == "mismatch" or payment.status not in ("ready", "failed"):
         return None
-    found = advice_for(payment.fail_reason or told.get("error_msg"), told.get("error_code"))
-    return local(found, "buyer") if found else None
+    return advice_for(payment.fail_reason or told.get("error_msg"), told.get("error_code"))
 
 
 def _problem(told: dict[str, str], title: str, message: str, status: int) -> tuple[str, int]:

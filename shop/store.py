@@ -11,12 +11,13 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import brakes, clock, headers, orders, payments, subscriptions
-from .database import db, transaction
+from .cart import EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock, cart_items, put_in_cart
+from .database import db, plain_rows, transaction
 from .decision import refusal_to_cancel
 from .events import News, note
 from .labels import label
 from .models import Order, Payment, Product
-from .orders import Buyer, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock
+from .orders import Buyer
 from .privacy import mask_text
 from .provider import ProviderError
 from .request_pay import request_pay
@@ -35,7 +36,7 @@ LONGEST_REASON = 100
 @bp.get("/")
 def index() -> str:
     """Show everything on sale."""
-    return render_template("store/index.html", products=tuple(db.session.execute(ON_SALE).all()))
+    return render_template("store/index.html", products=tuple(plain_rows(ON_SALE).all()))
 
 
 @bp.get("/products/<slug>")
@@ -49,11 +50,13 @@ def product(slug: str) -> str:
 @login_required
 def cart() -> str:
     """Show the cart: one button for the goods, one for each monthly plan."""
-    goods = orders.cart_items(current_user.id, "once")
+    goods = cart_items(current_user.id, "once")
+    plans = cart_items(current_user.id, "monthly")
     return render_template(
         "store/cart.html",
         goods=goods,
-        plans=orders.cart_items(current_user.id, "monthly"),
+        plans=plans,
+        subscribed=subscriptions.plans_of(current_user.id) if plans else (),
         total=sum(item.product.price * item.quantity for item in goods),
         needs_address=any(not item.product.digital for item in goods),
         buyer=_last_buyer(),
@@ -248,7 +251,7 @@ def _last_buyer() -> dict[str, str]:
 
 def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> None:
     try:
-        orders.put_in_cart(current_user.id, product_id, quantity, add=add)
+        put_in_cart(current_user.id, product_id, quantity, add=add)
     except NotOnSale:
         abort(404)
 

@@ -16,10 +16,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from . import clock, orders
+from .cart import NotOnSale, OrderError
 from .clock import SEOUL
 from .database import db
 from .models import BillingKey, Order, Payment, Product, Subscription, move
-from .orders import Buyer, NotOnSale, OrderError
+from .orders import Buyer
 from .provider import BillingKeyReport
 
 LIVE = ("active", "past_due")
@@ -199,6 +200,12 @@ def months_of(subscription: Subscription) -> Sequence[Payment]:
         or_(Payment.subscription_id == subscription.id, Payment.customer_uid == subscription.customer_uid)
     )
     return db.session.scalars(query.order_by(Payment.id.desc()).limit(60)).all()
+
+
+def plans_of(user_id: int) -> set[int]:
+    """The plans that a buyer is subscribed to now."""
+    query = select(Subscription.product_id).where(Subscription.user_id == user_id, Subscription.status.in_(LIVE))
+    return set(db.session.scalars(query))
 
 
 def _live(user_id: int, plan_id: int) -> Select[tuple[int]]:

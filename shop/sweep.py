@@ -6,22 +6,24 @@ look-up, the same record and the same cancel as everything else. Safe to run at 
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Row, or_, select
+from sqlalchemy.orm import aliased
 
 from . import billing, clock, orders, payments
 from .database import db, end_reading, transaction
 from .events import News, note
-from .models import BillingKey, Order, Payment, Subscription, move
+from .models import BillingKey, Event, Order, Payment, Subscription, move
 from .provider import PaymentProvider
 
 PAGE = 200
 LOOK_AFTER = timedelta(minutes=3)  # as long as KG's approval number lives: before that the buyer is still typing
 LOOK_FOR = timedelta(days=1)  # later news of a payment that nobody finished comes by webhook or reconciliation
 ABANDON_AFTER = timedelta(days=1)
+SURPLUS_AGAIN_AFTER = timedelta(hours=1)  # each try leaves lines in the book of events
 
 SWEEP = News("sweep")
 
@@ -41,6 +43,9 @@ def sweep(provider: PaymentProvider) -> Counter[str]:
         resumed = _alone(partial(_resume_cancel, provider, payment_id))
         done["given_back"] += resumed == "cancelled"
         done["error"] += resumed == "error"
+    for imp_uid, merchant_uid in _surpluses_owed():
+        news = News("sweep", imp_uid, merchant_uid)
+        done[_alone(partial(_look_at_surplus, provider, news))] += 1
     done["abandoned"] += _abandon_keys()
     done["deleted"] += billing.delete_ended_keys(provider)
     return +done
@@ -68,6 +73,26 @@ def _look_up(provider: PaymentProvider, payment_id: int) -> str:
 
 def _resume_cancel(provider: PaymentProvider, payment_id: int) -> str:
     return payments.resume_cancel(provider, payment_id, SWEEP).outcome
+
+
+def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
+    """Money of second windows that could not be given back when it was last tried, some time ago: `imp_uid` and our
+    `merchant_uid`. Of this month only, because KG gives nothing back after it; then a person sees to it."""
+    later = aliased(Event)
+    tried_last = ~select(later.id).where(later.imp_uid == Event.imp_uid, later.id > Event.id).exists()
+    owed = (
+        select(Event.imp_uid, Payment.merchant_uid)
+        .join(Payment, Payment.id == Event.payment_id)
+        .where(Event.outcome == "unknown", Event.reason.contains(payments.NOT_GIVEN_BACK), tried_last)
+        .where(Event.at >= clock.month_began(), Event.at <= clock.now() - SURPLUS_AGAIN_AFTER)
+    )
+    found = db.session.execute(owed).all()
+    end_reading()
+    return found
+
+
+def _look_at_surplus(provider: PaymentProvider, news: News) -> str:
+    return payments.sync_payment(provider, news).outcome
 
 
 def _alone(work: Callable[[], str]) -> str:

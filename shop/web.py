@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request, url_for
 from flask.json.provider import DefaultJSONProvider
-from flask_babel import get_locale, get_translations
+from flask_babel import force_locale, get_locale, get_translations
 from flask_babel import gettext as _
 from flask_login import current_user
 from flask_login import login_required as _login_required
@@ -103,8 +103,8 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label, reason_label=reason_label
     )
-    app.jinja_env.globals.update(advice_for=advice_for)
-    app.jinja_env.globals.update(_=text, piece=lru_cache(maxsize=PIECES)(piece))
+    app.jinja_env.globals.update(advice_for=advice_for, way_back=way_back)
+    app.jinja_env.globals.update(static_url=static_url, _=text, piece=lru_cache(maxsize=PIECES)(piece))
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)
@@ -115,8 +115,20 @@ def install(app: Flask) -> None:
 def text(message: str, **values: Any) -> str:
     """A template's `_('…')`: the reader's catalogue is found once for a request, not once for a text."""
     if "texts" not in g:
-        g.texts = get_translations()
+        g.texts = _catalogue(language())
     return str(g.texts.gettext(message)) % values if values else str(g.texts.gettext(message))
+
+
+@cache
+def static_url(name: str) -> str:
+    """The address of one of our own files."""
+    return url_for("static", filename=name)
+
+
+@cache
+def _catalogue(language: str) -> Any:
+    with force_locale(language):
+        return get_translations()
 
 
 def piece(template: str, language: str, **facts: Any) -> Markup:
@@ -145,12 +157,13 @@ def seoul_seconds(moment: datetime) -> str:
 
 
 def _facts_of_every_page() -> dict[str, Any]:
+    ours = settings()
     return {
-        "language": str(get_locale()),
+        "language": language(),
         "cart_count": current_user.cart_lines if current_user.is_authenticated else 0,
-        "sandbox_mode": not settings().live,
-        "sandbox_panel": settings().sdk_url.replace("/v1/iamport.js", "/controls/"),  # where browsers reach it
-        "demo_reset": settings().demo_reset,
+        "sandbox_mode": not ours.live,
+        "sandbox_panel": ours.sdk_url.replace("/v1/iamport.js", "/controls/"),  # where browsers reach it
+        "demo_reset": ours.demo_reset,
     }
 
 
@@ -173,6 +186,13 @@ def _error_page(error: HTTPException) -> Any:
     if _wants_json():
         return *refuse(code, error.name.lower().replace(" ", "_"), message), advice
     return render_template("error.html", code=code, title=title, message=message), code, advice
+
+
+def way_back() -> str | None:
+    """The page of ours whose form was sent here; None for one that was only looked at, or came from elsewhere."""
+    sender = urlsplit(request.referrer or "")
+    here = request.method != "GET" and sender.netloc == request.host
+    return local_path(f"{sender.path}?{sender.query}".rstrip("?"), "/") if here else None
 
 
 def _too_often(error: HTTPException) -> str:

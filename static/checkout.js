@@ -186,13 +186,14 @@
     for (const key of ["imp_uid", "error_code", "error_msg"]) if (result[key]) told[key] = String(result[key]);
     const answer = await reportUntilHeard(told);
     if (!answer || answer.body.outcome === "unknown") return checkElsewhere(checkout, told, answer);
-    const { outcome, status: paymentStatus, redirect, message, advice } = answer.body;
+    const { outcome, status: paymentStatus, redirect, message, advice, by_buyer: byBuyer } = answer.body;
     const arrived = outcome === "held" || ["paid", "cancelled"].includes(paymentStatus); // perhaps by another door
     if (redirect && arrived) {
       say(texts.done);
       location.assign(redirect);
       return;
     }
+    if (byBuyer) return giveUp(advice, redirect);
     const why = result.error_msg || message || texts.not_paid; // the PG's own words, where there are any
     giveUp(advice ? `${why.replace(/[.\s]*$/, ".")} ${advice}` : why, redirect);
   }

@@ -21,7 +21,7 @@ from sandbox.cancels import REASON_BY_CONSOLE, cancel
 from sandbox.refusals import ApiRefused
 from sandbox.settings import CHANNELS, IMP_CODE
 from sandbox.travel import travel
-from shop import account, clock, orders, payments
+from shop import account, cart, clock, payments
 from shop.config import load_settings
 from shop.database import db
 from shop.events import News
@@ -119,7 +119,7 @@ class World:
         with self.app.app_context():
             for product_id in self.goods:
                 wanted = {"once": self.goods[0], "parcel": self.goods[1]}.get(what)
-                orders.put_in_cart(self.users[buyer], product_id, 2 if product_id == wanted else 0)
+                cart.put_in_cart(self.users[buyer], product_id, 2 if product_id == wanted else 0)
         body = FORM | ({"kind": "monthly", "product_id": self.plan} if what == "plan" else {"kind": "once"})
         answer = self.clients[buyer].post("/checkout", json=body)
         if answer.status_code == 200:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from shop import clock, orders, payments, subscriptions
+from shop import cart, clock, orders, payments, subscriptions
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import Payment, User
@@ -18,7 +18,7 @@ PAGES = ("/admin/", "/admin/payments", "/admin/billing-keys", "/admin/payments/x
 
 @pytest.fixture
 def paid(provider: FakeProvider, buyer: User) -> Payment:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid, claimed={"imp_success": "true"}))

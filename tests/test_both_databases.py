@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import IntegrityError
 
-from shop import account, orders
+from shop import account, cart
 from shop.config import Settings
 from shop.database import db, transaction
 from shop.models import Order, Payment, Product, move
@@ -40,7 +40,7 @@ def test_a_nul_in_a_text_is_no_crash(client: FlaskClient, provider: FakeProvider
         assert answer.status_code in (302, 400)  # SQLite may keep it
     buyer = sign_in(client)
     header = csrf_of(client)
-    orders.put_in_cart(buyer.id, db.session.query(Product.id).filter_by(slug="moon-mug").scalar(), 1)
+    cart.put_in_cart(buyer.id, db.session.query(Product.id).filter_by(slug="moon-mug").scalar(), 1)
     address = {"buyer_addr": "서울\0시", "buyer_postcode": "04524"}
     answer = client.post("/checkout", json={"kind": "once", **BUYER_FORM, **address}, headers=header)
     assert (answer.status_code in (200, 400), answer.is_json) == (True, True)
@@ -75,8 +75,8 @@ def test_two_buyers_who_swap_their_goods_do_not_wait_for_each_other_for_ever(app
             try:
                 for turn in range(12):
                     wanted = products[(number + turn) % 2]
-                    orders.put_in_cart(buyers[number], products[(number + turn + 1) % 2], 0)
-                    orders.put_in_cart(buyers[number], wanted, 1)
+                    cart.put_in_cart(buyers[number], products[(number + turn + 1) % 2], 0)
+                    cart.put_in_cart(buyers[number], wanted, 1)
                     gate.wait(timeout=20)
                     new_order(buyers[number], ADDRESSED_BUYER)
             except Exception as error:
@@ -96,7 +96,7 @@ def test_two_buyers_who_swap_their_goods_do_not_wait_for_each_other_for_ever(app
 
 def test_a_guarded_update_has_one_winner_whoever_tries(app: Flask, shop: Any) -> None:
     buyer = account.create_user("guard@example.com", "long-enough")
-    orders.put_in_cart(buyer.id, db.session.query(Product.id).filter_by(slug="moon-mug").scalar(), 1)
+    cart.put_in_cart(buyer.id, db.session.query(Product.id).filter_by(slug="moon-mug").scalar(), 1)
     order = new_order(buyer.id, ADDRESSED_BUYER)
     gate, won = threading.Barrier(8), []
 
@@ -117,7 +117,7 @@ def test_a_guarded_update_has_one_winner_whoever_tries(app: Flask, shop: Any) ->
 @pytest.mark.parametrize("same", ["merchant_uid", "imp_uid"])
 def test_one_id_is_one_row(same: str, shop: Any) -> None:
     buyer = account.create_user("twice@example.com", "long-enough")
-    orders.put_in_cart(buyer.id, db.session.query(Product.id).filter_by(slug="moon-mug").scalar(), 1)
+    cart.put_in_cart(buyer.id, db.session.query(Product.id).filter_by(slug="moon-mug").scalar(), 1)
     order = new_order(buyer.id, ADDRESSED_BUYER)
 
     def attempt(**ids: str) -> Payment:
@@ -133,7 +133,7 @@ def test_one_id_is_one_row(same: str, shop: Any) -> None:
 def test_a_buyer_has_one_pending_order_of_a_kind(shop: Any) -> None:
     buyer = account.create_user("pending@example.com", "long-enough")
     mug = db.session.query(Product.id).filter_by(slug="moon-mug").scalar()
-    orders.put_in_cart(buyer.id, mug, 1)
+    cart.put_in_cart(buyer.id, mug, 1)
     first = new_order(buyer.id, ADDRESSED_BUYER)
     facts = {column.name: getattr(first, column.name) for column in Order.__table__.columns if column.name != "id"}
     with pytest.raises(IntegrityError), transaction():

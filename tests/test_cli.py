@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.security import check_password_hash
 
 from app import create_app
-from shop import clock, orders, payments
+from shop import cart, clock, orders, payments
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import Event, Payment, Product, Subscription, User
@@ -149,7 +149,7 @@ def test_create_admin_refuses_a_short_password(app: Flask) -> None:
 def test_sync_says_what_became_of_what_was_open(app: Flask, provider: FakeProvider, buyer: User) -> None:
     runner = app.test_cli_runner()
     assert runner.invoke(args=["sync"]).output == "Nothing was open.\n"
-    orders.put_in_cart(buyer.id, conftest.product().id, 1)
+    cart.put_in_cart(buyer.id, conftest.product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     moment = clock.now() + LOOK_AFTER
@@ -158,7 +158,7 @@ def test_sync_says_what_became_of_what_was_open(app: Flask, provider: FakeProvid
 
 
 def test_sync_fails_when_portone_does_not_answer(app: Flask, provider: FakeProvider, buyer: User) -> None:
-    orders.put_in_cart(buyer.id, conftest.product().id, 1)
+    cart.put_in_cart(buyer.id, conftest.product().id, 1)
     payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     moment = clock.now() + LOOK_AFTER
     clock.use_source(lambda: moment)
@@ -170,7 +170,7 @@ def test_sync_fails_when_portone_does_not_answer(app: Flask, provider: FakeProvi
 def test_reconcile_shows_saves_and_repairs_what_differs(
     app: Flask, provider: FakeProvider, buyer: User, tmp_path: Path
 ) -> None:
-    orders.put_in_cart(buyer.id, conftest.product().id, 1)
+    cart.put_in_cart(buyer.id, conftest.product().id, 1)
     lost = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(lost.merchant_uid, amount=lost.amount)
     runner = app.test_cli_runner()

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from sandbox import kg
 from sandbox.outcomes import OUTCOMES
-from shop import orders, payments
+from shop import cart, orders, payments
 from shop.dictionary import ENTRIES, Advice, advice_for
 from shop.events import News
 from shop.models import User
@@ -69,7 +69,7 @@ def test_every_entry_says_everything_in_both_languages(entry: Advice) -> None:
 
 
 def test_the_back_office_says_what_the_shop_should_do(client: FlaskClient, buyer: User, provider: FakeProvider) -> None:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     reason = kg.TEXTS["0071"]
     report = provider.hears_of(payment.merchant_uid, "failed", amount=payment.amount, fail_reason=reason)

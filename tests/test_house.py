@@ -16,6 +16,7 @@ FLOORS = [
     ["database"],
     ["models"],
     ["provider", "signals"],
+    ["cart"],
     ["orders"],
     ["subscriptions"],
     ["decision", "events", "months"],
@@ -124,7 +125,7 @@ sys.modules["shop.demo"] = None
 from app import create_app
 from shop.config import load_settings
 from shop.database import db
-from shop import seed, account, orders
+from shop import account, cart, orders, seed
 from shop.models import Product
 from flask_migrate import upgrade
 settings = load_settings({
@@ -136,7 +137,7 @@ with app.app_context():
     upgrade()
     seed.seed_catalogue()
     user = account.create_user("a@example.com", "long-enough")
-    orders.put_in_cart(user.id, db.session.query(Product).filter_by(kind="once").first().id, 1)
+    cart.put_in_cart(user.id, db.session.query(Product).filter_by(kind="once").first().id, 1)
     user_id = user.get_id()
 client = app.test_client()
 with client.session_transaction(base_url="https://shop.example") as session:

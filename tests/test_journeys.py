@@ -166,7 +166,7 @@ def test_closing_the_window_sells_nothing_and_the_button_works_again(page_with_c
     opened.value.wait_for_url("**/window/**")
     expect(opened.value.locator("#send-code")).to_be_visible()
     opened.value.close()
-    expect(page.locator("#checkout-status")).to_contain_text("사용자가 결제를 취소하였습니다")
+    expect(page.locator("#checkout-status")).to_contain_text("결제하지 않고 결제창을 닫으셨습니다")
     pay_in_popup(page, "#pay-once")
     expect_paid_order(page, server)
     assert [payment.status for payment in payments(server)] == ["failed", "paid"]

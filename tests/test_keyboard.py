@@ -136,7 +136,7 @@ def test_when_the_window_closes_the_focus_is_on_the_button_again_and_the_state_i
     opened.value.close()
     expect(page.locator("#pay-once")).to_be_focused()
     status = page.locator("#checkout-status")
-    expect(status).to_contain_text("취소")
+    expect(status).to_contain_text("결제창을 닫으셨습니다")
     assert status.get_attribute("aria-live") == "polite"
 
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from shop import orders, payments
+from shop import cart, orders, payments
 from shop.config import load_settings
 from shop.events import News
 from shop.learn import Calls, panel_of_order
@@ -24,7 +24,7 @@ from tests.test_config import LIVE
 
 @pytest.fixture
 def paid(provider: FakeProvider, buyer: User) -> payments.Payment:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     told = {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid}
@@ -39,7 +39,7 @@ def test_the_order_page_tells_the_door_the_decision_and_the_function(
     page = client.get(f"/orders/{paid.order_id}").get_data(as_text=True)
     panel = page.split('<aside class="learn"', 1)[1]
     assert "PC 콜백" in panel
-    assert "status, amount, currency, method, channel and ids are what we asked for" in panel
+    assert "상태, 금액, 통화, 수단, 채널, 번호가 모두 요청한 대로임" in panel
     assert "<code>shop/decision.py</code> <b><code>decide</code></b>" in panel
     lit = re.search(r'<g class="step lit">.*?</g>', panel)
     assert lit and "/payment/complete" in lit[0]
@@ -47,7 +47,7 @@ def test_the_order_page_tells_the_door_the_decision_and_the_function(
 
 def test_the_cart_shows_what_the_window_will_be_asked_for_and_writes_nothing(client: FlaskClient, buyer: User) -> None:
     sign_in(client)
-    orders.put_in_cart(buyer.id, product().id, 2)
+    cart.put_in_cart(buyer.id, product().id, 2)
     page = client.get("/cart").get_data(as_text=True)
     asked = json.loads(re.search(r'id="learn-request".*?>(.*?)</pre>', page, re.DOTALL)[1].replace("&#34;", '"'))
     assert (asked["pay_method"], asked["amount"]) == ("phone", product().price * 2)

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from shop import orders
+from shop import cart
 from shop.database import db
 from shop.models import Product, User
 from tests.conftest import product, sign_in
@@ -40,8 +40,8 @@ def test_the_cart_asks_for_consent_beside_each_button_with_amount_and_day(
 ) -> None:
     sign_in(client)
     plan: Product = product("monthly")
-    orders.put_in_cart(buyer.id, product().id, 1)
-    orders.put_in_cart(buyer.id, plan.id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, plan.id, 1)
     page = client.get("/cart").get_data(as_text=True)
     assert 'id="consent-once"' in page
     assert f'id="consent-plan-{plan.id}"' in page

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from shop import orders, payments, subscriptions
+from shop import cart, orders, payments, subscriptions
 from shop.database import db, end_reading, transaction
 from shop.events import News
 from shop.models import Event, Order, Payment, Product, Subscription, User
@@ -25,7 +25,7 @@ def paid_parcel(provider: FakeProvider, buyer: User) -> Payment:
     parcel = product(digital=False)
     with transaction():
         db.session.get_one(Product, parcel.id).stock = 5
-    orders.put_in_cart(buyer.id, parcel.id, 1)
+    cart.put_in_cart(buyer.id, parcel.id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
     return payment
@@ -54,7 +54,7 @@ def at_once(app: Flask, work: Callable[[], Any], times: int) -> list[Any]:
     "claim", [{"status": "paid"}, {"imp_success": "true", "success": "true"}, {"status": "cancelled"}]
 )
 def test_law_1_what_a_caller_claims_changes_no_book(claim: dict[str, str], provider: FakeProvider, buyer: User) -> None:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     window = provider.hears_of(payment.merchant_uid, status="ready", amount=payment.amount)
     sync_payment(provider, News("webhook", window.imp_uid, payment.merchant_uid, claim))
@@ -65,7 +65,7 @@ def test_law_1_what_a_caller_claims_changes_no_book(claim: dict[str, str], provi
 def test_law_2_a_paid_payment_of_another_order_completes_nothing_but_its_own(
     paid_parcel: Payment, provider: FakeProvider, other_buyer: User
 ) -> None:
-    orders.put_in_cart(other_buyer.id, product(digital=False).id, 1)
+    cart.put_in_cart(other_buyer.id, product(digital=False).id, 1)
     thiefs = payments.start_payment(provider, lambda: orders.place(other_buyer.id, ADDRESSED_BUYER))
     assert thiefs.amount == paid_parcel.amount
     result = sync_payment(provider, News("callback", "imp_1", thiefs.merchant_uid))
@@ -117,13 +117,13 @@ def test_law_3_stock_is_not_oversold_by_many_buyers_at_once(app: Flask, shop: An
         buyers = [User(email=f"b{n}@example.com", password_hash="x") for n in range(8)]
         db.session.add_all(buyers)
     for buyer in buyers:
-        orders.put_in_cart(buyer.id, parcel.id, 1)
+        cart.put_in_cart(buyer.id, parcel.id, 1)
     waiting = iter([buyer.id for buyer in buyers])
 
     def buy() -> str:
         try:
             new_order(next(waiting), ADDRESSED_BUYER)
-        except orders.OutOfStock:
+        except cart.OutOfStock:
             return "too late"
         return "placed"
 
@@ -158,7 +158,7 @@ def test_law_5_the_provider_is_never_asked_inside_a_transaction(
 
 
 def test_law_9_amounts_are_integers_of_won(provider: FakeProvider, buyer: User) -> None:
-    orders.put_in_cart(buyer.id, product().id, 3)
+    cart.put_in_cart(buyer.id, product().id, 3)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     assert type(product().price) is int
     assert type(payment.amount) is int

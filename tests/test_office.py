@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from shop import clock, export, figures, orders, payments
+from shop import cart, clock, export, figures, orders, payments
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import Event, Order, Payment, PaymentDay, User
@@ -43,7 +43,7 @@ def viewer(client: FlaskClient, shop: Any) -> FlaskClient:
 
 @pytest.fixture
 def opened(provider: FakeProvider, buyer: User) -> Payment:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     return payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
 
 

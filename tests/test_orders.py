@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from shop import clock, orders
+from shop import cart, clock, orders
+from shop.cart import EmptyCart, InvalidBuyer, OutOfStock
 from shop.database import db, transaction
-from shop.models import CartItem, Order, Product, User, move
-from shop.orders import Buyer, EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
+from shop.models import Order, Product, User, move
+from shop.orders import Buyer
 from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, product
 
 
@@ -50,44 +51,14 @@ def test_every_wrong_field_is_named_at_once(fields: dict[str, str], wrong: set[s
     assert set(caught.value.fields) == wrong
 
 
-# --- the cart ---
-
-
-def test_adding_the_same_product_again_raises_its_quantity_up_to_the_limit(buyer: User) -> None:
-    item = product()
-    orders.put_in_cart(buyer.id, item.id, 2, add=True)
-    orders.put_in_cart(buyer.id, item.id, 3, add=True)
-    assert [line.quantity for line in orders.cart_items(buyer.id, "once")] == [5]
-    orders.put_in_cart(buyer.id, item.id, 99, add=True)
-    assert [line.quantity for line in orders.cart_items(buyer.id, "once")] == [orders.MOST_PER_LINE]
-
-
-def test_a_plan_is_in_the_cart_at_most_once(buyer: User) -> None:
-    orders.put_in_cart(buyer.id, product("monthly").id, 3, add=True)
-    assert [line.quantity for line in orders.cart_items(buyer.id, "monthly")] == [1]
-    assert not orders.cart_items(buyer.id, "once")
-
-
-def test_quantity_zero_removes_the_line(buyer: User) -> None:
-    item = product()
-    orders.put_in_cart(buyer.id, item.id, 2)
-    orders.put_in_cart(buyer.id, item.id, 0)
-    assert orders.cart_items(buyer.id, "once") == []
-
-
-def test_what_is_not_on_sale_does_not_enter_the_cart(buyer: User) -> None:
-    with pytest.raises(NotOnSale):
-        orders.put_in_cart(buyer.id, 999_999, 1)
-
-
 # --- placing ---
 
 
 def test_an_order_takes_our_price_and_reserves_our_stock(buyer: User) -> None:
     goods, parcel = product(), product(digital=False)
     set_stock(parcel, 5)
-    orders.put_in_cart(buyer.id, goods.id, 2)
-    orders.put_in_cart(buyer.id, parcel.id, 3)
+    cart.put_in_cart(buyer.id, goods.id, 2)
+    cart.put_in_cart(buyer.id, parcel.id, 3)
     order = new_order(buyer.id, ADDRESSED_BUYER)
     assert order.amount == 2 * goods.price + 3 * parcel.price
     assert order.status == "pending"
@@ -102,7 +73,7 @@ def test_an_empty_cart_is_no_order(buyer: User) -> None:
 
 
 def test_a_plan_in_the_cart_is_not_part_of_the_goods(buyer: User) -> None:
-    orders.put_in_cart(buyer.id, product("monthly").id, 1)
+    cart.put_in_cart(buyer.id, product("monthly").id, 1)
     with pytest.raises(EmptyCart):
         new_order(buyer.id, BUYER)
 
@@ -110,7 +81,7 @@ def test_a_plan_in_the_cart_is_not_part_of_the_goods(buyer: User) -> None:
 def test_a_parcel_without_an_address_is_refused_and_reserves_nothing(buyer: User) -> None:
     parcel = product(digital=False)
     set_stock(parcel, 5)
-    orders.put_in_cart(buyer.id, parcel.id, 1)
+    cart.put_in_cart(buyer.id, parcel.id, 1)
     with pytest.raises(InvalidBuyer) as caught:
         new_order(buyer.id, replace(ADDRESSED_BUYER, postcode=None))
     assert set(caught.value.fields) == {"buyer_postcode"}
@@ -121,8 +92,8 @@ def test_one_line_out_of_stock_reserves_none_of_the_others(buyer: User) -> None:
     parcels = db.session.query(Product).filter_by(kind="once", digital=False).limit(2).all()
     set_stock(parcels[0], 5)
     set_stock(parcels[1], 1)
-    orders.put_in_cart(buyer.id, parcels[0].id, 2)
-    orders.put_in_cart(buyer.id, parcels[1].id, 2)
+    cart.put_in_cart(buyer.id, parcels[0].id, 2)
+    cart.put_in_cart(buyer.id, parcels[1].id, 2)
     with pytest.raises(OutOfStock) as caught:
         new_order(buyer.id, ADDRESSED_BUYER)
     assert caught.value.product.id == parcels[1].id
@@ -133,7 +104,7 @@ def test_one_line_out_of_stock_reserves_none_of_the_others(buyer: User) -> None:
 def test_checking_out_again_reuses_the_order_and_reserves_once(buyer: User) -> None:
     parcel = product(digital=False)
     set_stock(parcel, 5)
-    orders.put_in_cart(buyer.id, parcel.id, 2)
+    cart.put_in_cart(buyer.id, parcel.id, 2)
     first = new_order(buyer.id, ADDRESSED_BUYER)
     again = new_order(buyer.id, replace(ADDRESSED_BUYER, name="성춘향"))
     assert again.id == first.id
@@ -144,9 +115,9 @@ def test_checking_out_again_reuses_the_order_and_reserves_once(buyer: User) -> N
 def test_checking_out_a_changed_cart_cancels_the_old_order_and_returns_its_stock(buyer: User) -> None:
     parcel = product(digital=False)
     set_stock(parcel, 5)
-    orders.put_in_cart(buyer.id, parcel.id, 4)
+    cart.put_in_cart(buyer.id, parcel.id, 4)
     first = new_order(buyer.id, ADDRESSED_BUYER)
-    orders.put_in_cart(buyer.id, parcel.id, 3)
+    cart.put_in_cart(buyer.id, parcel.id, 3)
     second = new_order(buyer.id, ADDRESSED_BUYER)
     assert second.id != first.id
     assert db.session.get_one(Order, first.id).status == "cancelled"
@@ -155,7 +126,7 @@ def test_checking_out_a_changed_cart_cancels_the_old_order_and_returns_its_stock
 
 def test_a_price_change_makes_a_new_order_at_the_new_price(buyer: User) -> None:
     goods = product()
-    orders.put_in_cart(buyer.id, goods.id, 1)
+    cart.put_in_cart(buyer.id, goods.id, 1)
     first = new_order(buyer.id, BUYER)
     with transaction():
         db.session.get_one(Product, goods.id).price += 1000
@@ -168,19 +139,8 @@ def test_a_price_change_makes_a_new_order_at_the_new_price(buyer: User) -> None:
 
 
 def placed(buyer: User, item: Product, quantity: int = 2) -> Order:
-    orders.put_in_cart(buyer.id, item.id, quantity)
+    cart.put_in_cart(buyer.id, item.id, quantity)
     return new_order(buyer.id, ADDRESSED_BUYER)
-
-
-def test_the_bought_lines_leave_the_cart_and_what_was_added_since_stays(buyer: User) -> None:
-    item, other = db.session.query(Product).filter_by(kind="once", stock=None).limit(2).all()
-    order = placed(buyer, item)
-    orders.put_in_cart(buyer.id, item.id, 5)
-    orders.put_in_cart(buyer.id, other.id, 1)
-    with transaction():
-        assert orders.pay(db.session.get_one(Order, order.id), "m-1")
-    left = {line.product_id: line.quantity for line in db.session.query(CartItem).all()}
-    assert left == {item.id: 3, other.id: 1}
 
 
 def test_an_expired_order_is_honoured_only_if_its_goods_can_be_reserved_again(buyer: User) -> None:
@@ -231,7 +191,7 @@ def test_the_title_fits_kgs_thirty_bytes_and_keeps_the_count(buyer: User) -> Non
     with transaction():
         db.session.get_one(Product, items[0].id).name_ko = "아주 아주 아주 긴 이름의 디지털 상품"
     for item in items:
-        orders.put_in_cart(buyer.id, item.id, 1)
+        cart.put_in_cart(buyer.id, item.id, 1)
     title = orders.title(new_order(buyer.id, BUYER))
     assert title.startswith("아주 아주")
     assert title.endswith(" 외 2건")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shop import clock, orders, payments, subscriptions
+from shop import cart, clock, orders, payments, subscriptions
 from shop.books import GIVE_BACK_TEXTS
 from shop.database import db, transaction
 from shop.events import News
@@ -16,7 +16,7 @@ from tests.fakes import FakeProvider
 
 
 def goods_payment(provider: FakeProvider, buyer: User, item: Product | None = None) -> Payment:
-    orders.put_in_cart(buyer.id, (item or product()).id, 1)
+    cart.put_in_cart(buyer.id, (item or product()).id, 1)
     return payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
@@ -228,7 +228,7 @@ def test_cancelling_a_surplus_payment_leaves_the_paid_order_alone(provider: Fake
 
 def test_money_for_an_order_that_was_replaced_goes_back(provider: FakeProvider, buyer: User) -> None:
     old = goods_payment(provider, buyer)
-    orders.put_in_cart(buyer.id, product().id, 1, add=True)
+    cart.put_in_cart(buyer.id, product().id, 1, add=True)
     new_order(buyer.id, BUYER)
     provider.hears_of(old.merchant_uid, amount=old.amount)
     assert sync_payment(provider, News("webhook", merchant_uid=old.merchant_uid)).outcome == "held"

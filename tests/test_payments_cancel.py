@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from shop import billing, clock, orders, payments, subscriptions
+from shop import billing, cart, clock, orders, payments, subscriptions
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import Event, Order, Payment, Product, Subscription, User
@@ -23,7 +23,7 @@ ADMIN = News("admin", actor="admin@example.com")
 
 def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
     """Goods that a buyer has paid for."""
-    orders.put_in_cart(buyer.id, (what or product()).id, 1)
+    cart.put_in_cart(buyer.id, (what or product()).id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
@@ -86,7 +86,7 @@ def test_another_month_is_refused_before_portone_is_asked(
 
 
 def test_what_was_never_paid_is_not_asked_for(provider: FakeProvider, buyer: User) -> None:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN) == CancelResult("refused", "not_paid")
     assert provider.cancels == []
@@ -156,7 +156,7 @@ def test_a_second_window_of_another_kind_is_never_cancelled_by_itself(provider: 
 
 @pytest.mark.parametrize("facts", [{"is_test_channel": False}, {"pay_method": "card"}, {"customer_uid": "somebodys"}])
 def test_money_of_another_kind_waits_for_a_person(facts: dict[str, Any], provider: FakeProvider, buyer: User) -> None:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, **facts)
     assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
@@ -166,7 +166,7 @@ def test_money_of_another_kind_waits_for_a_person(facts: dict[str, Any], provide
 
 def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider, buyer: User) -> None:
     """The aimed cancel: our merchant_uid beside a stranger's imp_uid must not give the stranger's money back."""
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     stranger = provider.hears_of("somebody-elses-order", amount=1)
     result = sync_payment(provider, News("callback", stranger.imp_uid, payment.merchant_uid))
@@ -176,7 +176,7 @@ def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider, buyer: U
 
 
 def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProvider, buyer: User) -> None:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     long_ago = clock.now() - timedelta(days=40)
     provider.hears_of(payment.merchant_uid, amount=301, paid_at=long_ago)
@@ -190,7 +190,7 @@ def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProv
 
 
 def held(provider: FakeProvider, buyer: User, **facts: Any) -> Payment:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.cancel_answers = ["refused"]
     provider.hears_of(payment.merchant_uid, **({"amount": payment.amount} | facts))
@@ -246,7 +246,7 @@ def test_held_money_is_kept_only_when_portone_says_that_it_is_there(
 def test_a_window_may_go_on_only_at_our_price(
     amount: Any, refusal: str | None, provider: FakeProvider, buyer: User
 ) -> None:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     told = payment.amount if amount == "asked" else amount
     assert payments.refusal_to_approve(payment.merchant_uid, told, News("confirm")) == refusal
@@ -256,7 +256,7 @@ def test_a_window_may_not_go_on_for_an_order_that_is_over(provider: FakeProvider
     payment = paid(provider, buyer)
     again = payments.start_payment(provider, lambda: db.session.get_one(Order, payment.order_id))
     assert payments.refusal_to_approve(again.merchant_uid, again.amount, News("confirm")) == "paid"
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     old = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     with transaction():
         orders.cancel_pending(db.session.get_one(Order, old.order_id))

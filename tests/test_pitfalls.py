@@ -20,7 +20,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from sandbox import Sandbox, create_sandbox
 from sandbox.adapter import WSGIAdapter
-from shop import billing, clock, orders, payments
+from shop import billing, cart, clock, orders, payments
 from shop.clock import SEOUL
 from shop.config import ConfigError, load_settings
 from shop.database import db, transaction
@@ -42,7 +42,7 @@ ADMIN = News("admin", actor="admin@example.com")
 
 def opened(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
     """An open attempt to buy one thing."""
-    orders.put_in_cart(buyer.id, (what or product()).id, 1)
+    cart.put_in_cart(buyer.id, (what or product()).id, 1)
     return payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
@@ -122,7 +122,7 @@ def test_05_cancel_forgotten(provider: FakeProvider, buyer: User) -> None:
 def test_06_client_price(client: FlaskClient, provider: FakeProvider, buyer: User) -> None:
     """The expected amount is the server's: what the browser says of it is not read."""
     sign_in(client)
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     asked = {"kind": "once", "amount": 1, "price": 1, "buyer_name": "홍길동", "buyer_tel": "01012345678"}
     told = client.post("/checkout", json=asked | {"buyer_email": "b@example.com"}, headers=csrf_of(client)).json
     assert told
@@ -359,7 +359,7 @@ def test_22_script_injection(client: FlaskClient, provider: FakeProvider, buyer:
     sign_in(client, "admin@example.com")
     pages = [client.get(f"/admin/payments/{payment.merchant_uid}"), client.get("/")]
     sign_in(client)
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     pages += [client.get("/cart"), client.get(f"/orders/{payment.order_id}")]
     assert all(page.status_code == 200 and evil.encode() not in page.data for page in pages)
 
@@ -367,7 +367,7 @@ def test_22_script_injection(client: FlaskClient, provider: FakeProvider, buyer:
 def test_23_broken_result_page(client: FlaskClient, provider: FakeProvider, buyer: User) -> None:
     """Both ways back end on a page that is there; the amount that the window gets is a number."""
     sign_in(client)
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     asked = {"kind": "once", "buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "b@example.com"}
     told = client.post("/checkout", json=asked, headers=csrf_of(client)).json
     assert told

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from shop import attempts, billing, clock, orders, payments
+from shop import attempts, billing, cart, clock, orders, payments
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.events import News
@@ -52,9 +52,9 @@ def test_an_order_that_is_paid_while_the_cart_changes_stays_paid(
     app: Flask, provider: FakeProvider, buyer: User
 ) -> None:
     buyer_id, parcel = buyer.id, product(digital=False)
-    orders.put_in_cart(buyer_id, product().id, 1)
+    cart.put_in_cart(buyer_id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer_id, BUYER))
-    orders.put_in_cart(buyer_id, parcel.id, 1)
+    cart.put_in_cart(buyer_id, parcel.id, 1)
     with transaction():
         paid = db.session.get_one(Order, payment.order_id, with_for_update=True)
         assert orders.pay(paid, payment.merchant_uid)
@@ -72,13 +72,13 @@ def test_two_buyers_who_swap_their_goods_never_wait_for_each_other(
     parcels = db.session.query(Product).filter_by(kind="once", digital=False).order_by(Product.id).limit(2).all()
     ids, users = [one.id for one in parcels], [buyer.id, other_buyer.id]
     for user_id, product_id in zip(users, ids, strict=True):
-        orders.put_in_cart(user_id, product_id, 1)
+        cart.put_in_cart(user_id, product_id, 1)
         new_order(user_id, ADDRESSED_BUYER)
     for _ in range(10):
         ids.reverse()
         for user_id, product_id, other_id in zip(users, ids, reversed(ids), strict=True):
-            orders.put_in_cart(user_id, other_id, 0)
-            orders.put_in_cart(user_id, product_id, 1)
+            cart.put_in_cart(user_id, other_id, 0)
+            cart.put_in_cart(user_id, product_id, 1)
         started = [beside(app, lambda user_id=user_id: new_order(user_id, ADDRESSED_BUYER).id) for user_id in users]
         for thread, _results in started:
             thread.join()

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from shop import clock, orders, payments
+from shop import cart, clock, orders, payments
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import Event, Payment, User, move
@@ -37,7 +37,7 @@ def test_books_that_agree_have_no_differences(provider: FakeProvider, payment: P
 
 
 def test_money_that_we_never_heard_of_is_found_and_repaired(provider: FakeProvider, buyer: User) -> None:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     lost = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(lost.merchant_uid, amount=lost.amount)
     (found,) = differences(provider)
@@ -112,7 +112,7 @@ def test_the_report_is_a_table(provider: FakeProvider, payment: Payment) -> None
 def test_money_of_another_channel_that_waits_for_a_person_is_on_our_books_too(
     provider: FakeProvider, buyer: User
 ) -> None:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     held = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     report = provider.hears_of(held.merchant_uid, amount=held.amount, is_test_channel=False)
     payments.sync_payment(provider, News("webhook", report.imp_uid, held.merchant_uid))

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from shop import account, orders, payments
+from shop import account, cart, orders, payments
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import Base, db
 from shop.models import User
@@ -22,7 +22,7 @@ def used(app: Flask, provider: FakeProvider) -> Flask:
     """A shop in which somebody has bought something."""
     with app.app_context():
         visitor = account.create_user("visitor@example.com", "long-enough")
-        orders.put_in_cart(visitor.id, product().id, 1)
+        cart.put_in_cart(visitor.id, product().id, 1)
         payments.start_payment(provider, lambda: orders.place(visitor.id, BUYER))
     return app
 

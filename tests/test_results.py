@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from shop import orders, payments
+from shop import cart, orders, payments
 from shop.database import db
 from shop.models import Event, Order, Payment, User
 from shop.provider import OutcomeUnknown
@@ -43,7 +43,7 @@ DOORS = (callback, redirect, webhook, form_webhook)
 @pytest.fixture
 def payment(provider: FakeProvider, buyer: User) -> Payment:
     """An open attempt to buy one thing."""
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     return payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
 
 
@@ -152,7 +152,7 @@ def test_a_replayed_payment_completes_no_other_order(
     door: Door, client: FlaskClient, provider: FakeProvider, payment: Payment, told: dict[str, str], other_buyer: User
 ) -> None:
     callback(client, told)
-    orders.put_in_cart(other_buyer.id, product().id, 1)
+    cart.put_in_cart(other_buyer.id, product().id, 1)
     thiefs = payments.start_payment(provider, lambda: orders.place(other_buyer.id, BUYER))
     door(client, {"imp_uid": told["imp_uid"], "merchant_uid": thiefs.merchant_uid})
     assert books(thiefs) == ("ready", "pending")
@@ -162,7 +162,7 @@ def test_a_replayed_payment_completes_no_other_order(
 def test_a_replay_is_answered_with_409_and_no_way_to_the_order(
     client: FlaskClient, provider: FakeProvider, told: dict[str, str], other_buyer: User
 ) -> None:
-    orders.put_in_cart(other_buyer.id, product().id, 1)
+    cart.put_in_cart(other_buyer.id, product().id, 1)
     thiefs = payments.start_payment(provider, lambda: orders.place(other_buyer.id, BUYER))
     answer = callback(client, {"imp_uid": told["imp_uid"], "merchant_uid": thiefs.merchant_uid})
     assert answer.status_code == 409
@@ -315,6 +315,7 @@ def test_a_refusal_comes_with_what_the_buyer_can_do(
     answer = callback(client, {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid})
     assert answer.json["message"] == reason
     assert "통신사에 요금을 낸 뒤" in answer.json["advice"]
+    assert answer.json["by_buyer"] is False  # so KG's words are read out, too
 
 
 def test_an_error_that_only_the_browser_heard_of_is_explained_and_changes_nothing(

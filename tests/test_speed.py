@@ -1,6 +1,7 @@
 """What keeps the pages quick can be counted, whatever else the machine is doing: statements, tokens, and what is
 remembered. The seconds themselves are measured by `make bench`."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from shop import orders, payments
+from shop import cart, orders, payments
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import Product, User
@@ -52,7 +53,7 @@ def test_the_front_page_asks_two_questions_however_long_the_shelf_is(
         }
         for number in range(more_products):
             db.session.add(Product(slug=f"thing-{number}", kind="once", price=1000, digital=True, **words))
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     sign_in(client)
     with counted_statements(app) as sent:
         page = client.get("/").get_data(as_text=True)
@@ -101,6 +102,46 @@ def test_the_environment_is_read_once_and_no_netrc_replaces_the_token(
     portone.close()
 
 
+def test_a_dozen_readers_at_once_open_no_connection_the_second_time(app: Flask) -> None:
+    """To open one costs more than a page does."""
+    readers, opened = 12, []
+    with app.app_context():
+        event.listen(db.engine, "connect", lambda *_: opened.append(1))
+    for _ in range(2):
+        together = threading.Barrier(readers)
+
+        def read(together: threading.Barrier = together) -> None:
+            with app.app_context():
+                db.session.query(Product).first()
+                together.wait(timeout=20)  # all of them hold a connection now
+
+        threads = [threading.Thread(target=read) for _ in range(readers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(opened) <= readers
+
+
+def test_a_purchase_asks_the_database_no_more_than_it_must(
+    app: Flask, client: FlaskClient, buyer: User, provider: FakeProvider
+) -> None:
+    """Cart, checkout and callback of one digital thing; BEGIN and COMMIT aside."""
+    sign_in(client)
+    header = csrf_of(client)
+    thing, asked = product().id, []
+    with counted_statements(app) as sent:
+        client.post("/cart/items", data={"product_id": thing}, headers=header)
+        asked.append(len(sent))
+        told = client.post("/checkout", json={"kind": "once", **CHECKOUT}, headers=header).get_json()
+        asked.append(len(sent))
+        report = provider.hears_of(told["merchant_uid"], amount=told["request_pay"]["amount"])
+        door = client.post("/payment/complete", json={"imp_uid": report.imp_uid, "merchant_uid": told["merchant_uid"]})
+        asked.append(len(sent))
+    assert door.get_json()["outcome"] == "paid"
+    assert asked == [3, 10, 19], sent
+
+
 CUSTOMER_PAGES = ("/", "/products/moon-mug", "/cart", "/orders", "/subscriptions")
 GROW = ("orders", "order_lines", "payments", "events", "subscriptions", "billing_keys", "users", "cart_items")
 
@@ -110,7 +151,7 @@ def test_no_page_or_door_of_a_customer_reads_a_table_that_grows_from_end_to_end(
     app: Flask, client: FlaskClient, buyer: User, provider: FakeProvider
 ) -> None:
     """What is found by an index costs the same among a million rows; SQLite tells which is which."""
-    orders.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
     sign_in(client)

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from app import create_app
-from shop import orders
+from shop.cart import put_in_cart
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import CartItem, Event, Order, Payment, Product, User
@@ -37,7 +37,7 @@ def cart(client: FlaskClient, buyer: User) -> Product:
     """One digital thing in the signed-in buyer's cart."""
     sign_in(client)
     item = product()
-    orders.put_in_cart(buyer.id, item.id, 2)
+    put_in_cart(buyer.id, item.id, 2)
     return item
 
 
@@ -121,14 +121,14 @@ def test_the_cart_asks_for_an_address_only_when_something_is_shipped(
     client: FlaskClient, cart: Product, buyer: User
 ) -> None:
     assert 'name="buyer_postcode"' not in client.get("/cart").get_data(as_text=True)
-    orders.put_in_cart(buyer.id, product(digital=False).id, 1)
+    put_in_cart(buyer.id, product(digital=False).id, 1)
     assert 'name="buyer_postcode"' in client.get("/cart").get_data(as_text=True)
 
 
 def test_a_plan_says_in_large_type_that_the_first_month_is_charged_now(client: FlaskClient, buyer: User) -> None:
     sign_in(client)
     plan = product("monthly")
-    orders.put_in_cart(buyer.id, plan.id, 1)
+    put_in_cart(buyer.id, plan.id, 1)
     page = client.get("/cart").get_data(as_text=True)
     assert f'<p class="large">첫 달 요금 {plan.price:,}원이 지금 바로 결제됩니다.</p>' in page
     assert f'data-kind="monthly" data-product-id="{plan.id}"' in page
@@ -224,7 +224,7 @@ def test_an_empty_cart_and_an_empty_shelf_are_told_apart(
     assert answer
     assert answer["error"] == "empty_cart"
     parcel = product(digital=False)
-    orders.put_in_cart(buyer.id, parcel.id, 2)
+    put_in_cart(buyer.id, parcel.id, 2)
     with transaction():
         db.session.get_one(Product, parcel.id).stock = 1
     answer = check_out(client, **WHERE).json
@@ -254,7 +254,7 @@ def test_without_a_billing_contract_plans_are_shown_but_not_sold(tmp_path: Any) 
         user = User(email="buyer@example.com", password_hash="x")
         with transaction():
             db.session.add(user)
-        orders.put_in_cart(user.id, product("monthly").id, 1)
+        put_in_cart(user.id, product("monthly").id, 1)
     client = app.test_client()
     origin = {"base_url": "https://shop.example"}
     with client.session_transaction(**origin) as session:
@@ -277,7 +277,7 @@ def test_without_a_billing_contract_plans_are_shown_but_not_sold(tmp_path: Any) 
 
 @pytest.fixture
 def order(buyer: User, provider: FakeProvider) -> Order:
-    orders.put_in_cart(buyer.id, product().id, 1)
+    put_in_cart(buyer.id, product().id, 1)
     return new_order(buyer.id, BUYER)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from shop import clock, orders, payments
+from shop import cart, clock, orders, payments
 from shop.database import db
 from shop.events import News
 from shop.models import Event, Order, Payment, User
@@ -103,7 +103,7 @@ def test_money_that_went_back_by_itself_is_explained(
 
 
 def paid_wrongly(provider: FakeProvider, buyer: User) -> Payment:
-    orders.put_in_cart(buyer.id, product().id, 3)
+    cart.put_in_cart(buyer.id, product().id, 3)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=301)
     payments.sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))

@@ -5,18 +5,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.monthly import LastCharge, refusal_to_charge
-from shop import orders, subscriptions
+from shop import cart, orders, subscriptions
+from shop.cart import NotOnSale
 from shop.clock import SEOUL
 from shop.database import db, transaction
 from shop.models import BillingKey, Order, Subscription, User
-from shop.orders import NotOnSale
 from shop.provider import BillingKeyReport
 from shop.subscriptions import LAST_START, AlreadySubscribed, charge_day, charge_window
-from tests.conftest import BUYER, new_plan_order, product
+from tests.conftest import BUYER, new_plan_order, product, sign_in
 
 NOON = datetime(2027, 1, 31, 3, tzinfo=UTC)
 
@@ -96,6 +97,15 @@ def test_nobody_subscribes_to_a_plan_twice(buyer: User) -> None:
     started(buyer)
     with pytest.raises(AlreadySubscribed):
         new_plan_order(buyer.id, product("monthly").id, BUYER)
+
+
+def test_the_cart_does_not_offer_a_plan_that_runs_already(client: FlaskClient, buyer: User) -> None:
+    plan = started(buyer).product_id
+    sign_in(client)
+    cart.put_in_cart(buyer.id, plan, 1)
+    page = client.get("/cart").get_data(as_text=True)
+    assert "이미 이용 중인 구독입니다." in page
+    assert f'data-product-id="{plan}"' not in page
 
 
 def test_of_two_orders_for_one_plan_the_second_one_paid_does_not_start(buyer: User, shop: Any) -> None:

@@ -1,24 +1,25 @@
 """What nobody told us is found by looking: lost payments, abandoned orders, half-done cancels, forgotten keys."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
-from shop import billing, clock, orders, payments, subscriptions
+from shop import billing, cart, clock, orders, payments, subscriptions
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import BillingKey, Event, Order, Payment, Subscription, User
 from shop.orders import PENDING_FOR
 from shop.payments import CANCEL_LEASE, cancel_payment, sync_payment
 from shop.provider import OutcomeUnknown
-from shop.sweep import ABANDON_AFTER, LOOK_AFTER, sweep
+from shop.sweep import ABANDON_AFTER, LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
 from tests.conftest import ADDRESSED_BUYER, BUYER, product
 from tests.fakes import FakeProvider
 from tests.test_payments_cancel import ADMIN, paid, states
 
 LATE = PENDING_FOR + timedelta(minutes=1)
+MID_MONTH = datetime(2026, 11, 15, 3, tzinfo=UTC)
 
 
 def later(by: timedelta) -> None:
@@ -29,7 +30,7 @@ def later(by: timedelta) -> None:
 @pytest.fixture
 def payment(provider: FakeProvider, buyer: User) -> Payment:
     """A window is open for a parcel."""
-    orders.put_in_cart(buyer.id, product(digital=False).id, 2)
+    cart.put_in_cart(buyer.id, product(digital=False).id, 2)
     return payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
@@ -189,10 +190,40 @@ def test_what_breaks_at_one_payment_stops_none_of_the_others(
 ) -> None:
     windows = []
     for one in (buyer, other_buyer):
-        orders.put_in_cart(one.id, product().id, 1)
+        cart.put_in_cart(one.id, product().id, 1)
         windows.append(payments.start_payment(provider, partial(orders.place, one.id, BUYER)))
     provider.hears_of(windows[0].merchant_uid, amount=windows[0].amount, as_received=5)
     provider.hears_of(windows[1].merchant_uid, amount=windows[1].amount)
     later(LOOK_AFTER)
     assert sweep(provider) == {"error": 1, "paid": 1}
     assert "one of the sweep's looks failed" in caplog.text
+
+
+def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_month(
+    provider: FakeProvider, buyer: User
+) -> None:
+    """A second window of one payment was paid, and PortOne did not answer its cancel: it has no row of its own."""
+    clock.use_source(lambda: MID_MONTH)
+    payment = paid(provider, buyer)
+    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    provider.cancel_answers = ["dropped", "refused"]
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    assert sweep(provider) == Counter()  # it was tried a moment ago
+    for asked in (2, 3, 3):  # refused, done, and nothing left to do
+        later(SURPLUS_AGAIN_AFTER)
+        sweep(provider)
+        assert len(provider.cancels) == asked
+    assert provider.reports[second.imp_uid].status == "cancelled"
+    assert states(payment) == ("paid", "paid")
+
+
+def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, buyer: User) -> None:
+    """KG gives nothing back after its calendar month, so asking again each hour would be for nothing."""
+    clock.use_source(lambda: MID_MONTH)
+    payment = paid(provider, buyer)
+    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    provider.cancel_answers = ["dropped"]
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    later(timedelta(days=21))
+    sweep(provider)
+    assert len(provider.cancels) == 1

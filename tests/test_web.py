@@ -28,6 +28,16 @@ def test_a_post_without_its_token_is_refused_and_explained(client: FlaskClient) 
     assert (answer.status_code, answer.json and answer.json["error"]) == (400, "csrf")
 
 
+def test_a_refused_form_offers_the_way_back_to_the_page_it_stood_on_and_nowhere_else(client: FlaskClient) -> None:
+    sign_in(client)
+    refused = {"data": {"product_id": 1}, "headers": {"Referer": "http://localhost/products/moon-mug?from=shelf"}}
+    assert 'href="/products/moon-mug?from=shelf"' in client.post("/cart/items", **refused).get_data(as_text=True)  # type: ignore[arg-type]
+    refused["headers"]["Referer"] = "https://elsewhere.example/trap"
+    page = client.post("/cart/items", **refused).get_data(as_text=True)  # type: ignore[arg-type]
+    assert "elsewhere.example" not in page
+    assert "이전 화면으로" not in page
+
+
 def test_a_request_that_is_too_large_is_refused(client: FlaskClient) -> None:
     answer = client.post("/checkout", data=b"x" * 1_100_000, headers=csrf_of(client), content_type="application/json")
     assert answer.status_code in (401, 413)

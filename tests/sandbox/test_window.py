@@ -1,5 +1,6 @@
 """What the buyer's browser is sent: the SDK, the window, and how its result travels back."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
-from sandbox import Sandbox, options
+from sandbox import Sandbox, create_sandbox, options
 from sandbox.outcomes import OUTCOMES, Outcome
 from sandbox.texts import TEXTS
 from tests.sandbox.conftest import ASKED, pay
@@ -191,6 +192,22 @@ def test_the_language_is_the_addresss_the_shops_or_the_browsers(
     page = anybody.get(f"/window/{opened['window_id']}{query}", headers=headers).get_data(as_text=True)
     assert f'<html lang="{language}">' in page
     assert TEXTS[language]["send_code"] in page
+
+
+@pytest.mark.parametrize(("page_language", "query"), [("en", "&lang=en"), ("ko", "&lang=ko"), ("fr", ""), (["en"], "")])
+def test_the_window_speaks_as_the_page_that_opened_it(page_language: Any, query: str, anybody: FlaskClient) -> None:
+    body = {"user_code": "imp00000000", "params": ASKED, "device": "pc", "language": page_language}
+    opened = anybody.post("/window", json=body).json
+    assert opened
+    assert opened["url"].endswith(f"?mode=popup{query}")
+
+
+@pytest.mark.parametrize(("language", "name"), [("ko", "달곰상점"), ("en", "Dalgom")])
+def test_the_window_calls_the_shop_as_its_contract_does(language: str, name: str, tmp_path: Path) -> None:
+    names = {"ko": "달곰상점", "en": "Dalgom"}
+    client = create_sandbox(tmp_path / "sandbox.sqlite3", shop_names=names, start_worker=False).test_client()
+    page = client.get(ask(client)["url"] + f"&lang={language}").get_data(as_text=True)
+    assert f"<dd>{name}</dd>" in page
 
 
 @pytest.mark.parametrize("language", list(TEXTS))

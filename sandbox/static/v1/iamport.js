@@ -25,8 +25,14 @@
     return answer.json();
   }
 
+  /* KG's real window speaks Korean only. This one follows the page that opens it, as far as it can. */
+  function languageOf(params) {
+    return String(params.language || document.documentElement.lang || "").slice(0, 2);
+  }
+
   async function ask(params, device, callback) {
-    const asked = { user_code: userCode, tier_code: tierCode, params, device, page_url: location.href };
+    const language = languageOf(params);
+    const asked = { user_code: userCode, tier_code: tierCode, params, device, language, page_url: location.href };
     try {
       const answer = await call("window", { ...asked, callback: Boolean(callback) });
       if (answer.window_id || answer.result) return answer;
@@ -74,11 +80,11 @@
   /* --- the ways a window is shown --- */
 
   /* Opened at once, inside the click: after waiting for the server a browser would refuse. */
-  function openPopup() {
+  function openPopup(language) {
     const left = Math.max(0, Math.round(window.screenX + (window.outerWidth - WIDTH) / 2));
     const top = Math.max(0, Math.round(window.screenY + (window.outerHeight - HEIGHT) / 2));
     const features = `popup,width=${WIDTH},height=${HEIGHT},left=${left},top=${top}`;
-    const popup = window.open(new URL("window/opening", server), "_blank", features);
+    const popup = window.open(new URL(`window/opening?lang=${encodeURIComponent(language)}`, server), "_blank", features);
     return popup && !popup.closed ? popup : null;
   }
 
@@ -118,7 +124,7 @@
   }
 
   function showOverlay(answer, params, callback) {
-    const { overlay, button, frame } = buildOverlay(new URL(answer.url, server), params.language);
+    const { overlay, button, frame } = buildOverlay(new URL(answer.url, server), languageOf(params));
     const page = document.documentElement;
     const scrolling = page.style.overflow;
 
@@ -189,7 +195,7 @@
   }
 
   async function payOnPC(params, callback) {
-    const popup = hints.pc_window === "popup" ? openPopup() : null;
+    const popup = hints.pc_window === "popup" ? openPopup(languageOf(params)) : null;
     if (!popup && hints.pc_window === "popup") {
       const advice = "팝업이 차단되었습니다. 브라우저에서 팝업을 허용한 뒤 다시 시도해 주세요.";
       tell(callback, refusal(params, "SANDBOX_POPUP_BLOCKED", advice));
