@@ -246,11 +246,17 @@ def test_reasons_are_told_in_korean(admin: FlaskClient, paid: Payment) -> None:
     assert "모두 요청한 대로임" in admin.get(f"/admin/payments/{paid.merchant_uid}").get_data(as_text=True)
 
 
-def test_reasons_and_titles_are_told_in_english(admin: FlaskClient, paid: Payment) -> None:
-    admin.set_cookie("language", "en")
+@pytest.fixture
+def english(client: FlaskClient) -> FlaskClient:
+    client.set_cookie("language", "en")
+    sign_in(client, "admin@example.com")
+    return client
+
+
+def test_reasons_and_titles_are_told_in_english(english: FlaskClient, paid: Payment) -> None:
     page = admin.get(f"/admin/payments/{paid.merchant_uid}").get_data(as_text=True)
     assert "everything is as it was asked for" in page
-    for shown in (page, admin.get("/admin/payments").get_data(as_text=True)):
+    for shown in (page, english.get("/admin/payments").get_data(as_text=True)):
         assert "Night Walk, e-book" in shown
 
 
@@ -272,9 +278,8 @@ def test_the_tab_of_a_list_is_marked_on_the_pages_below_it(admin: FlaskClient, p
     assert '<a href="/admin/payments" aria-current="true"' in page
 
 
-def test_one_payment_is_not_payments(admin: FlaskClient, paid: Payment) -> None:
-    admin.set_cookie("language", "en")
-    page = admin.get("/admin/payments").get_data(as_text=True)
+def test_one_payment_is_not_payments(english: FlaskClient, paid: Payment) -> None:
+    page = english.get("/admin/payments").get_data(as_text=True)
     assert "1 payment<" in page
     assert "0 payments<" in page
 
