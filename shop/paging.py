@@ -66,8 +66,12 @@ def read_page(
 def _merged(streams: Sequence[Select[Any]], order: Sequence[Any], turn: Turn, size: int) -> Select[Any]:
     """The ids of the first rows of all streams. Each is in order, so a database merges them and stops when it has
     enough."""
-    in_order = [select(one.order_by(*map(turn, order)).subquery()) for one in streams]
-    first = union_all(*in_order).order_by(*(turn(column.key) for column in order)).limit(fixed(size)).subquery()
+    in_order = [one.order_by(*map(turn, order)) for one in streams]
+    if len(in_order) == 1:  # nothing to merge, and PostgreSQL must see at once how few are wanted, or it sorts them all
+        first = in_order[0].limit(fixed(size)).subquery()
+    else:
+        merged = union_all(*(select(one.subquery()) for one in in_order))
+        first = merged.order_by(*(turn(column.key) for column in order)).limit(fixed(size)).subquery()
     return select(first.c[order[-1].key])
 
 
