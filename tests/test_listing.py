@@ -259,6 +259,21 @@ def test_several_filters_at_once_read_little_more_than_they_show(past: Flask) ->
             read(connection, merged, parameters)
 
 
+def test_what_waits_for_a_person_is_found_by_that_whatever_else_is_chosen(past: Flask) -> None:
+    chosen = PaymentFilter(state="held", kind="renewal", plan_id=13, pg="mobilians")
+    [(statement, parameters)] = [
+        one
+        for one in statements_of(lambda: listing.payments(chosen, Cursor())).items()
+        if "held_reason IS NOT" in one[0]
+    ]
+    explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
+    with db.engine.connect() as connection:
+        if explain == "EXPLAIN":
+            connection.execute(text("SET enable_seqscan = off"))
+        plan = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
+    assert "payments_held" in str(plan)
+
+
 def _read_on_sqlite(connection: Connection, statement: str, parameters: Any) -> None:
     plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
     reading = [step for step in plan if "payments_by_all" in step]
