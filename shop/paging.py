@@ -67,12 +67,14 @@ def _merged(streams: Sequence[Select[Any]], order: Sequence[Any], turn: Turn, si
     """The ids of the first rows of all streams. Each is in order, so a database merges them and stops when it has
     enough."""
     in_order = [one.order_by(*map(turn, order)) for one in streams]
+    # PostgreSQL plans each stream by itself: told how few are wanted, it sorts none. SQLite would read to the limit.
     if len(in_order) == 1 or db.engine.dialect.name == "postgresql":
-        # PostgreSQL plans every stream by itself: told how few are wanted, it never sorts one. SQLite needs no telling,
-        # and would read each to its limit.
         in_order = [one.limit(fixed(size)) for one in in_order]
-    merged = union_all(*(select(one.subquery()) for one in in_order))
-    first = merged.order_by(*(turn(column.key) for column in order)).limit(fixed(size)).subquery()
+    if len(in_order) == 1:
+        first = in_order[0].subquery()
+    else:
+        merged = union_all(*(select(one.subquery()) for one in in_order))
+        first = merged.order_by(*(turn(column.key) for column in order)).limit(fixed(size)).subquery()
     return select(first.c[order[-1].key])
 
 
