@@ -54,7 +54,8 @@ class Process:
 
 def main() -> int:
     """Serve until a signal comes or a process ends by itself."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for asked in (signal.SIGINT, signal.SIGTERM):  # a shell that starts us in the background has SIGINT ignored
+        signal.signal(asked, _interrupt)
     folder = Path(os.environ.get("INSTANCE_PATH", ROOT / "instance")).absolute()
     home = folder / "up"
     home.mkdir(parents=True, exist_ok=True)
