@@ -26,7 +26,6 @@ login_manager = LoginManager()
 login_manager.login_view = "account.login"
 login_manager.login_message = _l("로그인이 필요합니다.")
 login_manager.login_message_category = "info"
-login_manager.session_protection = None  # it would hash for every page what nothing here asks about
 
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600

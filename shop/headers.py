@@ -33,7 +33,7 @@ def install(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        response.headers.update(everywhere)
+        response.headers.extend(everywhere)
         if "opens_payment_window" in g:
             response.headers[window_header] = window
         else:

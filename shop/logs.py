@@ -31,6 +31,8 @@ calls = logging.getLogger("shop.portone")
 HIDDEN = "[hidden]"
 QUIET = {"health.healthz", "health.readyz", "metrics.metrics", "static"}  # asked every few seconds, or of no interest
 
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
 IN_MESSAGE = {"method", "path", "status", "source", "outcome", "call", "result"}  # not said twice to people
 
 # Whatever stands behind these words is nobody's business, in a URL, a form, JSON, a header or a Python dict.
@@ -76,7 +78,7 @@ class LineFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self._redact(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False) if self._as_json else _as_text(line)
+        return _to_json(line) if self._as_json else _as_text(line)
 
     def _clean(self, value: Any) -> Any:
         return value if isinstance(value, int | float) else self._redact(str(value))
