@@ -57,6 +57,12 @@ PRODUCT_AND_LINE = (
     .where(Product.id == bindparam("product_id"))
 )
 LOCKED_BUYER = select(User.id).where(User.id == bindparam("user_id")).with_for_update()
+LOCKED_ORDERS = (
+    select(Order.id)
+    .where(Order.user_id == bindparam("user_id"), Order.status == "pending")
+    .order_by(Order.id)
+    .with_for_update()
+)
 
 
 def cart_items(user_id: int, kind: str) -> Sequence[CartItem]:
@@ -90,8 +96,10 @@ def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = Fal
 
 
 def lock_buyer(user_id: int) -> None:
-    """One checkout or cart change per buyer at a time (SQLite's write lock already sees to it)."""
-    db.session.execute(LOCKED_BUYER, {"user_id": user_id})
+    """One checkout or cart change per buyer at a time, and none while an order of theirs is being paid: what was bought
+    is about to leave the cart. (SQLite's write lock already sees to it.)"""
+    for question in (LOCKED_BUYER, LOCKED_ORDERS):
+        db.session.execute(question, {"user_id": user_id})
 
 
 # --- when an order is paid --------------------------------------------------------------------------------------------

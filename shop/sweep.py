@@ -79,11 +79,15 @@ def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
     """Money of second windows that could not be given back when it was last tried, some time ago: `imp_uid` and our
     `merchant_uid`. Of this month only, because KG gives nothing back after it; then a person sees to it."""
     later = aliased(Event)
-    tried_last = ~select(later.id).where(later.imp_uid == Event.imp_uid, later.id > Event.id).exists()
+    tried = or_(later.outcome == "cancelled", later.reason.contains(payments.NOT_GIVEN_BACK))
+    tried_last = ~select(later.id).where(later.imp_uid == Event.imp_uid, later.id > Event.id, tried).exists()
+    stays = (Event.outcome == "unknown") & Event.reason.contains(payments.NOT_GIVEN_BACK)
+    seen = (Event.outcome == "held") & Event.reason.endswith("paid too, surplus")  # and then the process died
     owed = (
         select(Event.imp_uid, Payment.merchant_uid)
         .join(Payment, Payment.id == Event.payment_id)
-        .where(Event.outcome == "unknown", Event.reason.contains(payments.NOT_GIVEN_BACK), tried_last)
+        .where(or_(stays, seen), tried_last, Event.imp_uid.is_not(None))
+        .distinct()
         .where(Event.at >= clock.month_began(), Event.at <= clock.now() - SURPLUS_AGAIN_AFTER)
     )
     found = db.session.execute(owed).all()

@@ -63,7 +63,7 @@ def _preferred(accept_language: str) -> str:
 
 def local_path(target: str | None, default: str) -> str:
     """`target` if it is a path of this shop, else `default`: nobody is sent elsewhere by a link they clicked."""
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+    if not target or not target.isprintable() or not target.startswith("/") or target.startswith(("//", "/\\")):
         return default
     parts = urlsplit(target)
     return default if parts.scheme or parts.netloc else target

@@ -66,6 +66,32 @@ def test_an_order_that_is_paid_while_the_cart_changes_stays_paid(
     assert results != [payment.order_id]
 
 
+@pytest.mark.parametrize("act", ["checkout", "one more"])
+def test_what_is_being_paid_is_not_sold_or_counted_again(
+    act: str, app: Flask, provider: FakeProvider, buyer: User
+) -> None:
+    """A second tab, in the moment between the order's payment and its commit."""
+    buyer_id, item_id = buyer.id, product().id
+    cart.put_in_cart(buyer_id, item_id, 1)
+    payment = payments.start_payment(provider, lambda: orders.place(buyer_id, BUYER))
+    with transaction():
+        paid = db.session.get_one(Order, payment.order_id, with_for_update=True)
+        assert orders.pay(paid, payment.merchant_uid)
+        work = {
+            "checkout": lambda: new_order(buyer_id, BUYER).id,
+            "one more": lambda: cart.put_in_cart(buyer_id, item_id, 1, add=True),
+        }[act]
+        acting, results = beside(app, work)
+        time.sleep(BLOCKED_SECONDS)
+    acting.join()
+    db.session.expire_all()
+    if act == "checkout":
+        assert [type(one) for one in results] == [cart.EmptyCart]
+    else:
+        assert results == [None]
+        assert [line.quantity for line in cart.cart_items(buyer_id, "once")] == [1]
+
+
 def test_two_buyers_who_swap_their_goods_never_wait_for_each_other(
     app: Flask, provider: FakeProvider, buyer: User, other_buyer: User
 ) -> None:

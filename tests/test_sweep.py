@@ -209,6 +209,7 @@ def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_
     provider.cancel_answers = ["dropped", "refused"]
     sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
     assert sweep(provider) == Counter()  # it was tried a moment ago
+    sync_payment(provider, News("webhook", second.imp_uid, "nobodys"))  # what others say of it changes nothing
     for asked in (2, 3, 3):  # refused, done, and nothing left to do
         later(SURPLUS_AGAIN_AFTER)
         sweep(provider)

@@ -79,3 +79,8 @@ def test_json_that_could_not_be_written_down_again_is_never_an_error_of_ours(
     sign_in(client)
     answer = client.post(address, data=body, content_type="application/json", headers=csrf_of(client))
     assert answer.status_code in ((200, 400, 409) if address != "/checkout" else (400,))
+
+
+@pytest.mark.parametrize("target", ["/a\nb", "/a\rb", "/a\x00b"])
+def test_nobody_is_sent_to_an_address_that_no_header_can_hold(target: str) -> None:
+    assert local_path(target, "/safe") == "/safe"
