@@ -1,9 +1,9 @@
 """The wiring: what a fresh start makes, and that the two apps reach each other without sockets."""
 
+import json
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import psycopg
@@ -35,23 +35,27 @@ def test_a_first_start_makes_tables_goods_and_accounts_and_a_second_one_nothing_
         close_all(app)
 
 
-def test_several_processes_that_start_at_once_seed_once(tmp_path: Path) -> None:
-    """The lock is a file's, so threads that open it anew stand for processes."""
-    apps = []
-    threads = [
-        threading.Thread(target=lambda: apps.append(create_app(load_settings(NOBODY_ANSWERS, tmp_path))))
-        for _ in range(3)
+START = (
+    "import json, sys; from pathlib import Path; from app import create_app; from shop.config import load_settings\n"
+    "create_app(load_settings(json.loads(sys.argv[1]), Path(sys.argv[2])))"
+)
+
+
+def start_at_once(environ: dict[str, str], folders: list[Path]) -> list[int]:
+    """How processes ended that started the shop side by side, one in each folder."""
+    starts = [
+        subprocess.Popen([sys.executable, "-c", START, json.dumps(environ), folder], cwd=ROOT) for folder in folders
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(apps) == 3
-    with apps[0].app_context():
+    return [start.wait(timeout=60) for start in starts]
+
+
+def test_several_processes_that_start_at_once_seed_once(tmp_path: Path) -> None:
+    assert start_at_once(NOBODY_ANSWERS, [tmp_path] * 3) == [0, 0, 0]
+    app = create_app(load_settings(NOBODY_ANSWERS, tmp_path))
+    with app.app_context():
         assert db.session.query(Product).count() == 14
         assert db.session.query(User).count() == 2
-    for app in apps:
-        close(app)
+    close(app)
 
 
 @pytest.mark.slow
@@ -60,15 +64,10 @@ def test_several_machines_that_start_at_once_on_an_empty_postgresql_seed_once(po
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute("CREATE DATABASE empty")
     url = postgres.rpartition("/")[0] + "/empty"
-    program = (
-        "import sys; from pathlib import Path; from app import create_app; from shop.config import load_settings\n"
-        f"create_app(load_settings({NOBODY_ANSWERS | {'DATABASE_URL': url}!r}, Path(sys.argv[1])))"
-    )
     folders = [tmp_path / str(number) for number in range(3)]
     for folder in folders:
         folder.mkdir()
-    starts = [subprocess.Popen([sys.executable, "-c", program, folder], cwd=ROOT) for folder in folders]
-    assert [start.wait(timeout=60) for start in starts] == [0, 0, 0]
+    assert start_at_once(NOBODY_ANSWERS | {"DATABASE_URL": url}, folders) == [0, 0, 0]
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM products").fetchone() == (14,)
         assert connection.execute("SELECT count(*) FROM users").fetchone() == (2,)
