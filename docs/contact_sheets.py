@@ -19,6 +19,7 @@ from tests.walk import walk  # noqa: E402
 
 SHEETS = ROOT / "contact-sheets"
 WIDTHS = (360, 768, 1440)
+PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 STYLES = {
     "phones": "body{display:flex;gap:22px;padding:24px;background:#10312f;width:max-content;height:max-content}"
     "img{width:270px;border-radius:22px;border:5px solid #18262b}",
@@ -44,9 +45,10 @@ def sheet(browser: Browser, title: str, name: str, page: Page) -> None:
     shots, size = [], page.viewport_size
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        page.add_style_tag(content=".learn { position: static !important }")  # not across a whole page
+        page.add_style_tag(content=".learn, .buttons { position: static !important }")  # not across a whole page
         page.evaluate("document.querySelectorAll('img').forEach((image) => (image.loading = 'eager'))")
         page.wait_for_load_state("networkidle")
+        page.evaluate(PAINTED)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
             print(f"! {title} is wider than {width} pixels ({name})")
         shots.append(page.screenshot(full_page=True))

@@ -93,7 +93,7 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "en": {
         "title": "Pay by phone bill",
-        "badge": "SANDBOX · 샌드박스 — not a real payment",
+        "badge": "SANDBOX · 샌드박스 — no real payment",
         "opening": "Opening the payment window",
         "gone_title": "There is no such payment window",
         "gone": "The address is wrong, or the sandbox was reset. Please pay again at the shop.",
