@@ -1,10 +1,12 @@
 """What does the storefront's first view weigh, whom does it ask, and how soon is it seen? Measured in Chromium.
 
-Each turn loads the front page and two bare ones with an empty cache, so a busy machine slows all of them: a heading and
-nothing else, and the front page's picture and nothing else.
+Each turn loads the front page and a bare one with an empty cache, so a busy machine slows both. Bare are: the front
+page's own words without style, script and picture; a heading and nothing else; the front page's scene and nothing
+else. They carry the front page's headers: its opener policy gives a page a process of its own, and that takes time.
 Alone: `python -m bench view`.
 """
 
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -13,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask
+import requests
+from flask import Flask, Response
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
@@ -25,6 +28,14 @@ SCENE = Path(__file__).parents[1] / "templates" / "store" / "night-shop.svg"
 TURNS = 9
 MOST_KIB = 60
 COUNTED = ("document", "stylesheet", "script")
+NOT_WORDS = r"<link [^>]*>|<script.*?</script>|<img [^>]*>|<svg.*?</svg>"
+KEPT_HEADERS = {
+    "Content-Type",
+    "Content-Security-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Permissions-Policy",
+    "Referrer-Policy",
+}
 SIZE: Any = {"viewport": {"width": 1280, "height": 800}, "locale": "ko-KR"}
 
 # Chromium tells the largest paint so far; what has been told a while after the first is the largest.
@@ -82,7 +93,7 @@ def hosts(browser: Browser, server: Server) -> dict[str, Any]:
 
 
 def largest_paint(browser: Browser, server: Server) -> list[dict[str, Any]]:
-    with bare_pages() as bare:
+    with bare_pages(requests.get(server.url, headers={"Accept-Language": "ko"}, timeout=10)) as bare:
         return [
             compared(
                 f"largest paint of the front page, of {what}",
@@ -92,7 +103,11 @@ def largest_paint(browser: Browser, server: Server) -> list[dict[str, Any]]:
                 "{ours:.0f} ms, {theirs:.0f} ms",
                 turns=TURNS,
             )
-            for address, what in (("/heading", "a bare heading's"), ("/picture", "the same picture's alone"))
+            for address, what in (
+                ("/words", "its own words' without style, script and picture"),
+                ("/heading", "a bare heading's"),
+                ("/picture", "the same picture's alone"),
+            )
         ]
 
 
@@ -107,12 +122,19 @@ def paint(browser: Browser, url: str) -> float:
 
 
 @contextmanager
-def bare_pages() -> Iterator[str]:
+def bare_pages(front: requests.Response) -> Iterator[str]:
+    """What the front page is compared with, sent with its headers."""
+    headers = {name: value for name, value in front.headers.items() if name in KEPT_HEADERS}
+    size = 'width="830" height="360"'  # a larger one would have too few bytes per pixel to count as content
+    bodies = {
+        "words": re.sub(NOT_WORDS, "", front.text, flags=re.DOTALL),
+        "heading": "<!doctype html><title>bare</title><h1>hello</h1>",
+        "picture": f'<!doctype html><title>bare</title><img src="/scene.svg" {size}>',
+    }
     app = Flask("bare", static_folder=None)
     app.add_url_rule("/scene.svg", "scene", lambda: (SCENE.read_bytes(), {"Content-Type": "image/svg+xml"}))
-    size = 'width="830" height="360"'  # a larger one would have too few bytes per pixel to count as content
-    for name, body in (("heading", "<h1>hello</h1>"), ("picture", f'<img src="/scene.svg" {size}>')):
-        app.add_url_rule(f"/{name}", name, lambda body=body: f"<!doctype html><title>bare</title>{body}")
+    for name, body in bodies.items():
+        app.add_url_rule(f"/{name}", name, lambda body=body: Response(body, headers=headers))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
