@@ -1,17 +1,20 @@
-/* A change of quantity is a plain form and loads the page anew: what was typed, the place on the page and the focus stay. */
+/* A change of quantity is a plain form and loads the page anew, and so does the link to a cart that another tab changed:
+ * what was typed, the place on the page and the focus stay. */
 (function () {
   "use strict";
 
   const KEPT = "cart-kept";
   const form = document.getElementById("buyer");
 
-  for (const change of document.querySelectorAll("form[data-keep]")) {
-    change.addEventListener("submit", (event) => {
-      const typed = Object.fromEntries(new FormData(form));
-      const pressed = event.submitter ? event.submitter.id : "";
-      sessionStorage.setItem(KEPT, JSON.stringify({ typed, pressed, top: window.scrollY }));
-    });
+  function keep(pressed) {
+    const typed = Object.fromEntries(new FormData(form));
+    sessionStorage.setItem(KEPT, JSON.stringify({ typed, pressed, top: window.scrollY }));
   }
+
+  for (const change of document.querySelectorAll("form[data-keep]")) {
+    change.addEventListener("submit", (event) => keep(event.submitter ? event.submitter.id : ""));
+  }
+  document.getElementById("new-cart").addEventListener("click", () => keep(""));
 
   const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
   sessionStorage.removeItem(KEPT);
