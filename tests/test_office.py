@@ -153,7 +153,7 @@ ACTS_WITH_REASON = ("payments/{uid}/cancel", "payments/{uid}/release", "reconcil
 
 
 @pytest.mark.parametrize("act", ACTS_WITH_REASON)
-@pytest.mark.parametrize("reason", ["", "   ", "x" * 101])
+@pytest.mark.parametrize("reason", ["", "   ", "\x00", "\x1b \x7f", "\u200b\u2060\ufeff", "\u3164", "x" * 101])
 def test_money_does_not_move_without_a_reason(
     act: str, reason: str, admin: FlaskClient, provider: FakeProvider, held: Payment
 ) -> None:
@@ -162,6 +162,12 @@ def test_money_does_not_move_without_a_reason(
     assert "사유를 적어 주세요" in answer.get_data(as_text=True)
     assert (provider.cancels, again(held).held_reason) == ([], "channel")
     assert "아직 사람이 한 일이 없습니다." in audit(admin)
+
+
+def test_a_reason_is_kept_without_what_nobody_can_read(admin: FlaskClient, paid: Payment) -> None:
+    do(admin, f"payments/{paid.merchant_uid}/cancel", reason="010-12\u200b34-5678\x00로\n전화함\u3164")
+    kept = select(Event.reason).where(Event.source == "admin", Event.outcome.in_(("cancel", "cancelled")))
+    assert set(db.session.scalars(kept)) == {"010-****-5678로 전화함"}
 
 
 @pytest.mark.parametrize("act", [*ACTS_WITH_REASON, "payments/{uid}/ask", "webhooks/1/replay"])
