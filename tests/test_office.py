@@ -332,7 +332,6 @@ def test_made_up_payments_that_portone_does_not_know_are_explained(admin: FlaskC
 @pytest.mark.parametrize(
     ("page", "period", "said"),
     [
-        ("payments", "first=2026-01-01&last=2026-11-25", "한 번에 31일까지"),
         ("payments", "first=2026-11-25&last=2026-11-24", "시작이 끝보다 늦습니다"),
         ("payments", "first=soon", "2026-11-25처럼"),
         ("payments", "first=0001-01-01", "2026-11-25처럼"),
@@ -345,6 +344,30 @@ def test_a_period_that_makes_no_sense_is_a_400_that_says_why(
 ) -> None:
     answer = admin.get(f"/admin/{page}?{period}")
     assert (answer.status_code, said in answer.get_data(as_text=True)) == (400, True)
+
+
+@pytest.mark.parametrize("period", ["first=2026-01-01&last=2026-11-25", "first=2026-11-25&last=2026-12-31"])
+def test_a_long_period_lists_its_payments_and_says_why_it_has_no_sums(
+    period: str, admin: FlaskClient, paid: Payment
+) -> None:
+    answer = admin.get(f"/admin/payments?{period}&status=paid")
+    page = text_of(answer.get_data(as_text=True))
+    assert answer.status_code == 200
+    assert paid.merchant_uid in page
+    assert "합계는 31일까지만 냅니다." in page
+    assert "성공률" not in page
+    assert "성공률" in text_of(admin.get("/admin/payments?first=2026-10-26&last=2026-11-25").get_data(as_text=True))
+
+
+def test_a_search_forgives_the_case_and_the_blanks_of_what_was_pasted(admin: FlaskClient, paid: Payment) -> None:
+    found = again(paid)
+    for q in (
+        found.merchant_uid.upper(),
+        str(found.imp_uid).upper(),
+        f" {found.merchant_uid}\t",
+        f"# {found.order_id}",
+    ):
+        assert found.merchant_uid in admin.get("/admin/payments", query_string={"q": q}).get_data(as_text=True), q
 
 
 def test_sums_follow_every_change_of_a_payment(admin: FlaskClient, provider: FakeProvider, paid: Payment) -> None:
