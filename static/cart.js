@@ -1,21 +1,28 @@
-/* A change of quantity is a plain form and loads the page anew: what was typed, the place on the page and the focus stay. */
+/* A change of quantity is a plain form and loads the page anew, and so does "back" where the browser kept the page as it
+ * was left: the cart shown is the true one. What was typed, the place on the page and the focus stay. */
 (function () {
   "use strict";
 
   const KEPT = "cart-kept";
   const form = document.getElementById("buyer");
 
-  for (const change of document.querySelectorAll("form[data-keep]")) {
-    change.addEventListener("submit", (event) => {
-      const typed = Object.fromEntries(new FormData(form));
-      const pressed = event.submitter ? event.submitter.id : "";
-      sessionStorage.setItem(KEPT, JSON.stringify({ typed, pressed, top: window.scrollY }));
-    });
+  function keep(pressed) {
+    const typed = Object.fromEntries(new FormData(form));
+    sessionStorage.setItem(KEPT, JSON.stringify({ typed, pressed, top: window.scrollY }));
   }
+
+  for (const change of document.querySelectorAll("form[data-keep]")) {
+    change.addEventListener("submit", (event) => keep(event.submitter ? event.submitter.id : ""));
+  }
+  window.addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    if (form) keep("");
+    location.reload();
+  });
 
   const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
   sessionStorage.removeItem(KEPT);
-  if (!kept) return;
+  if (!kept || !form) return;
   for (const [name, value] of Object.entries(kept.typed)) if (form.elements[name]) form.elements[name].value = value;
   window.scrollTo({ top: kept.top, behavior: "instant" });
   const pressed = kept.pressed && document.getElementById(kept.pressed);
