@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from . import asked, books, clock, export, figures, listing, payments, timeline
 from .admin import bp, note_before, operators_only, with_reason
-from .asked import Unreadable
+from .asked import TooManyDays, Unreadable
 from .database import db
 from .decision import refusal_to_cancel
 from .labels import label
@@ -28,16 +28,22 @@ def payment_list() -> str | tuple[str, int]:
     """List payments, newest first: filtered, searched, summed."""
     try:
         chosen = asked.payment_filter()
-        days = asked.period()
     except Unreadable as problem:
         return _list(PaymentFilter(q=asked.text("q")), Page([]), problem=str(problem)), 400
+    return _list(chosen, listing.payments(chosen, asked.cursor()), **_sums(chosen))
+
+
+def _sums(chosen: PaymentFilter) -> dict[str, Any]:
+    """The sums of the chosen days, or why there are none: the list itself goes back as far as one likes."""
     facet = figures.facet_of(chosen)
-    return _list(
-        chosen,
-        listing.payments(chosen, asked.cursor()),
-        days=days,
-        sums=figures.sums(*days, facet) if facet else None,
-    )
+    if facet is None:
+        return {"no_sums": _("찾은 결과에는 합계를 내지 않습니다.")}
+    try:
+        days = asked.period()
+    except TooManyDays:
+        most = figures.LONGEST_PERIOD.days
+        return {"no_sums": _("합계는 %(days)s일까지만 냅니다. 기간을 줄이면 보입니다.", days=most)}
+    return {"days": days, "sums": figures.sums(*days, facet)}
 
 
 def _list(chosen: PaymentFilter, page: Page, **more: Any) -> str:

@@ -19,6 +19,10 @@ class Unreadable(Exception):
     """The period in the address makes no sense; the text says why, in the reader's language."""
 
 
+class TooManyDays(Unreadable):
+    """A period that makes sense, only longer than what is summed up or compared at once."""
+
+
 def text(name: str) -> str:
     """One search or filter text, without what no database column can hold."""
     return "".join(filter(str.isprintable, request.args.get(name, ""))).strip()[:LONGEST_SEARCH]
@@ -58,14 +62,17 @@ def payment_filter() -> PaymentFilter:
 
 
 def period(default_days: int = LONGEST_PERIOD.days) -> tuple[date, date]:
-    """The days to sum up, both included: what the reader chose, else the last days up to today. Raises Unreadable."""
+    """The days to sum up, both included: what the reader chose, else the last days up to today.
+
+    Raises Unreadable: TooManyDays for a period that is only too long.
+    """
     first, last = _day("first"), _day("last")
     last = last or (first + timedelta(days=default_days - 1) if first else clock.today())
     first = first or last - timedelta(days=default_days - 1)
     if first > last:
         raise Unreadable(_("기간의 시작이 끝보다 늦습니다."))
     if last - first >= LONGEST_PERIOD:
-        raise Unreadable(_("한 번에 %(days)s일까지 더할 수 있습니다.", days=LONGEST_PERIOD.days))
+        raise TooManyDays(_("한 번에 %(days)s일까지 더할 수 있습니다.", days=LONGEST_PERIOD.days))
     return first, last
 
 

@@ -34,6 +34,8 @@ def install(app: Flask, settings: Settings) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         response.headers.extend(everywhere)
+        # Each page shows its visitor's cart or name. `no-cache` is not enough: "back" may show a kept page unasked.
+        response.headers.setdefault("Cache-Control", "no-store")
         if "opens_payment_window" in g:
             response.headers[window_header] = window
         else:

@@ -28,7 +28,9 @@ PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", *TO_DO)
 MOST_STREAMS = 100  # of an index, read side by side
 _PLANS = select(Product.id).where(Product.kind == "monthly")
 
-_ORDER_NUMBER = re.compile(r"#?(\d{1,9})", re.ASCII)
+_ORDER_NUMBER = re.compile(r"#?\s*(\d{1,9})", re.ASCII)
+# Ids that are only ever made in small letters: ours of a payment, a month and a key, and PortOne's.
+_SMALL_ID = re.compile(r"\d{6}-[\da-f]+|sub-[\da-f]+-\d{6}-\d+|key-[\da-f]+|imps?_\d+", re.ASCII | re.IGNORECASE)
 _TEL_TAIL = re.compile(r"\d{4}", re.ASCII)
 
 
@@ -161,6 +163,7 @@ def unanswered() -> ColumnElement[bool]:
 
 def _payment_search(q: str) -> list[ColumnElement[bool]]:
     """What a search means: an e-mail, the last four digits of a phone, an order (`#1234`), or one of the two ids."""
+    q = as_made(q)
     if not q:
         return []
     if "@" in q:
@@ -170,6 +173,12 @@ def _payment_search(q: str) -> list[ColumnElement[bool]]:
     if order := _ORDER_NUMBER.fullmatch(q):
         return [Payment.order_id == int(order[1])]
     return [or_(Payment.merchant_uid == q, Payment.imp_uid == q)]
+
+
+def as_made(q: str) -> str:
+    """What was looked for, an id in the case that ids of its form are made in: the column is compared as it is."""
+    q = q.strip()
+    return q.lower() if _SMALL_ID.fullmatch(q) else q
 
 
 def pg_providers() -> list[str]:
@@ -199,6 +208,7 @@ def billing_keys(state: str, q: str, cursor: Cursor) -> Page:
 
 
 def _key_search(q: str) -> list[ColumnElement[bool]]:
+    q = as_made(q)
     if not q:
         return []
     if "@" in q:
@@ -219,6 +229,7 @@ def subscriptions(state: str, plan_id: int | None, q: str, cursor: Cursor) -> Pa
 
 def _subscription_search(q: str) -> list[ColumnElement[bool]]:
     """By the subscriber's e-mail, the phone's last digits, the order, the key, or the token in the monthly ids."""
+    q = as_made(q)
     if not q:
         return []
     if "@" in q:

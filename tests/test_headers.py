@@ -32,6 +32,13 @@ def test_every_answer_carries_the_headers(client: FlaskClient) -> None:
         assert headers["Referrer-Policy"] == "same-origin"
 
 
+def test_no_page_is_kept_by_a_browser_but_our_own_files_may_be(client: FlaskClient) -> None:
+    sign_in(client, "admin@example.com")
+    for address in ("/", "/cart", "/orders", "/subscriptions", "/admin/payments", "/admin/payments.csv", "/nowhere"):
+        assert client.get(address).headers.getlist("Cache-Control") == ["no-store"], address
+    assert client.get("/static/checkout.js").headers["Cache-Control"] == "no-cache"
+
+
 def test_the_opener_policy_leaves_the_payment_popup_its_way_back(client: FlaskClient) -> None:
     assert client.get("/").headers["Cross-Origin-Opener-Policy"] == "same-origin-allow-popups"
 

@@ -336,3 +336,23 @@ def test_a_started_subscription_is_shown_with_its_next_day(browser: Browser, ser
     expect(page.get_by_text(day)).to_be_visible()
     expect(page.get_by_text("이용 중", exact=True)).to_be_visible()
     page.close()
+
+
+@pytest.mark.slow
+def test_back_shows_the_cart_as_it_is_now(browser: Browser, server: Server) -> None:
+    page = browser.new_page(**PC, locale="ko-KR")
+    sign_in(page, server)
+    page.goto(f"{server.url}/cart")
+    expect(page.locator("#buyer")).to_have_count(0)
+    put_in_cart(page, server, "bear-emoji")
+    page.go_back()
+    page.go_back()
+    expect(page).to_have_url(f"{server.url}/cart")
+    expect(page.locator("#buyer")).to_be_visible()
+    # What a browser does that keeps whole pages, which the one of the tests is told not to.
+    fill_buyer(page)
+    page.evaluate("document.title = 'as it was left'")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect(page).not_to_have_title("as it was left")
+    expect(page.get_by_label("이름")).to_have_value("홍길동")
+    page.close()

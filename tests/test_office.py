@@ -153,7 +153,7 @@ ACTS_WITH_REASON = ("payments/{uid}/cancel", "payments/{uid}/release", "reconcil
 
 
 @pytest.mark.parametrize("act", ACTS_WITH_REASON)
-@pytest.mark.parametrize("reason", ["", "   ", "x" * 101])
+@pytest.mark.parametrize("reason", ["", "   ", "\x00", "\x1b \x7f", "\u200b\u2060\ufeff", "\u3164", "x" * 101])
 def test_money_does_not_move_without_a_reason(
     act: str, reason: str, admin: FlaskClient, provider: FakeProvider, held: Payment
 ) -> None:
@@ -162,6 +162,12 @@ def test_money_does_not_move_without_a_reason(
     assert "사유를 적어 주세요" in answer.get_data(as_text=True)
     assert (provider.cancels, again(held).held_reason) == ([], "channel")
     assert "아직 사람이 한 일이 없습니다." in audit(admin)
+
+
+def test_a_reason_is_kept_without_what_nobody_can_read(admin: FlaskClient, paid: Payment) -> None:
+    do(admin, f"payments/{paid.merchant_uid}/cancel", reason="010-12\u200b34-5678\x00로\n전화함\u3164")
+    kept = select(Event.reason).where(Event.source == "admin", Event.outcome.in_(("cancel", "cancelled")))
+    assert set(db.session.scalars(kept)) == {"010-****-5678로 전화함"}
 
 
 @pytest.mark.parametrize("act", [*ACTS_WITH_REASON, "payments/{uid}/ask", "webhooks/1/replay"])
@@ -326,7 +332,6 @@ def test_made_up_payments_that_portone_does_not_know_are_explained(admin: FlaskC
 @pytest.mark.parametrize(
     ("page", "period", "said"),
     [
-        ("payments", "first=2026-01-01&last=2026-11-25", "한 번에 31일까지"),
         ("payments", "first=2026-11-25&last=2026-11-24", "시작이 끝보다 늦습니다"),
         ("payments", "first=soon", "2026-11-25처럼"),
         ("payments", "first=0001-01-01", "2026-11-25처럼"),
@@ -339,6 +344,30 @@ def test_a_period_that_makes_no_sense_is_a_400_that_says_why(
 ) -> None:
     answer = admin.get(f"/admin/{page}?{period}")
     assert (answer.status_code, said in answer.get_data(as_text=True)) == (400, True)
+
+
+@pytest.mark.parametrize("period", ["first=2026-01-01&last=2026-11-25", "first=2026-11-25&last=2026-12-31"])
+def test_a_long_period_lists_its_payments_and_says_why_it_has_no_sums(
+    period: str, admin: FlaskClient, paid: Payment
+) -> None:
+    answer = admin.get(f"/admin/payments?{period}&status=paid")
+    page = text_of(answer.get_data(as_text=True))
+    assert answer.status_code == 200
+    assert paid.merchant_uid in page
+    assert "합계는 31일까지만 냅니다." in page
+    assert "성공률" not in page
+    assert "성공률" in text_of(admin.get("/admin/payments?first=2026-10-26&last=2026-11-25").get_data(as_text=True))
+
+
+def test_a_search_forgives_the_case_and_the_blanks_of_what_was_pasted(admin: FlaskClient, paid: Payment) -> None:
+    found = again(paid)
+    for q in (
+        found.merchant_uid.upper(),
+        str(found.imp_uid).upper(),
+        f" {found.merchant_uid}\t",
+        f"# {found.order_id}",
+    ):
+        assert found.merchant_uid in admin.get("/admin/payments", query_string={"q": q}).get_data(as_text=True), q
 
 
 def test_sums_follow_every_change_of_a_payment(admin: FlaskClient, provider: FakeProvider, paid: Payment) -> None:
