@@ -14,15 +14,11 @@ from .account import login_manager
 from .database import db, transaction
 from .events import News, note, note_act
 from .models import Payment
-from .privacy import mask_text
-from .web import View
+from .web import View, given_reason
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
 LONGEST_REASON = 100
-
-# Letters and signs that are drawn as nothing: the fillers of Hangul, and Braille without a dot.
-_DRAWN_AS_NOTHING = "\u115f\u1160\u2800\u3164\uffa0"
 
 
 @bp.before_request
@@ -60,16 +56,6 @@ def with_reason(view: Callable[..., Any]) -> Callable[..., Any]:
         return view(*args, reason=reason, **kwargs)
 
     return guarded
-
-
-def given_reason() -> str:
-    """Why an operator acts, in one line, phone numbers masked; empty when there is nothing that a person could read."""
-    return mask_text(" ".join("".join(filter(_can_be_read, request.form.get("reason", ""))).split()))
-
-
-def _can_be_read(sign: str) -> bool:
-    """False for control signs and for what has no width: neither says why, and both hide in a line of the book."""
-    return (sign.isprintable() or sign.isspace()) and sign not in _DRAWN_AS_NOTHING
 
 
 def acting(**about: Any) -> News:

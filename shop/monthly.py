@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import billing, clock, runs, subscriptions
-from .admin import acting, bp, given_reason, operators_only
+from .admin import acting, bp, operators_only
 from .books import GIVE_BACK_TEXTS
 from .database import db, end_reading, transaction
 from .events import note_act
@@ -22,7 +22,7 @@ from .labels import label
 from .models import BillingKey, Event, Payment, Subscription
 from .months import Month, month_of, months_of
 from .provider import ProviderError
-from .web import provider
+from .web import given_reason, provider
 
 RUN_WORKERS = 8
 MOST_IN_ONE_CLICK = 300  # about ten seconds at PortOne's pace; the command has no such limit

@@ -18,11 +18,10 @@ from .events import News, note
 from .labels import label
 from .models import Order, Payment, Product
 from .orders import Buyer
-from .privacy import mask_text
 from .provider import ProviderError
 from .request_pay import request_pay
 from .subscriptions import AlreadySubscribed
-from .web import local, login_required, provider, refuse, settings
+from .web import given_reason, local, login_required, provider, refuse, settings
 
 bp = Blueprint("store", __name__)
 
@@ -189,7 +188,7 @@ def order(order_id: int) -> str:
 def cancel_order(order_id: int) -> AnyResponse:
     """The buyer wants the money back: unused digital goods at once, for the rest a person is asked."""
     found = _own_order(order_id)
-    reason = mask_text(request.form.get("reason", "").strip())[:LONGEST_REASON]
+    reason = given_reason()[:LONGEST_REASON]
     payment = _payment_that_matters(found)
     refusal = refusal_to_cancel(payment, clock.now()) if payment else "not_paid"
     if found.status != "paid" or payment is None or refusal in ("not_paid", "already"):

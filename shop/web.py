@@ -25,11 +25,13 @@ from .config import Settings
 from .database import db
 from .dictionary import advice_for
 from .labels import event_label, label
-from .privacy import mask_phone
+from .privacy import mask_phone, mask_text
 from .provider import PaymentProvider
 from .reasons import reason_label
 
 LANGUAGES = ("ko", "en")
+# Letters and signs that are drawn as nothing: the fillers of Hangul, and Braille without a dot.
+_DRAWN_AS_NOTHING = "\u115f\u1160\u2800\u3164\uffa0"
 PIECES = 200  # of pages, remembered: some for every address and language, none of them large
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -59,6 +61,16 @@ def language() -> str:
 @lru_cache(maxsize=100)
 def _preferred(accept_language: str) -> str:
     return parse_accept_header(accept_language, LanguageAccept).best_match(LANGUAGES) or "ko"
+
+
+def given_reason() -> str:
+    """Why somebody acts, in one line, phone numbers masked; empty when there is nothing that a person could read."""
+    return mask_text(" ".join("".join(filter(_can_be_read, request.form.get("reason", ""))).split()))
+
+
+def _can_be_read(sign: str) -> bool:
+    """False for control signs and for what has no width: neither says why, and both hide in a line of the book."""
+    return (sign.isprintable() or sign.isspace()) and sign not in _DRAWN_AS_NOTHING
 
 
 def local_path(target: str | None, default: str) -> str:

@@ -69,8 +69,9 @@ def test_in_another_month_the_rule_is_said_and_a_person_is_asked(
     assert states(payment) == ("paid", "paid")
 
 
-def test_a_cancel_needs_a_reason(client: FlaskClient, payment: Payment, provider: FakeProvider) -> None:
-    assert "이유를 적어 주세요" in act(client, payment, "cancel", reason="  ")
+@pytest.mark.parametrize("nothing", ["  ", "\x00", "\u200b\u3164"])
+def test_a_cancel_needs_a_reason(nothing: str, client: FlaskClient, payment: Payment, provider: FakeProvider) -> None:
+    assert "이유를 적어 주세요" in act(client, payment, "cancel", reason=nothing)
     assert states(payment) == ("paid", "paid")
 
 
