@@ -49,6 +49,7 @@ def approved(url: str, merchant_uid: str, amount: int = 9900) -> str:
 
 
 HTTP = requests.Session()
+HTTP.trust_env = False  # what the buyer's side costs is not the shops'
 
 
 # --- look-ups -------------------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ class OrderError(Exception):
     ├── EmptyCart        nothing to buy
     ├── OutOfStock       `product` has fewer pieces left than asked for
     ├── InvalidBuyer     `fields`: field name → what is wrong with it (a message key)
-    └── NotOnSale        the product is not (any longer) sold in this way
+    ├── NotOnSale        the product is not (any longer) sold in this way
+    └── CartChanged      the total is not the one that the buyer saw and agreed to
     """
 
 
@@ -28,6 +29,10 @@ class EmptyCart(OrderError):
 
 
 class NotOnSale(OrderError):
+    pass
+
+
+class CartChanged(OrderError):
     pass
 
 

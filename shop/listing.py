@@ -98,7 +98,7 @@ def conditions(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
     column = _without_index if chosen.state in TO_DO else lambda each: each
     found = [*_state(chosen.state), *_payment_search(chosen.q)]
     if chosen.kind:
-        found.append(column(Payment.kind) == chosen.kind)
+        found.append(column(Payment.kind) == fixed(chosen.kind))
     if chosen.plan_id is not None:
         found.append(column(Payment.plan_id) == chosen.plan_id)
     if chosen.pg:
@@ -112,8 +112,8 @@ def _without_index(column: Any) -> ColumnElement[Any]:
 
 
 def _period(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
-    first = [Payment.created_at >= midnight(chosen.first)] if chosen.first else []
-    last = [Payment.created_at < midnight(chosen.last + timedelta(days=1))] if chosen.last else []
+    first = [Payment.created_at >= fixed(midnight(chosen.first))] if chosen.first else []
+    last = [Payment.created_at < fixed(midnight(chosen.last + timedelta(days=1)))] if chosen.last else []
     return first + last
 
 
@@ -127,7 +127,7 @@ def _state(state: str) -> list[ColumnElement[bool]]:
     if state in special:
         return [special[state]()]
     if state in PAYMENT_STATES:
-        return [Payment.status == state, *_not_held(state)]
+        return [Payment.status == fixed(state), *_not_held(state)]
     return []
 
 

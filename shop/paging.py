@@ -6,15 +6,16 @@ there are others.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, ColumnElement, Select, asc, desc, literal, select, tuple_, union_all
 
-from .database import db
+from .database import Moment, db
 
 PAGE_SIZE = 50
 
-Fixed = TypeVar("Fixed", str, int)
+Fixed = TypeVar("Fixed", str, int, datetime)
 Turn = Callable[[Any], Any]  # `asc` or `desc`
 
 
@@ -37,8 +38,10 @@ class Page:
 
 def fixed(value: Fixed) -> BindParameter[Fixed]:
     """A value that is written into the statement instead of being bound: only so does a database see at once that an
-    index over a part of the rows will do, or how few rows are wanted (and PostgreSQL keeps its plan)."""
-    return literal(value, literal_execute=True)
+    index over a part of the rows will do, or how few rows are wanted (and PostgreSQL keeps its plan). Not for what a
+    reader typed: each value is a statement of its own."""
+    kind = Moment() if isinstance(value, datetime) else None
+    return literal(value, kind, literal_execute=True)
 
 
 def read_page(

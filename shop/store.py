@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import brakes, clock, headers, orders, payments, subscriptions
-from .cart import EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock, cart_items, put_in_cart
+from .cart import CartChanged, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock, cart_items, put_in_cart
 from .database import db, plain_rows, transaction
 from .decision import refusal_to_cancel
 from .events import News, note
@@ -115,13 +115,26 @@ def checkout() -> Response | tuple[Response, int]:
 
 
 def _order_asked_for(asked: dict[str, Any]) -> Callable[[], Order]:
-    """What puts the order on the books, once the buyer's data are checked. Raises InvalidBuyer."""
+    """What puts the order on the books, once the buyer's data are checked. Raises InvalidBuyer.
+
+    `total_seen`, which our page sends, is what the buyer agreed to (won). It is never charged, only compared: another
+    tab may have changed the cart meanwhile, and then nothing is ordered.
+    """
     fields = ("buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
     buyer = Buyer.checked(*(str(asked.get(field) or "") for field in fields))
     if asked["kind"] == "once":
-        return partial(orders.place, current_user.id, buyer)
-    plan_id = asked.get("product_id")
-    return partial(subscriptions.subscribe, current_user.id, plan_id if isinstance(plan_id, int) else 0, buyer)
+        place = partial(orders.place, current_user.id, buyer)
+    else:
+        plan_id = asked.get("product_id")
+        place = partial(subscriptions.subscribe, current_user.id, plan_id if isinstance(plan_id, int) else 0, buyer)
+
+    def as_seen() -> Order:
+        order = place()
+        if asked.get("total_seen", order.amount) != order.amount:
+            raise CartChanged
+        return order
+
+    return as_seen
 
 
 def _refused_order(error: OrderError) -> tuple[Response, int]:
@@ -136,6 +149,12 @@ def _refused_order(error: OrderError) -> tuple[Response, int]:
             return refuse(409, "out_of_stock", _("재고가 부족합니다: %(name)s", name=local(error.product, "name")))
         case AlreadySubscribed():
             return refuse(409, "already_subscribed", _("이미 이용 중인 구독입니다."))
+        case CartChanged():
+            return refuse(
+                409,
+                "cart_changed",
+                _("그사이 장바구니가 바뀌어 결제창을 열지 않았습니다. 바뀐 금액을 확인하고 다시 눌러 주세요."),
+            )
         case _:
             return refuse(409, "not_on_sale", _("판매하지 않는 상품입니다."))
 

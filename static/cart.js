@@ -1,5 +1,5 @@
-/* A change of quantity is a plain form and loads the page anew, and so does "back" where the browser kept the page as it
- * was left: the cart shown is the true one. What was typed, the place on the page and the focus stay. */
+/* A change of quantity is a plain form and loads the page anew. So does the link to a cart that another tab changed, and
+ * "back" where the browser kept the page as it was left. What was typed, the place on the page and the focus stay. */
 (function () {
   "use strict";
 
@@ -14,6 +14,7 @@
   for (const change of document.querySelectorAll("form[data-keep]")) {
     change.addEventListener("submit", (event) => keep(event.submitter ? event.submitter.id : ""));
   }
+  document.getElementById("new-cart")?.addEventListener("click", () => keep(""));
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     if (form) keep("");

@@ -10,6 +10,7 @@
   const openButton = document.getElementById("open-window");
   const checkButton = document.getElementById("check-result");
   const orderLink = document.getElementById("order-link");
+  const newCart = document.getElementById("new-cart");
   const buttons = [...document.querySelectorAll(".pay")];
   const texts = JSON.parse(document.getElementById("checkout-texts").textContent);
   const csrfToken = document.querySelector('meta[name="csrf-token"]').content;
@@ -38,7 +39,7 @@
   }
 
   function offer(way) {
-    for (const each of [openButton, checkButton, orderLink]) each.hidden = each !== way;
+    for (const each of [openButton, checkButton, orderLink, newCart]) each.hidden = each !== way;
     ways.hidden = !way;
   }
 
@@ -123,6 +124,7 @@
     const order = Object.fromEntries(new FormData(form));
     order.kind = button.dataset.kind;
     order.consent = true;
+    order.total_seen = Number(button.dataset.total); // only compared: the server charges its own prices
     if (order.kind === "monthly") order.product_id = Number(button.dataset.productId);
     let answer;
     try {
@@ -133,7 +135,9 @@
     if (answer.status === 401) return location.assign(form.dataset.loginUrl);
     if (!answer.ok) {
       showProblems(answer.body.fields || {});
-      return giveUp(answer.body.message);
+      giveUp(answer.body.message);
+      if (answer.body.error === "cart_changed") offer(newCart);
+      return;
     }
     tellPage("shop:checkout", answer.body);
     openWindow(answer.body);

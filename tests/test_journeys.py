@@ -230,6 +230,27 @@ def test_a_price_changed_in_the_browser_opens_no_window(page_with_cart: Page, se
     assert [payment.status for payment in payments(server)] == ["ready"]
 
 
+def test_a_cart_that_another_tab_changed_is_shown_anew_before_anything_is_paid(
+    browser: Browser, server: Server
+) -> None:
+    context = browser.new_context(**PC, locale="ko-KR")
+    page, other = context.new_page(), context.new_page()
+    sign_in(page, server)
+    put_in_cart(page, server, "bear-emoji")
+    fill_buyer(page)
+    put_in_cart(other, server, "bear-emoji")
+    page.locator("#pay-once").click()
+    expect(page.locator("#checkout-status")).to_contain_text("장바구니가 바뀌어")
+    assert payments(server) == []
+    page.get_by_role("link", name="바뀐 장바구니 보기").click()
+    expect(page.get_by_label("휴대폰 번호")).to_have_value("010-1234-5678")
+    expect(page.locator("#pay-once")).to_have_text(other.locator("#pay-once").inner_text())
+    page.locator(".consent input").check()
+    pay_in_popup(page, "#pay-once")
+    expect_paid_order(page, server)
+    context.close()
+
+
 def test_a_blocked_sdk_is_said_in_plain_words(browser: Browser, server: Server) -> None:
     page = browser.new_page(**PC, locale="ko-KR")
     page.route("**/iamport.js", lambda route: route.abort())

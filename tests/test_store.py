@@ -209,6 +209,37 @@ def test_noise_at_the_checkout_is_a_400(body: bytes, client: FlaskClient, cart: 
     assert answer.json
 
 
+@pytest.mark.parametrize("seen", [0, 1, "6000", None, [], True])
+def test_a_total_other_than_the_one_that_the_buyer_saw_opens_no_window(
+    seen: Any, client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    answer = check_out(client, total_seen=seen)
+    assert (answer.status_code, answer.json and answer.json["error"]) == (409, "cart_changed")
+    assert db.session.query(Order).count() == 0
+    assert provider.asked == []
+    assert check_out(client, total_seen=cart.price * 2).status_code == 200
+
+
+def test_a_changed_cart_leaves_the_open_order_of_another_tab_as_it_was(
+    client: FlaskClient, cart: Product, buyer: User
+) -> None:
+    check_out(client, total_seen=cart.price * 2)
+    put_in_cart(buyer.id, cart.id, 3)
+    assert check_out(client, total_seen=cart.price * 2).status_code == 409
+    (order,) = db.session.query(Order)
+    assert (order.status, order.amount) == ("pending", cart.price * 2)
+
+
+def test_a_plan_whose_price_was_changed_meanwhile_is_not_begun(
+    client: FlaskClient, buyer: User, provider: FakeProvider
+) -> None:
+    sign_in(client)
+    plan = product("monthly")
+    asked = {"kind": "monthly", "product_id": plan.id}
+    assert check_out(client, **asked, total_seen=plan.price + 100).status_code == 409
+    assert check_out(client, **asked, total_seen=plan.price).status_code == 200
+
+
 def test_wrong_fields_are_named_in_the_readers_language(client: FlaskClient, cart: Product) -> None:
     client.set_cookie("language", "en")
     answer = check_out(client, buyer_tel="1").json

@@ -103,7 +103,7 @@ def buy(context: BrowserContext, server: Server, look: Look) -> None:
     look("cart", page)
     page.locator("#pay-once").click()
     look("cart-problems", page)
-    _give_up_in_the_window(page, look)
+    _give_up_in_the_window(page, server, look)
     fill_in(page)
     pay_in_popup(page, ".pay-monthly")
     page.wait_for_url("**/orders/*")
@@ -177,7 +177,7 @@ def fill_in(page: Page) -> None:
         consent.check()
 
 
-def _give_up_in_the_window(page: Page, look: Look) -> None:
+def _give_up_in_the_window(page: Page, server: Server, look: Look) -> None:
     fill_in(page)
     with page.expect_popup() as opened:
         page.locator("#pay-once").click()
@@ -196,6 +196,14 @@ def _give_up_in_the_window(page: Page, look: Look) -> None:
     window.locator("#approval .cancel").click()
     page.locator("#checkout-status.bad").wait_for()
     look("cart-failed", page)
+    other = page.context.new_page()
+    put_in(other, server, "bear-emoji")
+    other.close()
+    page.locator("#pay-once").click()
+    page.locator("#new-cart:not([hidden])").wait_for()
+    look("cart-changed", page)
+    page.goto(f"{server.url}/cart")
+    page.locator(".lines").first.locator("form button.link").last.click()  # the cart as it was
 
 
 def _pay_and_look(page: Page, look: Look) -> None:
