@@ -18,6 +18,19 @@ def post(client: FlaskClient, address: str, **fields: Any) -> TestResponse:
     return client.post(address, data=fields, headers=csrf_of(client))
 
 
+def test_a_copied_session_outlives_the_logout_and_ends_with_the_secret_key(client: FlaskClient) -> None:
+    """As docs/threats.md says: sessions live in the cookie."""
+    sign_in(client)
+    copied = client.get_cookie("session")
+    assert copied is not None
+    post(client, "/logout")
+    assert client.get("/orders").location == "/login?next=%2Forders"
+    client.set_cookie("session", copied.value)
+    assert client.get("/orders").status_code == 200
+    client.application.secret_key = "another secret key"
+    assert client.get("/orders").location == "/login?next=%2Forders"
+
+
 def test_a_new_account_is_signed_in_and_its_password_is_not_kept(client: FlaskClient, shop: Any) -> None:
     answer = post(client, "/signup", email="New@Example.com", password="long-enough", next="/cart")
     assert answer.location == "/cart"

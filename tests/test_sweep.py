@@ -218,6 +218,24 @@ def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_
     assert states(payment) == ("paid", "paid")
 
 
+def test_a_surplus_whose_process_died_before_giving_it_back_goes_back_at_the_next_sweep(
+    provider: FakeProvider, buyer: User
+) -> None:
+    clock.use_source(lambda: MID_MONTH)
+    payment = paid(provider, buyer)
+    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    payments.record(
+        second, "unknown", News("webhook", second.imp_uid, payment.merchant_uid)
+    )  # and the process dies here
+    assert provider.cancels == []
+    later(SURPLUS_AGAIN_AFTER)
+    for _ in range(2):  # the second finds nothing left to do
+        sweep(provider)
+        assert provider.cancels == [(second.imp_uid, payment.amount)]
+    assert provider.reports[second.imp_uid].status == "cancelled"
+    assert states(payment) == ("paid", "paid")
+
+
 def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, buyer: User) -> None:
     """KG gives nothing back after its calendar month, so asking again each hour would be for nothing."""
     clock.use_source(lambda: MID_MONTH)
