@@ -136,7 +136,7 @@
     if (!answer.ok) {
       showProblems(answer.body.fields || {});
       giveUp(answer.body.message);
-      if (answer.body.error === "cart_changed") offer(newCart);
+      if (answer.status === 409) offer(newCart); // it is not, or no longer, what this page shows
       return;
     }
     tellPage("shop:checkout", answer.body);

@@ -242,7 +242,7 @@ def test_a_cart_that_another_tab_changed_is_shown_anew_before_anything_is_paid(
     page.locator("#pay-once").click()
     expect(page.locator("#checkout-status")).to_contain_text("장바구니가 바뀌어")
     assert payments(server) == []
-    page.get_by_role("link", name="바뀐 장바구니 보기").click()
+    page.get_by_role("link", name="장바구니 다시 보기").click()
     expect(page.get_by_label("휴대폰 번호")).to_have_value("010-1234-5678")
     expect(page.locator("#pay-once")).to_have_text(other.locator("#pay-once").inner_text())
     page.locator(".consent input").check()

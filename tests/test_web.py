@@ -28,6 +28,14 @@ def test_a_post_without_its_token_is_refused_and_explained(client: FlaskClient) 
     assert (answer.status_code, answer.json and answer.json["error"]) == (400, "csrf")
 
 
+def test_who_was_signed_out_in_another_tab_is_sent_to_sign_in_and_not_told_to_reload(client: FlaskClient) -> None:
+    sign_in(client)
+    token = csrf_of(client)
+    client.post("/logout", headers=token)
+    answer = client.post("/checkout", json={"kind": "once"}, headers=token)
+    assert (answer.status_code, answer.json and answer.json["error"]) == (401, "login_required")
+
+
 def test_a_refused_form_offers_the_way_back_to_the_page_it_stood_on_and_nowhere_else(client: FlaskClient) -> None:
     sign_in(client)
     refused = {"data": {"product_id": 1}, "headers": {"Referer": "http://localhost/products/moon-mug?from=shelf"}}
