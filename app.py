@@ -101,7 +101,11 @@ def flask_settings(settings: Settings) -> dict[str, object]:
     return {
         "SECRET_KEY": settings.secret_key,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": KEPT_CONNECTIONS, "max_overflow": KEPT_CONNECTIONS},
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": KEPT_CONNECTIONS,
+            "max_overflow": KEPT_CONNECTIONS,
+            "hide_parameters": True,  # a traceback would write the buyer's name and address to the log
+        },
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": secure,
         # A browser takes a cookie of this prefix only over https, for this very host and all its paths.

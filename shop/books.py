@@ -182,7 +182,7 @@ def _apply(decision: Decision, named: _Named, order: Order | None, report: Payme
 def _end_key(payment: Payment) -> None:
     """The money that issued a billing key went back: if nothing else uses the key, it is deleted at PortOne too."""
     unused = select(BillingKey.id).where(
-        BillingKey.customer_uid == payment.customer_uid, BillingKey.status.in_(("issuing", "abandoned"))
+        BillingKey.customer_uid == payment.customer_uid, BillingKey.status.in_(BillingKey.NOT_SEEN)
     )
     for key_id in db.session.scalars(unused):
         move(BillingKey, key_id, "ended", ended_at=clock.now(), end_reason="cancelled")
@@ -268,7 +268,7 @@ def _finish_subscription(payment: Payment, order: Order, report: PaymentReport, 
         return None
     issuing = db.session.scalar(
         select(BillingKey).where(
-            BillingKey.customer_uid == payment.customer_uid, BillingKey.status.in_(("issuing", "abandoned"))
+            BillingKey.customer_uid == payment.customer_uid, BillingKey.status.in_(BillingKey.NOT_SEEN)
         )
     )
     if issuing is None or payment.held_reason or key == "unknown":

@@ -187,6 +187,7 @@ class BillingKey(Base):
         "abandoned": ("active", "ended"),  # money that came late issued it after all
         "deleted": (),
     }
+    NOT_SEEN: ClassVar = ("issuing", "abandoned")  # as far as we know; money that arrives late may still bring it
 
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_uid: Mapped[str] = mapped_column(String(80), unique=True)

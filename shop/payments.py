@@ -7,6 +7,7 @@ ends in the same `sync_payment`.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
@@ -136,7 +137,7 @@ def _look_up_key(provider: PaymentProvider, report: PaymentReport) -> KeyLookup:
     if report.status != "paid" or not report.customer_uid:
         return "unknown"
     issuing = select(BillingKey.id).where(
-        BillingKey.customer_uid == report.customer_uid, BillingKey.status.in_(("issuing", "abandoned"))
+        BillingKey.customer_uid == report.customer_uid, BillingKey.status.in_(BillingKey.NOT_SEEN)
     )
     waiting = db.session.scalar(issuing) is not None
     end_reading()
@@ -258,13 +259,25 @@ def _give_back_surplus(provider: PaymentProvider, report: PaymentReport, news: N
 
     If this fails, the next news of it, the sweep or the reconciliation comes here again.
     """
-    try:
-        provider.cancel(report.imp_uid, report.amount, GIVE_BACK_TEXTS["surplus"])
+    trouble = _cancel_surplus(provider, report)
+    if trouble:
+        outcome, reason = "unknown", f"surplus {report.imp_uid} {NOT_GIVEN_BACK}: {trouble}"
+    else:
         outcome, reason = "cancelled", f"surplus {report.imp_uid} was given back"
-    except ProviderError as error:
-        outcome, reason = "unknown", f"surplus {report.imp_uid} {NOT_GIVEN_BACK}: {error}"
     with transaction():
         note(replace(news, imp_uid=report.imp_uid), outcome, reason, _known_payment(None, report.merchant_uid))
+
+
+def _cancel_surplus(provider: PaymentProvider, report: PaymentReport) -> ProviderError | None:
+    """None: the money went back, perhaps for another door that came here at the same moment; else why it stays."""
+    try:
+        provider.cancel(report.imp_uid, report.amount, GIVE_BACK_TEXTS["surplus"])
+    except ProviderError as error:
+        with suppress(ProviderError):
+            if provider.get_payment(report.imp_uid).status == "cancelled":
+                return None
+        return error
+    return None
 
 
 def _is_free(payment: Payment) -> bool:

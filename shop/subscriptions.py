@@ -15,7 +15,7 @@ from sqlalchemy import Select, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from . import clock, orders
+from . import cart, clock, orders
 from .cart import NotOnSale, OrderError
 from .clock import SEOUL
 from .database import db
@@ -39,6 +39,7 @@ def subscribe(user_id: int, plan_id: int, buyer: Buyer) -> Order:
 
     Raises NotOnSale, AlreadySubscribed, InvalidBuyer. Call inside a transaction().
     """
+    cart.lock_buyer(user_id)
     plan = db.session.get(Product, plan_id)
     if plan is None or plan.kind != "monthly" or not plan.on_sale:
         raise NotOnSale(str(plan_id))

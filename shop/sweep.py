@@ -113,7 +113,9 @@ def _may_still_change() -> ColumnElement[bool]:
     now = clock.now()
     window = Payment.order_id.is_not(None) & Payment.held_reason.is_(None) & (Payment.created_at <= now - LOOK_AFTER)
     waiting = Payment.order_id.in_(select(Order.id).where(Order.status == "pending"))
-    key_not_seen = Payment.customer_uid.in_(select(BillingKey.customer_uid).where(BillingKey.status == "issuing"))
+    key_not_seen = Payment.customer_uid.in_(
+        select(BillingKey.customer_uid).where(BillingKey.status.in_(BillingKey.NOT_SEEN))
+    )
     return or_(
         # A failed window does not end the attempt: another one of the same `merchant_uid` may have been paid since.
         Payment.status.in_(("ready", "failed")) & window & (waiting | (Payment.created_at >= now - LOOK_FOR)),

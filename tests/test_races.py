@@ -10,12 +10,12 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from shop import attempts, billing, cart, clock, orders, payments
+from shop import attempts, billing, cart, clock, orders, payments, subscriptions
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.events import News
-from shop.models import Order, Payment, Product, User
-from tests.conftest import ADDRESSED_BUYER, BUYER, NOBODY_ANSWERS, close, new_order, product
+from shop.models import Order, Payment, Product, Subscription, User, move
+from tests.conftest import ADDRESSED_BUYER, BUYER, NOBODY_ANSWERS, close, new_order, new_plan_order, product
 from tests.fakes import FakeProvider
 from tests.test_billing import started
 
@@ -90,6 +90,33 @@ def test_what_is_being_paid_is_not_sold_or_counted_again(
     else:
         assert results == [None]
         assert [line.quantity for line in cart.cart_items(buyer_id, "once")] == [1]
+
+
+def test_a_plan_that_is_being_paid_is_not_begun_again(app: Flask, provider: FakeProvider, buyer: User) -> None:
+    buyer_id, plan_id = buyer.id, product("monthly").id
+    payment = payments.start_payment(provider, lambda: subscriptions.subscribe(buyer_id, plan_id, BUYER))
+    with transaction():
+        paid = db.session.get_one(Order, payment.order_id, with_for_update=True)
+        assert orders.pay(paid, payment.merchant_uid)
+        waiting = subscriptions.subscription_of(paid)
+        assert waiting and move(Subscription, waiting.id, "active")
+        acting, results = beside(app, lambda: new_plan_order(buyer_id, plan_id, BUYER).id)
+        time.sleep(BLOCKED_SECONDS)
+    acting.join()
+    assert [type(one) for one in results] == [subscriptions.AlreadySubscribed]
+
+
+def test_two_tabs_that_begin_a_plan_at_once_get_the_same_order(app: Flask, provider: FakeProvider, buyer: User) -> None:
+    buyer_id, plan_id = buyer.id, product("monthly").id
+    with transaction():
+        cart.lock_buyer(buyer_id)
+        tabs = [beside(app, lambda: new_plan_order(buyer_id, plan_id, BUYER).id) for _ in range(3)]
+        time.sleep(BLOCKED_SECONDS)
+    for thread, _results in tabs:
+        thread.join()
+    ids = [one for _thread, results in tabs for one in results]
+    assert len(set(ids)) == 1
+    assert isinstance(ids[0], int)
 
 
 def test_two_buyers_who_swap_their_goods_never_wait_for_each_other(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from sqlalchemy import select
 
 from shop import billing, cart, clock, orders, payments, subscriptions
 from shop.database import db, transaction
@@ -246,3 +247,38 @@ def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, b
     later(timedelta(days=21))
     sweep(provider)
     assert len(provider.cancels) == 1
+
+
+def test_a_surplus_that_two_doors_give_back_at_once_is_owed_to_nobody(provider: FakeProvider, buyer: User) -> None:
+    clock.use_source(lambda: MID_MONTH)
+    payment = paid(provider, buyer)
+    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    for door in ("callback", "webhook"):  # both had read "paid" before either asked for the cancel
+        payments.take(provider, second, "unknown", News(door, second.imp_uid, payment.merchant_uid))
+    reasons = db.session.scalars(select(Event.reason).where(Event.imp_uid == second.imp_uid))
+    assert not [reason for reason in reasons if payments.NOT_GIVEN_BACK in reason]
+    provider.asked.clear()
+    later(SURPLUS_AGAIN_AFTER)
+    sweep(provider)
+    assert provider.asked == []
+
+
+def test_money_that_comes_after_its_key_was_given_up_still_starts_the_plan(provider: FakeProvider, buyer: User) -> None:
+    """PortOne could not say in that moment whether the window had made the key."""
+    clock.use_source(lambda: MID_MONTH)
+    plan = product("monthly").id
+    payment = payments.start_payment(provider, partial(subscriptions.subscribe, buyer.id, plan, BUYER))
+    later(ABANDON_AFTER + timedelta(hours=1))
+    sweep(provider)
+    key = db.session.scalars(select(BillingKey)).one()
+    assert key.status == "abandoned"
+    provider.issues_key(key.customer_uid)
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=key.customer_uid)
+    provider.key_trouble = OutcomeUnknown("no answer")
+    sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
+    provider.key_trouble = None
+    later(LOOK_AFTER)
+    sweep(provider)
+    db.session.expire_all()
+    assert states(payment) == ("paid", "paid")
+    assert (key.status, db.session.scalars(select(Subscription)).one().status) == ("active", "active")
