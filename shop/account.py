@@ -102,7 +102,7 @@ login_manager.user_loader(load_user)
 @bp.route("/login", methods=["GET", "POST"])
 def login() -> AnyResponse | str | tuple[str, int]:
     """Sign in and go on to where the visitor wanted to go."""
-    form = CredentialsForm()
+    form = CredentialsForm(request.form)  # not a JSON body, which Flask-WTF would read as well
     destination = local_path(request.values.get("next"), url_for("store.index"))
     if request.method == "GET":
         return render_template("account/login.html", form=form, next=destination)
@@ -119,7 +119,7 @@ def login() -> AnyResponse | str | tuple[str, int]:
 @bp.route("/signup", methods=["GET", "POST"])
 def signup() -> AnyResponse | str | tuple[str, int]:
     """Open an account and sign in with it."""
-    form = SignUpForm()
+    form = SignUpForm(request.form)
     destination = local_path(request.values.get("next"), url_for("store.index"))
     if request.method == "GET":
         return render_template("account/signup.html", form=form, next=destination)

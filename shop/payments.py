@@ -214,7 +214,7 @@ def resume_cancel(provider: PaymentProvider, payment_id: int, news: News) -> Can
         return _cancel_unknown(payment, news, str(error))
     except (Refused, OutcomeUnknown) as error:
         return _look_after_cancel(provider, payment, imp_uid, news, error)
-    return _cancelled(report, news)
+    return _cancelled(payment.id, report, news)
 
 
 def _look_after_cancel(
@@ -228,14 +228,16 @@ def _look_after_cancel(
     except ProviderError as silence:
         return _cancel_unknown(payment, news, f"{error}; and then: {silence}")
     if report.status == "cancelled":
-        return _cancelled(report, news)
+        return _cancelled(payment.id, report, news)
     if isinstance(error, OutcomeUnknown):
         return _cancel_unknown(payment, news, str(error))
     return _cancel_refused(payment.id, news, str(error))
 
 
-def _cancelled(report: PaymentReport, news: News) -> CancelResult:
-    record(report, "unknown", news)
+def _cancelled(payment_id: int, report: PaymentReport, news: News) -> CancelResult:
+    payment = record(report, "unknown", news).payment
+    if payment and payment.status != "cancelled":
+        return _cancel_refused(payment_id, news, "only a part was cancelled")
     return CancelResult("cancelled", "done")
 
 

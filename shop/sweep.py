@@ -142,15 +142,21 @@ def _pages(condition: ColumnElement[bool]) -> Iterator[int]:
 
 
 def _close_a_charge_that_never_went_out(payment_id: int) -> None:
-    """PortOne has never heard of a month whose subscription has ended: nobody will ask for it any more."""
+    """PortOne has never heard of an attempt at a month that is paid, or whose subscription has ended: nobody will ask
+    for it any more."""
     with transaction():
         owner = select(Subscription).join(Payment, Payment.subscription_id == Subscription.id)
         subscription = db.session.scalar(owner.where(Payment.id == payment_id).with_for_update(of=Subscription))
         payment = db.session.get_one(Payment, payment_id, with_for_update=True)
         claimed = payment.claimed_until is not None and payment.claimed_until > clock.now()
-        if subscription is None or subscription.status != "ended" or payment.status != "ready" or claimed:
+        if subscription is None or payment.status != "ready" or claimed:
             return
-        reason = "구독이 끝나 청구하지 않았습니다."
+        if subscription.status == "ended":
+            reason = "구독이 끝나 청구하지 않았습니다."
+        elif subscription.next_charge_on and (payment.period or "") < f"{subscription.next_charge_on:%Y-%m}":
+            reason = "그달은 이미 결제되어 청구하지 않았습니다."
+        else:
+            return
         if move(Payment, payment.id, "failed", failed_at=clock.now(), fail_reason=reason):
             note(SWEEP, "failed", reason, payment)
 

@@ -202,7 +202,10 @@ def _error_page(error: HTTPException) -> Any:
 
 def way_back() -> str | None:
     """The page of ours whose form was sent here; None for one that was only looked at, or came from elsewhere."""
-    sender = urlsplit(request.referrer or "")
+    try:
+        sender = urlsplit(request.referrer or "")
+    except ValueError:  # no browser sends such an address
+        return None
     here = request.method != "GET" and sender.netloc == request.host
     return local_path(f"{sender.path}?{sender.query}".rstrip("?"), "/") if here else None
 

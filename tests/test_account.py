@@ -174,3 +174,9 @@ def test_a_page_that_asked_for_consent_must_have_been_given_it(client: FlaskClie
     assert answer.status_code == 400
     assert "동의하셔야 가입할 수 있습니다." in answer.get_data(as_text=True)
     assert post(client, "/signup", **asked, terms="y", privacy="y").status_code == 302
+
+
+@pytest.mark.parametrize("body", [5, "x", [1, 2], {"email": 5, "password": "x"}, {"email": {"a": 1}}, {"email": True}])
+@pytest.mark.parametrize("address", ["/login", "/signup"])
+def test_json_is_no_form(body: Any, address: str, client: FlaskClient, shop: Any) -> None:
+    assert client.post(address, json=body, headers=csrf_of(client)).status_code == 400

@@ -5,6 +5,7 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event
 
-from shop import attempts, billing, clock, payments, subscriptions
+from shop import attempts, billing, clock, payments, subscriptions, sweep
 from shop.clock import SEOUL
 from shop.database import db, transaction
 from shop.events import News
@@ -459,3 +460,24 @@ def test_whatever_the_answers_and_the_hours_no_month_is_paid_twice(
         mine = [one for one in provider.reports.values() if one.customer_uid == subscription.customer_uid]
         paid = Counter(clock.period_of(one.paid_at) for one in mine if one.status == "paid" and one.paid_at)
         assert all(count == 1 for count in paid.values())
+
+
+def test_a_try_that_never_went_out_is_closed_once_its_month_is_paid_by_an_earlier_one(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    provider.answers = ["declined", "dropped"]
+    assert run(provider) == ["declined"]
+    time.passes(hours=5)
+    assert run(provider) == ["unknown"]
+    declined = db.session.query(Payment).filter_by(status="failed").one()
+    known = next(one for one in provider.reports.values() if one.merchant_uid == declined.merchant_uid)
+    provider.reports[known.imp_uid] = replace(known, status="paid", paid_at=clock.now(), failed_at=None)
+    assert sync_payment(provider, News("webhook", merchant_uid=declined.merchant_uid)).outcome == "paid"
+    time.passes(hours=5)
+    sweep.sweep(provider)
+    assert db.session.query(Payment).filter_by(status="ready").count() == 0
+    provider.asked.clear()
+    sweep.sweep(provider)
+    assert provider.asked == []
+    assert paid_months(subscription) == ["2027-01", "2027-02"]

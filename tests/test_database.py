@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from shop.database import db, end_reading, in_transaction, transaction
-from shop.models import User
+from shop.models import Order, User
 from tests.conftest import product
 
 
@@ -73,3 +74,14 @@ def test_moments_come_back_aware_whatever_zone_they_went_in_with(shop: Any) -> N
     db.session.expire_all()
     assert user.created_at == moment
     assert user.created_at.tzinfo is UTC
+
+
+def test_a_failed_statement_does_not_tell_whose_data_were_in_it(shop: Any, buyer: User) -> None:
+    """Its text goes to the log with the traceback."""
+    pending = {"kind": "once", "amount": 1000, "digital": True, "buyer_name": "홍길동", "buyer_tel": "01012345678"}
+    moment = datetime(2026, 11, 25, tzinfo=UTC)
+    with pytest.raises(IntegrityError) as failed, transaction():
+        for _ in range(2):  # one pending order of a kind for each buyer
+            db.session.add(Order(user_id=buyer.id, buyer_email="b@example.com", expires_at=moment, **pending))
+    assert "buyer_name" in str(failed.value)
+    assert "홍길동" not in str(failed.value)

@@ -318,3 +318,16 @@ def test_the_key_that_a_given_back_first_month_issued_is_deleted_at_portone(
     assert [window.status for window in windows] == ["paid", "cancelled"]
     billing.delete_ended_keys(provider)
     assert set(provider.keys) == {windows[0].customer_uid}
+
+
+def test_a_part_that_went_back_elsewhere_is_not_told_as_a_whole_cancel(provider: FakeProvider, buyer: User) -> None:
+    """KG gives back whole payments only; somebody in PortOne's console may have tried otherwise."""
+    payment = paid(provider, buyer)
+    assert payment.imp_uid
+    provider.reports[payment.imp_uid] = replace(
+        provider.reports[payment.imp_uid], status="cancelled", cancelled_amount=1000, cancelled_at=clock.now()
+    )
+    result = cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    assert result == CancelResult("refused", "only a part was cancelled")
+    assert states(payment)[0] == "paid"
+    assert payment.cancel_requested_at is None

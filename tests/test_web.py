@@ -92,3 +92,13 @@ def test_json_that_could_not_be_written_down_again_is_never_an_error_of_ours(
 @pytest.mark.parametrize("target", ["/a\nb", "/a\rb", "/a\x00b"])
 def test_nobody_is_sent_to_an_address_that_no_header_can_hold(target: str) -> None:
     assert local_path(target, "/safe") == "/safe"
+
+
+@pytest.mark.parametrize("referrer", ["http://[::1", "http://[bad]/", "//[", "\x7f", "http://localhost:port/cart"])
+def test_an_address_that_no_browser_sends_stops_no_error_page(referrer: str, client: FlaskClient) -> None:
+    for answer in (
+        client.get("/nowhere", headers={"Referer": referrer}),
+        client.post("/cart/items", data={}, headers={"Referer": referrer}),
+    ):
+        assert answer.status_code in (400, 404)
+        assert "Content-Security-Policy" in answer.headers
