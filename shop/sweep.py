@@ -152,13 +152,13 @@ def _close_a_charge_that_never_went_out(payment_id: int) -> None:
         if subscription is None or payment.status != "ready" or claimed:
             return
         if subscription.status == "ended":
-            reason = "구독이 끝나 청구하지 않았습니다."
+            why, reason = "not charged: the subscription has ended", "구독이 끝나 청구하지 않았습니다."
         elif subscription.next_charge_on and (payment.period or "") < f"{subscription.next_charge_on:%Y-%m}":
-            reason = "그달은 이미 결제되어 청구하지 않았습니다."
+            why, reason = "not charged: that month is paid already", "그달은 이미 결제되어 청구하지 않았습니다."
         else:
             return
         if move(Payment, payment.id, "failed", failed_at=clock.now(), fail_reason=reason):
-            note(SWEEP, "failed", reason, payment)
+            note(SWEEP, "failed", why, payment)
 
 
 def _expire_orders(silent: set[int]) -> int:
