@@ -180,7 +180,7 @@ def end_subscription(subscription_id: int) -> AnyResponse:
     """End a subscription of the buyer's: what is paid is paid, nothing more is charged."""
     with transaction():
         found = db.session.get(Subscription, subscription_id, with_for_update=True)
-        if found is None or found.user_id != current_user.id:
+        if found is None or found.user_id != current_user.id or found.status == "pending":  # not begun: not shown
             abort(404)
         subscriptions.end(found, "by_buyer", clock.now())
     billing.delete_ended_keys(provider())  # what PortOne does not answer now, the next run deletes

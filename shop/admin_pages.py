@@ -1,6 +1,5 @@
 """What else does the back office show? Dashboard, billing keys, subscriptions, webhook inbox, reconciliation, audit."""
 
-from dataclasses import fields
 from datetime import date, timedelta
 from typing import Any
 
@@ -136,10 +135,9 @@ def reconcile_csv() -> AnyResponse | tuple[str, int]:
     except (Unreadable, ProviderError) as problem:
         status = 400 if isinstance(problem, Unreadable) else 503
         return render_template("error.html", code=status, title=_("비교하지 못했습니다"), message=problem), status
-    columns = [one.name for one in fields(reconcile.Difference)]
-    rows = [[getattr(one, name) for name in columns] for one in found]
-    text = export.BYTE_ORDER_MARK + export.csv_text([columns, *rows])
-    return as_csv(text, f"reconcile-{days[0]:%Y%m%d}-{days[1]:%Y%m%d}.csv")
+    return as_csv(
+        export.BYTE_ORDER_MARK + export.differences_csv(found), f"reconcile-{days[0]:%Y%m%d}-{days[1]:%Y%m%d}.csv"
+    )
 
 
 @bp.post("/reconcile/repair")

@@ -8,14 +8,15 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from . import asked, books, clock, export, figures, listing, payments, timeline
-from .admin import bp, note_before, operators_only, with_reason
+from . import asked, books, clock, export, figures, listing, orders, payments, timeline
+from .admin import acting, bp, note_before, operators_only, with_reason
 from .asked import TooManyDays, Unreadable
-from .database import db
+from .database import db, transaction
 from .decision import refusal_to_cancel
+from .events import note
 from .labels import label
 from .listing import PaymentFilter
-from .models import Payment, Product
+from .models import Order, Payment, Product
 from .paging import Page
 from .titles import titles
 from .web import provider
@@ -146,6 +147,21 @@ def cancel(merchant_uid: str, reason: str) -> AnyResponse:
     news = note_before("refuse" if found.held_reason else "cancel", reason, merchant_uid=merchant_uid)
     result = payments.cancel_payment(provider(), found.id, reason, news)
     flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
+    return _back(merchant_uid)
+
+
+@bp.post("/payments/<merchant_uid>/decline")
+@with_reason
+def decline(merchant_uid: str, reason: str) -> AnyResponse:
+    """Turn down a buyer's wish for the money back; the buyer reads the reason on the order's page."""
+    found = _payment(merchant_uid)
+    with transaction():
+        db.session.get_one(Payment, found.id, with_for_update=True)  # in the order in which news of it locks
+        order = db.session.get(Order, found.order_id, with_for_update=True) if found.order_id else None
+        if order is None or not orders.decline_wish(order):
+            abort(409)
+        note(acting(merchant_uid=merchant_uid), "decline", reason, found)
+    flash(_("취소 신청을 거절했습니다. 구매자의 주문 화면에 사유가 보입니다."), "success")
     return _back(merchant_uid)
 
 

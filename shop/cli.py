@@ -13,7 +13,7 @@ from flask.cli import with_appcontext
 from flask_migrate import upgrade
 from sqlalchemy.exc import IntegrityError
 
-from . import clock, history, reconcile, runs, seed, sweep
+from . import clock, export, history, reconcile, runs, seed, sweep
 from .account import EMAIL, create_user
 from .provider import ProviderError
 from .web import provider, settings
@@ -70,12 +70,16 @@ def create_admin(email: str, password: str, role: str) -> None:
 
 
 @click.command("bill")
-@click.option("--on", "day", help="Run as if it were this day in Seoul, YYYY-MM-DD (at nine in the morning).")
+@click.option("--on", "day", help="As if it were nine in the morning of this day in Seoul, YYYY-MM-DD.")
 @click.option("--dry-run", is_flag=True, help="Say what is due; charge nothing.")
 @click.option("--workers", default=8, show_default=True, type=click.IntRange(1, 64), help="Charges at a time.")
 @with_appcontext
 def bill(day: str | None, dry_run: bool, workers: int) -> None:
     """Charge every subscription whose day has come. Meant to be run every hour; safe to run twice, or at once."""
+    if day and settings().live and not dry_run:
+        raise click.BadParameter(
+            "only with --dry-run: PortOne charges today, whatever our clock says", param_hint="--on"
+        )
     if day:
         clock.use_source(_nine_in_the_morning(day))
     due, paused = runs.count_due(), runs.count_paused()
@@ -107,8 +111,8 @@ def sync() -> None:
     """Look up what is open, expire what nobody paid, finish cancels. Meant to be run every few minutes; always safe."""
     done = sweep.sweep(provider())
     click.echo(", ".join(f"{count} {outcome}" for outcome, count in sorted(done.items())) or "Nothing was open.")
-    if done["unknown"]:
-        sys.exit(1)  # PortOne did not answer: the next run asks again
+    if done["unknown"] or done["error"]:
+        sys.exit(1)  # PortOne did not answer, or something broke (see the log): the next run asks again
 
 
 @click.command("reconcile")
@@ -131,7 +135,7 @@ def reconcile_books(first: datetime | None, last: datetime | None, repair: bool,
     except ProviderError as error:
         raise click.ClickException(f"PortOne did not answer: {error}") from None
     if target:
-        reconcile.write_csv(target, differences)
+        target.write(export.differences_csv(differences))
     for one in differences:
         click.echo(
             f"{one.kind:<13} {one.merchant_uid}  {one.imp_uid}  {one.ours} {one.our_amount:,} won"

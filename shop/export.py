@@ -7,6 +7,7 @@ like a formula is given an apostrophe.
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from .clock import SEOUL
 from .database import db, end_reading
 from .listing import PaymentFilter
 from .models import Payment
+from .reconcile import Difference
 
 ROWS_AT_ONCE = 1000
 BYTE_ORDER_MARK = "\ufeff"
@@ -62,6 +64,12 @@ def payments_csv(chosen: PaymentFilter) -> Iterator[str]:
         if len(rows) < ROWS_AT_ONCE:
             return
         rows = db.session.execute(query.where(tuple_(*place) < tuple(rows[-1][:2]))).all()
+
+
+def differences_csv(found: Iterable[Difference]) -> str:
+    """The report of a reconciliation, one line a difference."""
+    columns = [one.name for one in fields(Difference)]
+    return csv_text([columns, *([getattr(one, name) for name in columns] for one in found)])
 
 
 def csv_text(rows: Iterable[Iterable[Any]]) -> str:

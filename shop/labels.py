@@ -156,6 +156,7 @@ LABELS = {
         "cancel": _l("취소하기로 함"),
         "refuse": _l("받지 않기로 함"),
         "release": _l("보류를 풀기로 함"),
+        "decline": _l("취소 신청을 거절함"),
         "replay": _l("웹훅 다시 확인"),
         "repair": _l("대사 복구"),
     },

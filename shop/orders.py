@@ -227,6 +227,14 @@ def want_cancel(order: Order, reason: str) -> bool:
     return True
 
 
+def decline_wish(order: Order) -> bool:
+    """The buyer's wish for the money back is turned down: the goods may be used again. False: there was none."""
+    if order.status != "paid" or order.cancel_wanted_at is None:
+        return False
+    order.cancel_wanted_at, order.cancel_wanted_reason = None, None
+    return True
+
+
 def begin_cancel_at_once(order: Order, reason: str) -> bool:
     """The mark that the money of unused goods goes back: from now on they cannot be used. False: ask a person.
 

@@ -205,9 +205,12 @@ def resume_cancel(provider: PaymentProvider, payment_id: int, news: News) -> Can
             return CancelResult("cancelled", "already")
         if payment.cancel_requested_at is None or payment.imp_uid is None or not _is_free(payment):
             return CancelResult("unknown", "in_progress")
-        payment.claimed_until = clock.now() + CANCEL_LEASE
+        in_time = refusal_to_cancel(payment, clock.now()) != "month"  # it may have been asked for at the month's end
+        payment.claimed_until = clock.now() + CANCEL_LEASE if in_time else None
         imp_uid, reason = payment.imp_uid, payment.cancel_reason or ""
         amount = (payment.reported_amount or payment.amount) - payment.cancelled_amount
+    if not in_time:
+        return _cancel_refused(payment_id, news, "month")
     try:
         report = provider.cancel(imp_uid, amount, reason)
     except Unauthorized as error:

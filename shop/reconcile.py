@@ -4,12 +4,11 @@ Theirs are all approved and cancelled payments of the account, whoever's they ar
 `merchant_uid`. A repair is one more look-up through `sync_payment`, so nothing is decided here but there.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Literal, TextIO, TypeVar
+from typing import Literal, TypeVar
 
 from sqlalchemy import or_, select
 
@@ -171,11 +170,3 @@ def _left(payment: Payment) -> int:
 def _in_pages(items: list[Item]) -> Iterator[list[Item]]:
     for start in range(0, len(items), AT_ONCE):
         yield items[start : start + AT_ONCE]
-
-
-def write_csv(target: TextIO, differences: Iterable[Difference]) -> None:
-    """The report as a table, one line a difference."""
-    names = [field.name for field in fields(Difference)]
-    writer = csv.writer(target)
-    writer.writerow(names)
-    writer.writerows([getattr(one, name) for name in names] for one in differences)

@@ -7,7 +7,7 @@ from typing import Any, cast
 from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import brakes, clock, headers, orders, payments, subscriptions
@@ -16,7 +16,7 @@ from .database import db, plain_rows, transaction
 from .decision import refusal_to_cancel
 from .events import News, note
 from .labels import label
-from .models import Order, Payment, Product
+from .models import Event, Order, Payment, Product
 from .orders import Buyer
 from .provider import ProviderError
 from .request_pay import request_pay
@@ -30,6 +30,12 @@ SHOWN = ("slug", "kind", "name_ko", "name_en", "summary_ko", "summary_en", "pric
 _column = Product.__table__.c
 ON_SALE = select(*(_column[name] for name in SHOWN)).where(_column.on_sale).order_by(_column.position)
 LONGEST_REASON = 100
+WISH_DECLINED = (  # the last time that a person turned a wish for the money back down
+    select(Event)
+    .where(Event.payment_id == bindparam("payment_id"), Event.outcome == "decline")
+    .order_by(Event.id.desc())
+    .limit(1)
+)
 
 
 @bp.get("/")
@@ -180,6 +186,7 @@ def order(order_id: int) -> str:
         subscription=subscriptions.subscription_of(found),
         why_not_cancel=refusal_to_cancel(payment, clock.now()) if payment else "not_paid",
         at_once=orders.may_cancel_at_once(found),
+        declined=db.session.scalar(WISH_DECLINED, {"payment_id": payment.id}) if payment else None,
     )
 
 
@@ -209,8 +216,11 @@ def cancel_order(order_id: int) -> AnyResponse:
 def use_order(order_id: int) -> AnyResponse:
     """The buyer begins to use digital goods, and knows that a cancel then needs the shop's leave."""
     with transaction():
+        paid_by = _own_order(order_id).paid_by
+        payer = db.session.scalar(select(Payment).filter_by(merchant_uid=paid_by).with_for_update())
         found = _own_order(order_id, lock=True)
-        if not found.digital or found.cancel_wanted_at or not orders.fulfil(found):
+        going_back = payer is None or payer.cancel_requested_at or payer.held_reason or found.cancel_wanted_at
+        if going_back or found.kind != "once" or not found.digital or not orders.fulfil(found):
             abort(409)
     flash(_("이용을 시작했습니다. 즐겁게 쓰세요."), "success")
     return redirect(url_for("store.order", order_id=order_id))

@@ -43,7 +43,7 @@ def subscribe(user_id: int, plan_id: int, buyer: Buyer) -> Order:
     plan = db.session.get(Product, plan_id)
     if plan is None or plan.kind != "monthly" or not plan.on_sale:
         raise NotOnSale(str(plan_id))
-    if db.session.scalar(_live(user_id, plan_id)):
+    if db.session.scalar(_live(user_id, plan_id)) or db.session.scalar(_paid_for(user_id, plan_id)):
         raise AlreadySubscribed
     order = orders.open_order(user_id, "monthly", [(plan, 1)], buyer)
     db.session.flush()
@@ -207,6 +207,12 @@ def plans_of(user_id: int) -> set[int]:
     """The plans that a buyer is subscribed to now."""
     query = select(Subscription.product_id).where(Subscription.user_id == user_id, Subscription.status.in_(LIVE))
     return set(db.session.scalars(query))
+
+
+def _paid_for(user_id: int, plan_id: int) -> Select[tuple[int]]:
+    """The first month is paid, and only its key has not been seen yet."""
+    mine = (Subscription.user_id == user_id) & (Subscription.product_id == plan_id)
+    return select(Subscription.id).join(Order).where(mine, Subscription.status == "pending", Order.status == "paid")
 
 
 def _live(user_id: int, plan_id: int) -> Select[tuple[int]]:

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 from shop.database import db
 from shop.models import BillingKey, Subscription, User
 from shop.provider import OutcomeUnknown
-from tests.conftest import csrf_of, sign_in
+from tests.conftest import BUYER, csrf_of, new_plan_order, product, sign_in
 from tests.fakes import FakeProvider
 from tests.test_billing import started
 
@@ -180,3 +180,12 @@ def test_a_page_that_asked_for_consent_must_have_been_given_it(client: FlaskClie
 @pytest.mark.parametrize("address", ["/login", "/signup"])
 def test_json_is_no_form(body: Any, address: str, client: FlaskClient, shop: Any) -> None:
     assert client.post(address, json=body, headers=csrf_of(client)).status_code == 400
+
+
+def test_a_subscription_that_has_not_begun_cannot_be_ended(client: FlaskClient, buyer: User) -> None:
+    sign_in(client)
+    new_plan_order(buyer.id, product("monthly").id, BUYER)
+    waiting = db.session.query(Subscription).one()
+    assert post(client, f"/subscriptions/{waiting.id}/end").status_code == 404
+    db.session.expire_all()
+    assert db.session.query(Subscription).one().status == "pending"

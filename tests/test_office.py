@@ -149,7 +149,12 @@ def test_what_is_not_held_cannot_be_released(admin: FlaskClient, paid: Payment) 
     assert "보류된 결제가 아닙니다." in answer.get_data(as_text=True)
 
 
-ACTS_WITH_REASON = ("payments/{uid}/cancel", "payments/{uid}/release", "reconcile/repair")
+ACTS_WITH_REASON = (
+    "payments/{uid}/cancel",
+    "payments/{uid}/decline",
+    "payments/{uid}/release",
+    "reconcile/repair",
+)
 
 
 @pytest.mark.parametrize("act", ACTS_WITH_REASON)

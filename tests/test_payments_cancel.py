@@ -331,3 +331,17 @@ def test_a_part_that_went_back_elsewhere_is_not_told_as_a_whole_cancel(provider:
     assert result == CancelResult("refused", "only a part was cancelled")
     assert states(payment)[0] == "paid"
     assert payment.cancel_requested_at is None
+
+
+def test_a_cancel_left_open_at_the_months_end_is_not_asked_of_portone_in_the_next(
+    provider: FakeProvider, buyer: User
+) -> None:
+    payment = paid(provider, buyer)
+    provider.cancel_answers = ["dropped"]
+    assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
+    moment = clock.now() + timedelta(days=40)
+    clock.use_source(lambda: moment)
+    assert resume_cancel(provider, payment.id, ADMIN) == CancelResult("refused", "month")
+    assert len(provider.cancels) == 1
+    db.session.expire_all()
+    assert (payment.status, payment.cancel_requested_at, payment.claimed_until) == ("paid", None, None)

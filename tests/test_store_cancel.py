@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from shop import cart, clock, orders, payments
-from shop.database import db
+from shop.database import db, transaction
 from shop.events import News
 from shop.models import Event, Order, Payment, User
 from tests.conftest import BUYER, csrf_of, product, sign_in
@@ -129,3 +129,33 @@ def test_goods_whose_money_is_on_its_way_back_cannot_be_used(
     act(client, payment, "cancel", reason="잘못 샀어요")
     assert client.post(f"/orders/{payment.order_id}/use", headers=csrf_of(client)).status_code == 409
     assert db.session.get_one(Order, payment.order_id).fulfilled_at is None
+
+
+def test_a_wish_that_is_turned_down_is_explained_to_the_buyer_and_the_goods_may_be_used_again(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    moment = clock.now() + timedelta(days=40)  # KG gives nothing back any more
+    clock.use_source(lambda: moment)
+    act(client, payment, "cancel", reason="마음이 바뀜")
+    assert client.post(f"/orders/{payment.order_id}/use", headers=csrf_of(client)).status_code == 409
+    sign_in(client, "admin@example.com")
+    admin_page = f"/admin/payments/{payment.merchant_uid}"
+    assert "취소 신청 거절" in client.get(admin_page).get_data(as_text=True)
+    reason = {"reason": "지난달 결제라 계좌로 돌려드림"}
+    statuses = [client.post(f"{admin_page}/decline", data=reason, headers=csrf_of(client)) for _ in range(2)]
+    assert [answer.status_code for answer in statuses] == [302, 409]
+    assert "취소 신청을 거절함" in client.get("/admin/audit").get_data(as_text=True)
+    sign_in(client)
+    page = client.get(f"/orders/{payment.order_id}").get_data(as_text=True)
+    assert "받아들이지 않았습니다" in page
+    assert "지난달 결제라 계좌로 돌려드림" in page
+    assert "이용을 시작했습니다" in act(client, payment, "use")
+    assert states(payment) == ("paid", "paid")
+
+
+@pytest.mark.parametrize("mark", ["cancel_requested_at", "held_reason"])
+def test_goods_whose_money_is_going_back_cannot_be_used(mark: str, client: FlaskClient, payment: Payment) -> None:
+    with transaction():
+        row = db.session.get_one(Payment, payment.id)
+        setattr(row, mark, clock.now() if mark.endswith("_at") else "channel")
+    assert client.post(f"/orders/{payment.order_id}/use", headers=csrf_of(client)).status_code == 409

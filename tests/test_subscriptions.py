@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.monthly import LastCharge, refusal_to_charge
-from shop import cart, orders, subscriptions
+from shop import cart, orders, payments, subscriptions
 from shop.cart import NotOnSale
 from shop.clock import SEOUL
 from shop.database import db, transaction
+from shop.events import News
 from shop.models import BillingKey, Order, Subscription, User
-from shop.provider import BillingKeyReport
+from shop.payments import sync_payment
+from shop.provider import BillingKeyReport, OutcomeUnknown
 from shop.subscriptions import LAST_START, AlreadySubscribed, charge_day, charge_window
 from tests.conftest import BUYER, new_plan_order, product, sign_in
+from tests.fakes import FakeProvider
 
 NOON = datetime(2027, 1, 31, 3, tzinfo=UTC)
 
@@ -178,3 +181,15 @@ def test_on_whichever_day_of_our_window_a_month_is_paid_kg_agrees(first: date, d
             last = LastCharge(paid, first, 4900, {}, cancelled=False)
             assert refusal_to_charge(last, asked, 4900, {}, fixed_anchor=fixed) is None
         paid, due_on = day, charge_day(due_on, first.day)
+
+
+def test_a_plan_whose_first_month_is_paid_is_not_begun_again_while_its_key_is_not_seen(
+    provider: FakeProvider, buyer: User
+) -> None:
+    plan = product("monthly").id
+    payment = payments.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, plan, BUYER))
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
+    provider.key_trouble = OutcomeUnknown("no answer")
+    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    with pytest.raises(subscriptions.AlreadySubscribed):
+        new_plan_order(buyer.id, plan, BUYER)
