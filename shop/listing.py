@@ -12,17 +12,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm import aliased, contains_eager
 
 from . import clock
 from .database import db
 from .models import BillingKey, Event, Order, Payment, Product, Subscription, User
 from .paging import PAGE_SIZE, Cursor, Page, fixed, read_page
+from .payments import NOT_GIVEN_BACK
 
 WAIT_BEFORE_ASKING = timedelta(minutes=10)  # so long an answer may simply be on its way
 
 # What a person has to look at, and the states of a row.
-TO_DO = ("held", "wanted", "unknown", "stuck")
+TO_DO = ("held", "wanted", "unknown", "stuck", "surplus")
+SURPLUS_SHOWN_FOR = timedelta(days=60)  # who gave it back by other means has nothing to press
 PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", *TO_DO)
 
 MOST_STREAMS = 100  # of an index, read side by side
@@ -123,7 +125,7 @@ def midnight(day: date) -> datetime:
 
 
 def _state(state: str) -> list[ColumnElement[bool]]:
-    special = {"held": held, "wanted": cancel_wanted, "unknown": unanswered, "stuck": cancel_open}
+    special = dict(zip(TO_DO, (held, cancel_wanted, unanswered, cancel_open, surplus_kept), strict=True))
     if state in special:
         return [special[state]()]
     if state in PAYMENT_STATES:
@@ -159,6 +161,22 @@ def unanswered() -> ColumnElement[bool]:
     asked_in_vain = select(Event.payment_id).where(Event.outcome == fixed("unknown"), Event.payment_id.is_not(None))
     long_ago = Payment.created_at < clock.now() - WAIT_BEFORE_ASKING
     return and_(Payment.id.in_(asked_in_vain.scalar_subquery()), Payment.status == "ready", long_ago)
+
+
+def surplus_kept() -> ColumnElement[bool]:
+    """A second window of it was paid too, and that money could not be given back."""
+    later = aliased(Event)
+    went_back = select(later.id).where(
+        later.imp_uid == Event.imp_uid, later.id > Event.id, later.outcome == fixed("cancelled")
+    )
+    kept = select(Event.payment_id).where(
+        Event.outcome == fixed("unknown"),
+        Event.payment_id.is_not(None),
+        Event.reason.contains(NOT_GIVEN_BACK),
+        Event.at >= clock.now() - SURPLUS_SHOWN_FOR,
+        ~went_back.exists(),
+    )
+    return Payment.id.in_(kept.scalar_subquery())
 
 
 def _payment_search(q: str) -> list[ColumnElement[bool]]:

@@ -273,15 +273,17 @@ def _give_back_surplus(provider: PaymentProvider, report: PaymentReport, news: N
         note(replace(news, imp_uid=report.imp_uid), outcome, reason, _known_payment(None, report.merchant_uid))
 
 
-def _cancel_surplus(provider: PaymentProvider, report: PaymentReport) -> ProviderError | None:
+def _cancel_surplus(provider: PaymentProvider, report: PaymentReport) -> str | None:
     """None: the money went back, perhaps for another door that came here at the same moment; else why it stays."""
+    if report.paid_at and clock.period_of(report.paid_at) != clock.period_of(clock.now()):
+        return "month"  # KG would refuse; the back office's to-do names it
     try:
         provider.cancel(report.imp_uid, report.amount, GIVE_BACK_TEXTS["surplus"])
     except ProviderError as error:
         with suppress(ProviderError):
             if provider.get_payment(report.imp_uid).status == "cancelled":
                 return None
-        return error
+        return str(error)
     return None
 
 

@@ -82,6 +82,7 @@ def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
     tried = or_(later.outcome == "cancelled", later.reason.contains(payments.NOT_GIVEN_BACK))
     tried_last = ~select(later.id).where(later.imp_uid == Event.imp_uid, later.id > Event.id, tried).exists()
     stays = (Event.outcome == "unknown") & Event.reason.contains(payments.NOT_GIVEN_BACK)
+    stays &= ~Event.reason.endswith(": month")  # too late: a person sees to it
     seen = (Event.outcome == "held") & Event.reason.endswith("paid too, surplus")  # and then the process died
     owed = (
         select(Event.imp_uid, Payment.merchant_uid)

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from sqlalchemy import select
 
-from shop import billing, cart, clock, orders, payments, subscriptions
+from shop import billing, cart, clock, figures, orders, payments, subscriptions
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import BillingKey, Event, Order, Payment, Subscription, User
@@ -282,3 +282,33 @@ def test_money_that_comes_after_its_key_was_given_up_still_starts_the_plan(provi
     db.session.expire_all()
     assert states(payment) == ("paid", "paid")
     assert (key.status, db.session.scalars(select(Subscription)).one().status) == ("active", "active")
+
+
+def test_a_surplus_of_a_month_that_is_over_is_not_asked_for_but_shown_to_a_person(
+    provider: FakeProvider, buyer: User
+) -> None:
+    clock.use_source(lambda: MID_MONTH)
+    payment = paid(provider, buyer)
+    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    later(timedelta(days=20))  # December
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    for _ in range(3):
+        later(SURPLUS_AGAIN_AFTER)
+        sweep(provider)
+    assert provider.cancels == []
+    assert figures.to_do()["surplus"] == 1
+    kept = db.session.scalars(select(Event.reason).where(Event.reason.contains(payments.NOT_GIVEN_BACK))).all()
+    assert len(kept) == 1
+
+
+def test_a_surplus_that_went_back_wants_nobody(provider: FakeProvider, buyer: User) -> None:
+    clock.use_source(lambda: MID_MONTH)
+    payment = paid(provider, buyer)
+    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    provider.cancel_answers = ["refused"]
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    assert figures.to_do()["surplus"] == 1
+    later(SURPLUS_AGAIN_AFTER)
+    sweep(provider)
+    assert provider.reports[second.imp_uid].status == "cancelled"
+    assert figures.to_do()["surplus"] == 0
