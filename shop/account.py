@@ -27,7 +27,7 @@ login_manager.login_view = "account.login"
 login_manager.login_message = _l("로그인이 필요합니다.")
 login_manager.login_message_category = "info"
 
-EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+EMAIL = r"^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$"  # signs that can be seen and typed
 LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
 
 HASH_METHOD = "scrypt:32768:8:1"  # today's cost: 32 MiB and about a tenth of a second for each guess
@@ -57,7 +57,10 @@ class CredentialsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no type
 class SignUpForm(CredentialsForm):
     password = PasswordField(
         _l("비밀번호"),
-        [DataRequired(_l("비밀번호를 입력해 주세요.")), Length(8, 200, _l("비밀번호는 8자 이상이어야 합니다."))],
+        [
+            DataRequired(_l("비밀번호를 입력해 주세요.")),
+            Length(8, 200, _l("비밀번호는 8자 이상 200자 이하여야 합니다.")),
+        ],
     )
     terms = BooleanField(_l("만 14세 이상이며 이용약관에 동의합니다. (필수)"))
     privacy = BooleanField(_l("개인정보 수집·이용에 동의합니다. (필수)"))

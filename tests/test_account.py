@@ -46,7 +46,7 @@ def test_a_new_account_is_signed_in_and_its_password_is_not_kept(client: FlaskCl
         ({"email": "buyer@example.com", "password": "long-enough"}, "이미 가입된 이메일입니다."),
         ({"email": "BUYER@example.com", "password": "long-enough"}, "이미 가입된 이메일입니다."),
         ({"email": "nobody", "password": "long-enough"}, "이메일 주소를 확인해 주세요."),
-        ({"email": "a@example.com", "password": "short"}, "비밀번호는 8자 이상이어야 합니다."),
+        ({"email": "a@example.com", "password": "short"}, "비밀번호는 8자 이상 200자 이하여야 합니다."),
         ({"email": "", "password": ""}, "이메일을 입력해 주세요."),
     ],
 )
@@ -189,3 +189,9 @@ def test_a_subscription_that_has_not_begun_cannot_be_ended(client: FlaskClient, 
     assert post(client, f"/subscriptions/{waiting.id}/end").status_code == 404
     db.session.expire_all()
     assert db.session.query(Subscription).one().status == "pending"
+
+
+@pytest.mark.parametrize("email", ["a\x01\x02@b.co", "\u3164@\u3164.\u3164", "a\u200b@b.co"])
+def test_an_address_with_signs_that_nobody_sees_opens_no_account(email: str, client: FlaskClient, shop: Any) -> None:
+    assert post(client, "/signup", email=email, password="long-enough").status_code == 400
+    assert db.session.query(User).filter_by(email=email).count() == 0
