@@ -181,10 +181,7 @@ def _apply(decision: Decision, named: _Named, order: Order | None, report: Payme
 
 def _end_key(payment: Payment) -> None:
     """The money that issued a billing key went back: if nothing else uses the key, it is deleted at PortOne too."""
-    unused = select(BillingKey.id).where(
-        BillingKey.customer_uid == payment.customer_uid, BillingKey.status.in_(BillingKey.NOT_SEEN)
-    )
-    for key_id in db.session.scalars(unused):
+    for key_id in db.session.scalars(subscriptions.key_not_seen(payment.customer_uid)):
         move(BillingKey, key_id, "ended", ended_at=clock.now(), end_reason="cancelled")
 
 
@@ -266,12 +263,8 @@ def _finish_subscription(payment: Payment, order: Order, report: PaymentReport, 
     """Start the subscription that this payment pays for, as soon as its key is seen. None: nothing to object to."""
     if payment.customer_uid is None:
         return None
-    issuing = db.session.scalar(
-        select(BillingKey).where(
-            BillingKey.customer_uid == payment.customer_uid, BillingKey.status.in_(BillingKey.NOT_SEEN)
-        )
-    )
-    if issuing is None or payment.held_reason or key == "unknown":
+    waiting = db.session.scalar(subscriptions.key_not_seen(payment.customer_uid)) is not None
+    if not waiting or payment.held_reason or key == "unknown":
         return None
     if key == "absent":
         return _hold(payment, "no_billing_key")

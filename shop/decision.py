@@ -151,6 +151,9 @@ def refusal_to_cancel(payment: Payment, moment: datetime) -> str | None:
         return "already"
     if payment.paid_at is None or payment.imp_uid is None or not (payment.status == "paid" or payment.held_reason):
         return "not_paid"
-    if period_of(payment.paid_at) != period_of(moment):
-        return "month"
-    return None
+    return "month" if month_is_over(payment.paid_at, moment) else None
+
+
+def month_is_over(paid_at: datetime, moment: datetime) -> bool:
+    """Whether KG's time to give money back has run out: the calendar month (Asia/Seoul) in which it was paid."""
+    return period_of(paid_at) != period_of(moment)

@@ -125,7 +125,13 @@ def midnight(day: date) -> datetime:
 
 
 def _state(state: str) -> list[ColumnElement[bool]]:
-    special = dict(zip(TO_DO, (held, cancel_wanted, unanswered, cancel_open, surplus_kept), strict=True))
+    special = {
+        "held": held,
+        "wanted": cancel_wanted,
+        "unknown": unanswered,
+        "stuck": cancel_open,
+        "surplus": surplus_kept,
+    }
     if state in special:
         return [special[state]()]
     if state in PAYMENT_STATES:
@@ -181,7 +187,7 @@ def surplus_kept() -> ColumnElement[bool]:
 
 def _payment_search(q: str) -> list[ColumnElement[bool]]:
     """What a search means: an e-mail, the last four digits of a phone, an order (`#1234`), or one of the two ids."""
-    q = as_made(q)
+    q = _as_made(q)
     if not q:
         return []
     if "@" in q:
@@ -193,9 +199,8 @@ def _payment_search(q: str) -> list[ColumnElement[bool]]:
     return [or_(Payment.merchant_uid == q, Payment.imp_uid == q)]
 
 
-def as_made(q: str) -> str:
+def _as_made(q: str) -> str:
     """What was looked for, an id in the case that ids of its form are made in: the column is compared as it is."""
-    q = q.strip()
     return q.lower() if _SMALL_ID.fullmatch(q) else q
 
 
@@ -226,7 +231,7 @@ def billing_keys(state: str, q: str, cursor: Cursor) -> Page:
 
 
 def _key_search(q: str) -> list[ColumnElement[bool]]:
-    q = as_made(q)
+    q = _as_made(q)
     if not q:
         return []
     if "@" in q:
@@ -247,7 +252,7 @@ def subscriptions(state: str, plan_id: int | None, q: str, cursor: Cursor) -> Pa
 
 def _subscription_search(q: str) -> list[ColumnElement[bool]]:
     """By the subscriber's e-mail, the phone's last digits, the order, the key, or the token in the monthly ids."""
-    q = as_made(q)
+    q = _as_made(q)
     if not q:
         return []
     if "@" in q:

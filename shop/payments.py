@@ -17,9 +17,9 @@ from sqlalchemy import bindparam, select
 from . import books, clock, decision, orders, subscriptions
 from .books import GIVE_BACK_TEXTS, SyncResult, record, record_all, request_cancel, without_report
 from .database import db, end_reading, transaction
-from .decision import KeyLookup, refusal_to_cancel
+from .decision import KeyLookup, month_is_over, refusal_to_cancel
 from .events import News, note
-from .models import BillingKey, Order, Payment
+from .models import Order, Payment
 from .privacy import listed_buyer
 from .provider import NotFound, OutcomeUnknown, PaymentProvider, PaymentReport, ProviderError, Refused, Unauthorized
 
@@ -136,10 +136,7 @@ def _look_up_key(provider: PaymentProvider, report: PaymentReport) -> KeyLookup:
     """
     if report.status != "paid" or not report.customer_uid:
         return "unknown"
-    issuing = select(BillingKey.id).where(
-        BillingKey.customer_uid == report.customer_uid, BillingKey.status.in_(BillingKey.NOT_SEEN)
-    )
-    waiting = db.session.scalar(issuing) is not None
+    waiting = db.session.scalar(subscriptions.key_not_seen(report.customer_uid)) is not None
     end_reading()
     if not waiting:
         return "unknown"
@@ -206,7 +203,7 @@ def resume_cancel(provider: PaymentProvider, payment_id: int, news: News) -> Can
         if payment.cancel_requested_at is None or payment.imp_uid is None or not _is_free(payment):
             return CancelResult("unknown", "in_progress")
         in_time = refusal_to_cancel(payment, clock.now()) != "month"  # it may have been asked for at the month's end
-        payment.claimed_until = clock.now() + CANCEL_LEASE if in_time else None
+        payment.claimed_until = clock.now() + CANCEL_LEASE
         imp_uid, reason = payment.imp_uid, payment.cancel_reason or ""
         amount = (payment.reported_amount or payment.amount) - payment.cancelled_amount
     if not in_time:
@@ -275,7 +272,7 @@ def _give_back_surplus(provider: PaymentProvider, report: PaymentReport, news: N
 
 def _cancel_surplus(provider: PaymentProvider, report: PaymentReport) -> str | None:
     """None: the money went back, perhaps for another door that came here at the same moment; else why it stays."""
-    if report.paid_at and clock.period_of(report.paid_at) != clock.period_of(clock.now()):
+    if report.paid_at and month_is_over(report.paid_at, clock.now()):
         return "month"  # KG would refuse; the back office's to-do names it
     try:
         provider.cancel(report.imp_uid, report.amount, GIVE_BACK_TEXTS["surplus"])

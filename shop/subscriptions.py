@@ -77,6 +77,13 @@ def open_key(order: Order) -> BillingKey:
     return key
 
 
+def key_not_seen(customer_uid: str | None) -> Select[tuple[int]]:
+    """The id of this billing key, as long as nobody has seen that its window made it."""
+    return select(BillingKey.id).where(
+        BillingKey.customer_uid == customer_uid, BillingKey.status.in_(BillingKey.NOT_SEEN)
+    )
+
+
 def start(order: Order, key: BillingKeyReport, paid_at: datetime) -> bool:
     """The first month is paid and the key is there: the key becomes active and the subscription starts.
 

@@ -229,8 +229,8 @@ def _unstorable(_error: Exception) -> Any:
 
 def _csrf_error(_error: CSRFError) -> Any:
     message = _("화면이 열린 지 오래되어 확인이 필요합니다. 새로고침한 뒤 다시 시도해 주세요.")
-    if _wants_json() and not current_user.is_authenticated:  # signed out meanwhile, in another tab: that is why
+    if not _wants_json():
+        return render_template("error.html", code=400, title=_("다시 시도해 주세요"), message=message), 400
+    if not current_user.is_authenticated:  # signed out meanwhile, in another tab: that is why
         return refuse(401, "login_required", _("로그인이 필요합니다."))
-    if _wants_json():
-        return refuse(400, "csrf", message)
-    return render_template("error.html", code=400, title=_("다시 시도해 주세요"), message=message), 400
+    return refuse(400, "csrf", message)

@@ -208,9 +208,7 @@ def test_an_account_that_could_never_sign_in_is_not_created(app: Flask) -> None:
 def test_a_live_shop_charges_on_no_other_day_than_today(tmp_path: Path) -> None:
     app = create_app(load_settings(LIVE, tmp_path))
     runner = app.test_cli_runner()
-    with app.app_context():
-        init_db_and_seed = runner.invoke(args=["init-db"])
-    assert init_db_and_seed.exit_code == 0, init_db_and_seed.output
+    assert runner.invoke(args=["init-db"]).exit_code == 0
     run = runner.invoke(args=["bill", "--on", "2027-02-15"])
     assert run.exit_code == 2
     assert "--dry-run" in run.output

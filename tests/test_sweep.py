@@ -13,7 +13,7 @@ from shop.events import News
 from shop.models import BillingKey, Event, Order, Payment, Subscription, User
 from shop.orders import PENDING_FOR
 from shop.payments import CANCEL_LEASE, cancel_payment, sync_payment
-from shop.provider import OutcomeUnknown
+from shop.provider import OutcomeUnknown, PaymentReport
 from shop.sweep import ABANDON_AFTER, LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
 from tests.conftest import ADDRESSED_BUYER, BUYER, product
 from tests.fakes import FakeProvider
@@ -26,6 +26,17 @@ MID_MONTH = datetime(2026, 11, 15, 3, tzinfo=UTC)
 def later(by: timedelta) -> None:
     moment = clock.now() + by
     clock.use_source(lambda: moment)
+
+
+Surplus = tuple[Payment, PaymentReport]
+
+
+@pytest.fixture
+def surplus(provider: FakeProvider, buyer: User) -> Surplus:
+    """A paid payment in the middle of a month, and what PortOne says of a second window of it that was paid too."""
+    clock.use_source(lambda: MID_MONTH)
+    payment = paid(provider, buyer)
+    return payment, provider.hears_of(payment.merchant_uid, amount=payment.amount)
 
 
 @pytest.fixture
@@ -201,12 +212,10 @@ def test_what_breaks_at_one_payment_stops_none_of_the_others(
 
 
 def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_month(
-    provider: FakeProvider, buyer: User
+    provider: FakeProvider, surplus: Surplus
 ) -> None:
     """A second window of one payment was paid, and PortOne did not answer its cancel: it has no row of its own."""
-    clock.use_source(lambda: MID_MONTH)
-    payment = paid(provider, buyer)
-    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    payment, second = surplus
     provider.cancel_answers = ["dropped", "refused"]
     sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
     assert sweep(provider) == Counter()  # it was tried a moment ago
@@ -220,14 +229,11 @@ def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_
 
 
 def test_a_surplus_whose_process_died_before_giving_it_back_goes_back_at_the_next_sweep(
-    provider: FakeProvider, buyer: User
+    provider: FakeProvider, surplus: Surplus
 ) -> None:
-    clock.use_source(lambda: MID_MONTH)
-    payment = paid(provider, buyer)
-    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    payments.record(
-        second, "unknown", News("webhook", second.imp_uid, payment.merchant_uid)
-    )  # and the process dies here
+    payment, second = surplus
+    payments.record(second, "unknown", News("webhook", second.imp_uid, payment.merchant_uid))
+    # and the process dies here
     assert provider.cancels == []
     later(SURPLUS_AGAIN_AFTER)
     for _ in range(2):  # the second finds nothing left to do
@@ -237,11 +243,9 @@ def test_a_surplus_whose_process_died_before_giving_it_back_goes_back_at_the_nex
     assert states(payment) == ("paid", "paid")
 
 
-def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, buyer: User) -> None:
+def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, surplus: Surplus) -> None:
     """KG gives nothing back after its calendar month, so asking again each hour would be for nothing."""
-    clock.use_source(lambda: MID_MONTH)
-    payment = paid(provider, buyer)
-    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    payment, second = surplus
     provider.cancel_answers = ["dropped"]
     sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
     later(timedelta(days=21))
@@ -249,10 +253,8 @@ def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, b
     assert len(provider.cancels) == 1
 
 
-def test_a_surplus_that_two_doors_give_back_at_once_is_owed_to_nobody(provider: FakeProvider, buyer: User) -> None:
-    clock.use_source(lambda: MID_MONTH)
-    payment = paid(provider, buyer)
-    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+def test_a_surplus_that_two_doors_give_back_at_once_is_owed_to_nobody(provider: FakeProvider, surplus: Surplus) -> None:
+    payment, second = surplus
     for door in ("callback", "webhook"):  # both had read "paid" before either asked for the cancel
         payments.take(provider, second, "unknown", News(door, second.imp_uid, payment.merchant_uid))
     reasons = db.session.scalars(select(Event.reason).where(Event.imp_uid == second.imp_uid))
@@ -285,11 +287,9 @@ def test_money_that_comes_after_its_key_was_given_up_still_starts_the_plan(provi
 
 
 def test_a_surplus_of_a_month_that_is_over_is_not_asked_for_but_shown_to_a_person(
-    provider: FakeProvider, buyer: User
+    provider: FakeProvider, surplus: Surplus
 ) -> None:
-    clock.use_source(lambda: MID_MONTH)
-    payment = paid(provider, buyer)
-    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    payment, second = surplus
     later(timedelta(days=20))  # December
     sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
     for _ in range(3):
@@ -301,10 +301,8 @@ def test_a_surplus_of_a_month_that_is_over_is_not_asked_for_but_shown_to_a_perso
     assert len(kept) == 1
 
 
-def test_a_surplus_that_went_back_wants_nobody(provider: FakeProvider, buyer: User) -> None:
-    clock.use_source(lambda: MID_MONTH)
-    payment = paid(provider, buyer)
-    second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
+def test_a_surplus_that_went_back_wants_nobody(provider: FakeProvider, surplus: Surplus) -> None:
+    payment, second = surplus
     provider.cancel_answers = ["refused"]
     sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
     assert figures.to_do()["surplus"] == 1
