@@ -26,8 +26,9 @@ from typing import Any
 from flask import Flask, jsonify
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from sandbox import Sandbox, charges, create_sandbox
-from sandbox.settings import API_KEY, API_SECRET, IMP_CODE
+from sandbox import Sandbox, create_sandbox
+from sandbox.ledger import charges
+from sandbox.ledger.merchant import API_KEY, API_SECRET, IMP_CODE
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 7

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import Sandbox, create_sandbox
-from sandbox.settings import IMP_CODE
+from sandbox.ledger.merchant import IMP_CODE
 
 PAYMENTS = 100_000
 WARM = 10_000  # by then caches are full

@@ -19,8 +19,8 @@ from shop.config import load_settings
 from shop.portone import PortOne
 
 ROOT = Path(__file__).parents[1]
-CLIENTS = ROOT / ".venv-clients"  # as tests/sandbox/test_clients.py fills it
-WANTED = ROOT / "tests" / "sandbox" / "clients-requirements.txt"
+CLIENTS = ROOT / ".venv-clients"  # as tests/sandbox/api/test_clients.py fills it
+WANTED = ROOT / "tests" / "sandbox" / "api" / "clients-requirements.txt"
 SECONDS = 0.7
 BUYERS = 8
 

@@ -12,18 +12,21 @@ from pathlib import Path
 import requests
 from flask import Flask
 
-from . import attack_lab, controls, panel, problems, rest_payments, rest_schedules, rest_subscribe, window
-from .carried import Carried
-from .clock import Clock
-from .database import Database
-from .envelope import CarefulJSON
-from .faults import Faults
-from .ledger import Ledger
-from .notify import Outbox, Postman
-from .reach import Reach
-from .rest import bp as rest
-from .windows import Windows
-from .worker import Worker
+from .api import problems, rest_payments, rest_schedules, rest_subscribe
+from .api.envelope import CarefulJSON
+from .api.rest import bp as rest
+from .attacks import lab as attack_lab
+from .controls import controls, panel
+from .controls.middleware import Carried
+from .ledger.clock import Clock
+from .ledger.database import Database
+from .ledger.faults import Faults
+from .ledger.ledger import Ledger
+from .webhooks.notify import Outbox, Postman
+from .webhooks.reach import Reach
+from .webhooks.worker import Worker
+from .window import views as window
+from .window.windows import Windows
 
 __all__ = ["Sandbox", "attack_lab", "create_sandbox", "panel", "rest_payments", "rest_schedules", "rest_subscribe"]
 

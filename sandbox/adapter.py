@@ -18,7 +18,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from werkzeug.test import run_wsgi_app
 
-from .carried import MARKER, TIMEOUT_KEY
+from .controls.middleware import MARKER, TIMEOUT_KEY
 
 WSGI = Any
 WITHOUT_PREFIX = {"CONTENT_TYPE", "CONTENT_LENGTH"}

@@ -16,11 +16,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from sandbox import Sandbox, kg
-from sandbox.cancels import REASON_BY_CONSOLE, cancel
-from sandbox.refusals import ApiRefused
-from sandbox.settings import CHANNELS, IMP_CODE
-from sandbox.travel import travel
+from sandbox import Sandbox
+from sandbox.ledger import kg
+from sandbox.ledger.cancels import REASON_BY_CONSOLE, cancel
+from sandbox.ledger.merchant import CHANNELS, IMP_CODE
+from sandbox.ledger.refusals import ApiRefused
+from sandbox.ledger.travel import travel
 from shop import account, cart, clock, payments
 from shop.config import load_settings
 from shop.database import db

@@ -10,8 +10,8 @@ from typing import Any
 from flask import Flask
 
 from app import create_app
-from sandbox.ledger import Ledger
-from sandbox.settings import IMP_CODE
+from sandbox.ledger.ledger import Ledger
+from sandbox.ledger.merchant import IMP_CODE
 from shop import clock, payments, subscriptions
 from shop.clock import SEOUL
 from shop.config import load_settings

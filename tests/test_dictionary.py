@@ -6,8 +6,8 @@ from dataclasses import fields
 import pytest
 from flask.testing import FlaskClient
 
-from sandbox import kg
-from sandbox.outcomes import OUTCOMES
+from sandbox.ledger import kg
+from sandbox.ledger.outcomes import OUTCOMES
 from shop import cart, orders, payments
 from shop.dictionary import ENTRIES, Advice, advice_for
 from shop.events import News

@@ -17,7 +17,7 @@ import requests
 from flask import Flask
 
 from docs.make_pages import pages
-from sandbox.outcomes import OUTCOMES
+from sandbox.ledger.outcomes import OUTCOMES
 from tests.servers import serving
 from tests.test_flows import functions_of
 
@@ -104,7 +104,7 @@ def test_every_flask_command_exists(path: Path, app: Flask) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_every_setting_that_is_named_exists(path: Path) -> None:
-    source = "".join(file.read_text() for file in [*(ROOT / "shop").glob("*.py"), *(ROOT / "sandbox").glob("*.py")])
+    source = "".join(file.read_text() for file in [*(ROOT / "shop").glob("*.py"), *(ROOT / "sandbox").rglob("*.py")])
     for name in re.findall(r"`((?:PORTONE|PUBLIC|SECRET|DATABASE|CELERY|SANDBOX)_[A-Z_]+)", path.read_text()):
         assert f'"{name}' in source, name
 

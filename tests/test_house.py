@@ -97,7 +97,7 @@ def test_the_domain_never_sees_a_request_or_json() -> None:
 
 def test_every_file_says_which_question_it_answers() -> None:
     for building in ("shop", "sandbox"):
-        for path in (ROOT / building).glob("*.py"):
+        for path in (ROOT / building).rglob("*.py"):
             assert ast.get_docstring(ast.parse(path.read_text())), path
 
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from sandbox import options
+from sandbox.ledger import options
 from shop.decision import GIVEN_BACK
 from shop.models import Payment
 from tests.interleavings import STOCK, World

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from sandbox import options
+from sandbox.ledger import options
 from shop import billing, clock
 from shop.clock import SEOUL
 from shop.database import db, transaction

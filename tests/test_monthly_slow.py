@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import options
+from sandbox.ledger import options
 from shop import billing, clock, runs
 from shop.clock import SEOUL
 from shop.database import db, end_reading

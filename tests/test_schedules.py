@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.travel import travel
+from sandbox.ledger.travel import travel
 from shop import attempts, billing, clock
 from shop.clock import SEOUL
 from shop.database import db, end_reading

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.monthly import LastCharge, refusal_to_charge
+from sandbox.ledger.monthly import LastCharge, refusal_to_charge
 from shop import cart, orders, payments, subscriptions
 from shop.cart import NotOnSale
 from shop.clock import SEOUL

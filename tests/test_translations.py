@@ -13,7 +13,7 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from flask.testing import FlaskClient
 
-from sandbox.texts import TEXTS
+from sandbox.window.texts import TEXTS
 
 ROOT = Path(__file__).parents[1]
 ENGLISH = ROOT / "shop" / "translations" / "en" / "LC_MESSAGES"

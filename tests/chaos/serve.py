@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 
 from app import create_app
 from sandbox import create_sandbox
-from sandbox.database import Database
+from sandbox.ledger.database import Database
 
 
 class Fuse:

@@ -18,9 +18,9 @@ from werkzeug.serving import make_server
 
 from sandbox import Sandbox, create_sandbox
 from sandbox.adapter import WSGIAdapter
-from sandbox.clock import SEOUL
-from sandbox.settings import API_KEY, API_SECRET, IMP_CODE
-from sandbox.travel import travel
+from sandbox.ledger.clock import SEOUL
+from sandbox.ledger.merchant import API_KEY, API_SECRET, IMP_CODE
+from sandbox.ledger.travel import travel
 
 ASKED = {
     "pay_method": "phone",

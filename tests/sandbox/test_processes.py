@@ -14,7 +14,7 @@ import pytest
 import requests
 from pytest_httpserver import HTTPServer
 
-from sandbox.settings import API_KEY, API_SECRET
+from sandbox.ledger.merchant import API_KEY, API_SECRET
 from tests.sandbox.conftest import ASKED
 
 ROOT = Path(__file__).parents[2]

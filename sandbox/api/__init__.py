@@ -1,0 +1,1 @@
+"""PortOne V1's REST API: tokens, payments, billing keys, schedules."""

@@ -1,0 +1,89 @@
+"""How does the V1 REST API let a caller in? By the one live token of a key. And how does it refuse?
+
+A business refusal comes with HTTP 200 and a code other than 0, an unknown payment with 404, a missing token with 401.
+The addresses themselves are in `rest_payments.py`, `rest_subscribe.py` and `rest_schedules.py`.
+"""
+
+import secrets
+import time
+
+from flask import Blueprint, Response, current_app, request
+
+from ..ledger.ledger import Ledger
+from ..ledger.merchant import API_KEY, API_SECRET, CHANNELS
+from ..ledger.refusals import ApiRefused
+from .envelope import refusal, success, told
+
+bp = Blueprint("rest", __name__)
+
+TOKEN_SECONDS = 1800
+EXTENSION_SECONDS = 300  # for one that is asked for in its last minute
+LAST_MINUTE = 60
+
+
+def ledger() -> Ledger:
+    found: Ledger = current_app.extensions["sandbox"].ledger
+    return found
+
+
+@bp.errorhandler(ApiRefused)
+def refused(error: ApiRefused) -> Response:
+    return refusal(error)
+
+
+@bp.post("/users/getToken")
+def get_token() -> Response:
+    """Grant the key's one live token: the same until it expires, prolonged in its last minute."""
+    body = told()
+    key, secret = body.get("imp_key"), body.get("imp_secret")
+    if not key or not secret:
+        raise ApiRefused("imp_key, imp_secret 파라메터가 누락되었습니다.", -1, 400)  # UNVERIFIED: code -1
+    if (key, secret) != (API_KEY, API_SECRET):
+        raise ApiRefused("인증에 실패하였습니다. API키와 secret을 확인하세요.", -1, 401)
+    token, expired_at, now = _granted(str(key))
+    return success({"access_token": token, "now": now, "expired_at": expired_at})
+
+
+def _granted(key: str) -> tuple[str, int, int]:
+    now = int(time.time())  # tokens live in real time, whatever the business clock says
+    with ledger().database.writing() as books:
+        row = books.execute("SELECT token, expired_at FROM tokens WHERE imp_key = ?", (key,)).fetchone()
+        if row is None or row["expired_at"] <= now:
+            token, expired_at = secrets.token_hex(20), now + TOKEN_SECONDS
+        elif row["expired_at"] - now <= LAST_MINUTE:
+            # UNVERIFIED: five minutes from the old end, not from now
+            token, expired_at = row["token"], row["expired_at"] + EXTENSION_SECONDS
+        else:
+            return row["token"], row["expired_at"], now
+        books.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", (key, token, expired_at))
+    return token, expired_at, now
+
+
+@bp.before_request
+def require_token() -> None:
+    """401 for anything but getToken without a live token: bare, as Bearer, or in the header of 2015."""
+    if request.endpoint == "rest.get_token":
+        return
+    given = request.headers.get("Authorization") or request.headers.get("X-ImpTokenHeader") or ""
+    token = given.removeprefix("Bearer ").strip()
+    row = ledger().database.one("SELECT expired_at FROM tokens WHERE token = ?", token)
+    if row is None or row["expired_at"] <= time.time():
+        raise ApiRefused("Unauthorized", -1, 401)
+
+
+@bp.get("/users/pg")
+def channels() -> Response:
+    """The contracts of this shop."""
+    return success(
+        [
+            {
+                "channel_key": channel.key,
+                "channel_name": channel.name,
+                "pg_provider": channel.pg_provider,
+                "pg_id": channel.pg_id,
+                "sandbox": channel.is_test_channel,
+                "type": "payment",  # UNVERIFIED value
+            }
+            for channel in CHANNELS
+        ]
+    )

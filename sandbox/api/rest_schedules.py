@@ -1,0 +1,134 @@
+"""How does V1 take, tell and take back charges that wait for their day?"""
+
+import json
+from typing import Any
+
+from flask import Response, request
+
+from ..ledger.kg import CUSTOMER_UID_LENGTH, MERCHANT_UID_LENGTH
+from ..ledger.objects import written
+from ..ledger.refusals import WINDOW_TOO_LONG, ApiRefused, bad_field
+from .envelope import (
+    asked_moment,
+    asked_number,
+    success,
+    success_list,
+    success_text,
+    text_of,
+    told,
+    whole_number,
+    won_of,
+)
+from .rest import bp, ledger
+from .rest_payments import LARGEST_PAGE, LAST_PAGE, PAGE_SIZE, buyer_of
+
+THREE_MONTHS = 93 * 24 * 3600
+STATUSES = ("scheduled", "executed", "revoked")
+MOST_ITEMS = 1000
+
+
+@bp.post("/subscribe/payments/schedule")
+def schedule() -> Response:
+    """Have a key charged later, once or several times. Card fields and `checking_amount` are of no use for a phone."""
+    body = told()
+    customer_uid = text_of(body, "customer_uid", CUSTOMER_UID_LENGTH, required=True) or ""
+    items = _listed(body.get("schedules"))
+    if not items or len(items) > MOST_ITEMS:
+        raise bad_field("schedules")
+    return success(ledger().schedules.add(customer_uid, [_item(item) for item in items]))
+
+
+def _listed(given: Any) -> list[Any]:
+    if isinstance(given, str):  # a form may carry the list as JSON
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            return []
+    return given if isinstance(given, list) else []
+
+
+def _item(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise bad_field("schedules")
+    amount, schedule_at = won_of(given, "amount"), whole_number(given.get("schedule_at"))
+    if amount is None or amount <= 0:
+        raise bad_field("schedules[].amount")
+    if schedule_at is None:
+        raise bad_field("schedules[].schedule_at")
+    return {
+        "merchant_uid": text_of(given, "merchant_uid", MERCHANT_UID_LENGTH, required=True),
+        "schedule_at": schedule_at,
+        "amount": amount,
+        "promotion_id": text_of(given, "promotion_id", 100),
+        **buyer_of(given),
+    }
+
+
+@bp.post("/subscribe/payments/unschedule")
+def unschedule() -> Response:
+    """Take back what waits: all of a key, or these order ids (one or a list)."""
+    body = told()
+    given = body.get("merchant_uid")
+    merchant_uids = given if isinstance(given, list) else [given] if given not in (None, "") else []
+    customer_uid = text_of(body, "customer_uid", CUSTOMER_UID_LENGTH)
+    return success(ledger().schedules.revoke(customer_uid, [str(uid) for uid in merchant_uids]))
+
+
+@bp.get("/subscribe/payments/schedule")
+def schedules() -> Response:
+    """All schedules of at most three months; newest first unless asked otherwise."""
+    oldest_first = request.args.get("sorting") == "scheduled"
+    limit = asked_number("limit", PAGE_SIZE, LARGEST_PAGE)
+    return _between("schedule_from", "schedule_to", "schedule_status", oldest_first=oldest_first, limit=limit)
+
+
+@bp.get("/subscribe/payments/schedule/customers/<customer_uid>")
+@bp.get("/subscribe/customers/<customer_uid>/schedules")
+def schedules_of_key(customer_uid: str) -> Response:
+    """The schedules of one key."""
+    return _between("from", "to", "schedule-status", customer_uid=customer_uid)
+
+
+def _between(
+    since: str, until: str, status: str, *, customer_uid: str = "", oldest_first: bool = False, limit: int = PAGE_SIZE
+) -> Response:
+    first, last = asked_moment(since), asked_moment(until)
+    if not 0 <= last - first <= THREE_MONTHS:
+        raise ApiRefused(WINDOW_TOO_LONG, -1, 400)  # UNVERIFIED code and text
+    wanted = request.args.get(status, "")
+    if wanted and wanted not in STATUSES:
+        raise bad_field(status)
+    page = asked_number("page", 1, LAST_PAGE)
+    return success_list(
+        ledger().schedules.between(first, last, wanted, customer_uid, oldest_first=oldest_first, page=page, limit=limit)
+    )
+
+
+@bp.get("/subscribe/payments/schedule/<merchant_uid>")
+def one_schedule(merchant_uid: str) -> Response:
+    return success(ledger().schedules.find(merchant_uid))
+
+
+@bp.put("/subscribe/payments/schedule/<merchant_uid>")
+def move_schedule(merchant_uid: str) -> Response:
+    """Another moment for one that still waits."""
+    return success(ledger().schedules.move(merchant_uid, _moment()))
+
+
+@bp.post("/subscribe/payments/schedule/<merchant_uid>/reschedule")
+def reschedule(merchant_uid: str) -> Response:
+    """Another moment for one that failed or was revoked."""
+    return success(ledger().schedules.again(merchant_uid, _moment()))
+
+
+@bp.post("/subscribe/payments/schedule/<merchant_uid>/retry")
+def retry(merchant_uid: str) -> Response:
+    """Charge one that failed or was revoked now; the answer is a payment, whose status tells."""
+    return success_text(written(ledger().schedules.retry(merchant_uid)))
+
+
+def _moment() -> int:
+    moment = whole_number(told().get("schedule_at"))
+    if moment is None:
+        raise bad_field("schedule_at")
+    return moment

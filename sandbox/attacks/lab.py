@@ -1,0 +1,50 @@
+"""Where does a visitor attack the shop? A page of the panel, and an endpoint that plays one attack and tells how."""
+
+import threading
+from dataclasses import asdict
+
+from flask import Response, current_app, jsonify
+
+from ..controls.controls import Answer, bp, ledger
+from ..controls.panel import show
+from ..window import pages
+from .attacks import ATTACKS, Lab
+from .shopper import ShopTrouble
+from .texts import LAB_TEXTS
+
+_one_at_a_time = threading.Lock()  # each attack signs buyers up: nobody floods a public demo from here
+
+
+@bp.get("/attacks")
+def attack_lab() -> Response:
+    """All attacks, each with its button."""
+    texts = LAB_TEXTS[pages.language()]
+    return show("sandbox/attacks.html", texts, attacks=ATTACKS, shop_url=_shop_url())
+
+
+@bp.post("/attacks/<name>")
+def play(name: str) -> Answer:
+    """Play one attack against the running shop: what went back and forth, whether it was refused, by what and why."""
+    attack, shop_url, texts = ATTACKS.get(name), _shop_url(), LAB_TEXTS[pages.language()]
+    if attack is None:
+        return jsonify(error="not_found", message=f"no attack {name}; known are {', '.join(ATTACKS)}"), 404
+    if shop_url is None:
+        return jsonify(error="no_shop", message=texts["no_shop"]), 409
+    lab = Lab(ledger(), shop_url)
+    try:
+        with _one_at_a_time:
+            refused = attack.run(lab)
+    except ShopTrouble as trouble:
+        return jsonify(error="shop", message=f"{texts['shop_trouble']} {trouble}"), 502
+    return jsonify(
+        name=name,
+        refused=refused,
+        because=texts[f"because_{name}"] if refused else texts["broken"],
+        refused_by=[{"file": file, "function": function} for file, function in attack.refused_by] if refused else [],
+        steps=[asdict(step) | {"note": texts.get(f"step_{step.note}", step.note)} for step in lab.steps],
+    )
+
+
+def _shop_url() -> str | None:
+    found: str | None = current_app.extensions["sandbox"].shop_origin
+    return found

@@ -1,0 +1,1 @@
+"""What only the sandbox has: the control panel, its JSON endpoints, and injected faults."""

@@ -1,0 +1,1 @@
+"""What PortOne and KG know, and KG's rules: functions over one SQLite database."""

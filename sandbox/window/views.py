@@ -1,0 +1,242 @@
+"""What does the buyer's browser see? The SDK's calls, and the payment window: a popup, a frame, or the whole page."""
+
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
+
+from ..ledger import kg
+from ..ledger.ledger import Ledger
+from ..ledger.outcomes import OUTCOMES
+from . import pages, returns
+from .texts import FOR_THE_SCRIPT, OUTCOME_GROUPS, TEXTS
+from .windows import WindowView
+
+bp = Blueprint("window", __name__)
+
+Answer = Response | tuple[Response, int]
+
+SDK_SECONDS = 60  # as long may a browser keep the SDK: long enough for a purchase, short while somebody changes it
+PREFLIGHT_SECONDS = 600
+MODES = ("popup", "iframe", "page")
+# Asked by the SDK from the shop's page, which is usually of another origin than PortOne.
+ASKED_BY_THE_SDK = ("window.sdk", "window.hints", "window.open_window", "window.close")
+FIELD_OF = {"0011": "phone", "0012": "birth", "0023": "carrier", "0043": "code"}  # where a slip is to be mended
+
+
+def ledger() -> Ledger:
+    found: Ledger = current_app.extensions["sandbox"].ledger
+    return found
+
+
+# --- for the SDK ---
+
+
+@bp.after_request
+def open_to_other_origins(response: Response) -> Response:
+    """No cookie is involved, so any page may ask."""
+    if request.endpoint in ASKED_BY_THE_SDK:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+@bp.get("/v1/iamport.js")
+def sdk() -> Response:
+    """The imitation of PortOne's SDK; it finds this server by its own address."""
+    response = current_app.send_static_file("v1/iamport.js")
+    response.cache_control.max_age = SDK_SECONDS
+    response.headers["Content-Type"] = "text/javascript; charset=utf-8"
+    return response
+
+
+@bp.get("/window/hints")
+def hints() -> Response:
+    """What the SDK has to know before a click: whether it must open a popup, and what its own refusals look like."""
+    options = ledger().options()
+    response = jsonify(pc_window=options.pc_window, callback_shape=options.callback_shape)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@bp.route("/window", methods=["POST", "OPTIONS"])
+def open_window() -> Answer:
+    """IMP.request_pay: open a window, or say why not, in the words of the callback or of the redirect."""
+    if request.method == "OPTIONS":
+        return Response(status=204)
+    body = request.get_json(silent=True)
+    params = body.get("params") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not isinstance(params, dict):
+        return jsonify(error="bad_request", message="a JSON object is needed, with params that are one"), 400
+    device = "mobile" if body.get("device") == "mobile" else "pc"
+    callback = bool(body.get("callback"))
+    try:
+        window_id = _open(body, params, device, callback)
+    except kg.Refused as refusal:
+        return jsonify(_refused(params, refusal, redirects=device == "mobile" and not callback))
+    mode = _mode(device, callback)
+    language = body.get("language") if body.get("language") in pages.LANGUAGES else None
+    url = url_for("window.page", window_id=window_id, mode=mode, lang=language)
+    return jsonify(window_id=window_id, url=url, mode=mode)
+
+
+def _open(body: dict[str, Any], params: dict[str, Any], device: str, callback: bool) -> str:
+    if not body.get("user_code"):
+        raise kg.Refused("SANDBOX_INIT", "IMP.init을 먼저 호출해 주세요.")  # UNVERIFIED code and text
+    return ledger().open_window(
+        str(body["user_code"]),
+        params,
+        device=device,
+        page_url=str(body.get("page_url") or ""),
+        user_agent=request.user_agent.string,
+        callback=callback,
+    )
+
+
+def _mode(device: str, callback: bool) -> str:
+    """UNVERIFIED: whether a phone's result comes to the callback or to m_redirect_url; sources disagree."""
+    options = ledger().options()
+    if device == "pc":
+        return options.pc_window
+    return "iframe" if callback and options.mobile_result == "callback" else "page"
+
+
+def _refused(params: dict[str, Any], refusal: kg.Refused, *, redirects: bool) -> dict[str, Any]:
+    """On a phone, a page that gave no callback hears of it at its m_redirect_url (SDKs from 1.1.5 on)."""
+    answer, options = returns.refused(params, refusal), ledger().options()
+    return {
+        "error_code": refusal.error_code,
+        "error_msg": refusal.error_msg,
+        "result": returns.callback_object(answer, options),
+        "redirect": returns.redirect_url(params.get("m_redirect_url"), answer, options) if redirects else None,
+    }
+
+
+# --- the window ---
+
+
+@bp.get("/window/opening")
+def opening() -> Response:
+    """What a popup shows while the SDK asks whether the window may open."""
+    return _page("sandbox/opening.html", pages.language())
+
+
+@bp.get("/window/<window_id>")
+def page(window_id: str) -> Answer:
+    """The payment window."""
+    view = ledger().get_window(window_id)
+    if view is None:
+        return _page("sandbox/gone.html", pages.language()), 404
+    language, mode, opener = pages.language(view.language), _mode_of_page(view), _origin(view.page_url)
+    return _page(
+        "sandbox/window.html",
+        language,
+        framed_by=opener if mode == "iframe" else "",
+        view=view,
+        shop_name=_shop_name(view, language),
+        mode=mode,
+        opener_origin=opener,
+        carriers={code: TEXTS[language].get(f"carrier_{code}", name) for code, name in kg.CARRIERS.items()},
+        groups=_groups(view),
+        script_texts={key: TEXTS[language][key] for key in FOR_THE_SCRIPT},
+        ended=_ended(view) if view.state == "done" else None,
+        resumed=_sent(view) if view.state == "open" and view.sms_code else None,
+    )
+
+
+@bp.post("/window/<window_id>/code")
+def send_code(window_id: str) -> Answer:
+    """Step one: who pays. Answers the approval number, which the page shows as if a phone had received it."""
+    told = _told("carrier", "phone", "birth", "gender")
+    told["phone"] = "".join(filter(str.isdigit, told["phone"]))
+    try:
+        view = ledger().send_code(window_id, **told)
+    except kg.Declined as declined:
+        return _declined(window_id, declined)
+    return jsonify(_sent(view))
+
+
+@bp.post("/window/<window_id>/confirm")
+def confirm(window_id: str) -> Answer:
+    """Step two: the approval number. KG approves or declines."""
+    try:
+        view = ledger().confirm_code(window_id, _told("code")["code"].strip())
+    except kg.Declined as declined:
+        return _declined(window_id, declined)
+    return jsonify(_ended(view))
+
+
+@bp.route("/window/<window_id>/close", methods=["POST", "OPTIONS"])
+def close(window_id: str) -> Answer:
+    """The buyer gave up, in the window or by closing the popup. An ended window just tells how it ended."""
+    if request.method == "OPTIONS":
+        return Response(status=204)
+    if ledger().get_window(window_id) is None:
+        abort(404)
+    return jsonify(_ended(ledger().close_window(window_id)))
+
+
+def _sent(view: WindowView) -> dict[str, Any]:
+    return {"code": view.sms_code, "seconds": max(0, view.sms_expires_at - int(time.time()))}
+
+
+def _ended(view: WindowView) -> dict[str, Any]:
+    """How the window ended, for the page to carry on with. Of a lost answer the shop's page must hear nothing."""
+    told: dict[str, Any] = {"done": True, "success": False, "lost": False, "result": None, "redirect": None}
+    if view.delivery == "lost":
+        return told | {"success": True, "lost": True}
+    answer, options = returns.answer_of(view), ledger().options()
+    redirect = returns.redirect_url(view.redirect_url, answer, options) if view.device == "mobile" else None
+    result = returns.callback_object(answer, options)
+    return told | {"success": answer.success, "result": result, "redirect": redirect}
+
+
+def _declined(window_id: str, declined: kg.Declined) -> Answer:
+    view = ledger().get_window(window_id)
+    ended = _ended(view) if declined.final and view and view.state == "done" else {"done": False}
+    told = {"pg_code": declined.pg_code, "message": declined.message, "field": FIELD_OF.get(declined.pg_code)}
+    return jsonify(ended | told), 422
+
+
+def _told(*fields: str) -> dict[str, str]:
+    body = request.get_json(silent=True)
+    given = body if isinstance(body, dict) else request.form
+    return {field: str(given.get(field) or "")[:40] for field in fields}
+
+
+# --- pages ---
+
+
+def _shop_name(view: WindowView, language: str) -> str:
+    """What the contract with KG calls the shop: the call's `company`, else what the sandbox was told at its start."""
+    names = current_app.extensions["sandbox"].shop_names
+    return view.shop_name or names.get(language) or TEXTS[language]["a_shop"]
+
+
+def _groups(view: WindowView) -> dict[str, list[Any]]:
+    """The table of numbers by the moment at which they speak; later months only where there are some."""
+    moments = [moment for moment in OUTCOME_GROUPS if moment != "renewal" or view.is_billing]
+    return {moment: [outcome for outcome in OUTCOMES if outcome.when == moment] for moment in moments}
+
+
+def _mode_of_page(view: WindowView) -> str:
+    usual = "page" if view.device == "mobile" else "popup"
+    asked = request.args.get("mode", usual)
+    return asked if asked in MODES else usual
+
+
+def _origin(url: str) -> str:
+    """The origin of the shop's page; empty for what has none, such as a file."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    clean = parts.scheme in ("http", "https") and url.isascii() and not set(parts.netloc) & set(" ;,'\"*")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc and clean else ""
+
+
+def _page(template: str, language: str, framed_by: str = "", **facts: Any) -> Response:
+    return pages.page(template, framed_by, language=language, t=TEXTS[language], **facts)

@@ -1,0 +1,262 @@
+"""What happens in a payment window? Opened, identified, a code sent, approved, declined or closed: once each."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..ledger import entries, kg
+from ..ledger.outcomes import outcome_of, speaks
+from . import confirm
+from .results import failure_result, success_result
+
+if TYPE_CHECKING:
+    from ..ledger.ledger import Ledger
+
+MOST_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class WindowView:
+    """What the page shows. `amount` in won; `sms_expires_at` in unix seconds of real time.
+
+    `result`, once `state` is `done`, is the callback's object with the older SDK's fields. `delivery` `lost` means:
+    paid, but the answer must never reach the page (no callback, no redirect).
+    """
+
+    id: str
+    state: str  # open | done
+    imp_uid: str
+    merchant_uid: str
+    amount: int
+    name: str
+    shop_name: str | None
+    buyer_name: str
+    buyer_tel: str
+    digital: bool
+    is_billing: bool
+    customer_uid: str | None
+    device: str  # pc | mobile
+    page_url: str
+    redirect_url: str | None
+    callback: bool
+    language: str | None
+    params: Mapping[str, Any]
+    sms_code: str | None
+    sms_expires_at: int
+    attempts: int
+    delivery: str  # normal | lost
+    result: dict[str, Any] | None
+
+    @property
+    def code(self) -> str | None:
+        return self.sms_code
+
+
+class Windows:
+    """The windows of one sandbox."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.database = ledger.database
+
+    def open(
+        self, user_code: str, params: Mapping[str, Any], *, device: str, page_url: str, user_agent: str, callback: bool
+    ) -> str:
+        """The id of a new window; its payment is `ready` from now on. Raises kg.Refused."""
+        channel = self.ledger.check_request(user_code, params)
+        window_id = secrets.token_urlsafe(16)
+        custom_data = params.get("custom_data")
+        with self.database.writing() as books:
+            payment = entries.begin(
+                books,
+                params,
+                self.ledger.clock.now(),
+                channel,
+                channel="mobile" if device == "mobile" else "pc",
+                user_agent=user_agent,
+                custom_data=None if custom_data is None else json.dumps(custom_data, ensure_ascii=False),
+                customer_uid_usage="issue" if params.get("customer_uid") else None,
+            )
+            books.execute(
+                "INSERT INTO windows (id, imp_uid, device, page_url, callback, params) VALUES (?, ?, ?, ?, ?, ?)",
+                (window_id, payment["imp_uid"], device, page_url, callback, json.dumps(params)),
+            )
+        return window_id
+
+    def view(self, window_id: str) -> WindowView | None:
+        row = self.database.one("SELECT * FROM windows WHERE id = ?", window_id)
+        return _view(row) if row else None
+
+    def of_payment(self, imp_uid: str) -> WindowView | None:
+        """The window in which this payment began; None for a charge by a billing key."""
+        row = self.database.one("SELECT * FROM windows WHERE imp_uid = ?", imp_uid)
+        return _view(row) if row else None
+
+    def send_code(self, window_id: str, *, carrier: str, phone: str, birth: str, gender: str) -> WindowView:
+        """Check who pays and send an approval number. Raises kg.Declined, final for a line that may never pay."""
+        view = self._open_view(window_id)
+        kg.check_identity(carrier, phone, birth, gender)
+        outcome = outcome_of(phone)
+        if outcome.when == "identity" and outcome.refusal:
+            if not outcome.retry:
+                self._end_failed(view, outcome.refusal.pg_code, outcome.refusal.message)
+            raise kg.Declined(outcome.refusal.pg_code, outcome.refusal.message, final=not outcome.retry)
+        lifetime = -1 if outcome.refusal is kg.CODE_EXPIRED else kg.CODE_SECONDS
+        self.database.change(
+            "UPDATE windows SET phone = ?, sms_code = ?, sms_expires_at = ? WHERE id = ? AND state = 'open'",
+            phone,
+            f"{secrets.randbelow(10**6):06d}",
+            int(time.time()) + lifetime,
+            window_id,
+        )
+        return self._open_view(window_id)
+
+    def confirm_code(self, window_id: str, code: str) -> WindowView:
+        """The buyer typed the approval number: KG approves, or raises kg.Declined."""
+        view = self._open_view(window_id)
+        phone = self._phone_behind(view, code)
+        stopped = self._ask_shop(view)
+        if stopped:
+            self._end_failed(view, confirm.ERROR_CODE, stopped)
+            raise kg.Declined(confirm.ERROR_CODE, stopped, final=True)
+        refusal = self.ledger.faults.decline(f"/window/{window_id}/confirm") or speaks(phone, "approval").refusal
+        if refusal:
+            self._end_failed(view, refusal.pg_code, refusal.message)
+            raise kg.Declined(refusal.pg_code, refusal.message, final=True)
+        return self._approve(view, phone)
+
+    def close(self, window_id: str, *, noticed: bool = True) -> WindowView:
+        """The buyer gave up. Unnoticed (a dead browser), the payment stays `ready` for ever. An ended window stays."""
+        view = self.view(window_id)
+        if view is None:
+            raise _ended()
+        if noticed and view.state == "open":
+            with suppress(kg.Declined):  # it ended in this very moment; how, the view tells
+                self._end_failed(view, None, kg.USER_CANCELLED)
+        return self.view(window_id) or view
+
+    def _open_view(self, window_id: str) -> WindowView:
+        view = self.view(window_id)
+        if view is None or view.state != "open":
+            raise _ended()
+        return view
+
+    def _phone_behind(self, view: WindowView, code: str) -> str:
+        """The number that pays, if `code` is right: it is then used up, so that of two clicks one goes on."""
+        if view.sms_code is None or time.time() > view.sms_expires_at:
+            raise kg.Declined(kg.CODE_EXPIRED.pg_code, kg.CODE_EXPIRED.message, final=False)
+        with self.database.writing() as books:
+            taken = books.execute(
+                "UPDATE windows SET sms_code = NULL WHERE id = ? AND state = 'open' AND sms_code = ? RETURNING phone",
+                (view.id, code),
+            ).fetchone()
+            if taken and speaks(taken["phone"], "code").refusal:  # a number for which every code is wrong
+                books.execute("UPDATE windows SET sms_code = ? WHERE id = ?", (code, view.id))
+                taken = None
+        if taken is None:
+            self._count_wrong_code(view)
+        return str(taken["phone"])
+
+    def _count_wrong_code(self, view: WindowView) -> NoReturn:
+        with self.database.writing() as books:
+            counted = books.execute(
+                "UPDATE windows SET attempts = attempts + 1 WHERE id = ? RETURNING attempts", (view.id,)
+            ).fetchone()
+        if counted and counted["attempts"] >= MOST_ATTEMPTS:
+            locked = kg.refusal_of("0039")
+            self._end_failed(view, locked.pg_code, locked.message)
+            raise kg.Declined(locked.pg_code, locked.message, final=True)
+        raise kg.Declined(kg.WRONG_CODE.pg_code, kg.WRONG_CODE.message, final=False)
+
+    def _ask_shop(self, view: WindowView) -> str | None:
+        """confirm_url, where it is asked for and switched on: why the shop stops the payment."""
+        options, url = self.ledger.options(), view.params.get("confirm_url")
+        if not url or not options.confirm_url_enabled:
+            return None
+        asked = {"imp_uid": view.imp_uid, "merchant_uid": view.merchant_uid, "amount": view.amount}
+        return confirm.refusal(self.ledger.http, self.ledger.reach, url, asked, options.confirm_timeout)
+
+    def _approve(self, view: WindowView, phone: str) -> WindowView:
+        outcome, moment = speaks(phone, "after"), self.ledger.clock.now()
+        try:
+            with self.database.writing() as books:
+                payment = self._end(books, view)
+                entries.approve(books, payment, moment, phone)
+                if payment["customer_uid"] and not outcome.no_key:
+                    entries.issue_key(books, payment, moment, phone, view.params.get("customer_id"))
+                if outcome.undone:
+                    books.execute(
+                        "UPDATE payments SET cancelled_at_kg = ? WHERE imp_uid = ?", (moment, payment["imp_uid"])
+                    )
+                self._finish(books, view, success_result(payment), "lost" if outcome.lost else "normal")
+                waiting = self.ledger.outbox.queue(books, payment, silent=outcome.silent)
+        except sqlite3.IntegrityError:  # the same merchant_uid was paid in another window meanwhile
+            duplicate = kg.refusal_of("0052")
+            self._end_failed(view, duplicate.pg_code, duplicate.message)
+            raise kg.Declined(duplicate.pg_code, duplicate.message, final=True) from None
+        self.ledger.tell(waiting)
+        return self.view(view.id) or view
+
+    def _end_failed(self, view: WindowView, pg_code: str | None, message: str) -> None:
+        with self.database.writing() as books:
+            payment = self._end(books, view)
+            entries.fail(books, payment, self.ledger.clock.now(), message)
+            self._finish(books, view, failure_result(payment, pg_code, message), "normal")
+
+    def _end(self, books: sqlite3.Connection, view: WindowView) -> dict[str, Any]:
+        """Take the window: of two who end it, one does. The payment as it is now."""
+        taken = books.execute(
+            "UPDATE windows SET state = 'done', sms_code = NULL WHERE id = ? AND state = 'open'", (view.id,)
+        )
+        if taken.rowcount != 1:
+            raise _ended()
+        row = entries.payment_row(books, view.imp_uid)
+        if row is None:  # a reset came between
+            raise _ended()
+        payment: dict[str, Any] = json.loads(row["body"])
+        return payment
+
+    def _finish(self, books: sqlite3.Connection, view: WindowView, result: Mapping[str, Any], delivery: str) -> None:
+        books.execute(
+            "UPDATE windows SET result = ?, delivery = ? WHERE id = ?", (json.dumps(result), delivery, view.id)
+        )
+
+
+def _ended() -> kg.Declined:
+    return kg.Declined("SANDBOX_WINDOW", "이미 처리가 끝난 결제창입니다.", final=True)  # UNVERIFIED code and text
+
+
+def _view(row: sqlite3.Row) -> WindowView:
+    params = json.loads(row["params"])
+    return WindowView(
+        id=row["id"],
+        state=row["state"],
+        imp_uid=row["imp_uid"],
+        merchant_uid=params["merchant_uid"],
+        amount=int(params["amount"]),
+        name=params.get("name") or "",
+        shop_name=params.get("company"),
+        buyer_name=params.get("buyer_name") or "",
+        buyer_tel=params["buyer_tel"],
+        digital=params["digital"],
+        is_billing=bool(params.get("customer_uid")),
+        customer_uid=params.get("customer_uid"),
+        device=row["device"],
+        page_url=row["page_url"],
+        redirect_url=params.get("m_redirect_url"),
+        callback=bool(row["callback"]),
+        language=params.get("language"),
+        params=params,
+        sms_code=row["sms_code"],
+        sms_expires_at=row["sms_expires_at"],
+        attempts=row["attempts"],
+        delivery=row["delivery"],
+        result=json.loads(row["result"]) if row["result"] else None,
+    )
