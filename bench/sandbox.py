@@ -27,8 +27,9 @@ from flask import Flask, jsonify
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from sandbox import Sandbox, create_sandbox
-from sandbox.ledger import charges
+from sandbox.ledger import charges, clock
 from sandbox.ledger.merchant import API_KEY, API_SECRET, IMP_CODE
+from sandbox.window import windows
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 7
@@ -65,7 +66,7 @@ def _charges_in_process(path: Path) -> dict[str, Any]:
     insert, numbers = raw_inserts(path.with_name("raw.sqlite3")), itertools.count()
     raw, ours = _in_turns(
         lambda: [insert() for _ in range(CHARGES)],
-        lambda: [charges.again(sandbox.ledger, _charge(next(numbers))) for _ in range(CHARGES)],
+        lambda: [charges.again(sandbox.database, _charge(next(numbers))) for _ in range(CHARGES)],
         CHARGES,
     )
     sandbox.close()
@@ -201,14 +202,17 @@ def _fill(path: Path) -> str:
 
 
 def _to_the_middle_of_next_month(sandbox: Sandbox) -> None:
-    sandbox.clock.move_to((sandbox.clock.local().replace(day=1) + timedelta(days=32)).replace(day=15))
+    next_month = clock.local(sandbox.database).replace(day=1) + timedelta(days=32)
+    clock.move_to(sandbox.database, next_month.replace(day=15))
 
 
 def _issue(sandbox: Sandbox, customer_uid: str) -> str:
     asked = ASKED | {"customer_uid": customer_uid, "merchant_uid": f"first-of-{customer_uid}"}
-    window = sandbox.ledger.open_window(IMP_CODE, asked, device="pc", page_url="", user_agent="", callback=True)
-    view = sandbox.ledger.send_code(window, carrier="SKT", phone="01012345678", birth="900101", gender="1")
-    return sandbox.ledger.confirm_code(window, view.sms_code or "").imp_uid
+    window = windows.open_window(
+        sandbox.database, IMP_CODE, asked, device="pc", page_url="", user_agent="", callback=True
+    )
+    view = windows.send_code(sandbox.database, window, carrier="SKT", phone="01012345678", birth="900101", gender="1")
+    return windows.confirm_code(sandbox.database, sandbox.sender, window, view.sms_code or "").imp_uid
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 
 from sandbox import Sandbox, create_sandbox
 from sandbox.ledger.merchant import IMP_CODE
+from sandbox.window import windows
 
 PAYMENTS = 100_000
 WARM = 10_000  # by then caches are full
@@ -37,9 +38,11 @@ def measure() -> list[dict[str, Any]]:
 
 def _pay(sandbox: Sandbox, number: int) -> None:
     asked = ASKED | {"merchant_uid": f"order-{number}"}
-    window = sandbox.ledger.open_window(IMP_CODE, asked, device="pc", page_url="", user_agent="", callback=True)
-    view = sandbox.ledger.send_code(window, carrier="SKT", phone="01012345678", birth="900101", gender="1")
-    sandbox.ledger.confirm_code(window, view.sms_code or "")
+    window = windows.open_window(
+        sandbox.database, IMP_CODE, asked, device="pc", page_url="", user_agent="", callback=True
+    )
+    view = windows.send_code(sandbox.database, window, carrier="SKT", phone="01012345678", birth="900101", gender="1")
+    windows.confirm_code(sandbox.database, sandbox.sender, window, view.sms_code or "")
 
 
 def _peak_megabytes() -> float:

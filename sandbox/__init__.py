@@ -15,62 +15,46 @@ from flask import Flask
 from .api import problems, rest_payments, rest_schedules, rest_subscribe
 from .api.envelope import CarefulJSON
 from .api.rest import bp as rest
-from .attacks import lab as attack_lab
+from .attacks import lab
 from .controls import controls, panel
-from .controls.middleware import Carried
-from .ledger.clock import Clock
+from .controls.middleware import FaultMiddleware
 from .ledger.database import Database
-from .ledger.faults import Faults
-from .ledger.ledger import Ledger
-from .webhooks.notify import Outbox, Postman
+from .webhooks.due import run_due
 from .webhooks.reach import Reach
+from .webhooks.sender import Sender
 from .webhooks.worker import Worker
 from .window import views as window
-from .window.windows import Windows
 
-__all__ = ["Sandbox", "attack_lab", "create_sandbox", "panel", "rest_payments", "rest_schedules", "rest_subscribe"]
+__all__ = ["Sandbox", "create_sandbox", "lab", "panel", "rest_payments", "rest_schedules", "rest_subscribe"]
 
 LARGEST_REQUEST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """The parts that the pages share. `http` is what every call to a shop goes through."""
+    """What the pages of one sandbox share, in `app.extensions["sandbox"]`."""
 
-    ledger: Ledger
-    controls_token: str | None
-    shop_origin: str | None
-    shop_names: Mapping[str, str]  # as the contract with KG has them, by language
-
-    @property
-    def database(self) -> Database:
-        return self.ledger.database
-
-    @property
-    def clock(self) -> Clock:
-        return self.ledger.clock
+    database: Database
+    sender: Sender
+    worker: Worker
+    controls_token: str | None = None
+    shop_origin: str | None = None
+    shop_names: Mapping[str, str] | None = None  # as the contract with KG has them, by language
 
     @property
     def http(self) -> requests.Session:
-        return self.ledger.http
-
-    @property
-    def windows(self) -> Windows:
-        return self.ledger.windows
-
-    @property
-    def notifier(self) -> Worker:
-        return self.ledger.worker
+        """What every call to a shop goes through."""
+        return self.sender.http
 
     def flush(self) -> None:
         """Do all that is due now, in this thread: scheduled charges, then every webhook."""
-        self.ledger.worker.run_once()
+        run_due(self.database, self.sender)
 
     def close(self) -> None:
         """End the background thread and let go of files and sockets."""
-        self.ledger.worker.stop()
-        self.ledger.http.close()
-        self.ledger.database.close()
+        self.worker.stop()
+        self.http.close()
+        self.database.close()
 
 
 def create_sandbox(
@@ -93,29 +77,25 @@ def create_sandbox(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
     app.json = CarefulJSON(app)
     app.url_map.strict_slashes = False  # PortOne's own plugin calls with a slash at the end
-    ledger = build(Path(database), Reach(shop_origin, hosts), start_worker=start_worker)
-    app.extensions["sandbox"] = Sandbox(ledger, controls_token or None, shop_origin, shop_names or {})
+    books, sender, worker = build(Path(database), Reach(shop_origin, hosts), start_worker=start_worker)
+    app.extensions["sandbox"] = Sandbox(books, sender, worker, controls_token or None, shop_origin, shop_names)
     for part in (rest, window.bp, controls.bp):
         app.register_blueprint(part)
     problems.install(app)
-    app.before_request(ledger.worker.start)
-    app.wsgi_app = Carried(app.wsgi_app, ledger.faults)  # type: ignore[method-assign]
+    app.before_request(worker.start)
+    app.wsgi_app = FaultMiddleware(app.wsgi_app, books)  # type: ignore[method-assign]
     return app
 
 
-def build(path: Path, reach: Reach, *, start_worker: bool) -> Ledger:
-    """The parts, put together."""
+def build(path: Path, reach: Reach, *, start_worker: bool) -> tuple[Database, Sender, Worker]:
+    """The database, what calls the shop, and the background thread, put together."""
     database = Database(path)
-    clock = Clock(database)
     http = requests.Session()
     http.trust_env = False  # no proxy and no .netrc of this machine between the sandbox and the shop
-    outbox = Outbox(database, clock)
-    postman = Postman(outbox, http, reach)
     worker = Worker(starts=start_worker)
-    ledger = Ledger(database, clock, outbox, postman, worker, Faults(database), http, reach)
-    worker.add(ledger.schedules.run_due)
-    worker.add(postman.flush)
-    return ledger
+    sender = Sender(database, http, reach, worker)
+    worker.add(lambda: run_due(database, sender))
+    return database, sender, worker
 
 
 def _hosts_of_the_environment() -> list[str]:

@@ -18,7 +18,8 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from werkzeug.test import run_wsgi_app
 
-from .controls.middleware import MARKER, TIMEOUT_KEY
+from .controls.middleware import TIMEOUT_KEY
+from .ledger.faults import MARKER
 
 WSGI = Any
 WITHOUT_PREFIX = {"CONTENT_TYPE", "CONTENT_LENGTH"}

@@ -16,18 +16,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from sandbox import Sandbox
 from sandbox.ledger import kg
 from sandbox.ledger.cancels import REASON_BY_CONSOLE, cancel
 from sandbox.ledger.merchant import CHANNELS, IMP_CODE
 from sandbox.ledger.refusals import ApiRefused
-from sandbox.ledger.travel import travel
 from shop import account, cart, clock, payments
 from shop.config import load_settings
 from shop.database import db
 from shop.events import News
 from shop.models import Base, Product, User
 from tests.conftest import close, sign_in
+from tests.sandbox.driver import driven, travel
 
 ADMIN = News("admin", actor="admin@example.com")
 EMAILS = ("buyer@example.com", "second@example.com", "third@example.com")
@@ -64,8 +63,8 @@ class World:
         self.app: Flask = create_app(load_settings({"PORT": "5000", "CHECKOUT_LIMIT": "off"}, folder))
         self.app.testing = True
         self.app.config["WTF_CSRF_ENABLED"] = False
-        self.sandbox: Sandbox = self.app.extensions["sandbox"].extensions["sandbox"]
-        self.sandbox.notifier.stop()  # webhooks go out when the test says so
+        self.sandbox = driven(self.app.extensions["sandbox"])
+        self.sandbox.worker.stop()  # webhooks go out when the test says so
         with self.app.app_context():
             for email in EMAILS[1:]:
                 account.create_user(email, "password-of-a-buyer")
@@ -203,7 +202,10 @@ class World:
 
     def console_cancel(self, imp_uid: str) -> None:
         with suppress(ApiRefused):
-            cancel(self.sandbox.ledger, imp_uid=imp_uid, merchant_uid=None, reason=REASON_BY_CONSOLE, webhook=True)
+            changed = cancel(
+                self.sandbox.database, imp_uid=imp_uid, merchant_uid=None, reason=REASON_BY_CONSOLE, webhook=True
+            )
+            self.sandbox.sender.announce(changed.waiting)
 
     # --- time ---
 

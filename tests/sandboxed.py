@@ -10,7 +10,6 @@ from typing import Any
 from flask import Flask
 
 from app import create_app
-from sandbox.ledger.ledger import Ledger
 from sandbox.ledger.merchant import IMP_CODE
 from shop import clock, payments, subscriptions
 from shop.clock import SEOUL
@@ -21,6 +20,7 @@ from shop.models import Payment, User
 from shop.orders import Buyer
 from shop.request_pay import request_pay
 from tests.conftest import close, product
+from tests.sandbox.driver import Ledger, driven
 
 
 class Sandboxed:
@@ -29,7 +29,7 @@ class Sandboxed:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.provider = app.extensions["provider"]
-        self.ledger: Ledger = app.extensions["sandbox"].extensions["sandbox"].ledger
+        self.ledger: Ledger = driven(app.extensions["sandbox"]).ledger
         # At once, where the demo's clock asks once a second.
         clock.use_source(lambda: datetime.fromtimestamp(self.ledger.clock.exactly(), UTC))
 

@@ -18,7 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from sandbox import Sandbox, create_sandbox
+from sandbox import create_sandbox
 from sandbox.adapter import WSGIAdapter
 from shop import billing, cart, clock, orders, payments
 from shop.clock import SEOUL
@@ -32,6 +32,7 @@ from shop.sweep import sweep
 from tests.conftest import ADDRESSED_BUYER, NOBODY_ANSWERS, close, csrf_of, product, sign_in
 from tests.fakes import FakeProvider
 from tests.sandbox.conftest import served
+from tests.sandbox.driver import driven
 from tests.test_billing import started
 from tests.test_config import LIVE
 from tests.test_money_laws import at_once
@@ -312,8 +313,7 @@ def portone(sandbox: Flask, tmp_path: Path) -> Iterator[PortOne]:
 
 
 def break_it(sandbox: Flask, path: str, fault: str, **more: Any) -> None:
-    parts: Sandbox = sandbox.extensions["sandbox"]
-    parts.ledger.faults.add({"path": path, "fault": fault, "count": 1} | more)
+    driven(sandbox).ledger.faults.add({"path": path, "fault": fault, "count": 1} | more)
 
 
 CHARGE = ChargeRequest("key-1", "sub-1", 9900, "월 이용권", "홍길동", "01012345678", "buyer@example.com")
@@ -324,7 +324,7 @@ def test_19_expired_token(sandbox: Flask, portone: PortOne) -> None:
     portone.prepare("order-1", 9900)
     sandbox.extensions["sandbox"].database.change("UPDATE tokens SET expired_at = 0")
     portone.prepare("order-2", 9900)
-    assert sandbox.extensions["sandbox"].ledger.prepared("order-2")
+    assert driven(sandbox).ledger.prepared("order-2")
 
 
 def test_20_no_time_out(sandbox: Flask, tmp_path: Path) -> None:

@@ -56,11 +56,10 @@ def test_a_cookie_from_before_the_reset_opens_nothing(used: Flask) -> None:
 def test_the_sandbox_is_cleared_too(tmp_path: Path) -> None:
     app = create_app(load_settings({"PORT": "1"}, tmp_path))
     sandbox = app.extensions["sandbox"].extensions["sandbox"]
-    ledger = sandbox.ledger
-    ledger.database.keep("clock_offset_of_a_test", 1)
+    sandbox.database.keep("clock_offset_of_a_test", 1)
     answer = app.test_cli_runner().invoke(args=["reset-demo"])
     assert answer.exit_code == 0, answer.output
-    assert ledger.database.kept("clock_offset_of_a_test", None) is None
+    assert sandbox.database.kept("clock_offset_of_a_test", None) is None
     sandbox.close()
     close(app)
 

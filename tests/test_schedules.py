@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.ledger.travel import travel
 from shop import attempts, billing, clock
 from shop.clock import SEOUL
 from shop.database import db, end_reading
 from shop.models import Event, Payment, Subscription
+from tests.sandbox.driver import travel
 from tests.sandboxed import Sandboxed, sandboxed
 
 

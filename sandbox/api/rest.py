@@ -9,9 +9,10 @@ import time
 
 from flask import Blueprint, Response, current_app, request
 
-from ..ledger.ledger import Ledger
+from ..ledger.database import Database
 from ..ledger.merchant import API_KEY, API_SECRET, CHANNELS
 from ..ledger.refusals import ApiRefused
+from ..webhooks.sender import Sender
 from .envelope import refusal, success, told
 
 bp = Blueprint("rest", __name__)
@@ -21,8 +22,13 @@ EXTENSION_SECONDS = 300  # for one that is asked for in its last minute
 LAST_MINUTE = 60
 
 
-def ledger() -> Ledger:
-    found: Ledger = current_app.extensions["sandbox"].ledger
+def database() -> Database:
+    found: Database = current_app.extensions["sandbox"].database
+    return found
+
+
+def sender() -> Sender:
+    found: Sender = current_app.extensions["sandbox"].sender
     return found
 
 
@@ -46,7 +52,7 @@ def get_token() -> Response:
 
 def _granted(key: str) -> tuple[str, int, int]:
     now = int(time.time())  # tokens live in real time, whatever the business clock says
-    with ledger().database.writing() as books:
+    with database().writing() as books:
         row = books.execute("SELECT token, expired_at FROM tokens WHERE imp_key = ?", (key,)).fetchone()
         if row is None or row["expired_at"] <= now:
             token, expired_at = secrets.token_hex(20), now + TOKEN_SECONDS
@@ -66,7 +72,7 @@ def require_token() -> None:
         return
     given = request.headers.get("Authorization") or request.headers.get("X-ImpTokenHeader") or ""
     token = given.removeprefix("Bearer ").strip()
-    row = ledger().database.one("SELECT expired_at FROM tokens WHERE token = ?", token)
+    row = database().one("SELECT expired_at FROM tokens WHERE token = ?", token)
     if row is None or row["expired_at"] <= time.time():
         raise ApiRefused("Unauthorized", -1, 401)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response, request
 
-from ..ledger import cancels
+from ..ledger import cancels, clock, lookups, prepared_amounts
 from ..ledger.kg import MERCHANT_UID_LENGTH
 from ..ledger.lookups import MOMENT_OF, ORDERS, STATUSES, USUAL_ORDER
 from ..ledger.objects import written
@@ -32,7 +32,7 @@ from .envelope import (
     truth_of,
     won_of,
 )
-from .rest import bp, ledger
+from .rest import bp, database, sender
 
 PAGE_SIZE = 20
 LARGEST_PAGE = 1000
@@ -55,7 +55,7 @@ def asked_sorting() -> str:
 @bp.get("/payments/<imp_uid>")
 def payment(imp_uid: str) -> Response:
     """One payment. Those of a test channel hide unless include_sandbox=true (since 2026-01-26)."""
-    found = ledger().lookups.payment(imp_uid)
+    found = lookups.payment(database(), imp_uid)
     if found is None or (found["is_test"] and request.args.get("include_sandbox", "").lower() != "true"):
         raise no_such_payment()
     return success_text(found["body"])
@@ -73,7 +73,7 @@ def payments() -> Response:
     imp_uids, merchant_uids = _ids("imp_uid"), _ids("merchant_uid")
     if len(imp_uids) + len(merchant_uids) > MOST_IDS:
         raise ApiRefused(TOO_MANY_IDS, -1, 400)  # UNVERIFIED status, code and text
-    found, complete = ledger().lookups.many(imp_uids, merchant_uids)
+    found, complete = lookups.many(database(), imp_uids, merchant_uids)
     if not found:
         raise no_such_payment()
     return success_list(found, 200 if complete else 207)
@@ -87,7 +87,7 @@ def _ids(name: str) -> list[str]:
 @bp.get("/payments/find/<merchant_uid>/<status>")
 def find(merchant_uid: str, status: str = "") -> Response:
     """The first payment of an order id, newest start first unless told otherwise."""
-    found = ledger().lookups.of_order(merchant_uid, status, asked_sorting(), 1, 1)
+    found = lookups.of_order(database(), merchant_uid, status, asked_sorting(), 1, 1)
     if not found.texts:
         raise no_such_payment()
     return success_text(found.texts[0])
@@ -103,7 +103,7 @@ def find_all(merchant_uid: str = "", status: str = "") -> Response:
     if status and status not in STATUSES:
         raise ApiRefused(NO_SUCH_STATUS, -1, 400)
     page, limit = asked_number("page", 1, LAST_PAGE), asked_number("limit", PAGE_SIZE, LARGEST_PAGE)
-    found = ledger().lookups.of_order(merchant_uid, status, asked_sorting(), page, limit)
+    found = lookups.of_order(database(), merchant_uid, status, asked_sorting(), page, limit)
     if not found.texts:
         raise no_such_payment()
     return success_page(found)
@@ -114,12 +114,12 @@ def of_status(status: str) -> Response:
     """The payments of one state within at most 90 days, in pages."""
     if status not in MOMENT_OF:
         raise ApiRefused(NO_SUCH_STATUS, -1, 400)
-    until = asked_moment("to", ledger().clock.now())
+    until = asked_moment("to", clock.now(database()))
     since = asked_moment("from", until - LIST_SECONDS)
     if not 0 <= until - since <= LIST_SECONDS:
         raise ApiRefused(WINDOW_TOO_LONG, -1, 400)  # UNVERIFIED
     page, limit = asked_number("page", 1, LAST_PAGE), asked_number("limit", PAGE_SIZE, LARGEST_PAGE)
-    found = ledger().lookups.of_status(status, since, until, asked_sorting(), page, limit)
+    found = lookups.of_status(database(), status, since, until, asked_sorting(), page, limit)
     if page > 1 and not found.texts:
         raise ApiRefused(PAST_THE_END, -1, 400)  # UNVERIFIED text
     return success_page(found)
@@ -136,9 +136,9 @@ def prepare() -> Response:
     amount, currency = won_of(body, "amount"), text_of(body, "currency", 3)
     if amount is None or amount < 0:
         raise bad_field("amount")
-    if request.method == "PUT" and not ledger().prepare_anew(merchant_uid, amount, currency):
+    if request.method == "PUT" and not prepared_amounts.change(database(), merchant_uid, amount, currency):
         raise ApiRefused(NOT_PREPARED, -1, 404)
-    if request.method == "POST" and not ledger().prepare(merchant_uid, amount, currency):
+    if request.method == "POST" and not prepared_amounts.register(database(), merchant_uid, amount, currency):
         raise ApiRefused(PREPARED_ALREADY)
     return success({"merchant_uid": merchant_uid, "amount": amount, "currency": currency})
 
@@ -146,7 +146,7 @@ def prepare() -> Response:
 @bp.get("/payments/prepare/<merchant_uid>")
 def prepared(merchant_uid: str) -> Response:
     """What is registered for an order id."""
-    found = ledger().prepared(merchant_uid)
+    found = prepared_amounts.find(database(), merchant_uid)
     if found is None:
         raise ApiRefused(NOT_PREPARED, -1, 404)
     return success(found)
@@ -160,7 +160,7 @@ def cancel() -> Response:
     """Give a payment back. A refusal, KG's included, comes with HTTP 200."""
     body = told()
     cancelled = cancels.cancel(
-        ledger(),
+        database(),
         imp_uid=text_of(body, "imp_uid", 100),
         merchant_uid=text_of(body, "merchant_uid", 100),
         amount=won_of(body, "amount") or 0,
@@ -168,7 +168,8 @@ def cancel() -> Response:
         reason=text_of(body, "reason", LONGEST_REASON) or cancels.REASON_BY_API,
         webhook=truth_of(body, "enable_webhook"),
     )
-    return success_text(written(cancelled))
+    sender().announce(cancelled.waiting)
+    return success_text(written(cancelled.payment))
 
 
 def buyer_of(body: dict[str, Any]) -> dict[str, str | None]:

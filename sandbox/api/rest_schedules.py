@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Response, request
 
+from ..ledger import schedules
 from ..ledger.kg import CUSTOMER_UID_LENGTH, MERCHANT_UID_LENGTH
 from ..ledger.objects import written
 from ..ledger.refusals import WINDOW_TOO_LONG, ApiRefused, bad_field
@@ -19,7 +20,7 @@ from .envelope import (
     whole_number,
     won_of,
 )
-from .rest import bp, ledger
+from .rest import bp, database, sender
 from .rest_payments import LARGEST_PAGE, LAST_PAGE, PAGE_SIZE, buyer_of
 
 THREE_MONTHS = 93 * 24 * 3600
@@ -35,7 +36,7 @@ def schedule() -> Response:
     items = _listed(body.get("schedules"))
     if not items or len(items) > MOST_ITEMS:
         raise bad_field("schedules")
-    return success(ledger().schedules.add(customer_uid, [_item(item) for item in items]))
+    return success(schedules.add(database(), customer_uid, [_item(item) for item in items]))
 
 
 def _listed(given: Any) -> list[Any]:
@@ -71,11 +72,11 @@ def unschedule() -> Response:
     given = body.get("merchant_uid")
     merchant_uids = given if isinstance(given, list) else [given] if given not in (None, "") else []
     customer_uid = text_of(body, "customer_uid", CUSTOMER_UID_LENGTH)
-    return success(ledger().schedules.revoke(customer_uid, [str(uid) for uid in merchant_uids]))
+    return success(schedules.revoke(database(), customer_uid, [str(uid) for uid in merchant_uids]))
 
 
 @bp.get("/subscribe/payments/schedule")
-def schedules() -> Response:
+def all_schedules() -> Response:
     """All schedules of at most three months; newest first unless asked otherwise."""
     oldest_first = request.args.get("sorting") == "scheduled"
     limit = asked_number("limit", PAGE_SIZE, LARGEST_PAGE)
@@ -100,31 +101,35 @@ def _between(
         raise bad_field(status)
     page = asked_number("page", 1, LAST_PAGE)
     return success_list(
-        ledger().schedules.between(first, last, wanted, customer_uid, oldest_first=oldest_first, page=page, limit=limit)
+        schedules.between(
+            database(), first, last, wanted, customer_uid, oldest_first=oldest_first, page=page, limit=limit
+        )
     )
 
 
 @bp.get("/subscribe/payments/schedule/<merchant_uid>")
 def one_schedule(merchant_uid: str) -> Response:
-    return success(ledger().schedules.find(merchant_uid))
+    return success(schedules.find(database(), merchant_uid))
 
 
 @bp.put("/subscribe/payments/schedule/<merchant_uid>")
 def move_schedule(merchant_uid: str) -> Response:
     """Another moment for one that still waits."""
-    return success(ledger().schedules.move(merchant_uid, _moment()))
+    return success(schedules.move(database(), merchant_uid, _moment()))
 
 
 @bp.post("/subscribe/payments/schedule/<merchant_uid>/reschedule")
 def reschedule(merchant_uid: str) -> Response:
     """Another moment for one that failed or was revoked."""
-    return success(ledger().schedules.again(merchant_uid, _moment()))
+    return success(schedules.again(database(), merchant_uid, _moment()))
 
 
 @bp.post("/subscribe/payments/schedule/<merchant_uid>/retry")
 def retry(merchant_uid: str) -> Response:
     """Charge one that failed or was revoked now; the answer is a payment, whose status tells."""
-    return success_text(written(ledger().schedules.retry(merchant_uid)))
+    charged = schedules.retry(database(), merchant_uid)
+    sender().announce(charged.waiting)
+    return success_text(written(charged.payment))
 
 
 def _moment() -> int:

@@ -2,13 +2,13 @@
 
 from flask import Response, request
 
-from ..controls.middleware import MARKER
-from ..ledger import charges
+from ..ledger import billing_keys, charges, lookups
+from ..ledger.faults import MARKER
 from ..ledger.kg import CUSTOMER_UID_LENGTH, MERCHANT_UID_LENGTH
 from ..ledger.objects import written
 from ..ledger.refusals import NO_API_MODULE, NO_SUCH_CUSTOMER, TOO_MANY_IDS, ApiRefused, bad_field
 from .envelope import asked_number, success_list, success_page, success_text, text_of, told, won_of
-from .rest import bp, ledger
+from .rest import bp, database, sender
 from .rest_payments import LAST_PAGE, MOST_IDS, PAGE_SIZE, buyer_of, no_such_payment
 
 
@@ -24,9 +24,10 @@ def again() -> Response:
     }
     if asked["amount"] is None:
         raise bad_field("amount")
-    payment, lost = charges.again(ledger(), asked)
-    answer = success_text(written(payment))
-    if lost:
+    charged = charges.again(database(), asked)
+    sender().announce(charged.waiting)
+    answer = success_text(written(charged.payment))
+    if charged.lost:
         answer.headers[MARKER] = "hang"
     return answer
 
@@ -41,7 +42,7 @@ def no_api_module(customer_uid: str = "") -> Response:
 @bp.get("/subscribe/customers/<customer_uid>")
 def billing_key(customer_uid: str) -> Response:
     """One billing key. That there is none comes as HTTP 200 with code 1, as seen on the wire (the schema: 404)."""
-    found = ledger().billing_key(customer_uid)
+    found = billing_keys.find(database(), customer_uid)
     if found is None:
         raise ApiRefused(NO_SUCH_CUSTOMER % customer_uid)
     return success_text(found)
@@ -50,19 +51,19 @@ def billing_key(customer_uid: str) -> Response:
 @bp.delete("/subscribe/customers/<customer_uid>")
 def delete_billing_key(customer_uid: str) -> Response:
     """Forget a billing key; answers what it was."""
-    found = ledger().delete_key(customer_uid)
+    found = billing_keys.delete(database(), customer_uid)
     if found is None:
         raise ApiRefused(NO_SUCH_CUSTOMER % customer_uid)
     return success_text(found)
 
 
 @bp.get("/subscribe/customers")
-def billing_keys() -> Response:
+def many_billing_keys() -> Response:
     """Many keys by id: 200 when each was found, 207 when some were, 404 when none was."""
     asked = list(dict.fromkeys(request.args.getlist("customer_uid[]") + request.args.getlist("customer_uid")))
     if len(asked) > MOST_IDS:
         raise ApiRefused(TOO_MANY_IDS, -1, 400)  # UNVERIFIED: that there is a limit at all
-    found = [key for key in map(ledger().billing_key, asked) if key is not None]
+    found = [key for uid in asked if (key := billing_keys.find(database(), uid)) is not None]
     if not found:
         raise ApiRefused(NO_SUCH_CUSTOMER % ", ".join(asked), 1, 404)  # UNVERIFIED code and text
     return success_list(found, 200 if len(found) == len(asked) else 207)
@@ -71,7 +72,7 @@ def billing_keys() -> Response:
 @bp.get("/subscribe/customers/<customer_uid>/payments")
 def payments_of_key(customer_uid: str) -> Response:
     """What a key has paid, the payment that issued it included. UNVERIFIED: twenty to a page."""
-    found = ledger().lookups.of_customer(customer_uid, asked_number("page", 1, LAST_PAGE), PAGE_SIZE)
+    found = lookups.of_customer(database(), customer_uid, asked_number("page", 1, LAST_PAGE), PAGE_SIZE)
     if not found.texts:
         raise no_such_payment()
     return success_page(found)

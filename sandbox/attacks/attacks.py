@@ -4,6 +4,7 @@ An attack answers whether the shop refused it. Which function of the shop does s
 that by name only.
 """
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,9 +12,11 @@ from typing import Any
 
 import requests
 
-from ..ledger import kg
-from ..ledger.ledger import Ledger
+from ..ledger import kg, lookups
+from ..ledger.database import Database
 from ..ledger.merchant import IMP_CODE
+from ..webhooks.sender import Sender
+from ..window import windows
 from .shopper import Shopper, json_of
 
 SMALLEST = 301  # won; KG charges no less
@@ -35,13 +38,14 @@ class Step:
 class Lab:
     """One run: its visitors, its windows, and its notes."""
 
-    ledger: Ledger
+    database: Database
+    sender: Sender
     shop_url: str
     steps: list[Step] = field(default_factory=list)
     note: str = ""
 
     def visitor(self, *, signed_up: bool = True) -> Shopper:
-        shopper = Shopper(self.ledger, self.shop_url, self._write)
+        shopper = Shopper(self.sender.http, self.shop_url, self._write)
         if signed_up:
             shopper.sign_up()
         return shopper
@@ -60,8 +64,14 @@ class Lab:
         params = {key: value for key, value in asked.items() if key != "notice_url"}
         shown = f"IMP.request_pay  {{merchant_uid: {params.get('merchant_uid')}, amount: {params.get('amount')}}}"
         try:
-            window_id = self.ledger.open_window(
-                IMP_CODE, params, device="pc", page_url=self.shop_url, user_agent="attack lab", callback=True
+            window_id = windows.open_window(
+                self.database,
+                IMP_CODE,
+                params,
+                device="pc",
+                page_url=self.shop_url,
+                user_agent="attack lab",
+                callback=True,
             )
         except kg.Refused as refused:
             self._write(shown, refused.error_msg)
@@ -72,8 +82,8 @@ class Lab:
     def type_in(self, window_id: str, phone: str) -> str:
         """Go through the window with this number; its imp_uid."""
         try:
-            view = self.ledger.send_code(window_id, carrier="SKT", phone=phone, birth="900101", gender="1")
-            self.ledger.confirm_code(window_id, view.sms_code or "")
+            view = windows.send_code(self.database, window_id, carrier="SKT", phone=phone, birth="900101", gender="1")
+            windows.confirm_code(self.database, self.sender, window_id, view.sms_code or "")
         except kg.Declined as declined:
             self._write(f"KG  {phone}", f"{declined.pg_code} {declined.message}")
         else:
@@ -81,7 +91,7 @@ class Lab:
         return self.imp_uid(window_id)
 
     def imp_uid(self, window_id: str) -> str:
-        view = self.ledger.get_window(window_id)
+        view = windows.find(self.database, window_id)
         return view.imp_uid if view else ""
 
     def unpaid_window(self, asked: Mapping[str, Any]) -> str:
@@ -101,7 +111,8 @@ class Lab:
         return buyer.state_of(order) != "paid"
 
     def _payment(self, window_id: str) -> str:
-        payment = self.ledger.payment(self.imp_uid(window_id)) or {}
+        row = lookups.payment(self.database, self.imp_uid(window_id))
+        payment = json.loads(row["body"]) if row else {}
         return f"{payment.get('imp_uid')}: {payment.get('status')}, {payment.get('amount')} KRW"
 
     def _write(self, request: str, answer: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from flask import Response, current_app, jsonify
 
-from ..controls.controls import Answer, bp, ledger
+from ..controls.controls import Answer, bp, database, sender
 from ..controls.panel import show
 from ..window import pages
 from .attacks import ATTACKS, Lab
@@ -30,7 +30,7 @@ def play(name: str) -> Answer:
         return jsonify(error="not_found", message=f"no attack {name}; known are {', '.join(ATTACKS)}"), 404
     if shop_url is None:
         return jsonify(error="no_shop", message=texts["no_shop"]), 409
-    lab = Lab(ledger(), shop_url)
+    lab = Lab(database(), sender(), shop_url)
     try:
         with _one_at_a_time:
             refused = attack.run(lab)

@@ -12,8 +12,6 @@ from typing import Any
 
 import requests
 
-from ..ledger.ledger import Ledger
-
 TIMEOUT_SECONDS = 10
 ORDER_STATUS = r'data-order-status="(\w+)"'
 BUYER = {
@@ -32,12 +30,12 @@ class ShopTrouble(Exception):
 class Shopper:
     """One visitor with cookies of their own. `listen` is told of every call and its answer."""
 
-    def __init__(self, ledger: Ledger, shop_url: str, listen: Callable[[str, str], None]) -> None:
+    def __init__(self, http: requests.Session, shop_url: str, listen: Callable[[str, str], None]) -> None:
         self._shop_url = shop_url.rstrip("/")
         self._listen = listen
         self._session = requests.Session()
         self._session.trust_env = False
-        for prefix, adapter in ledger.http.adapters.items():  # mounted, the calls stay inside the process
+        for prefix, adapter in http.adapters.items():  # mounted, the calls stay inside the process
             self._session.mount(prefix, adapter)
 
     def call(self, method: str, path: str, **content: Any) -> requests.Response:

@@ -9,14 +9,14 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..ledger import cancels, fields, kg, options
-from ..ledger.clock import SEOUL
-from ..ledger.faults import matches
+from ..ledger import cancels, clock, faults, fields, kg, options, outbox
+from ..ledger.database import Database
 from ..ledger.fields import BadField
-from ..ledger.ledger import Ledger
 from ..ledger.merchant import IMP_CODE
 from ..ledger.refusals import ApiRefused
-from ..ledger.travel import travel
+from ..webhooks.due import travel
+from ..webhooks.sender import Sender
+from ..window import windows
 
 bp = Blueprint("controls", __name__, url_prefix="/controls")
 
@@ -25,13 +25,18 @@ Answer = Response | tuple[Response, int]
 APPROVED_PHONE = "01000001234"
 DECLINED_PHONE = "01000000031"
 OUTCOMES = ("approve", "decline", "close")
-OPEN_TO_ALL = ("controls.clock", "controls.sign_in")  # the shop asks the clock, and it tells nothing
+OPEN_TO_ALL = ("controls.tell_clock", "controls.sign_in")  # the shop asks the clock, and it tells nothing
 FOR_PEOPLE = ("controls.panel", "controls.attack_lab")
 TOKEN_COOKIE = "controls_token"  # noqa: S105 - a name
 
 
-def ledger() -> Ledger:
-    found: Ledger = current_app.extensions["sandbox"].ledger
+def database() -> Database:
+    found: Database = current_app.extensions["sandbox"].database
+    return found
+
+
+def sender() -> Sender:
+    found: Sender = current_app.extensions["sandbox"].sender
     return found
 
 
@@ -63,10 +68,9 @@ def opens(token: str) -> bool:
 
 
 @bp.get("/clock")
-def clock() -> Answer:
+def tell_clock() -> Answer:
     """What time it is, in Seoul, and how many seconds ahead of the machine."""
-    found = ledger().clock
-    return jsonify(now=found.local().isoformat(), offset=found.offset())
+    return jsonify(now=clock.local(database()).isoformat(), offset=clock.offset(database()))
 
 
 @bp.post("/clock")
@@ -78,12 +82,12 @@ def move_clock() -> Answer:
     except ValueError:
         raise BadField("to", "an ISO 8601 moment such as 2027-01-31T09:00:00+09:00") from None
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=SEOUL)
+        moment = moment.replace(tzinfo=clock.SEOUL)
     try:
-        travel(ledger(), moment)
+        travel(database(), sender(), moment)
     except (ValueError, OverflowError) as error:
         raise BadField("to", str(error)) from None
-    return clock()
+    return tell_clock()
 
 
 # --- payments ---
@@ -92,7 +96,7 @@ def move_clock() -> Answer:
 @bp.get("/payments")
 def payments() -> Answer:
     """The latest hundred payments as V1 writes them, the buyers' data masked."""
-    rows = ledger().database.all("SELECT body, cancelled_at_kg FROM payments ORDER BY id DESC LIMIT 100")
+    rows = database().all("SELECT body, cancelled_at_kg FROM payments ORDER BY id DESC LIMIT 100")
     listed = [masked(json.loads(row["body"])) | {"cancelled_at_kg": row["cancelled_at_kg"]} for row in rows]
     return jsonify(payments=listed)
 
@@ -108,14 +112,20 @@ def pay() -> Answer:
     if phone is not None and not fields.text("phone", phone, 20).replace("-", "").isdigit():
         raise BadField("phone", "the number that is typed into the window, digits")
     try:
-        window_id = ledger().open_window(
-            user_code, params, device=device, page_url="", user_agent="sandbox controls", callback=True
+        window_id = windows.open_window(
+            database(),
+            user_code,
+            params,
+            device=device,
+            page_url="",
+            user_agent="sandbox controls",
+            callback=True,
         )
     except kg.Refused as refused:
         told = {"success": False, "imp_uid": None, "merchant_uid": params.get("merchant_uid")}
         return jsonify(told | {"error_code": refused.error_code, "error_msg": refused.error_msg})
     _go_through(window_id, outcome, phone)
-    view = ledger().get_window(window_id)
+    view = windows.find(database(), window_id)
     return jsonify(view.result if view else None)
 
 
@@ -123,11 +133,11 @@ def pay() -> Answer:
 def end_window(imp_uid: str) -> Answer:
     """Approve, decline or close the window that a buyer has left open. Answers what the callback would get."""
     outcome = fields.one_of("outcome", _body({"outcome"}).get("outcome"), OUTCOMES)
-    view = ledger().windows.of_payment(imp_uid)
+    view = windows.of_payment(database(), imp_uid)
     if view is None or view.state != "open":
         return jsonify(error="not_found", message=f"no open window of {imp_uid}"), 404
     _go_through(view.id, outcome, None)
-    view = ledger().get_window(view.id)
+    view = windows.find(database(), view.id)
     return jsonify(view.result if view else None)
 
 
@@ -136,14 +146,14 @@ def _go_through(window_id: str, outcome: str, phone: str | None) -> None:
     usual = DECLINED_PHONE if outcome == "decline" else APPROVED_PHONE
     phone = (phone or usual).replace("-", "")
     if outcome == "close":
-        ledger().close_window(window_id)
+        windows.close(database(), window_id)
         return
     try:
-        view = ledger().send_code(window_id, carrier="SKT", phone=phone, birth="900101", gender="1")
-        ledger().confirm_code(window_id, view.sms_code or "")
+        view = windows.send_code(database(), window_id, carrier="SKT", phone=phone, birth="900101", gender="1")
+        windows.confirm_code(database(), sender(), window_id, view.sms_code or "")
     except kg.Declined as declined:
         if not declined.final:  # nobody is there to try again
-            ledger().close_window(window_id)
+            windows.close(database(), window_id)
 
 
 @bp.post("/payments/<imp_uid>/cancel")
@@ -151,17 +161,18 @@ def cancel(imp_uid: str) -> Answer:
     """Cancel as PortOne's console does: with its reason, and with a webhook."""
     try:
         cancelled = cancels.cancel(
-            ledger(), imp_uid=imp_uid, merchant_uid=None, reason=cancels.REASON_BY_CONSOLE, webhook=True
+            database(), imp_uid=imp_uid, merchant_uid=None, reason=cancels.REASON_BY_CONSOLE, webhook=True
         )
     except ApiRefused as refused:
         return jsonify(error="refused", message=refused.message), 409
-    return jsonify(masked(cancelled))
+    sender().announce(cancelled.waiting)
+    return jsonify(masked(cancelled.payment))
 
 
 @bp.post("/payments/<imp_uid>/undo-at-kg")
 def undo_at_kg(imp_uid: str) -> Answer:
     """KG takes the payment back by itself, as it does with test payments; PortOne goes on saying `paid`."""
-    if not ledger().undo_at_kg(imp_uid):
+    if not cancels.undo_at_kg(database(), imp_uid):
         return jsonify(error="not_found", message=f"no paid payment {imp_uid}"), 404
     return jsonify(done=True)
 
@@ -179,16 +190,16 @@ def masked(payment: dict[str, Any]) -> dict[str, Any]:
 @bp.get("/deliveries")
 def deliveries() -> Answer:
     """The latest hundred webhooks with their answers."""
-    return jsonify(deliveries=[delivery(row) for row in ledger().outbox.latest()])
+    return jsonify(deliveries=[delivery(row) for row in outbox.latest(database())])
 
 
 @bp.post("/deliveries/<int(max=9223372036854775807):delivery_id>/redeliver")
 def redeliver(delivery_id: int) -> Answer:
     """Send a webhook once more, to where it went."""
-    if ledger().outbox.find(delivery_id) is None:
+    if outbox.find(database(), delivery_id) is None:
         return jsonify(error="not_found", message=f"no delivery {delivery_id}"), 404
-    ledger().postman.deliver(delivery_id)
-    return jsonify(delivery(ledger().outbox.find(delivery_id)))
+    sender().deliver(delivery_id)
+    return jsonify(delivery(outbox.find(database(), delivery_id)))
 
 
 def delivery(row: Any) -> dict[str, Any]:
@@ -202,9 +213,9 @@ def delivery(row: Any) -> dict[str, Any]:
 
 
 @bp.get("/faults")
-def faults() -> Answer:
+def list_faults() -> Answer:
     """The rules that are in force."""
-    return jsonify(faults=[vars(rule) for rule in ledger().faults.rules()])
+    return jsonify(faults=[vars(rule) for rule in faults.rules(database())])
 
 
 @bp.post("/faults")
@@ -213,7 +224,7 @@ def add_fault() -> Answer:
     body = _body()
     if isinstance(body.get("path"), str) and not _is_an_address(body["path"]):
         raise BadField("path", "no address of this sandbox; * stands for anything, {name} for one segment")
-    return jsonify(vars(ledger().faults.add(body))), 201
+    return jsonify(vars(faults.add(database(), body))), 201
 
 
 def _is_an_address(pattern: str) -> bool:
@@ -222,30 +233,30 @@ def _is_an_address(pattern: str) -> bool:
     if current_app.url_map.bind("").allowed_methods(example):
         return True
     rules = [re.sub(r"<[^>]+>", "x", rule.rule) for rule in current_app.url_map.iter_rules()]
-    return any(matches(pattern, rule) for rule in rules)
+    return any(faults.matches(pattern, rule) for rule in rules)
 
 
 @bp.delete("/faults")
 def clear_faults() -> Answer:
-    return jsonify(cleared=ledger().faults.clear())
+    return jsonify(cleared=faults.clear(database()))
 
 
 @bp.get("/settings")
 def settings() -> Answer:
     """The switches as they stand."""
-    return jsonify(vars(ledger().options()))
+    return jsonify(vars(options.options_of(database())))
 
 
 @bp.post("/settings")
 def change_settings() -> Answer:
     """Throw some of the switches."""
-    return jsonify(vars(options.change(ledger().database, _body())))
+    return jsonify(vars(options.change(database(), _body())))
 
 
 @bp.post("/reset")
 def reset() -> Answer:
     """Forget every payment, key, window, webhook, fault and setting, and the clock's offset. Tokens stay."""
-    ledger().database.clear()
+    database().clear()
     return jsonify(reset=True)
 
 

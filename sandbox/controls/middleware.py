@@ -13,10 +13,11 @@ from typing import Any
 
 from ..api.envelope import refusal
 from ..api.problems import API
-from ..ledger.faults import Fault, Faults
+from ..ledger import faults
+from ..ledger.database import Database
+from ..ledger.faults import MARKER, Fault
 from ..ledger.refusals import ApiRefused
 
-MARKER = "X-Sandbox-Fault"  # drop | hang
 TIMEOUT_KEY = "sandbox.read_timeout"  # seconds, put there by the adapter
 SOCKETS = ("gunicorn.socket", "werkzeug.socket")
 NEVER_STRUCK = ("/controls", "/static")
@@ -27,16 +28,16 @@ StartResponse = Callable[..., Any]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-class Carried:
+class FaultMiddleware:
     """WSGI middleware around the sandbox."""
 
-    def __init__(self, app: App, faults: Faults) -> None:
+    def __init__(self, app: App, database: Database) -> None:
         self._app = app
-        self._faults = faults
+        self._database = database
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "/")
-        struck = [] if path.startswith(NEVER_STRUCK) else self._faults.on_the_wire(path)
+        struck = [] if path.startswith(NEVER_STRUCK) else faults.on_the_wire(self._database, path)
         answer = _Answer(self._app, environ)
         for fault in struck:
             early = self._before(fault, environ, answer)

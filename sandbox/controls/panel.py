@@ -10,14 +10,14 @@ from typing import Any
 from flask import Response, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..ledger import faults, kg, options
+from ..ledger import clock, faults, kg, options, outbox, schedules
 from ..ledger.clock import in_seoul
 from ..ledger.outcomes import OUTCOMES
 from ..window import pages
 from ..window.texts import OUTCOME_GROUPS
 from ..window.texts import TEXTS as WINDOW_TEXTS
 from . import controls
-from .controls import TOKEN_COOKIE, bp, ledger
+from .controls import TOKEN_COOKIE, bp, database
 from .differences import UNVERIFIED
 from .texts import TEXTS
 
@@ -28,21 +28,21 @@ COOKIE_SECONDS = 30 * 24 * 3600
 @bp.get("/")
 def panel() -> Response:
     """The whole panel; its script sends what is pressed to the endpoints and fetches this page anew."""
-    now = ledger().clock.local().replace(microsecond=0)
+    now = clock.local(database()).replace(microsecond=0)
     return show(
         "sandbox/panel.html",
         now=now,
         tomorrow=now + timedelta(days=1),
         next_month=_next_month(now),
-        next_schedule=_moment(ledger().schedules.next_at()),
+        next_schedule=_moment(schedules.next_at(database())),
         payments=_payments(),
-        deliveries=[controls.delivery(row) for row in ledger().outbox.latest(MOST_ROWS)],
-        rules=ledger().faults.rules(),
+        deliveries=[controls.delivery(row) for row in outbox.latest(database(), MOST_ROWS)],
+        rules=faults.rules(database()),
         kinds=faults.KINDS,
         bodies=faults.BODIES,
         declines=sorted(kg.TEXTS),
         paths=_paths(),
-        settings=asdict(ledger().options()),
+        settings=asdict(options.options_of(database())),
         shop_origin=current_app.extensions["sandbox"].shop_origin or "https://shop.example",
         choices=options.CHOICES,
         switches=options.SWITCHES,
@@ -81,7 +81,7 @@ def show(template: str, more: Mapping[str, str] | None = None, **facts: Any) -> 
 
 def _payments() -> list[dict[str, Any]]:
     """The latest ones, masked, with what may be done to each."""
-    rows = ledger().database.all(
+    rows = database().all(
         "SELECT payments.body, payments.cancelled_at_kg, windows.state FROM payments"
         " LEFT JOIN windows ON windows.imp_uid = payments.imp_uid ORDER BY payments.id DESC LIMIT ?",
         MOST_ROWS,

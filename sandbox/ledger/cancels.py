@@ -1,16 +1,15 @@
 """How does money go back? As a whole, in the month of the payment, or with KG's reason why not."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
-from typing import TYPE_CHECKING
 
-from . import entries
+from . import clock, entries, faults, outbox
 from .clock import in_seoul
+from .database import Database
 from .kg import Refusal
 from .monthly import refusal_to_cancel
 from .objects import Payment
+from .outbox import Changed
 from .outcomes import speaks
 from .refusals import (
     CANCEL_REFUSED,
@@ -23,16 +22,13 @@ from .refusals import (
     bad_field,
 )
 
-if TYPE_CHECKING:
-    from .ledger import Ledger
-
 CANCEL_PATH = "/payments/cancel"
 REASON_BY_API = "취소요청api"
 REASON_BY_CONSOLE = "관리자페이지취소"
 
 
 def cancel(
-    ledger: Ledger,
+    database: Database,
     *,
     imp_uid: str | None,
     merchant_uid: str | None,
@@ -40,29 +36,34 @@ def cancel(
     checksum: int | None = None,
     reason: str = REASON_BY_API,
     webhook: bool = False,
-) -> Payment:
-    """The payment after its cancel. `amount` in won, 0 for all that is left. Raises ApiRefused.
+) -> Changed:
+    """Give money back. `amount` in won, 0 for all that is left. Raises ApiRefused.
 
     `imp_uid` wins when both ids are given: with a wrong one nothing is cancelled, however right the other is.
     """
     if not imp_uid and not merchant_uid:
         raise ApiRefused(NEITHER_UID, 1, 400)  # UNVERIFIED status and code
-    ordered = ledger.faults.decline(CANCEL_PATH)
+    ordered = faults.decline(database, CANCEL_PATH)
     refusal = None
     waiting: list[int] = []
-    with ledger.database.writing() as books:
+    with database.writing() as books:
         row = _row(books, imp_uid, merchant_uid)
         payment: Payment = json.loads(row["body"])
         asked = _asked_amount(payment, amount, checksum)
-        refusal = ordered or _refusal(ledger, books, row, payment, asked)
+        refusal = ordered or _refusal(database, books, row, payment, asked)
         if refusal is None:
-            cancellation_id = entries.cancel(books, payment, ledger.clock.now(), asked, reason)
+            cancellation_id = entries.cancel(books, payment, clock.now(database), asked, reason)
             if webhook:
-                waiting = ledger.outbox.queue(books, payment, from_console=True, cancellation_id=cancellation_id)
+                waiting = outbox.queue(database, books, payment, from_console=True, cancellation_id=cancellation_id)
     if refusal:
         raise ApiRefused(CANCEL_REFUSED % refusal.message, -1)
-    ledger.tell(waiting)
-    return payment
+    return Changed(payment, waiting)
+
+
+def undo_at_kg(database: Database, imp_uid: str) -> bool:
+    """KG takes a paid payment back and does not tell PortOne, as it does with real test payments. False: not paid."""
+    sql = "UPDATE payments SET cancelled_at_kg = ? WHERE imp_uid = ? AND status = 'paid'"
+    return database.change(sql, clock.now(database), imp_uid) == 1
 
 
 def _row(books: sqlite3.Connection, imp_uid: str | None, merchant_uid: str | None) -> sqlite3.Row:
@@ -87,11 +88,11 @@ def _asked_amount(payment: Payment, amount: int, checksum: int | None) -> int:
 
 
 def _refusal(
-    ledger: Ledger, books: sqlite3.Connection, row: sqlite3.Row, payment: Payment, asked: int
+    database: Database, books: sqlite3.Connection, row: sqlite3.Row, payment: Payment, asked: int
 ) -> Refusal | None:
     by_rule = refusal_to_cancel(
         in_seoul(row["paid_at"]),
-        ledger.clock.local(),
+        clock.local(database),
         payment["amount"],
         asked,
         undone=bool(row["cancelled_at_kg"]),

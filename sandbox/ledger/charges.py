@@ -1,49 +1,45 @@
 """How is a billing key charged again? One transaction: the key, KG's monthly rules, the payment, its webhook."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from . import entries
+from . import billing_keys, clock, entries, faults, outbox
 from .clock import in_seoul
+from .database import Database
 from .kg import Refusal, refusal_of
 from .merchant import CHANNELS, channel_of
 from .monthly import BUYER_FIELDS, LastCharge, refusal_to_charge
 from .objects import Payment, new_payment, new_pg_tid
+from .options import options_of
+from .outbox import Changed
 from .outcomes import speaks
 from .refusals import NO_SUCH_BUYER, ORDERED_ALREADY, ApiRefused
-
-if TYPE_CHECKING:
-    from .ledger import Ledger
 
 AGAIN_PATH = "/subscribe/payments/again"
 
 
-def again(ledger: Ledger, asked: Mapping[str, Any]) -> tuple[Payment, bool]:
-    """Charge a key: the payment, `paid` or `failed`, and whether the answer is to be lost on its way.
+def again(database: Database, asked: Mapping[str, Any]) -> Changed:
+    """Charge a key; the payment is `paid` or `failed`.
 
     `asked` holds the parameters of `POST /subscribe/payments/again`, `amount` in whole won. Raises ApiRefused.
     """
-    ordered = ledger.faults.decline(AGAIN_PATH)
-    with ledger.database.writing() as books:
-        key = key_row(books, asked["customer_uid"])
+    ordered = faults.decline(database, AGAIN_PATH)
+    with database.writing() as books:
+        key = billing_keys.row(books, asked["customer_uid"])
         if key is None:
             raise ApiRefused(NO_SUCH_BUYER)
         if entries.approved_row(books, asked["merchant_uid"]):
             raise ApiRefused(ORDERED_ALREADY)
-        payment = charge(ledger, books, key, asked, usage="payment", ordered=ordered)
+        payment = charge(database, books, key, asked, usage="payment", ordered=ordered)
         paid = payment["status"] == "paid"
-        waiting = ledger.outbox.queue(books, payment) if paid else []  # no webhook tells of a failed `again`
-    if paid:
-        ledger.tell(waiting)
-    return payment, paid and speaks(key["phone"], "renewal").lost
+        waiting = outbox.queue(database, books, payment) if paid else []  # no webhook tells of a failed `again`
+    return Changed(payment, waiting, lost=paid and speaks(key["phone"], "renewal").lost)
 
 
 def charge(
-    ledger: Ledger,
+    database: Database,
     books: sqlite3.Connection,
     key: sqlite3.Row,
     asked: Mapping[str, Any],
@@ -57,8 +53,8 @@ def charge(
     """
     body = json.loads(key["body"])
     buyer = {field: asked.get(field) or body[field.replace("buyer_", "customer_")] for field in BUYER_FIELDS}
-    refusal = ordered or _refusal(ledger, books, key, int(asked["amount"]), buyer)
-    moment = ledger.clock.now()
+    refusal = ordered or _refusal(database, books, key, int(asked["amount"]), buyer)
+    moment = clock.now(database)
     ending = (
         {"status": "failed", "failed_at": moment, "fail_reason": refusal.message}
         if refusal
@@ -83,21 +79,14 @@ def charge(
     return payment
 
 
-def key_row(books: sqlite3.Connection, customer_uid: str) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = books.execute(
-        "SELECT * FROM billing_keys WHERE customer_uid = ?", (customer_uid,)
-    ).fetchone()
-    return row
-
-
 def _refusal(
-    ledger: Ledger, books: sqlite3.Connection, key: sqlite3.Row, amount: int, buyer: Mapping[str, Any]
+    database: Database, books: sqlite3.Connection, key: sqlite3.Row, amount: int, buyer: Mapping[str, Any]
 ) -> Refusal | None:
     last = _last_charge(books, key)
     if last is None:
         return refusal_of("0060")
-    now = ledger.clock.local()
-    fixed_anchor = ledger.options().anchor == "fixed"
+    now = clock.local(database)
+    fixed_anchor = options_of(database).anchor == "fixed"
     by_rule = refusal_to_charge(last, now, amount, buyer, fixed_anchor=fixed_anchor)
     if by_rule:
         return by_rule

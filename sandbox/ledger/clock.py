@@ -10,38 +10,36 @@ SEOUL = timezone(timedelta(hours=9), "KST")  # no daylight saving since 1988
 LAST_YEAR = 2200
 
 
-class Clock:
-    """Shared by all processes: the offset lives in the sandbox's database and nowhere else."""
+def now(database: Database) -> int:
+    """Unix seconds."""
+    return int(exactly(database))
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
-    def now(self) -> int:
-        """Unix seconds."""
-        return int(self.exactly())
+def exactly(database: Database) -> float:
+    """Unix seconds with their fraction."""
+    return time.time() + offset(database)
 
-    def exactly(self) -> float:
-        """Unix seconds with their fraction."""
-        return time.time() + self.offset()
 
-    def offset(self) -> float:
-        """How many seconds the sandbox is ahead of the machine."""
-        return float(self._database.kept("clock_offset", 0.0))
+def offset(database: Database) -> float:
+    """How many seconds the sandbox is ahead of the machine. Kept in the database, so all processes share it."""
+    return float(database.kept("clock_offset", 0.0))
 
-    def local(self, moment: int | None = None) -> datetime:
-        """The present moment, or the given one, in Seoul."""
-        return in_seoul(self.now() if moment is None else moment)
 
-    def move_to(self, moment: datetime) -> None:
-        """Move forward to `moment`. ValueError if that is in the past: paid months do not come back."""
-        if moment.year >= LAST_YEAR:
-            raise ValueError(f"the clock ends before the year {LAST_YEAR}")
-        with self._database.writing() as books:
-            row = books.execute("SELECT value FROM kept WHERE name = 'clock_offset'").fetchone()
-            offset = moment.timestamp() - time.time()
-            if offset < (json.loads(row["value"]) if row else 0.0):
-                raise ValueError("the clock only moves forward")
-            books.execute("INSERT OR REPLACE INTO kept VALUES ('clock_offset', ?)", (json.dumps(offset),))
+def local(database: Database) -> datetime:
+    """The present moment in Seoul."""
+    return in_seoul(now(database))
+
+
+def move_to(database: Database, moment: datetime) -> None:
+    """Move forward to `moment`. ValueError if that is in the past: paid months do not come back."""
+    if moment.year >= LAST_YEAR:
+        raise ValueError(f"the clock ends before the year {LAST_YEAR}")
+    with database.writing() as books:
+        row = books.execute("SELECT value FROM kept WHERE name = 'clock_offset'").fetchone()
+        offset = moment.timestamp() - time.time()
+        if offset < (json.loads(row["value"]) if row else 0.0):
+            raise ValueError("the clock only moves forward")
+        books.execute("INSERT OR REPLACE INTO kept VALUES ('clock_offset', ?)", (json.dumps(offset),))
 
 
 def in_seoul(moment: float) -> datetime:

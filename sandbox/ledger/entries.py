@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .merchant import Channel
-from .objects import Payment, new_billing_key, new_cancellation, new_imp_uid, new_payment, new_pg_tid, written
+from .objects import Payment, new_cancellation, new_imp_uid, new_payment, new_pg_tid, written
 
 
 def begin(
@@ -84,15 +84,6 @@ def save(books: sqlite3.Connection, payment: Payment, moment: int) -> None:
             written(payment),
             payment["imp_uid"],
         ),
-    )
-
-
-def issue_key(books: sqlite3.Connection, payment: Payment, moment: int, phone: str, customer_id: str | None) -> None:
-    """The window made a billing key. The same customer_uid again means the newer one; the PG keeps the old."""
-    key = new_billing_key(payment, moment, customer_id)
-    books.execute(
-        "INSERT OR REPLACE INTO billing_keys VALUES (?, ?, ?, ?, ?)",
-        (payment["customer_uid"], phone, payment["imp_uid"], payment["imp_uid"], written(key)),
     )
 
 

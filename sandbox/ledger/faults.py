@@ -26,6 +26,7 @@ KINDS: dict[str, Any] = {
     "decline": "0031",  # KG declines with this code
 }
 LONGEST_SECONDS = 120.0
+MARKER = "X-Sandbox-Fault"  # header of an answer that must not reach its caller: drop | hang
 # What a `status` fault answers: V1's envelope at V1's addresses, or the page of a proxy in front of PortOne.
 BODIES = ("v1", "html")
 FIELDS = {"path", "fault", "value", "body", "count", "probability", "seed"}
@@ -45,82 +46,78 @@ class Fault:
     seed: int
 
 
-class Faults:
-    """The rules of every process."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def add(self, body: Mapping[str, Any]) -> Fault:
-        """A new rule. Raises BadField. Whether the path exists is for the caller to know."""
-        fields.refuse_unknown(body, FIELDS)
-        path = fields.text("path", body.get("path"), 200)
-        if not path.startswith(("/", "*")):
-            raise fields.BadField("path", "a path such as /subscribe/payments/again, or * for all")
-        kind = fields.one_of("fault", body.get("fault"), tuple(KINDS))
-        count = body.get("count")
-        row = (
-            path,
-            kind,
-            json.dumps(_value(kind, body.get("value"))),
-            _body(kind, body.get("body")),
-            None if count is None else fields.whole("count", count, 1, 10**9),
-            fields.number("probability", body.get("probability", 1), 0, 1),
-            fields.whole("seed", body.get("seed", 0), -(2**53), 2**53),
+def add(database: Database, body: Mapping[str, Any]) -> Fault:
+    """A new rule. Raises BadField. Whether the path exists is for the caller to know."""
+    fields.refuse_unknown(body, FIELDS)
+    path = fields.text("path", body.get("path"), 200)
+    if not path.startswith(("/", "*")):
+        raise fields.BadField("path", "a path such as /subscribe/payments/again, or * for all")
+    kind = fields.one_of("fault", body.get("fault"), tuple(KINDS))
+    count = body.get("count")
+    row = (
+        path,
+        kind,
+        json.dumps(_value(kind, body.get("value"))),
+        _body(kind, body.get("body")),
+        None if count is None else fields.whole("count", count, 1, 10**9),
+        fields.number("probability", body.get("probability", 1), 0, 1),
+        fields.whole("seed", body.get("seed", 0), -(2**53), 2**53),
+    )
+    with database.writing() as books:
+        added = books.execute(
+            "INSERT INTO faults (path, fault, value, body, left_over, probability, seed) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            row,
         )
-        with self._database.writing() as books:
-            added = books.execute(
-                "INSERT INTO faults (path, fault, value, body, left_over, probability, seed)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                row,
-            )
-        return Fault(added.lastrowid or 0, path, kind, json.loads(row[2]), *row[3:])
+    return Fault(added.lastrowid or 0, path, kind, json.loads(row[2]), *row[3:])
 
-    def clear(self) -> int:
-        """Forget all rules; how many there were."""
-        return self._database.change("DELETE FROM faults")
 
-    def rules(self) -> list[Fault]:
-        return [
-            Fault(
-                row["id"],
-                row["path"],
-                row["fault"],
-                json.loads(row["value"]),
-                row["body"],
-                row["left_over"],
-                row["probability"],
-                row["seed"],
-            )
-            for row in self._database.all("SELECT * FROM faults ORDER BY id")
-        ]
+def clear(database: Database) -> int:
+    """Forget all rules; how many there were."""
+    return database.change("DELETE FROM faults")
 
-    def on_the_wire(self, path: str) -> list[Fault]:
-        """What strikes this request, latency first; draws, and uses up what was counted."""
-        rules = [rule for rule in self.rules() if rule.fault != "decline" and matches(rule.path, path)]
-        struck = [rule for rule in rules if self._strikes(rule)]
-        slow = [rule for rule in struck if rule.fault == "latency"]
-        return slow[:1] + [rule for rule in struck if rule.fault != "latency"][:1]
 
-    def decline(self, path: str) -> Refusal | None:
-        """How KG refuses the charge, cancel or approval that `path` asks for; None when nothing was ordered."""
-        for rule in self.rules():
-            if rule.fault == "decline" and matches(rule.path, path) and self._strikes(rule):
-                return refusal_of(rule.value)
-        return None
+def rules(database: Database) -> list[Fault]:
+    return [
+        Fault(
+            row["id"],
+            row["path"],
+            row["fault"],
+            json.loads(row["value"]),
+            row["body"],
+            row["left_over"],
+            row["probability"],
+            row["seed"],
+        )
+        for row in database.all("SELECT * FROM faults ORDER BY id")
+    ]
 
-    def _strikes(self, rule: Fault) -> bool:
-        with self._database.writing(durable=False) as books:
-            row = books.execute(
-                "UPDATE faults SET draws = draws + 1 WHERE id = ? RETURNING draws", (rule.id,)
-            ).fetchone()
-            if row is None:  # used up or cleared meanwhile
-                return False
-            if random.Random(f"{rule.seed}:{row['draws']}").random() >= rule.probability:  # noqa: S311 - a game, no secret
-                return False
-            books.execute("UPDATE faults SET left_over = left_over - 1 WHERE id = ? AND left_over > 0", (rule.id,))
-            books.execute("DELETE FROM faults WHERE id = ? AND left_over = 0", (rule.id,))
-        return True
+
+def on_the_wire(database: Database, path: str) -> list[Fault]:
+    """What strikes this request, latency first; draws, and uses up what was counted."""
+    matching = [rule for rule in rules(database) if rule.fault != "decline" and matches(rule.path, path)]
+    struck = [rule for rule in matching if _strikes(database, rule)]
+    slow = [rule for rule in struck if rule.fault == "latency"]
+    return slow[:1] + [rule for rule in struck if rule.fault != "latency"][:1]
+
+
+def decline(database: Database, path: str) -> Refusal | None:
+    """How KG refuses the charge, cancel or approval that `path` asks for; None when nothing was ordered."""
+    for rule in rules(database):
+        if rule.fault == "decline" and matches(rule.path, path) and _strikes(database, rule):
+            return refusal_of(rule.value)
+    return None
+
+
+def _strikes(database: Database, rule: Fault) -> bool:
+    with database.writing(durable=False) as books:
+        row = books.execute("UPDATE faults SET draws = draws + 1 WHERE id = ? RETURNING draws", (rule.id,)).fetchone()
+        if row is None:  # used up or cleared meanwhile
+            return False
+        if random.Random(f"{rule.seed}:{row['draws']}").random() >= rule.probability:  # noqa: S311 - a game, no secret
+            return False
+        books.execute("UPDATE faults SET left_over = left_over - 1 WHERE id = ? AND left_over > 0", (rule.id,))
+        books.execute("DELETE FROM faults WHERE id = ? AND left_over = 0", (rule.id,))
+    return True
 
 
 def matches(pattern: str, path: str) -> bool:

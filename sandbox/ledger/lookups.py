@@ -46,59 +46,66 @@ class Page:
         return self.number + 1 if self.total > self.number * self.limit else 0
 
 
-class Lookups:
-    """Reads only. `sorting` is a key of ORDERS."""
+def payment(database: Database, imp_uid: str) -> sqlite3.Row | None:
+    """`body` and `is_test` of one payment."""
+    return database.one("SELECT body, is_test FROM payments WHERE imp_uid = ?", imp_uid)
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
-    def payment(self, imp_uid: str) -> sqlite3.Row | None:
-        """`body` and `is_test` of one payment."""
-        return self._database.one("SELECT body, is_test FROM payments WHERE imp_uid = ?", imp_uid)
+def is_approved(database: Database, merchant_uid: str) -> bool:
+    """Whether this order id was paid; one that was cancelled since is used up as well (UNVERIFIED)."""
+    found = database.one(
+        "SELECT 1 FROM payments WHERE merchant_uid = ? AND status IN ('paid', 'cancelled')", merchant_uid
+    )
+    return found is not None
 
-    def of_order(self, merchant_uid: str, status: str, sorting: str, number: int, limit: int) -> Page:
-        """Every window and charge of one order id; in one state if `status` is not empty."""
-        where, values = "merchant_uid = ?", [merchant_uid]
-        if status:
-            where, values = f"{where} AND status = ?", [*values, status]
-        return self._page(where, values, sorting, number, limit)
 
-    def of_status(self, status: str, since: int, until: int, sorting: str, number: int, limit: int) -> Page:
-        """The payments in one state (or `all`) whose moment lies from `since` to `until`, both included."""
-        values: list[object] = [since, until]
-        where = f"{MOMENT_OF[status]} BETWEEN ? AND ?"
-        if status != "all":
-            where, values = f"status = ? AND {where}", [status, *values]
-        return self._page(where, values, sorting, number, limit)
+def of_order(database: Database, merchant_uid: str, status: str, sorting: str, number: int, limit: int) -> Page:
+    """Every window and charge of one order id; in one state if `status` is not empty."""
+    where, values = "merchant_uid = ?", [merchant_uid]
+    if status:
+        where, values = f"{where} AND status = ?", [*values, status]
+    return _page(database, where, values, sorting, number, limit)
 
-    def of_customer(self, customer_uid: str, number: int, limit: int) -> Page:
-        """The payments that a billing key made, the one that issued it included."""
-        return self._page("customer_uid = ?", [customer_uid], USUAL_ORDER, number, limit)
 
-    def many(self, imp_uids: Sequence[str], merchant_uids: Sequence[str]) -> tuple[list[str], bool]:
-        """The payments of these ids, and whether every id had one. Of an order id, the one that started last.
+def of_status(database: Database, status: str, since: int, until: int, sorting: str, number: int, limit: int) -> Page:
+    """The payments in one state (or `all`) whose moment lies from `since` to `until`, both included."""
+    values: list[object] = [since, until]
+    where = f"{MOMENT_OF[status]} BETWEEN ? AND ?"
+    if status != "all":
+        where, values = f"status = ? AND {where}", [status, *values]
+    return _page(database, where, values, sorting, number, limit)
 
-        UNVERIFIED: which payment stands for an order id that has several.
-        """
-        found: dict[int, str] = {}
-        missing = False
-        wanted = [("imp_uid", uid) for uid in imp_uids] + [("merchant_uid", uid) for uid in merchant_uids]
-        for column, uid in wanted:
-            row = self._database.one(
-                f"SELECT id, body FROM payments WHERE {column} = ? ORDER BY {ORDERS[USUAL_ORDER]} LIMIT 1",  # noqa: S608
-                uid,
-            )
-            if row is None:
-                missing = True
-            else:
-                found[row["id"]] = row["body"]
-        return [found[number] for number in sorted(found)], not missing
 
-    def _page(self, where: str, values: Sequence[object], sorting: str, number: int, limit: int) -> Page:
-        with self._database.reading() as books:
-            total = books.execute(f"SELECT count(*) FROM payments WHERE {where}", values).fetchone()[0]  # noqa: S608
-            rows = books.execute(
-                f"SELECT body FROM payments WHERE {where} ORDER BY {ORDERS[sorting]} LIMIT ? OFFSET ?",  # noqa: S608
-                (*values, limit, (number - 1) * limit),
-            ).fetchall()
-        return Page(total, number, limit, [row["body"] for row in rows])
+def of_customer(database: Database, customer_uid: str, number: int, limit: int) -> Page:
+    """The payments that a billing key made, the one that issued it included."""
+    return _page(database, "customer_uid = ?", [customer_uid], USUAL_ORDER, number, limit)
+
+
+def many(database: Database, imp_uids: Sequence[str], merchant_uids: Sequence[str]) -> tuple[list[str], bool]:
+    """The payments of these ids, and whether every id had one. Of an order id, the one that started last.
+
+    UNVERIFIED: which payment stands for an order id that has several.
+    """
+    found: dict[int, str] = {}
+    missing = False
+    wanted = [("imp_uid", uid) for uid in imp_uids] + [("merchant_uid", uid) for uid in merchant_uids]
+    for column, uid in wanted:
+        row = database.one(
+            f"SELECT id, body FROM payments WHERE {column} = ? ORDER BY {ORDERS[USUAL_ORDER]} LIMIT 1",  # noqa: S608
+            uid,
+        )
+        if row is None:
+            missing = True
+        else:
+            found[row["id"]] = row["body"]
+    return [found[number] for number in sorted(found)], not missing
+
+
+def _page(database: Database, where: str, values: Sequence[object], sorting: str, number: int, limit: int) -> Page:
+    with database.reading() as books:
+        total = books.execute(f"SELECT count(*) FROM payments WHERE {where}", values).fetchone()[0]  # noqa: S608
+        rows = books.execute(
+            f"SELECT body FROM payments WHERE {where} ORDER BY {ORDERS[sorting]} LIMIT ? OFFSET ?",  # noqa: S608
+            (*values, limit, (number - 1) * limit),
+        ).fetchall()
+    return Page(total, number, limit, [row["body"] for row in rows])

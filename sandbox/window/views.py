@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
 
 from ..ledger import kg
-from ..ledger.ledger import Ledger
+from ..ledger.database import Database
+from ..ledger.options import options_of
 from ..ledger.outcomes import OUTCOMES
-from . import pages, returns
+from ..webhooks.sender import Sender
+from . import pages, returns, windows
 from .texts import FOR_THE_SCRIPT, OUTCOME_GROUPS, TEXTS
 from .windows import WindowView
 
@@ -25,8 +27,13 @@ ASKED_BY_THE_SDK = ("window.sdk", "window.hints", "window.open_window", "window.
 FIELD_OF = {"0011": "phone", "0012": "birth", "0023": "carrier", "0043": "code"}  # where a slip is to be mended
 
 
-def ledger() -> Ledger:
-    found: Ledger = current_app.extensions["sandbox"].ledger
+def database() -> Database:
+    found: Database = current_app.extensions["sandbox"].database
+    return found
+
+
+def sender() -> Sender:
+    found: Sender = current_app.extensions["sandbox"].sender
     return found
 
 
@@ -56,7 +63,7 @@ def sdk() -> Response:
 @bp.get("/window/hints")
 def hints() -> Response:
     """What the SDK has to know before a click: whether it must open a popup, and what its own refusals look like."""
-    options = ledger().options()
+    options = options_of(database())
     response = jsonify(pc_window=options.pc_window, callback_shape=options.callback_shape)
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -86,7 +93,8 @@ def open_window() -> Answer:
 def _open(body: dict[str, Any], params: dict[str, Any], device: str, callback: bool) -> str:
     if not body.get("user_code"):
         raise kg.Refused("SANDBOX_INIT", "IMP.init을 먼저 호출해 주세요.")  # UNVERIFIED code and text
-    return ledger().open_window(
+    return windows.open_window(
+        database(),
         str(body["user_code"]),
         params,
         device=device,
@@ -98,7 +106,7 @@ def _open(body: dict[str, Any], params: dict[str, Any], device: str, callback: b
 
 def _mode(device: str, callback: bool) -> str:
     """UNVERIFIED: whether a phone's result comes to the callback or to m_redirect_url; sources disagree."""
-    options = ledger().options()
+    options = options_of(database())
     if device == "pc":
         return options.pc_window
     return "iframe" if callback and options.mobile_result == "callback" else "page"
@@ -106,7 +114,7 @@ def _mode(device: str, callback: bool) -> str:
 
 def _refused(params: dict[str, Any], refusal: kg.Refused, *, redirects: bool) -> dict[str, Any]:
     """On a phone, a page that gave no callback hears of it at its m_redirect_url (SDKs from 1.1.5 on)."""
-    answer, options = returns.refused(params, refusal), ledger().options()
+    answer, options = returns.refused(params, refusal), options_of(database())
     return {
         "error_code": refusal.error_code,
         "error_msg": refusal.error_msg,
@@ -127,7 +135,7 @@ def opening() -> Response:
 @bp.get("/window/<window_id>")
 def page(window_id: str) -> Answer:
     """The payment window."""
-    view = ledger().get_window(window_id)
+    view = windows.find(database(), window_id)
     if view is None:
         return _page("sandbox/gone.html", pages.language()), 404
     language, mode, opener = pages.language(view.language), _mode_of_page(view), _origin(view.page_url)
@@ -153,7 +161,7 @@ def send_code(window_id: str) -> Answer:
     told = _told("carrier", "phone", "birth", "gender")
     told["phone"] = "".join(filter(str.isdigit, told["phone"]))
     try:
-        view = ledger().send_code(window_id, **told)
+        view = windows.send_code(database(), window_id, **told)
     except kg.Declined as declined:
         return _declined(window_id, declined)
     return jsonify(_sent(view))
@@ -163,7 +171,7 @@ def send_code(window_id: str) -> Answer:
 def confirm(window_id: str) -> Answer:
     """Step two: the approval number. KG approves or declines."""
     try:
-        view = ledger().confirm_code(window_id, _told("code")["code"].strip())
+        view = windows.confirm_code(database(), sender(), window_id, _told("code")["code"].strip())
     except kg.Declined as declined:
         return _declined(window_id, declined)
     return jsonify(_ended(view))
@@ -174,9 +182,9 @@ def close(window_id: str) -> Answer:
     """The buyer gave up, in the window or by closing the popup. An ended window just tells how it ended."""
     if request.method == "OPTIONS":
         return Response(status=204)
-    if ledger().get_window(window_id) is None:
+    if windows.find(database(), window_id) is None:
         abort(404)
-    return jsonify(_ended(ledger().close_window(window_id)))
+    return jsonify(_ended(windows.close(database(), window_id)))
 
 
 def _sent(view: WindowView) -> dict[str, Any]:
@@ -188,14 +196,14 @@ def _ended(view: WindowView) -> dict[str, Any]:
     told: dict[str, Any] = {"done": True, "success": False, "lost": False, "result": None, "redirect": None}
     if view.delivery == "lost":
         return told | {"success": True, "lost": True}
-    answer, options = returns.answer_of(view), ledger().options()
+    answer, options = returns.answer_of(view), options_of(database())
     redirect = returns.redirect_url(view.redirect_url, answer, options) if view.device == "mobile" else None
     result = returns.callback_object(answer, options)
     return told | {"success": answer.success, "result": result, "redirect": redirect}
 
 
 def _declined(window_id: str, declined: kg.Declined) -> Answer:
-    view = ledger().get_window(window_id)
+    view = windows.find(database(), window_id)
     ended = _ended(view) if declined.final and view and view.state == "done" else {"done": False}
     told = {"pg_code": declined.pg_code, "message": declined.message, "field": FIELD_OF.get(declined.pg_code)}
     return jsonify(ended | told), 422
@@ -212,7 +220,7 @@ def _told(*fields: str) -> dict[str, str]:
 
 def _shop_name(view: WindowView, language: str) -> str:
     """What the contract with KG calls the shop: the call's `company`, else what the sandbox was told at its start."""
-    names = current_app.extensions["sandbox"].shop_names
+    names = current_app.extensions["sandbox"].shop_names or {}
     return view.shop_name or names.get(language) or TEXTS[language]["a_shop"]
 
 

@@ -1,7 +1,5 @@
 """What happens in a payment window? Opened, identified, a code sent, approved, declined or closed: once each."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import sqlite3
@@ -9,15 +7,16 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from ..ledger import entries, kg
+from ..ledger import billing_keys, clock, entries, faults, kg, lookups, outbox, prepared_amounts
+from ..ledger.database import Database
+from ..ledger.merchant import IMP_CODE, Channel, channel_of
+from ..ledger.options import options_of
 from ..ledger.outcomes import outcome_of, speaks
+from ..webhooks.sender import Sender
 from . import confirm
 from .results import failure_result, success_result
-
-if TYPE_CHECKING:
-    from ..ledger.ledger import Ledger
 
 MOST_ATTEMPTS = 5
 
@@ -59,174 +58,202 @@ class WindowView:
         return self.sms_code
 
 
-class Windows:
-    """The windows of one sandbox."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-        self.database = ledger.database
-
-    def open(
-        self, user_code: str, params: Mapping[str, Any], *, device: str, page_url: str, user_agent: str, callback: bool
-    ) -> str:
-        """The id of a new window; its payment is `ready` from now on. Raises kg.Refused."""
-        channel = self.ledger.check_request(user_code, params)
-        window_id = secrets.token_urlsafe(16)
-        custom_data = params.get("custom_data")
-        with self.database.writing() as books:
-            payment = entries.begin(
-                books,
-                params,
-                self.ledger.clock.now(),
-                channel,
-                channel="mobile" if device == "mobile" else "pc",
-                user_agent=user_agent,
-                custom_data=None if custom_data is None else json.dumps(custom_data, ensure_ascii=False),
-                customer_uid_usage="issue" if params.get("customer_uid") else None,
-            )
-            books.execute(
-                "INSERT INTO windows (id, imp_uid, device, page_url, callback, params) VALUES (?, ?, ?, ?, ?, ?)",
-                (window_id, payment["imp_uid"], device, page_url, callback, json.dumps(params)),
-            )
-        return window_id
-
-    def view(self, window_id: str) -> WindowView | None:
-        row = self.database.one("SELECT * FROM windows WHERE id = ?", window_id)
-        return _view(row) if row else None
-
-    def of_payment(self, imp_uid: str) -> WindowView | None:
-        """The window in which this payment began; None for a charge by a billing key."""
-        row = self.database.one("SELECT * FROM windows WHERE imp_uid = ?", imp_uid)
-        return _view(row) if row else None
-
-    def send_code(self, window_id: str, *, carrier: str, phone: str, birth: str, gender: str) -> WindowView:
-        """Check who pays and send an approval number. Raises kg.Declined, final for a line that may never pay."""
-        view = self._open_view(window_id)
-        kg.check_identity(carrier, phone, birth, gender)
-        outcome = outcome_of(phone)
-        if outcome.when == "identity" and outcome.refusal:
-            if not outcome.retry:
-                self._end_failed(view, outcome.refusal.pg_code, outcome.refusal.message)
-            raise kg.Declined(outcome.refusal.pg_code, outcome.refusal.message, final=not outcome.retry)
-        lifetime = -1 if outcome.refusal is kg.CODE_EXPIRED else kg.CODE_SECONDS
-        self.database.change(
-            "UPDATE windows SET phone = ?, sms_code = ?, sms_expires_at = ? WHERE id = ? AND state = 'open'",
-            phone,
-            f"{secrets.randbelow(10**6):06d}",
-            int(time.time()) + lifetime,
-            window_id,
+def open_window(
+    database: Database,
+    user_code: str,
+    params: Mapping[str, Any],
+    *,
+    device: str,
+    page_url: str,
+    user_agent: str,
+    callback: bool,
+) -> str:
+    """The id of a new window; its payment is `ready` from now on. Raises kg.Refused."""
+    channel = check_request(database, user_code, params)
+    window_id = secrets.token_urlsafe(16)
+    custom_data = params.get("custom_data")
+    with database.writing() as books:
+        payment = entries.begin(
+            books,
+            params,
+            clock.now(database),
+            channel,
+            channel="mobile" if device == "mobile" else "pc",
+            user_agent=user_agent,
+            custom_data=None if custom_data is None else json.dumps(custom_data, ensure_ascii=False),
+            customer_uid_usage="issue" if params.get("customer_uid") else None,
         )
-        return self._open_view(window_id)
-
-    def confirm_code(self, window_id: str, code: str) -> WindowView:
-        """The buyer typed the approval number: KG approves, or raises kg.Declined."""
-        view = self._open_view(window_id)
-        phone = self._phone_behind(view, code)
-        stopped = self._ask_shop(view)
-        if stopped:
-            self._end_failed(view, confirm.ERROR_CODE, stopped)
-            raise kg.Declined(confirm.ERROR_CODE, stopped, final=True)
-        refusal = self.ledger.faults.decline(f"/window/{window_id}/confirm") or speaks(phone, "approval").refusal
-        if refusal:
-            self._end_failed(view, refusal.pg_code, refusal.message)
-            raise kg.Declined(refusal.pg_code, refusal.message, final=True)
-        return self._approve(view, phone)
-
-    def close(self, window_id: str, *, noticed: bool = True) -> WindowView:
-        """The buyer gave up. Unnoticed (a dead browser), the payment stays `ready` for ever. An ended window stays."""
-        view = self.view(window_id)
-        if view is None:
-            raise _ended()
-        if noticed and view.state == "open":
-            with suppress(kg.Declined):  # it ended in this very moment; how, the view tells
-                self._end_failed(view, None, kg.USER_CANCELLED)
-        return self.view(window_id) or view
-
-    def _open_view(self, window_id: str) -> WindowView:
-        view = self.view(window_id)
-        if view is None or view.state != "open":
-            raise _ended()
-        return view
-
-    def _phone_behind(self, view: WindowView, code: str) -> str:
-        """The number that pays, if `code` is right: it is then used up, so that of two clicks one goes on."""
-        if view.sms_code is None or time.time() > view.sms_expires_at:
-            raise kg.Declined(kg.CODE_EXPIRED.pg_code, kg.CODE_EXPIRED.message, final=False)
-        with self.database.writing() as books:
-            taken = books.execute(
-                "UPDATE windows SET sms_code = NULL WHERE id = ? AND state = 'open' AND sms_code = ? RETURNING phone",
-                (view.id, code),
-            ).fetchone()
-            if taken and speaks(taken["phone"], "code").refusal:  # a number for which every code is wrong
-                books.execute("UPDATE windows SET sms_code = ? WHERE id = ?", (code, view.id))
-                taken = None
-        if taken is None:
-            self._count_wrong_code(view)
-        return str(taken["phone"])
-
-    def _count_wrong_code(self, view: WindowView) -> NoReturn:
-        with self.database.writing() as books:
-            counted = books.execute(
-                "UPDATE windows SET attempts = attempts + 1 WHERE id = ? RETURNING attempts", (view.id,)
-            ).fetchone()
-        if counted and counted["attempts"] >= MOST_ATTEMPTS:
-            locked = kg.refusal_of("0039")
-            self._end_failed(view, locked.pg_code, locked.message)
-            raise kg.Declined(locked.pg_code, locked.message, final=True)
-        raise kg.Declined(kg.WRONG_CODE.pg_code, kg.WRONG_CODE.message, final=False)
-
-    def _ask_shop(self, view: WindowView) -> str | None:
-        """confirm_url, where it is asked for and switched on: why the shop stops the payment."""
-        options, url = self.ledger.options(), view.params.get("confirm_url")
-        if not url or not options.confirm_url_enabled:
-            return None
-        asked = {"imp_uid": view.imp_uid, "merchant_uid": view.merchant_uid, "amount": view.amount}
-        return confirm.refusal(self.ledger.http, self.ledger.reach, url, asked, options.confirm_timeout)
-
-    def _approve(self, view: WindowView, phone: str) -> WindowView:
-        outcome, moment = speaks(phone, "after"), self.ledger.clock.now()
-        try:
-            with self.database.writing() as books:
-                payment = self._end(books, view)
-                entries.approve(books, payment, moment, phone)
-                if payment["customer_uid"] and not outcome.no_key:
-                    entries.issue_key(books, payment, moment, phone, view.params.get("customer_id"))
-                if outcome.undone:
-                    books.execute(
-                        "UPDATE payments SET cancelled_at_kg = ? WHERE imp_uid = ?", (moment, payment["imp_uid"])
-                    )
-                self._finish(books, view, success_result(payment), "lost" if outcome.lost else "normal")
-                waiting = self.ledger.outbox.queue(books, payment, silent=outcome.silent)
-        except sqlite3.IntegrityError:  # the same merchant_uid was paid in another window meanwhile
-            duplicate = kg.refusal_of("0052")
-            self._end_failed(view, duplicate.pg_code, duplicate.message)
-            raise kg.Declined(duplicate.pg_code, duplicate.message, final=True) from None
-        self.ledger.tell(waiting)
-        return self.view(view.id) or view
-
-    def _end_failed(self, view: WindowView, pg_code: str | None, message: str) -> None:
-        with self.database.writing() as books:
-            payment = self._end(books, view)
-            entries.fail(books, payment, self.ledger.clock.now(), message)
-            self._finish(books, view, failure_result(payment, pg_code, message), "normal")
-
-    def _end(self, books: sqlite3.Connection, view: WindowView) -> dict[str, Any]:
-        """Take the window: of two who end it, one does. The payment as it is now."""
-        taken = books.execute(
-            "UPDATE windows SET state = 'done', sms_code = NULL WHERE id = ? AND state = 'open'", (view.id,)
-        )
-        if taken.rowcount != 1:
-            raise _ended()
-        row = entries.payment_row(books, view.imp_uid)
-        if row is None:  # a reset came between
-            raise _ended()
-        payment: dict[str, Any] = json.loads(row["body"])
-        return payment
-
-    def _finish(self, books: sqlite3.Connection, view: WindowView, result: Mapping[str, Any], delivery: str) -> None:
         books.execute(
-            "UPDATE windows SET result = ?, delivery = ? WHERE id = ?", (json.dumps(result), delivery, view.id)
+            "INSERT INTO windows (id, imp_uid, device, page_url, callback, params) VALUES (?, ?, ?, ?, ?, ?)",
+            (window_id, payment["imp_uid"], device, page_url, callback, json.dumps(params)),
         )
+    return window_id
+
+
+def check_request(database: Database, user_code: str, params: Mapping[str, Any]) -> Channel:
+    """The contract that this `request_pay` may use. Raises Refused for whatever keeps the window shut."""
+    if user_code != IMP_CODE:
+        raise kg.Refused("SANDBOX_USER_CODE", "등록되지 않은 가맹점 식별코드입니다.")  # UNVERIFIED code and text
+    kg.check_request(params)
+    channel = channel_of(params.get("channelKey"), params.get("pg"))
+    if channel is None:
+        raise kg.Refused("SANDBOX_CHANNEL", "등록되지 않은 결제 채널입니다.")  # UNVERIFIED code and text
+    if lookups.is_approved(database, params["merchant_uid"]):
+        raise kg.Refused(*kg.ALREADY_PAID)
+    prepared = prepared_amounts.find(database, params["merchant_uid"])
+    # UNVERIFIED code and text; that the window does not open is documented
+    if prepared and prepared["amount"] != params["amount"]:
+        raise kg.Refused("SANDBOX_PREPARE", "사전등록된 금액과 결제 금액이 다릅니다.")
+    if prepared and prepared["currency"] not in (None, params.get("currency") or "KRW"):
+        raise kg.Refused("SANDBOX_PREPARE", "사전등록된 통화와 결제 통화가 다릅니다.")
+    return channel
+
+
+def find(database: Database, window_id: str) -> WindowView | None:
+    row = database.one("SELECT * FROM windows WHERE id = ?", window_id)
+    return _view(row) if row else None
+
+
+def of_payment(database: Database, imp_uid: str) -> WindowView | None:
+    """The window in which this payment began; None for a charge by a billing key."""
+    row = database.one("SELECT * FROM windows WHERE imp_uid = ?", imp_uid)
+    return _view(row) if row else None
+
+
+def send_code(database: Database, window_id: str, *, carrier: str, phone: str, birth: str, gender: str) -> WindowView:
+    """Check who pays and send an approval number. Raises kg.Declined, final for a line that may never pay."""
+    view = _open_view(database, window_id)
+    kg.check_identity(carrier, phone, birth, gender)
+    outcome = outcome_of(phone)
+    if outcome.when == "identity" and outcome.refusal:
+        if not outcome.retry:
+            _end_failed(database, view, outcome.refusal.pg_code, outcome.refusal.message)
+        raise kg.Declined(outcome.refusal.pg_code, outcome.refusal.message, final=not outcome.retry)
+    lifetime = -1 if outcome.refusal is kg.CODE_EXPIRED else kg.CODE_SECONDS
+    database.change(
+        "UPDATE windows SET phone = ?, sms_code = ?, sms_expires_at = ? WHERE id = ? AND state = 'open'",
+        phone,
+        f"{secrets.randbelow(10**6):06d}",
+        int(time.time()) + lifetime,
+        window_id,
+    )
+    return _open_view(database, window_id)
+
+
+def confirm_code(database: Database, sender: Sender, window_id: str, code: str) -> WindowView:
+    """The buyer typed the approval number: KG approves, or raises kg.Declined."""
+    view = _open_view(database, window_id)
+    phone = _phone_behind(database, view, code)
+    stopped = _ask_shop(database, sender, view)
+    if stopped:
+        _end_failed(database, view, confirm.ERROR_CODE, stopped)
+        raise kg.Declined(confirm.ERROR_CODE, stopped, final=True)
+    refusal = faults.decline(database, f"/window/{window_id}/confirm") or speaks(phone, "approval").refusal
+    if refusal:
+        _end_failed(database, view, refusal.pg_code, refusal.message)
+        raise kg.Declined(refusal.pg_code, refusal.message, final=True)
+    return _approve(database, sender, view, phone)
+
+
+def close(database: Database, window_id: str, *, noticed: bool = True) -> WindowView:
+    """The buyer gave up. Unnoticed (a dead browser), the payment stays `ready` for ever. An ended window stays."""
+    view = find(database, window_id)
+    if view is None:
+        raise _ended()
+    if noticed and view.state == "open":
+        with suppress(kg.Declined):  # it ended in this very moment; how, the view tells
+            _end_failed(database, view, None, kg.USER_CANCELLED)
+    return find(database, window_id) or view
+
+
+def _open_view(database: Database, window_id: str) -> WindowView:
+    view = find(database, window_id)
+    if view is None or view.state != "open":
+        raise _ended()
+    return view
+
+
+def _phone_behind(database: Database, view: WindowView, code: str) -> str:
+    """The number that pays, if `code` is right: it is then used up, so that of two clicks one goes on."""
+    if view.sms_code is None or time.time() > view.sms_expires_at:
+        raise kg.Declined(kg.CODE_EXPIRED.pg_code, kg.CODE_EXPIRED.message, final=False)
+    with database.writing() as books:
+        taken = books.execute(
+            "UPDATE windows SET sms_code = NULL WHERE id = ? AND state = 'open' AND sms_code = ? RETURNING phone",
+            (view.id, code),
+        ).fetchone()
+        if taken and speaks(taken["phone"], "code").refusal:  # a number for which every code is wrong
+            books.execute("UPDATE windows SET sms_code = ? WHERE id = ?", (code, view.id))
+            taken = None
+    if taken is None:
+        _count_wrong_code(database, view)
+    return str(taken["phone"])
+
+
+def _count_wrong_code(database: Database, view: WindowView) -> NoReturn:
+    with database.writing() as books:
+        counted = books.execute(
+            "UPDATE windows SET attempts = attempts + 1 WHERE id = ? RETURNING attempts", (view.id,)
+        ).fetchone()
+    if counted and counted["attempts"] >= MOST_ATTEMPTS:
+        locked = kg.refusal_of("0039")
+        _end_failed(database, view, locked.pg_code, locked.message)
+        raise kg.Declined(locked.pg_code, locked.message, final=True)
+    raise kg.Declined(kg.WRONG_CODE.pg_code, kg.WRONG_CODE.message, final=False)
+
+
+def _ask_shop(database: Database, sender: Sender, view: WindowView) -> str | None:
+    """confirm_url, where it is asked for and switched on: why the shop stops the payment."""
+    options, url = options_of(database), view.params.get("confirm_url")
+    if not url or not options.confirm_url_enabled:
+        return None
+    asked = {"imp_uid": view.imp_uid, "merchant_uid": view.merchant_uid, "amount": view.amount}
+    return confirm.refusal(sender.http, sender.reach, url, asked, options.confirm_timeout)
+
+
+def _approve(database: Database, sender: Sender, view: WindowView, phone: str) -> WindowView:
+    outcome, moment = speaks(phone, "after"), clock.now(database)
+    try:
+        with database.writing() as books:
+            payment = _end(books, view)
+            entries.approve(books, payment, moment, phone)
+            if payment["customer_uid"] and not outcome.no_key:
+                billing_keys.issue(books, payment, moment, phone, view.params.get("customer_id"))
+            if outcome.undone:
+                books.execute("UPDATE payments SET cancelled_at_kg = ? WHERE imp_uid = ?", (moment, payment["imp_uid"]))
+            _finish(books, view, success_result(payment), "lost" if outcome.lost else "normal")
+            waiting = outbox.queue(database, books, payment, silent=outcome.silent)
+    except sqlite3.IntegrityError:  # the same merchant_uid was paid in another window meanwhile
+        duplicate = kg.refusal_of("0052")
+        _end_failed(database, view, duplicate.pg_code, duplicate.message)
+        raise kg.Declined(duplicate.pg_code, duplicate.message, final=True) from None
+    sender.announce(waiting)
+    return find(database, view.id) or view
+
+
+def _end_failed(database: Database, view: WindowView, pg_code: str | None, message: str) -> None:
+    with database.writing() as books:
+        payment = _end(books, view)
+        entries.fail(books, payment, clock.now(database), message)
+        _finish(books, view, failure_result(payment, pg_code, message), "normal")
+
+
+def _end(books: sqlite3.Connection, view: WindowView) -> dict[str, Any]:
+    """Take the window: of two who end it, one does. The payment as it is now."""
+    taken = books.execute(
+        "UPDATE windows SET state = 'done', sms_code = NULL WHERE id = ? AND state = 'open'", (view.id,)
+    )
+    if taken.rowcount != 1:
+        raise _ended()
+    row = entries.payment_row(books, view.imp_uid)
+    if row is None:  # a reset came between
+        raise _ended()
+    payment: dict[str, Any] = json.loads(row["body"])
+    return payment
+
+
+def _finish(books: sqlite3.Connection, view: WindowView, result: Mapping[str, Any], delivery: str) -> None:
+    books.execute("UPDATE windows SET result = ?, delivery = ? WHERE id = ?", (json.dumps(result), delivery, view.id))
 
 
 def _ended() -> kg.Declined:

@@ -20,7 +20,7 @@ from sandbox import Sandbox, create_sandbox
 from sandbox.adapter import WSGIAdapter
 from sandbox.ledger.clock import SEOUL
 from sandbox.ledger.merchant import API_KEY, API_SECRET, IMP_CODE
-from sandbox.ledger.travel import travel
+from tests.sandbox.driver import driven, travel
 
 ASKED = {
     "pay_method": "phone",
@@ -43,8 +43,7 @@ def sandbox_app(tmp_path: Path) -> Iterator[Flask]:
 
 @pytest.fixture
 def sandbox(sandbox_app: Flask) -> Sandbox:
-    found: Sandbox = sandbox_app.extensions["sandbox"]
-    return found
+    return driven(sandbox_app)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sandbox import create_sandbox
 from tests.sandbox.conftest import ASKED, Merchant, go_to, issue_key, open_window, pay
+from tests.sandbox.driver import driven
 
 NAMES = [
     "imp_key", "imp_secret", "imp_uid", "merchant_uid", "customer_uid", "amount", "checksum", "reason", "name",
@@ -47,7 +48,7 @@ SPARED = {"/controls/faults", "/controls/reset", "/static/<path:filename>"}  # t
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     app = create_sandbox(tmp_path_factory.mktemp("any") / "sandbox.sqlite3", start_worker=False)
-    sandbox = app.extensions["sandbox"]
+    sandbox = driven(app)
     go_to(sandbox, "2027-01-15")
     issue_key(sandbox)
     pay(sandbox)

@@ -129,7 +129,7 @@ def test_of_many_cancels_at_once_one_gives_the_money_back(sandbox: Sandbox) -> N
     def press() -> None:
         gate.wait()
         try:
-            cancel(sandbox.ledger, imp_uid=None, merchant_uid="order-1")
+            cancel(sandbox.database, imp_uid=None, merchant_uid="order-1")
             ends.append("done")
         except ApiRefused as refused:
             ends.append(refused.message)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from sandbox import Sandbox
@@ -195,9 +194,13 @@ def test_the_lists_are_cut_by_time_state_and_key(key: dict[str, Any], merchant: 
     assert merchant("GET", PATH, query_string=bad)[0] == 400
 
 
-def test_each_schedule_runs_once_however_many_look(key: dict[str, Any], merchant: Merchant, sandbox_app: Flask) -> None:
-    ledger = sandbox_app.extensions["sandbox"].ledger
+def test_each_schedule_runs_once_however_many_look(key: dict[str, Any], merchant: Merchant, sandbox: Sandbox) -> None:
+    ledger = sandbox.ledger
     schedule(merchant, *[item(f"sub-{number}", "2027-02-15") for number in range(6)])
     ledger.clock.move_to(datetime(2027, 2, 15, 13, tzinfo=SEOUL))
-    done = [ledger.schedules.run_due(), ledger.schedules.run_due()]
-    assert done == [6, 0]
+    done = [ledger.schedules.run_next() for _ in range(8)]
+    assert [changed and changed.payment["merchant_uid"] for changed in done] == [
+        *(f"sub-{number}" for number in range(6)),
+        None,
+        None,
+    ]

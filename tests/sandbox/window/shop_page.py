@@ -16,6 +16,7 @@ from playwright.sync_api import Frame, Page, expect
 from sandbox import Sandbox
 from sandbox.ledger import options
 from tests.sandbox.conftest import ASKED, served
+from tests.sandbox.driver import driven
 
 GIVEN_UP = {"error_code": "F400", "error_msg": "사용자가 결제를 취소하였습니다", "merchant_uid": "order-1"}
 
@@ -77,7 +78,7 @@ class Shop:
 def serving_shop(sandbox_app: Flask) -> Iterator[Shop]:
     """The shop and the sandbox, each on a port of its own."""
     with served(sandbox_app) as sandbox_url, served(shop_app(sandbox_url)) as url:
-        yield Shop(url, sandbox_url, sandbox_app.extensions["sandbox"])
+        yield Shop(url, sandbox_url, driven(sandbox_app))
 
 
 def shop_app(sandbox_url: str) -> Flask:

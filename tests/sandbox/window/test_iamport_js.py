@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, P
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from tests.sandbox.conftest import served
+from tests.sandbox.driver import driven
 from tests.sandbox.window.shop_page import (
     GIVEN_UP,
     Shop,
@@ -184,7 +185,7 @@ def test_mounted_below_a_path_the_sdk_finds_its_server(page: Page, sandbox_app: 
     mount = Flask("a mount")
     mount.wsgi_app = DispatcherMiddleware(mount.wsgi_app, {"/sandbox": sandbox_app})  # type: ignore[method-assign]
     with served(mount) as url, served(shop_app(f"{url}/sandbox")) as shop_url:
-        shop = Shop(shop_url, f"{url}/sandbox", sandbox_app.extensions["sandbox"])
+        shop = Shop(shop_url, f"{url}/sandbox", driven(sandbox_app))
         shop.visit(page)
         popup = open_popup(page)
         identify(popup)

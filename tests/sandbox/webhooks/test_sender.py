@@ -13,9 +13,9 @@ from werkzeug import Request, Response
 from sandbox import Sandbox, build, create_sandbox
 from sandbox.adapter import WSGIAdapter
 from sandbox.ledger import options
-from sandbox.ledger.travel import travel
 from sandbox.webhooks.reach import Reach
 from tests.sandbox.conftest import pay
+from tests.sandbox.driver import Ledger, driven, travel
 
 
 def test_a_paid_window_is_told_to_the_shop(
@@ -64,7 +64,7 @@ def test_a_shop_that_does_not_answer_is_noted_and_not_asked_again(sandbox: Sandb
 
 
 def test_two_processes_share_one_outbox(sandbox: Sandbox, httpserver: HTTPServer, heard: list[dict[str, str]]) -> None:
-    other = build(sandbox.database.path, Reach(None), start_worker=False)
+    other = Ledger(*build(sandbox.database.path, Reach(None), start_worker=False)[:2])
     for number in range(10):
         pay(sandbox, merchant_uid=f"order-{number}", notice_url=httpserver.url_for("/hook"))
     postmen = [threading.Thread(target=one.postman.flush) for one in (sandbox.ledger, other)]
@@ -73,7 +73,7 @@ def test_two_processes_share_one_outbox(sandbox: Sandbox, httpserver: HTTPServer
     for postman in postmen:
         postman.join()
     other.database.close()
-    other.http.close()
+    other.postman.http.close()
     assert sorted(body["merchant_uid"] for body in heard) == sorted(f"order-{number}" for number in range(10))
 
 
@@ -187,7 +187,7 @@ def test_the_worker_delivers_by_itself(tmp_path: Path, httpserver: HTTPServer) -
 
     httpserver.expect_request("/hook").respond_with_handler(listen)
     app = create_sandbox(tmp_path / "sandbox.sqlite3")
-    pay(app.extensions["sandbox"], notice_url=httpserver.url_for("/hook"))
+    pay(driven(app), notice_url=httpserver.url_for("/hook"))
     assert arrived.wait(5)
     app.extensions["sandbox"].close()
 

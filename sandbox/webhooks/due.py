@@ -1,0 +1,42 @@
+"""What is due: scheduled charges, then webhooks. And the clock's way to a later moment, with all that is due on it.
+
+A shop that schedules the next month when it hears of this one lives through a year in a single move.
+"""
+
+from datetime import datetime
+
+from ..ledger import clock, outbox, schedules
+from ..ledger.database import Database
+from .sender import Sender
+
+MOST_STEPS = 10_000
+
+
+def run_due(database: Database, sender: Sender) -> None:
+    """Run every schedule that is due, then send every webhook that is due, in this thread."""
+    while (changed := schedules.run_next(database)) is not None:
+        sender.announce(changed.waiting)
+    sender.flush()
+
+
+def travel(database: Database, sender: Sender, target: datetime) -> None:
+    """Move to `target`, stopping at every schedule and webhook that falls due. ValueError for the past."""
+    if target.timestamp() < clock.now(database):
+        raise ValueError("the clock only moves forward")
+    seen = None
+    for _ in range(MOST_STEPS):
+        moment = _next(database)
+        if moment is None or moment > target.timestamp() or moment == seen:
+            break
+        seen = moment  # the same one again: somebody else is at it
+        if moment > clock.exactly(database):
+            clock.move_to(database, clock.in_seoul(moment))
+        run_due(database, sender)
+    if target.timestamp() > clock.exactly(database):
+        clock.move_to(database, target)
+    run_due(database, sender)
+
+
+def _next(database: Database) -> float | None:
+    moments = (schedules.next_at(database), outbox.next_due_at(database))
+    return min((moment for moment in moments if moment is not None), default=None)
