@@ -11,7 +11,7 @@ SHOP = "http://127.0.0.1:5000"  # where `make run` serves it
 
 def main() -> None:
     """Serve on loopback until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
     parser.add_argument("--port", type=int, default=5001)
     parser.add_argument("--database", type=Path, default=Path("instance/sandbox.sqlite3"))
     parser.add_argument("--shop", default=SHOP, help=f"the shop's origin, such as https://shop.example; else {SHOP}")

@@ -40,7 +40,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def wait_for(address: str) -> None:
-    for _ in range(100):
+    for _ in range(600):  # a minute: a busy machine starts slowly
         try:
             requests.get(f"{address}/controls/clock", timeout=5).raise_for_status()
         except requests.ConnectionError:
