@@ -1,7 +1,10 @@
-"""The sandbox: an imitation of PortOne V1 and of KG Mobilians' payment window, for use without an account or a network.
+"""A sandbox of PortOne V1 and KG Mobilians' payment window, usable without an account or a network.
 
-It is an app of its own with its own database, and knows the shop by URL only: it calls the addresses that the shop
-gives it, as PortOne would. What no source tells about the real ones is marked UNVERIFIED in its code.
+It is a Flask app with a database of its own. It reaches a shop by URL only, at the addresses that the shop sends.
+Behaviour that no source documents is marked UNVERIFIED in the code.
+
+Rooms, each importing only those before it: `ledger` (payments, keys and KG's rules in one SQLite database), `webhooks`
+(calls to the shop), `window` (the payment window), `api` (V1's REST API), `controls` (panel, faults), `attacks`.
 """
 
 import os
@@ -13,7 +16,7 @@ import requests
 from flask import Flask
 
 from .api import problems, rest_payments, rest_schedules, rest_subscribe
-from .api.envelope import CarefulJSON
+from .api.envelope import StrictJSON
 from .api.rest import bp as rest
 from .attacks import lab
 from .controls import controls, panel
@@ -32,26 +35,26 @@ LARGEST_REQUEST_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What the pages of one sandbox share, in `app.extensions["sandbox"]`."""
+    """What the views share; found in `app.extensions["sandbox"]`."""
 
     database: Database
     sender: Sender
     worker: Worker
     controls_token: str | None = None
     shop_origin: str | None = None
-    shop_names: Mapping[str, str] | None = None  # as the contract with KG has them, by language
+    shop_names: Mapping[str, str] | None = None  # the merchant's name in the contract with KG, by language
 
     @property
     def http(self) -> requests.Session:
-        """What every call to a shop goes through."""
+        """The session of every call to the shop."""
         return self.sender.http
 
     def flush(self) -> None:
-        """Do all that is due now, in this thread: scheduled charges, then every webhook."""
+        """Run all due scheduled charges, then send all due webhooks, in this thread."""
         run_due(self.database, self.sender)
 
     def close(self) -> None:
-        """End the background thread and let go of files and sockets."""
+        """Stop the background thread and close files and sockets."""
         self.worker.stop()
         self.http.close()
         self.database.close()
@@ -66,37 +69,38 @@ def create_sandbox(
     start_worker: bool = True,
     webhook_hosts: Collection[str] | None = None,
 ) -> Flask:
-    """The sandbox as a WSGI app, its books in the file `database`.
+    """Create the sandbox as a WSGI app that stores everything in the SQLite file `database`.
 
-    It calls `shop_origin`, loopback addresses and `webhook_hosts` (without it: SANDBOX_WEBHOOK_HOSTS, separated by
-    commas), nobody else. The window calls the shop by `shop_names`, one for each language. `controls_token` guards
-    what is below /controls/. Without `start_worker` no thread is started, and what falls due waits for `flush()`.
+    Outgoing calls go only to `shop_origin`, loopback addresses and `webhook_hosts` (default: SANDBOX_WEBHOOK_HOSTS,
+    separated by commas). `shop_names` holds the name that the window shows, by language. `controls_token` protects
+    /controls/. With `start_worker=False` no thread starts, and due work waits for `Sandbox.flush()`.
     """
-    hosts = _hosts_of_the_environment() if webhook_hosts is None else webhook_hosts
+    hosts = _hosts_from_environment() if webhook_hosts is None else webhook_hosts
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
-    app.json = CarefulJSON(app)
-    app.url_map.strict_slashes = False  # PortOne's own plugin calls with a slash at the end
-    books, sender, worker = build(Path(database), Reach(shop_origin, hosts), start_worker=start_worker)
-    app.extensions["sandbox"] = Sandbox(books, sender, worker, controls_token or None, shop_origin, shop_names)
+    app.json = StrictJSON(app)
+    app.url_map.strict_slashes = False  # PortOne's own plugin calls with a trailing slash
+    parts = build(Path(database), Reach(shop_origin, hosts), start_worker=start_worker)
+    sandbox = Sandbox(*parts, controls_token or None, shop_origin, shop_names)
+    app.extensions["sandbox"] = sandbox
     for part in (rest, window.bp, controls.bp):
         app.register_blueprint(part)
     problems.install(app)
-    app.before_request(worker.start)
-    app.wsgi_app = FaultMiddleware(app.wsgi_app, books)  # type: ignore[method-assign]
+    app.before_request(sandbox.worker.start)
+    app.wsgi_app = FaultMiddleware(app.wsgi_app, sandbox.database)  # type: ignore[method-assign]
     return app
 
 
 def build(path: Path, reach: Reach, *, start_worker: bool) -> tuple[Database, Sender, Worker]:
-    """The database, what calls the shop, and the background thread, put together."""
+    """Create the database, the webhook sender and the background worker."""
     database = Database(path)
     http = requests.Session()
-    http.trust_env = False  # no proxy and no .netrc of this machine between the sandbox and the shop
+    http.trust_env = False  # ignore this machine's proxy settings and .netrc
     worker = Worker(starts=start_worker)
     sender = Sender(database, http, reach, worker)
     worker.add(lambda: run_due(database, sender))
     return database, sender, worker
 
 
-def _hosts_of_the_environment() -> list[str]:
+def _hosts_from_environment() -> list[str]:
     return [host.strip() for host in os.environ.get("SANDBOX_WEBHOOK_HOSTS", "").split(",") if host.strip()]

@@ -1,4 +1,4 @@
-"""`python -m sandbox --port 5001`: the sandbox alone, for a shop that runs elsewhere on this machine."""
+"""Development server: `python -m sandbox --port 5001` serves the sandbox alone on this machine."""
 
 import argparse
 import os

@@ -1,7 +1,7 @@
-"""How do two apps of one process call each other? Through `requests`, without a socket.
+"""A `requests` transport that calls a WSGI app in the same process, without a socket.
 
-Over sockets, a server whose threads all wait for an answer from itself would stand still. What a broken line would do
-to the caller, the sandbox writes into its answer, and the caller's `requests` raises it here.
+Over sockets, a server whose threads all wait for a response from itself would deadlock. Injected network faults arrive
+as a header of the response, and are raised here as the exceptions of `requests`.
 """
 
 import io
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 
 
 class WSGIAdapter(BaseAdapter):
-    """Answers what a `requests.Session` sends below `mounted_at` by calling `app` in the same thread.
+    """Handles every request of a `requests.Session` below `mounted_at` by calling `app` in the same thread.
 
-    Raises what `requests` would: ConnectionError for a connection that the sandbox breaks off, ReadTimeout for an
-    answer that it holds back or that took longer than the caller's time-out. An exception in `app` is a 500.
+    Raises ConnectionError for a connection that the sandbox drops, ReadTimeout for a response that it withholds or
+    that took longer than the caller's timeout. An exception in `app` becomes a 500.
     """
 
     def __init__(self, app: WSGI, mounted_at: str) -> None:
@@ -52,18 +52,18 @@ class WSGIAdapter(BaseAdapter):
         started = time.monotonic()
         try:
             body, status, headers = run_wsgi_app(self._app, self._environ(request, limit), buffered=True)
-        except Exception:  # a server behind a socket would answer 500 as well
+        except Exception:  # a real server would respond with 500 as well
             log.exception("%s %s failed", request.method, request.url)
             body, status, headers = [b""], "500 Internal Server Error", {}  # type: ignore[assignment]
         marker = dict(headers).get(MARKER)
         if marker == "drop":
-            raise requests.ConnectionError("the sandbox broke the connection off", request=request)
+            raise requests.ConnectionError("the sandbox dropped the connection", request=request)
         if marker == "hang" or (limit is not None and time.monotonic() - started > limit):
-            raise requests.ReadTimeout("no answer within the time-out", request=request)
+            raise requests.ReadTimeout("no response within the timeout", request=request)
         return _response(request, b"".join(body), status, headers)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """There is nothing to close."""
 
     def _environ(self, request: requests.PreparedRequest, limit: float | None) -> dict[str, Any]:
         parts = urlsplit(request.url or "")
@@ -96,7 +96,7 @@ class WSGIAdapter(BaseAdapter):
 
 
 def _raw(headers: Any) -> Any:
-    """Where `requests` looks for cookies: in the message of the answer as http.client would have read it."""
+    """A stand-in for the raw response: `requests` reads cookies from its http.client message."""
     message = Message()
     for name, value in headers.items():
         message[name] = value

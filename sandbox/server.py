@@ -1,4 +1,4 @@
-"""How is the sandbox served as a process of its own, by a production server? `gunicorn 'sandbox.server:create()'`."""
+"""WSGI factory for a production server: `gunicorn 'sandbox.server:create()'`."""
 
 import os
 from pathlib import Path
@@ -9,8 +9,11 @@ from . import create_sandbox
 
 
 def create() -> Flask:
-    """The sandbox as the environment wants it: its books in SANDBOX_DATABASE (else in INSTANCE_PATH), webhooks to
-    PUBLIC_URL's origin, SANDBOX_CONTROLS_TOKEN for its controls."""
+    """Create the sandbox from the environment.
+
+    SANDBOX_DATABASE is its file (default: in INSTANCE_PATH), PUBLIC_URL the shop, SANDBOX_CONTROLS_TOKEN the token of
+    the controls.
+    """
     instance_path = Path(os.environ.get("INSTANCE_PATH", "instance"))
     return create_sandbox(
         Path(os.environ.get("SANDBOX_DATABASE", instance_path / "sandbox.sqlite3")),

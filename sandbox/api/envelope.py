@@ -1,4 +1,4 @@
-"""In which wrapping do V1's questions and answers come? `{code, message, response}`, from JSON or form bodies."""
+"""V1's envelope `{code, message, response}`, and reading parameters from JSON and form bodies."""
 
 import json
 import re
@@ -11,18 +11,18 @@ from flask.json.provider import DefaultJSONProvider
 from ..ledger.lookups import Page
 from ..ledger.refusals import ApiRefused, bad_field
 
-JSON_TYPE = "application/json; charset=UTF-8"  # as seen on the wire
+JSON_TYPE = "application/json; charset=UTF-8"  # as observed
 LARGEST_NUMBER = 10**12
-DEEPEST = 5  # levels in a form's names; V1 needs two
+DEEPEST = 5  # nesting levels in form field names; V1 needs two
 
 
 def success(response: Any, status: int = 200) -> Response:
-    """Code 0 with this response."""
+    """Code 0 with `response` serialized."""
     return success_text(json.dumps(response, sort_keys=True, separators=(",", ":")), status)
 
 
 def success_text(text: str, status: int = 200) -> Response:
-    """Code 0 with a response that is written already."""
+    """Code 0 with a response that is JSON text already."""
     return Response(f'{{"code":0,"message":null,"response":{text}}}', status, content_type=JSON_TYPE)
 
 
@@ -31,7 +31,7 @@ def success_list(texts: Sequence[str], status: int = 200) -> Response:
 
 
 def success_page(page: Page) -> Response:
-    """V1's paged list: page numbers, 0 where there is none."""
+    """V1's paged list; `next` and `previous` are page numbers, or 0."""
     listed = ",".join(page.texts)
     return success_text(f'{{"list":[{listed}],"next":{page.next},"previous":{page.previous},"total":{page.total}}}')
 
@@ -41,16 +41,16 @@ def refusal(refused: ApiRefused) -> Response:
     return Response(text, refused.status, content_type=JSON_TYPE)
 
 
-# --- the questions ---
+# --- requests ---
 
 
-class CarefulJSON(DefaultJSONProvider):
-    """Reads no JSON that could not be written down again: halves of characters, bottomless nesting."""
+class StrictJSON(DefaultJSONProvider):
+    """Rejects JSON that cannot be serialized again: lone surrogates, nesting beyond the recursion limit."""
 
-    ensure_ascii = False  # for people at a console; what V1 answers is written above, with \uXXXX as on the wire
+    ensure_ascii = False  # for the controls; V1 responses are built above, with \uXXXX as observed
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """ValueError for what is not JSON, or not for us."""
+        """Parse; ValueError for invalid or rejected JSON."""
         try:
             value = json.loads(s, **kwargs)
             json.dumps(value, ensure_ascii=False).encode()
@@ -59,8 +59,8 @@ class CarefulJSON(DefaultJSONProvider):
         return value
 
 
-def told() -> dict[str, Any]:
-    """The body's parameters: V1 takes JSON and forms everywhere, lists and objects in forms as `a[0][b]`."""
+def body_params() -> dict[str, Any]:
+    """Parameters of the body: V1 accepts JSON and forms everywhere, with `a[0][b]` for lists and objects in forms."""
     if request.mimetype == "application/x-www-form-urlencoded" or request.mimetype == "multipart/form-data":
         return nested(list(request.form.items(multi=True)))
     body = request.get_json(force=True, silent=True)
@@ -68,7 +68,7 @@ def told() -> dict[str, Any]:
 
 
 def nested(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """`a[0][b]=1`, `a[]=2` and repeated names, as PHP reads them. Lists come out as lists."""
+    """Parse `a[0][b]=1`, `a[]=2` and repeated names as PHP does."""
     tree: dict[str, Any] = {}
     for name, value in pairs:
         first, *rest = re.findall(r"^[^\[\]]+|\[[^\[\]]*\]", name) or [name]
@@ -93,7 +93,7 @@ def _listed(value: Any) -> Any:
 
 
 def text_of(body: dict[str, Any], name: str, longest: int, *, required: bool = False) -> str | None:
-    """A text parameter; numbers are taken as text, as from a form. Raises ApiRefused (400)."""
+    """A string parameter; numbers are converted, as a form would send them. Raises ApiRefused (400)."""
     value = body.get(name)
     if value is None or value == "":
         if required:
@@ -109,14 +109,14 @@ def won_of(body: dict[str, Any], name: str) -> int | None:
     value = body.get(name)
     if value is None or value == "":
         return None
-    number = whole_number(value)
+    number = integer_of(value)
     if number is None:
         raise bad_field(name)
     return number
 
 
-def whole_number(value: Any) -> int | None:
-    """A whole number given as JSON or as form text; None for anything else."""
+def integer_of(value: Any) -> int | None:
+    """An integer given as JSON or form text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
@@ -126,23 +126,23 @@ def whole_number(value: Any) -> int | None:
     return int(number) if number.is_integer() and abs(number) < LARGEST_NUMBER else None
 
 
-def truth_of(body: dict[str, Any], name: str) -> bool:
-    """A switch, as JSON or as form text; anything but true is false."""
+def boolean_of(body: dict[str, Any], name: str) -> bool:
+    """A boolean in JSON or form text; anything but true is false."""
     return str(body.get(name)).lower() == "true"
 
 
-def asked_number(name: str, usual: int, most: int) -> int:
-    """A number in the query, kept between 1 and `most`; UNVERIFIED: nonsense means the usual one."""
-    number = whole_number(request.args.get(name, ""))
-    return usual if number is None else max(1, min(number, most))
+def query_number(name: str, default: int, most: int) -> int:
+    """An integer in the query, clamped to 1..`most`. UNVERIFIED: an invalid value means the default."""
+    number = integer_of(request.args.get(name, ""))
+    return default if number is None else max(1, min(number, most))
 
 
-def asked_moment(name: str, usual: int | None = None) -> int:
-    """Unix seconds in the query. Raises ApiRefused (400) for nonsense, or when it is missing and must not be."""
+def query_moment(name: str, default: int | None = None) -> int:
+    """Unix seconds in the query. Raises ApiRefused (400) for an invalid value, or a missing one without default."""
     given = request.args.get(name, "")
-    if given == "" and usual is not None:
-        return usual
-    number = whole_number(given)
+    if given == "" and default is not None:
+        return default
+    number = integer_of(given)
     if number is None:
         raise bad_field(name)
     return number

@@ -1,4 +1,4 @@
-"""What does the sandbox answer to an address or a request that it does not know? Something in the caller's language."""
+"""Error handlers: V1's envelope below V1's paths, JSON below /controls, HTML elsewhere."""
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -10,7 +10,7 @@ API = ("/payments", "/subscribe", "/users")
 
 
 def install(app: Flask) -> None:
-    """V1's envelope below V1's paths (UNVERIFIED text), a JSON object below /controls, Flask's page elsewhere."""
+    """Register the handlers. UNVERIFIED: the texts below V1's paths."""
 
     @app.errorhandler(HTTPException)
     def problem(error: HTTPException) -> Response | HTTPException | tuple[Response, int]:

@@ -1,7 +1,7 @@
-"""How does the V1 REST API let a caller in? By the one live token of a key. And how does it refuse?
+"""Blueprint of the V1 REST API, and its access tokens: one live token per API key.
 
-A business refusal comes with HTTP 200 and a code other than 0, an unknown payment with 404, a missing token with 401.
-The addresses themselves are in `rest_payments.py`, `rest_subscribe.py` and `rest_schedules.py`.
+A business refusal is HTTP 200 with a non-zero code, an unknown payment 404, a missing token 401. The endpoints are in
+`rest_payments.py`, `rest_subscribe.py` and `rest_schedules.py`.
 """
 
 import secrets
@@ -13,12 +13,12 @@ from ..ledger.database import Database
 from ..ledger.merchant import API_KEY, API_SECRET, CHANNELS
 from ..ledger.refusals import ApiRefused
 from ..webhooks.sender import Sender
-from .envelope import refusal, success, told
+from .envelope import body_params, refusal, success
 
 bp = Blueprint("rest", __name__)
 
 TOKEN_SECONDS = 1800
-EXTENSION_SECONDS = 300  # for one that is asked for in its last minute
+EXTENSION_SECONDS = 300  # when it is requested again in its last minute
 LAST_MINUTE = 60
 
 
@@ -39,8 +39,8 @@ def refused(error: ApiRefused) -> Response:
 
 @bp.post("/users/getToken")
 def get_token() -> Response:
-    """Grant the key's one live token: the same until it expires, prolonged in its last minute."""
-    body = told()
+    """Return the key's live token: the same one until it expires, extended in its last minute."""
+    body = body_params()
     key, secret = body.get("imp_key"), body.get("imp_secret")
     if not key or not secret:
         raise ApiRefused("imp_key, imp_secret 파라메터가 누락되었습니다.", -1, 400)  # UNVERIFIED: code -1
@@ -51,23 +51,23 @@ def get_token() -> Response:
 
 
 def _granted(key: str) -> tuple[str, int, int]:
-    now = int(time.time())  # tokens live in real time, whatever the business clock says
-    with database().writing() as books:
-        row = books.execute("SELECT token, expired_at FROM tokens WHERE imp_key = ?", (key,)).fetchone()
+    now = int(time.time())  # tokens use real time, not the business clock
+    with database().writing() as connection:
+        row = connection.execute("SELECT token, expired_at FROM tokens WHERE imp_key = ?", (key,)).fetchone()
         if row is None or row["expired_at"] <= now:
             token, expired_at = secrets.token_hex(20), now + TOKEN_SECONDS
         elif row["expired_at"] - now <= LAST_MINUTE:
-            # UNVERIFIED: five minutes from the old end, not from now
+            # UNVERIFIED: five minutes from the old expiry, not from now
             token, expired_at = row["token"], row["expired_at"] + EXTENSION_SECONDS
         else:
             return row["token"], row["expired_at"], now
-        books.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", (key, token, expired_at))
+        connection.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?)", (key, token, expired_at))
     return token, expired_at, now
 
 
 @bp.before_request
 def require_token() -> None:
-    """401 for anything but getToken without a live token: bare, as Bearer, or in the header of 2015."""
+    """Require a live token, except for getToken: bare, as Bearer, or in the header X-ImpTokenHeader of 2015."""
     if request.endpoint == "rest.get_token":
         return
     given = request.headers.get("Authorization") or request.headers.get("X-ImpTokenHeader") or ""
@@ -79,7 +79,7 @@ def require_token() -> None:
 
 @bp.get("/users/pg")
 def channels() -> Response:
-    """The contracts of this shop."""
+    """List the merchant's channels."""
     return success(
         [
             {

@@ -1,4 +1,4 @@
-"""How does V1 answer questions about payments, prepare their amounts and cancel them?"""
+"""V1 endpoints for payments: look-ups, registered amounts, cancel."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from flask import Response, request
 from ..ledger import cancels, clock, lookups, prepared_amounts
 from ..ledger.kg import MERCHANT_UID_LENGTH
 from ..ledger.lookups import MOMENT_OF, ORDERS, STATUSES, USUAL_ORDER
-from ..ledger.objects import written
+from ..ledger.objects import to_json
 from ..ledger.refusals import (
     NO_BALANCE,
     NO_SUCH_PAYMENT,
@@ -21,15 +21,15 @@ from ..ledger.refusals import (
     bad_field,
 )
 from .envelope import (
-    asked_moment,
-    asked_number,
+    body_params,
+    boolean_of,
+    query_moment,
+    query_number,
     success,
     success_list,
     success_page,
     success_text,
     text_of,
-    told,
-    truth_of,
     won_of,
 )
 from .rest import bp, database, sender
@@ -47,14 +47,14 @@ def no_such_payment() -> ApiRefused:
 
 
 def asked_sorting() -> str:
-    """UNVERIFIED: an unknown order means the usual one."""
+    """UNVERIFIED: an unknown sorting means the default."""
     sorting = request.args.get("sorting", USUAL_ORDER)
     return sorting if sorting in ORDERS else USUAL_ORDER
 
 
 @bp.get("/payments/<imp_uid>")
 def payment(imp_uid: str) -> Response:
-    """One payment. Those of a test channel hide unless include_sandbox=true (since 2026-01-26)."""
+    """Get one payment. Test payments are hidden unless include_sandbox=true (since 2026-01-26)."""
     found = lookups.payment(database(), imp_uid)
     if found is None or (found["is_test"] and request.args.get("include_sandbox", "").lower() != "true"):
         raise no_such_payment()
@@ -63,13 +63,13 @@ def payment(imp_uid: str) -> Response:
 
 @bp.get("/payments/<imp_uid>/balance")
 def balance(imp_uid: str) -> Response:
-    """Never for a phone payment: only two other PGs tell the parts of an amount."""
+    """Always refused: only PAYCO and KCP report the parts of an amount."""
     raise ApiRefused(NO_BALANCE, -1, 404)
 
 
 @bp.get("/payments")
 def payments() -> Response:
-    """Many payments by id: 200 when each was found, 207 when some were, 404 when none was."""
+    """Get many payments by id: 200 when all were found, 207 when some were, 404 when none was."""
     imp_uids, merchant_uids = _ids("imp_uid"), _ids("merchant_uid")
     if len(imp_uids) + len(merchant_uids) > MOST_IDS:
         raise ApiRefused(TOO_MANY_IDS, -1, 400)  # UNVERIFIED status, code and text
@@ -86,7 +86,7 @@ def _ids(name: str) -> list[str]:
 @bp.get("/payments/find/<merchant_uid>")
 @bp.get("/payments/find/<merchant_uid>/<status>")
 def find(merchant_uid: str, status: str = "") -> Response:
-    """The first payment of an order id, newest start first unless told otherwise."""
+    """Get the first payment of a merchant_uid; the most recently started one by default."""
     found = lookups.of_order(database(), merchant_uid, status, asked_sorting(), 1, 1)
     if not found.texts:
         raise no_such_payment()
@@ -97,12 +97,12 @@ def find(merchant_uid: str, status: str = "") -> Response:
 @bp.get("/payments/findAll/<merchant_uid>")
 @bp.get("/payments/findAll/<merchant_uid>/<status>")
 def find_all(merchant_uid: str = "", status: str = "") -> Response:
-    """Every payment of an order id, in pages; 404 past the end."""
+    """List the payments of a merchant_uid, paged; 404 past the end."""
     if not merchant_uid:
         raise bad_field("merchant_uid")
     if status and status not in STATUSES:
         raise ApiRefused(NO_SUCH_STATUS, -1, 400)
-    page, limit = asked_number("page", 1, LAST_PAGE), asked_number("limit", PAGE_SIZE, LARGEST_PAGE)
+    page, limit = query_number("page", 1, LAST_PAGE), query_number("limit", PAGE_SIZE, LARGEST_PAGE)
     found = lookups.of_order(database(), merchant_uid, status, asked_sorting(), page, limit)
     if not found.texts:
         raise no_such_payment()
@@ -111,27 +111,27 @@ def find_all(merchant_uid: str = "", status: str = "") -> Response:
 
 @bp.get("/payments/status/<status>")
 def of_status(status: str) -> Response:
-    """The payments of one state within at most 90 days, in pages."""
+    """List the payments with one status within at most 90 days, paged."""
     if status not in MOMENT_OF:
         raise ApiRefused(NO_SUCH_STATUS, -1, 400)
-    until = asked_moment("to", clock.now(database()))
-    since = asked_moment("from", until - LIST_SECONDS)
+    until = query_moment("to", clock.now(database()))
+    since = query_moment("from", until - LIST_SECONDS)
     if not 0 <= until - since <= LIST_SECONDS:
         raise ApiRefused(WINDOW_TOO_LONG, -1, 400)  # UNVERIFIED
-    page, limit = asked_number("page", 1, LAST_PAGE), asked_number("limit", PAGE_SIZE, LARGEST_PAGE)
+    page, limit = query_number("page", 1, LAST_PAGE), query_number("limit", PAGE_SIZE, LARGEST_PAGE)
     found = lookups.of_status(database(), status, since, until, asked_sorting(), page, limit)
     if page > 1 and not found.texts:
         raise ApiRefused(PAST_THE_END, -1, 400)  # UNVERIFIED text
     return success_page(found)
 
 
-# --- prepared amounts ---
+# --- registered amounts ---
 
 
 @bp.route("/payments/prepare", methods=["POST", "PUT"])
 def prepare() -> Response:
     """Register (POST) or change (PUT) the amount that a later window must ask for."""
-    body = told()
+    body = body_params()
     merchant_uid = text_of(body, "merchant_uid", MERCHANT_UID_LENGTH, required=True) or ""
     amount, currency = won_of(body, "amount"), text_of(body, "currency", 3)
     if amount is None or amount < 0:
@@ -145,7 +145,7 @@ def prepare() -> Response:
 
 @bp.get("/payments/prepare/<merchant_uid>")
 def prepared(merchant_uid: str) -> Response:
-    """What is registered for an order id."""
+    """Get the amount registered for a merchant_uid."""
     found = prepared_amounts.find(database(), merchant_uid)
     if found is None:
         raise ApiRefused(NOT_PREPARED, -1, 404)
@@ -157,8 +157,8 @@ def prepared(merchant_uid: str) -> Response:
 
 @bp.post("/payments/cancel")
 def cancel() -> Response:
-    """Give a payment back. A refusal, KG's included, comes with HTTP 200."""
-    body = told()
+    """Cancel a payment. A refusal, KG's included, is HTTP 200 with a non-zero code."""
+    body = body_params()
     cancelled = cancels.cancel(
         database(),
         imp_uid=text_of(body, "imp_uid", 100),
@@ -166,14 +166,14 @@ def cancel() -> Response:
         amount=won_of(body, "amount") or 0,
         checksum=won_of(body, "checksum"),
         reason=text_of(body, "reason", LONGEST_REASON) or cancels.REASON_BY_API,
-        webhook=truth_of(body, "enable_webhook"),
+        webhook=boolean_of(body, "enable_webhook"),
     )
     sender().announce(cancelled.waiting)
-    return success_text(written(cancelled.payment))
+    return success_text(to_json(cancelled.payment))
 
 
 def buyer_of(body: dict[str, Any]) -> dict[str, str | None]:
-    """The order's texts as V1 limits them: characters, not bytes."""
+    """Product and buyer fields, with V1's limits in characters."""
     limits = {
         "name": 40,
         "buyer_name": 16,

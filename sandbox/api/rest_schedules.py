@@ -1,4 +1,4 @@
-"""How does V1 take, tell and take back charges that wait for their day?"""
+"""V1 endpoints for scheduled charges."""
 
 import json
 from typing import Any
@@ -7,17 +7,17 @@ from flask import Response, request
 
 from ..ledger import schedules
 from ..ledger.kg import CUSTOMER_UID_LENGTH, MERCHANT_UID_LENGTH
-from ..ledger.objects import written
+from ..ledger.objects import to_json
 from ..ledger.refusals import WINDOW_TOO_LONG, ApiRefused, bad_field
 from .envelope import (
-    asked_moment,
-    asked_number,
+    body_params,
+    integer_of,
+    query_moment,
+    query_number,
     success,
     success_list,
     success_text,
     text_of,
-    told,
-    whole_number,
     won_of,
 )
 from .rest import bp, database, sender
@@ -30,8 +30,8 @@ MOST_ITEMS = 1000
 
 @bp.post("/subscribe/payments/schedule")
 def schedule() -> Response:
-    """Have a key charged later, once or several times. Card fields and `checking_amount` are of no use for a phone."""
-    body = told()
+    """Schedule charges of a billing key. Card fields and `checking_amount` are ignored for phone payments."""
+    body = body_params()
     customer_uid = text_of(body, "customer_uid", CUSTOMER_UID_LENGTH, required=True) or ""
     items = _listed(body.get("schedules"))
     if not items or len(items) > MOST_ITEMS:
@@ -51,7 +51,7 @@ def _listed(given: Any) -> list[Any]:
 def _item(given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise bad_field("schedules")
-    amount, schedule_at = won_of(given, "amount"), whole_number(given.get("schedule_at"))
+    amount, schedule_at = won_of(given, "amount"), integer_of(given.get("schedule_at"))
     if amount is None or amount <= 0:
         raise bad_field("schedules[].amount")
     if schedule_at is None:
@@ -67,8 +67,8 @@ def _item(given: Any) -> dict[str, Any]:
 
 @bp.post("/subscribe/payments/unschedule")
 def unschedule() -> Response:
-    """Take back what waits: all of a key, or these order ids (one or a list)."""
-    body = told()
+    """Revoke waiting schedules: all of a key, or those of the given merchant_uids (one or a list)."""
+    body = body_params()
     given = body.get("merchant_uid")
     merchant_uids = given if isinstance(given, list) else [given] if given not in (None, "") else []
     customer_uid = text_of(body, "customer_uid", CUSTOMER_UID_LENGTH)
@@ -77,29 +77,29 @@ def unschedule() -> Response:
 
 @bp.get("/subscribe/payments/schedule")
 def all_schedules() -> Response:
-    """All schedules of at most three months; newest first unless asked otherwise."""
+    """List the schedules of at most three months; newest first by default."""
     oldest_first = request.args.get("sorting") == "scheduled"
-    limit = asked_number("limit", PAGE_SIZE, LARGEST_PAGE)
+    limit = query_number("limit", PAGE_SIZE, LARGEST_PAGE)
     return _between("schedule_from", "schedule_to", "schedule_status", oldest_first=oldest_first, limit=limit)
 
 
 @bp.get("/subscribe/payments/schedule/customers/<customer_uid>")
 @bp.get("/subscribe/customers/<customer_uid>/schedules")
 def schedules_of_key(customer_uid: str) -> Response:
-    """The schedules of one key."""
+    """List the schedules of one billing key."""
     return _between("from", "to", "schedule-status", customer_uid=customer_uid)
 
 
 def _between(
     since: str, until: str, status: str, *, customer_uid: str = "", oldest_first: bool = False, limit: int = PAGE_SIZE
 ) -> Response:
-    first, last = asked_moment(since), asked_moment(until)
+    first, last = query_moment(since), query_moment(until)
     if not 0 <= last - first <= THREE_MONTHS:
         raise ApiRefused(WINDOW_TOO_LONG, -1, 400)  # UNVERIFIED code and text
     wanted = request.args.get(status, "")
     if wanted and wanted not in STATUSES:
         raise bad_field(status)
-    page = asked_number("page", 1, LAST_PAGE)
+    page = query_number("page", 1, LAST_PAGE)
     return success_list(
         schedules.between(
             database(), first, last, wanted, customer_uid, oldest_first=oldest_first, page=page, limit=limit
@@ -114,26 +114,26 @@ def one_schedule(merchant_uid: str) -> Response:
 
 @bp.put("/subscribe/payments/schedule/<merchant_uid>")
 def move_schedule(merchant_uid: str) -> Response:
-    """Another moment for one that still waits."""
+    """Change the time of a waiting schedule."""
     return success(schedules.move(database(), merchant_uid, _moment()))
 
 
 @bp.post("/subscribe/payments/schedule/<merchant_uid>/reschedule")
 def reschedule(merchant_uid: str) -> Response:
-    """Another moment for one that failed or was revoked."""
+    """Schedule a failed or revoked one again."""
     return success(schedules.again(database(), merchant_uid, _moment()))
 
 
 @bp.post("/subscribe/payments/schedule/<merchant_uid>/retry")
 def retry(merchant_uid: str) -> Response:
-    """Charge one that failed or was revoked now; the answer is a payment, whose status tells."""
+    """Charge a failed or revoked schedule now. The response is a payment; read its status."""
     charged = schedules.retry(database(), merchant_uid)
     sender().announce(charged.waiting)
-    return success_text(written(charged.payment))
+    return success_text(to_json(charged.payment))
 
 
 def _moment() -> int:
-    moment = whole_number(told().get("schedule_at"))
+    moment = integer_of(body_params().get("schedule_at"))
     if moment is None:
         raise bad_field("schedule_at")
     return moment

@@ -1,7 +1,7 @@
-"""Which tricks does a shop have to withstand? Each is played for real: against its public pages, with real windows.
+"""The attacks of the attack lab, played against the shop's public pages with real payment windows.
 
-An attack answers whether the shop refused it. Which function of the shop does so is told beside it; the sandbox knows
-that by name only.
+Each function returns whether the shop refused the attack. `ATTACKS` names the functions of this project's shop that
+refuse it; the sandbox imports none of them.
 """
 
 import json
@@ -19,7 +19,7 @@ from ..webhooks.sender import Sender
 from ..window import windows
 from .shopper import Shopper, json_of
 
-SMALLEST = 301  # won; KG charges no less
+SMALLEST = 301  # won; KG's minimum
 APPROVED, DECLINED = "01000001234", "01000000031"
 DUPLICATES = 8
 LONGEST_SHOWN = 240
@@ -27,7 +27,7 @@ LONGEST_SHOWN = 240
 
 @dataclass(frozen=True)
 class Step:
-    """What was done (a key of the texts), how it went over the wire, and what came back."""
+    """One step for display: a text key, the request, and the response."""
 
     note: str
     request: str
@@ -36,7 +36,7 @@ class Step:
 
 @dataclass
 class Lab:
-    """One run: its visitors, its windows, and its notes."""
+    """One run of an attack: its visitors, its windows, and the steps recorded so far."""
 
     database: Database
     sender: Sender
@@ -51,7 +51,7 @@ class Lab:
         return shopper
 
     def buyer_at_checkout(self, **more: Any) -> tuple[Shopper, dict[str, Any], str]:
-        """A new buyer who pressed "pay": who, what the window is asked for, and the order's page."""
+        """A new buyer after checkout: the buyer, the `request_pay` parameters, and the path of the order."""
         buyer = self.visitor()
         self.note = "cart"
         buyer.fill_cart()
@@ -60,7 +60,7 @@ class Lab:
         return buyer, asked, buyer.newest_order()
 
     def open_window(self, asked: Mapping[str, Any]) -> str | None:
-        """The id of the payment window, None when PortOne keeps it shut. No webhook tells of what happens in it."""
+        """Open a payment window without webhooks; its id, or None when it is refused."""
         params = {key: value for key, value in asked.items() if key != "notice_url"}
         shown = f"IMP.request_pay  {{merchant_uid: {params.get('merchant_uid')}, amount: {params.get('amount')}}}"
         try:
@@ -80,7 +80,7 @@ class Lab:
         return window_id
 
     def type_in(self, window_id: str, phone: str) -> str:
-        """Go through the window with this number; its imp_uid."""
+        """Pay in the window with this phone number; its imp_uid."""
         try:
             view = windows.send_code(self.database, window_id, carrier="SKT", phone=phone, birth="900101", gender="1")
             windows.confirm_code(self.database, self.sender, window_id, view.sms_code or "")
@@ -95,18 +95,18 @@ class Lab:
         return view.imp_uid if view else ""
 
     def unpaid_window(self, asked: Mapping[str, Any]) -> str:
-        """The imp_uid of a window that is open and nobody pays in; a made-up one when it stays shut."""
+        """The imp_uid of a window left open and unpaid; an invented one when the window is refused."""
         self.note = "window"
         window_id = self.open_window(asked)
         return self.imp_uid(window_id) if window_id else "imp_000000000000"
 
     def claim(self, buyer: Shopper, imp_uid: str, asked: Mapping[str, Any], **more: Any) -> None:
-        """What the page tells the shop after the window has closed."""
-        told = {"imp_uid": imp_uid, "merchant_uid": asked["merchant_uid"], **more}
-        buyer.call("POST", "/payment/complete", json=told)
+        """Send the shop what its page sends after the window has closed."""
+        claim = {"imp_uid": imp_uid, "merchant_uid": asked["merchant_uid"], **more}
+        buyer.call("POST", "/payment/complete", json=claim)
 
     def is_unpaid(self, buyer: Shopper, order: str) -> bool:
-        """Whether the shop, asked at the end, has not given the order away."""
+        """Whether the order's page does not say paid."""
         self.note = "look"
         return buyer.state_of(order) != "paid"
 
@@ -120,19 +120,19 @@ class Lab:
 
 
 def changed_price(lab: Lab) -> bool:
-    """The price is changed twice: in what the page sends to the shop, and in what it asks the window for."""
+    """Change the price in the checkout request, and then in the window's parameters."""
     buyer, asked, order = lab.buyer_at_checkout(amount=SMALLEST, price=SMALLEST)
     if asked["amount"] == SMALLEST:
         return False
     lab.note = "open_cheap"
     window_id = lab.open_window(asked | {"amount": SMALLEST})
-    if window_id is not None:  # this shop has not registered the price beforehand: pay, and claim it
+    if window_id is not None:  # the shop did not register the amount beforehand: pay less and claim the order
         lab.claim(buyer, lab.type_in(window_id, APPROVED), asked)
     return lab.is_unpaid(buyer, order)
 
 
 def replayed_payment(lab: Lab) -> bool:
-    """A payment that was made once is shown again, for another order of the same price."""
+    """Present the imp_uid of a paid order for another order of the same price."""
     _, asked, _ = lab.buyer_at_checkout()
     lab.note = "pay_once"
     window_id = lab.open_window(asked)
@@ -146,7 +146,7 @@ def replayed_payment(lab: Lab) -> bool:
 
 
 def failed_payment(lab: Lab) -> bool:
-    """The right amount for the right order, but KG declined; the page says that it worked."""
+    """Report success for a payment of the right amount that KG declined."""
     buyer, asked, order = lab.buyer_at_checkout()
     lab.note = "declined"
     window_id = lab.open_window(asked)
@@ -159,17 +159,17 @@ def failed_payment(lab: Lab) -> bool:
 
 
 def forged_webhook(lab: Lab) -> bool:
-    """The window is open and nothing is paid; a stranger posts "paid" where PortOne would."""
+    """Post a webhook that says paid while the window is open and unpaid."""
     buyer, asked, order = lab.buyer_at_checkout()
     imp_uid = lab.unpaid_window(asked)
     lab.note = "forge_webhook"
-    told = {"imp_uid": imp_uid, "merchant_uid": asked["merchant_uid"], "status": "paid"}
-    lab.visitor(signed_up=False).call("POST", "/payment/webhook", json=told)
+    claim = {"imp_uid": imp_uid, "merchant_uid": asked["merchant_uid"], "status": "paid"}
+    lab.visitor(signed_up=False).call("POST", "/payment/webhook", json=claim)
     return lab.is_unpaid(buyer, order)
 
 
 def forged_redirect(lab: Lab) -> bool:
-    """The address that a phone comes back to is typed by hand: imp_success=true."""
+    """Open the redirect URL with imp_success=true for an unpaid payment."""
     buyer, asked, order = lab.buyer_at_checkout()
     imp_uid = lab.unpaid_window(asked)
     lab.note = "forge_redirect"
@@ -179,7 +179,7 @@ def forged_redirect(lab: Lab) -> bool:
 
 
 def strangers_order(lab: Lab) -> bool:
-    """Another buyer, and somebody who is nobody, type the number of an order into the address."""
+    """Open a buyer's order as another buyer, and without signing in."""
     _, _, order = lab.buyer_at_checkout()
     lab.note = "peek"
     other = lab.visitor().call("GET", order)
@@ -189,36 +189,36 @@ def strangers_order(lab: Lab) -> bool:
 
 
 def duplicate_webhooks(lab: Lab) -> bool:
-    """A real payment, told by many webhooks at the same time: only one of them may change anything."""
+    """Send many webhooks of one real payment at once; only one may change anything."""
     buyer, asked, order = lab.buyer_at_checkout()
     lab.note = "pay_once"
     window_id = lab.open_window(asked)
     if window_id is None:
         return True
-    told = {"imp_uid": lab.type_in(window_id, APPROVED), "merchant_uid": asked["merchant_uid"], "status": "paid"}
+    claim = {"imp_uid": lab.type_in(window_id, APPROVED), "merchant_uid": asked["merchant_uid"], "status": "paid"}
     lab.note = "many"
-    answers = _at_once(lab, told)
+    responses = _at_once(lab, claim)
     lab.note = "look"
     state = buyer.state_of(order)
-    return state == "paid" and sum(json_of(answer).get("outcome") == "paid" for answer in answers) <= 1
+    return state == "paid" and sum(json_of(answer).get("outcome") == "paid" for answer in responses) <= 1
 
 
-def _at_once(lab: Lab, told: Mapping[str, str]) -> list[requests.Response]:
-    answers: list[requests.Response] = []
+def _at_once(lab: Lab, claim: Mapping[str, str]) -> list[requests.Response]:
+    responses: list[requests.Response] = []
     stranger = lab.visitor(signed_up=False)
     calls = [
-        threading.Thread(target=lambda: answers.append(stranger.call("POST", "/payment/webhook", json=told)))
+        threading.Thread(target=lambda: responses.append(stranger.call("POST", "/payment/webhook", json=claim)))
         for _ in range(DUPLICATES)
     ]
     for call in calls:
         call.start()
     for call in calls:
         call.join()
-    return answers
+    return responses
 
 
 def negative_quantity(lab: Lab) -> bool:
-    """Minus three of something are put into the cart, to bring the sum down."""
+    """Put a quantity of -3 into the cart to lower the total."""
     buyer = lab.visitor()
     lab.note = "minus"
     return buyer.fill_cart(quantity=-3).status_code == 400
@@ -226,7 +226,7 @@ def negative_quantity(lab: Lab) -> bool:
 
 @dataclass(frozen=True)
 class Attack:
-    """`refused_by`: the file and the function of this project's shop that refuse."""
+    """`refused_by`: files and functions of this project's shop that refuse the attack."""
 
     run: Callable[[Lab], bool]
     refused_by: tuple[tuple[str, str], ...]

@@ -1,4 +1,4 @@
-"""Where does a visitor attack the shop? A page of the panel, and an endpoint that plays one attack and tells how."""
+"""The attack lab: its page in the panel, and the endpoint that plays one attack."""
 
 import threading
 from dataclasses import asdict
@@ -9,22 +9,22 @@ from ..controls.controls import Answer, bp, database, sender
 from ..controls.panel import show
 from ..window import pages
 from .attacks import ATTACKS, Lab
-from .shopper import ShopTrouble
+from .shopper import ShopError
 from .texts import LAB_TEXTS
 
-_one_at_a_time = threading.Lock()  # each attack signs buyers up: nobody floods a public demo from here
+_one_at_a_time = threading.Lock()  # each attack signs buyers up; this limits the load on a public demo
 
 
 @bp.get("/attacks")
 def attack_lab() -> Response:
-    """All attacks, each with its button."""
+    """Show all attacks."""
     texts = LAB_TEXTS[pages.language()]
     return show("sandbox/attacks.html", texts, attacks=ATTACKS, shop_url=_shop_url())
 
 
 @bp.post("/attacks/<name>")
 def play(name: str) -> Answer:
-    """Play one attack against the running shop: what went back and forth, whether it was refused, by what and why."""
+    """Play one attack against the shop: its steps, whether it was refused, by which functions and why."""
     attack, shop_url, texts = ATTACKS.get(name), _shop_url(), LAB_TEXTS[pages.language()]
     if attack is None:
         return jsonify(error="not_found", message=f"no attack {name}; known are {', '.join(ATTACKS)}"), 404
@@ -34,7 +34,7 @@ def play(name: str) -> Answer:
     try:
         with _one_at_a_time:
             refused = attack.run(lab)
-    except ShopTrouble as trouble:
+    except ShopError as trouble:
         return jsonify(error="shop", message=f"{texts['shop_trouble']} {trouble}"), 502
     return jsonify(
         name=name,

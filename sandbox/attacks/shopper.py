@@ -1,6 +1,6 @@
-"""How does somebody without a browser shop? By the shop's public pages: sign up, fill the cart, check out, look.
+"""A visitor of the shop without a browser: signs up, fills a cart, checks out, reads pages.
 
-Knows the shop by URL only, as any visitor does. No redirect is followed, so nobody is led to another host.
+It knows the shop by URL only, and follows no redirect, so it never calls another host.
 """
 
 import json
@@ -23,79 +23,79 @@ BUYER = {
 }
 
 
-class ShopTrouble(Exception):
-    """The shop did not answer as a shop does: away, or it refused what any visitor may do. The message says where."""
+class ShopError(Exception):
+    """The shop was unreachable, or refused what any visitor may do. The message names the request."""
 
 
 class Shopper:
-    """One visitor with cookies of their own. `listen` is told of every call and its answer."""
+    """One visitor with its own cookies. `listen` is called with every request and response."""
 
     def __init__(self, http: requests.Session, shop_url: str, listen: Callable[[str, str], None]) -> None:
         self._shop_url = shop_url.rstrip("/")
         self._listen = listen
         self._session = requests.Session()
         self._session.trust_env = False
-        for prefix, adapter in http.adapters.items():  # mounted, the calls stay inside the process
+        for prefix, adapter in http.adapters.items():  # keeps calls in the process when the shop is mounted
             self._session.mount(prefix, adapter)
 
     def call(self, method: str, path: str, **content: Any) -> requests.Response:
-        """One request, told to `listen`. Raises ShopTrouble when nobody answers."""
-        answer = self._ask(method, path, **content)
-        self._listen(_written(method, path, content), _in_short(answer))
-        return answer
+        """Send one request and report it to `listen`. Raises ShopError without a response."""
+        response = self._ask(method, path, **content)
+        self._listen(_request_text(method, path, content), _response_text(response))
+        return response
 
     def sign_up(self) -> None:
-        """Become a buyer whom nobody knows, with a password that is forgotten at once."""
+        """Sign up with a random address and password."""
         form = _forms(self._page("/signup"))
         fields = next((fields for fields in form if "password" in fields), None)
         if fields is None:
-            raise ShopTrouble("GET /signup: no form with a password")
+            raise ShopError("GET /signup: no form with a password")
         fields |= {"email": f"lab-{secrets.token_hex(6)}@example.com", "password": secrets.token_urlsafe(12)}
-        answer = self._ask("POST", "/signup", data=fields)
-        if answer.status_code not in (302, 303):
-            raise ShopTrouble(f"POST /signup: {answer.status_code}")
+        response = self._ask("POST", "/signup", data=fields)
+        if response.status_code not in (302, 303):
+            raise ShopError(f"POST /signup: {response.status_code}")
 
     def fill_cart(self, quantity: int = 1) -> requests.Response:
-        """Put the first thing that can be bought once into the cart."""
+        """Put the first one-time product into the cart."""
         for slug in dict.fromkeys(re.findall(r'href="[^"]*?(/products/[\w-]+)"', self._page("/"))):
             page = self._page(slug)
             form = next((fields for fields in _forms(page) if "product_id" in fields), None)
             if form and 'data-kind="once"' in page:
                 return self.call("POST", "/cart/items", data=form | {"quantity": str(quantity)})
-        raise ShopTrouble("GET /: nothing on sale")
+        raise ShopError("GET /: nothing on sale")
 
     def check_out(self, **more: Any) -> dict[str, Any]:
-        """Press "pay": what `IMP.request_pay` is to be called with. `more` joins what is asked. Raises ShopTrouble."""
+        """Check out; the parameters of `IMP.request_pay`. `more` is added to the request. Raises ShopError."""
         token = re.search(r'name="csrf-token" content="([^"]+)"', self._page("/cart"))
         headers = {"X-CSRFToken": token.group(1)} if token else {}
-        answer = self.call("POST", "/checkout", json={"kind": "once", **BUYER, **more}, headers=headers)
-        told = json_of(answer)
-        if answer.status_code != 200 or not isinstance(told.get("request_pay"), dict):
-            raise ShopTrouble(f"POST /checkout: {answer.status_code}")
-        return dict(told["request_pay"])
+        response = self.call("POST", "/checkout", json={"kind": "once", **BUYER, **more}, headers=headers)
+        body = json_of(response)
+        if response.status_code != 200 or not isinstance(body.get("request_pay"), dict):
+            raise ShopError(f"POST /checkout: {response.status_code}")
+        return dict(body["request_pay"])
 
     def newest_order(self) -> str:
-        """The path of the latest order's page. Raises ShopTrouble."""
+        """The path of the latest order's page. Raises ShopError."""
         found = re.search(r'href="[^"]*?(/orders/\d+)"', self._page("/orders"))
         if found is None:
-            raise ShopTrouble("GET /orders: no order")
+            raise ShopError("GET /orders: no order")
         return found.group(1)
 
     def state_of(self, order: str) -> str:
-        """How an order stands by its own page: pending, paid, cancelled, expired. Raises ShopTrouble."""
+        """The status on the order's page: pending, paid, cancelled, expired. Raises ShopError."""
         found = re.search(ORDER_STATUS, self.call("GET", order).text)
         if found is None:
-            raise ShopTrouble(f"GET {order}: no state")
+            raise ShopError(f"GET {order}: no state")
         return found.group(1)
 
     def _page(self, path: str) -> str:
-        answer = self._ask("GET", path)
-        if answer.status_code != 200:
-            raise ShopTrouble(f"GET {path}: {answer.status_code}")
-        return answer.text
+        response = self._ask("GET", path)
+        if response.status_code != 200:
+            raise ShopError(f"GET {path}: {response.status_code}")
+        return response.text
 
     def _ask(self, method: str, path: str, **content: Any) -> requests.Response:
-        # Some frameworks want to see that a form comes from their own page.
+        # Some frameworks require a Referer of their own origin.
         headers = {"Referer": f"{self._shop_url}/", **content.pop("headers", {})}
         try:
             return self._session.request(
@@ -107,37 +107,37 @@ class Shopper:
                 **content,
             )
         except requests.RequestException as error:
-            raise ShopTrouble(f"{method} {path}: {type(error).__name__}") from error
+            raise ShopError(f"{method} {path}: {type(error).__name__}") from error
 
 
-def json_of(answer: requests.Response) -> dict[str, Any]:
-    """The answer's JSON object; empty for anything else."""
+def json_of(response: requests.Response) -> dict[str, Any]:
+    """The JSON object of a response; empty for anything else."""
     try:
-        told = answer.json()
+        body = response.json()
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
-def _written(method: str, path: str, content: Mapping[str, Any]) -> str:
+def _request_text(method: str, path: str, content: Mapping[str, Any]) -> str:
     body = content.get("json") or content.get("data") or {}
     shown = {key: value for key, value in body.items() if key != "csrf_token" and key not in BUYER}
     pairs = ", ".join(f"{key}: {value}" for key, value in shown.items())
     return f"{method} {path}" + (f"  {{{pairs}}}" if pairs else "")
 
 
-def _in_short(answer: requests.Response) -> str:
-    """The status, and of the rest what an attack turns on."""
-    told, state = json_of(answer), re.search(ORDER_STATUS, answer.text)
-    if "request_pay" in told:
-        told = {"merchant_uid": told.get("merchant_uid"), "amount": told["request_pay"].get("amount")}
-    if told:
-        return f"{answer.status_code} {json.dumps(told, ensure_ascii=False)}"
-    return f"{answer.status_code} {state.group(1) if state else answer.headers.get('Location', '')}".strip()
+def _response_text(response: requests.Response) -> str:
+    """The status and the part of the response that matters to an attack."""
+    body, state = json_of(response), re.search(ORDER_STATUS, response.text)
+    if "request_pay" in body:
+        body = {"merchant_uid": body.get("merchant_uid"), "amount": body["request_pay"].get("amount")}
+    if body:
+        return f"{response.status_code} {json.dumps(body, ensure_ascii=False)}"
+    return f"{response.status_code} {state.group(1) if state else response.headers.get('Location', '')}".strip()
 
 
 def _forms(page: str) -> list[dict[str, str]]:
-    """The fields of each form of a page as a browser would send them, with every required box ticked."""
+    """The fields of each form as a browser would send them, with required boxes checked."""
     parser = _FormParser()
     parser.feed(page)
     return parser.forms
@@ -149,13 +149,13 @@ class _FormParser(HTMLParser):
         self.forms: list[dict[str, str]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
+        attributes = dict(attrs)
         if tag == "form":
             self.forms.append({})
-        name = told.get("name")
+        name = attributes.get("name")
         if tag != "input" or not name or not self.forms:
             return
-        left_alone = told.get("type") in ("checkbox", "radio") and not {"required", "checked"} & told.keys()
-        if not left_alone:
-            usual = "on" if told.get("type") == "checkbox" else ""
-            self.forms[-1].setdefault(name, told.get("value") or usual)
+        unchecked = attributes.get("type") in ("checkbox", "radio") and not {"required", "checked"} & attributes.keys()
+        if not unchecked:
+            default = "on" if attributes.get("type") == "checkbox" else ""
+            self.forms[-1].setdefault(name, attributes.get("value") or default)

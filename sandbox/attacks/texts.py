@@ -1,4 +1,4 @@
-"""What does the attack lab say, in Korean and in English? Titles, stories, reasons, and what each step is."""
+"""Texts of the attack lab, in Korean and English: titles, descriptions, reasons, steps."""
 
 LAB_TEXTS: dict[str, dict[str, str]] = {
     "ko": {

@@ -1,4 +1,4 @@
-"""What has PortOne not? Payments without a browser, a clock to move, faults, switches, the log of webhooks."""
+"""JSON endpoints that PortOne does not have: payments without a browser, clock, faults, settings, webhook log."""
 
 import json
 import re
@@ -25,8 +25,8 @@ Answer = Response | tuple[Response, int]
 APPROVED_PHONE = "01000001234"
 DECLINED_PHONE = "01000000031"
 OUTCOMES = ("approve", "decline", "close")
-OPEN_TO_ALL = ("controls.tell_clock", "controls.sign_in")  # the shop asks the clock, and it tells nothing
-FOR_PEOPLE = ("controls.panel", "controls.attack_lab")
+OPEN_TO_ALL = ("controls.tell_clock", "controls.sign_in")  # the shop reads the clock; it reveals nothing
+PAGES = ("controls.panel", "controls.attack_lab")
 TOKEN_COOKIE = "controls_token"  # noqa: S105 - a name
 
 
@@ -47,19 +47,19 @@ def bad_field(error: BadField) -> Answer:
 
 @bp.before_request
 def guard() -> AnyResponse | Answer | None:
-    """No orders from another site's page, and with a token set, from nobody who does not know it."""
+    """Refuse cross-site requests, and requests without the token when one is set."""
     if request.method != "GET" and request.headers.get("Sec-Fetch-Site", "same-origin") == "cross-site":
         return jsonify(error="forbidden", message="not from another site"), 403
     given = request.headers.get("X-Controls-Token") or request.cookies.get(TOKEN_COOKIE) or ""
-    if request.endpoint in OPEN_TO_ALL or opens(given):
+    if request.endpoint in OPEN_TO_ALL or is_allowed(given):
         return None
-    if request.endpoint in FOR_PEOPLE:
+    if request.endpoint in PAGES:
         return redirect(url_for("controls.sign_in", lang=request.args.get("lang")))
     return jsonify(error="unauthorized", message="X-Controls-Token is missing or wrong"), 401
 
 
-def opens(token: str) -> bool:
-    """Whether these controls obey whoever brings `token`. All obey everybody where no token is set."""
+def is_allowed(token: str) -> bool:
+    """Whether `token` may use the controls. Everybody may when no token is set."""
     wanted = current_app.extensions["sandbox"].controls_token
     return wanted is None or compare_digest(token.encode(), wanted.encode())
 
@@ -69,13 +69,13 @@ def opens(token: str) -> bool:
 
 @bp.get("/clock")
 def tell_clock() -> Answer:
-    """What time it is, in Seoul, and how many seconds ahead of the machine."""
+    """The business time in Seoul, and its offset to the machine's clock in seconds."""
     return jsonify(now=clock.local(database()).isoformat(), offset=clock.offset(database()))
 
 
 @bp.post("/clock")
 def move_clock() -> Answer:
-    """Move the clock forward; schedules and webhooks that fall due on the way are run at their moment."""
+    """Move the clock forward; schedules and webhooks that fall due on the way run at their own time."""
     body = _body({"to"})
     try:
         moment = datetime.fromisoformat(fields.text("to", body.get("to"), 60))
@@ -103,7 +103,7 @@ def payments() -> Answer:
 
 @bp.post("/payments")
 def pay() -> Answer:
-    """Go through a payment window without a browser: approve, decline or close it. Answers what the callback gets."""
+    """Complete a payment window without a browser: approve, decline or close. Returns the callback's object."""
     params = _body()
     outcome = fields.one_of("outcome", params.pop("outcome", "approve"), OUTCOMES)
     device = fields.one_of("device", params.pop("device", "pc"), ("pc", "mobile"))
@@ -122,27 +122,27 @@ def pay() -> Answer:
             callback=True,
         )
     except kg.Refused as refused:
-        told = {"success": False, "imp_uid": None, "merchant_uid": params.get("merchant_uid")}
-        return jsonify(told | {"error_code": refused.error_code, "error_msg": refused.error_msg})
-    _go_through(window_id, outcome, phone)
+        result = {"success": False, "imp_uid": None, "merchant_uid": params.get("merchant_uid")}
+        return jsonify(result | {"error_code": refused.error_code, "error_msg": refused.error_msg})
+    _complete_window(window_id, outcome, phone)
     view = windows.find(database(), window_id)
     return jsonify(view.result if view else None)
 
 
 @bp.post("/payments/<imp_uid>/window")
 def end_window(imp_uid: str) -> Answer:
-    """Approve, decline or close the window that a buyer has left open. Answers what the callback would get."""
+    """Approve, decline or close an open window. Returns the callback's object."""
     outcome = fields.one_of("outcome", _body({"outcome"}).get("outcome"), OUTCOMES)
     view = windows.of_payment(database(), imp_uid)
     if view is None or view.state != "open":
         return jsonify(error="not_found", message=f"no open window of {imp_uid}"), 404
-    _go_through(view.id, outcome, None)
+    _complete_window(view.id, outcome, None)
     view = windows.find(database(), view.id)
     return jsonify(view.result if view else None)
 
 
-def _go_through(window_id: str, outcome: str, phone: str | None) -> None:
-    """What a buyer would do, with the number that leads there unless another one is given."""
+def _complete_window(window_id: str, outcome: str, phone: str | None) -> None:
+    """Complete the window as a buyer would; `phone` defaults to a number with the wanted outcome."""
     usual = DECLINED_PHONE if outcome == "decline" else APPROVED_PHONE
     phone = (phone or usual).replace("-", "")
     if outcome == "close":
@@ -152,13 +152,13 @@ def _go_through(window_id: str, outcome: str, phone: str | None) -> None:
         view = windows.send_code(database(), window_id, carrier="SKT", phone=phone, birth="900101", gender="1")
         windows.confirm_code(database(), sender(), window_id, view.sms_code or "")
     except kg.Declined as declined:
-        if not declined.final:  # nobody is there to try again
+        if not declined.final:  # there is no buyer to try again
             windows.close(database(), window_id)
 
 
 @bp.post("/payments/<imp_uid>/cancel")
 def cancel(imp_uid: str) -> Answer:
-    """Cancel as PortOne's console does: with its reason, and with a webhook."""
+    """Cancel as PortOne's console does, with its reason and a webhook."""
     try:
         cancelled = cancels.cancel(
             database(), imp_uid=imp_uid, merchant_uid=None, reason=cancels.REASON_BY_CONSOLE, webhook=True
@@ -171,14 +171,14 @@ def cancel(imp_uid: str) -> Answer:
 
 @bp.post("/payments/<imp_uid>/undo-at-kg")
 def undo_at_kg(imp_uid: str) -> Answer:
-    """KG takes the payment back by itself, as it does with test payments; PortOne goes on saying `paid`."""
+    """Cancel at KG only, as KG does with test payments; PortOne still reports `paid`."""
     if not cancels.undo_at_kg(database(), imp_uid):
         return jsonify(error="not_found", message=f"no paid payment {imp_uid}"), 404
     return jsonify(done=True)
 
 
 def masked(payment: dict[str, Any]) -> dict[str, Any]:
-    """The payment without what belongs to a buyer: a public demo shows its panel to everybody."""
+    """The payment with buyer data masked: the panel of a demo is public."""
     tel = payment["buyer_tel"] or ""
     hidden = {field: "***" for field in ("buyer_name", "buyer_email", "buyer_addr") if payment[field]}
     return payment | hidden | {"buyer_tel": f"{tel[:3]}-****-{tel[-4:]}" if len(tel) > 7 else tel}
@@ -195,7 +195,7 @@ def deliveries() -> Answer:
 
 @bp.post("/deliveries/<int(max=9223372036854775807):delivery_id>/redeliver")
 def redeliver(delivery_id: int) -> Answer:
-    """Send a webhook once more, to where it went."""
+    """Send a webhook again to the same address."""
     if outbox.find(database(), delivery_id) is None:
         return jsonify(error="not_found", message=f"no delivery {delivery_id}"), 404
     sender().deliver(delivery_id)
@@ -204,31 +204,31 @@ def redeliver(delivery_id: int) -> Answer:
 
 def delivery(row: Any) -> dict[str, Any]:
     """A webhook as the log shows it."""
-    told = {key: row[key] for key in row.keys() if key not in ("held", "taken_until")}  # noqa: SIM118 - a sqlite3.Row
+    shown = {key: row[key] for key in row.keys() if key not in ("held", "taken_until")}  # noqa: SIM118 - a sqlite3.Row
     state = "waiting" if row["due_at"] is not None else "sent" if row["attempts"] else "kept back"
-    return told | {"body": json.loads(row["body"]), "state": state}
+    return shown | {"body": json.loads(row["body"]), "state": state}
 
 
-# --- faults and switches ---
+# --- faults and settings ---
 
 
 @bp.get("/faults")
 def list_faults() -> Answer:
-    """The rules that are in force."""
+    """List the active fault rules."""
     return jsonify(faults=[vars(rule) for rule in faults.rules(database())])
 
 
 @bp.post("/faults")
 def add_fault() -> Answer:
-    """Let something go wrong: where, what, how often, with which chance."""
+    """Add a fault rule: path, kind, count, probability."""
     body = _body()
-    if isinstance(body.get("path"), str) and not _is_an_address(body["path"]):
-        raise BadField("path", "no address of this sandbox; * stands for anything, {name} for one segment")
+    if isinstance(body.get("path"), str) and not _matches_a_path(body["path"]):
+        raise BadField("path", "no path of this sandbox; * stands for anything, {name} for one segment")
     return jsonify(vars(faults.add(database(), body))), 201
 
 
-def _is_an_address(pattern: str) -> bool:
-    """Whether a rule's path can mean anything here."""
+def _matches_a_path(pattern: str) -> bool:
+    """Whether the pattern matches at least one path of the sandbox."""
     example = re.sub(r"\*|\{\w+\}", "x", pattern)
     if current_app.url_map.bind("").allowed_methods(example):
         return True
@@ -243,19 +243,19 @@ def clear_faults() -> Answer:
 
 @bp.get("/settings")
 def settings() -> Answer:
-    """The switches as they stand."""
+    """The current settings."""
     return jsonify(vars(options.options_of(database())))
 
 
 @bp.post("/settings")
 def change_settings() -> Answer:
-    """Throw some of the switches."""
+    """Change some settings."""
     return jsonify(vars(options.change(database(), _body())))
 
 
 @bp.post("/reset")
 def reset() -> Answer:
-    """Forget every payment, key, window, webhook, fault and setting, and the clock's offset. Tokens stay."""
+    """Delete payments, keys, windows, webhooks, faults, settings and the clock's offset. Tokens stay."""
     database().clear()
     return jsonify(reset=True)
 

@@ -1,4 +1,4 @@
-"""What must nobody take this sandbox's word for? Behaviour that no public source settles, UNVERIFIED in the code.
+"""Behaviour that no public source documents, and what the sandbox does instead; marked UNVERIFIED in the code.
 
 The panel and `docs/sandbox.md` show this list; a test compares them.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Unverified:
-    """One thing that nobody offline can know, and what the sandbox does instead. `switch`: an option changes it."""
+    """One undocumented behaviour and what the sandbox does. `switch`: the setting that changes it."""
 
     ko: str
     en: str

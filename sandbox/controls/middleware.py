@@ -1,7 +1,7 @@
-"""How does a fault reach the client? As it would on a real line: slow, cut in half, broken off, or never answered.
+"""WSGI middleware that injects network faults: delayed, truncated, dropped or withheld responses, and HTTP errors.
 
-Over a socket the server's own connection is shut. Called inside the process there is none: a marker in the answer tells
-`adapter.py` what the caller's `requests` has to raise.
+Over a socket it shuts the server's own connection. In the same process there is no socket: a header of the response
+tells `adapter.py` which exception to raise.
 """
 
 import select
@@ -18,10 +18,10 @@ from ..ledger.database import Database
 from ..ledger.faults import MARKER, Fault
 from ..ledger.refusals import ApiRefused
 
-TIMEOUT_KEY = "sandbox.read_timeout"  # seconds, put there by the adapter
+TIMEOUT_KEY = "sandbox.read_timeout"  # seconds; set by the adapter
 SOCKETS = ("gunicorn.socket", "werkzeug.socket")
-NEVER_STRUCK = ("/controls", "/static")
-LOOK_EVERY_SECONDS = 0.2
+WITHOUT_FAULTS = ("/controls", "/static")
+POLL_SECONDS = 0.2
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -29,7 +29,7 @@ App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class FaultMiddleware:
-    """WSGI middleware around the sandbox."""
+    """Wraps the sandbox's WSGI app."""
 
     def __init__(self, app: App, database: Database) -> None:
         self._app = app
@@ -37,41 +37,41 @@ class FaultMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "/")
-        struck = [] if path.startswith(NEVER_STRUCK) else faults.on_the_wire(self._database, path)
-        answer = _Answer(self._app, environ)
-        for fault in struck:
-            early = self._before(fault, environ, answer)
+        hits = [] if path.startswith(WITHOUT_FAULTS) else faults.http_faults(self._database, path)
+        response = _Response(self._app, environ)
+        for fault in hits:
+            early = self._before(fault, environ, response)
             if early is not None:
                 return early(environ, start_response)
-        body = answer.fetch()
-        for fault in struck:
+        body = response.fetch()
+        for fault in hits:
             late = _AFTER.get(fault.fault)
             if late is not None:
                 return late(fault, body)(environ, start_response)
-        if answer.marker:  # an outcome of a phone number asks for it
-            return _silence(KEPT_SILENT, answer.marker)(environ, start_response)
-        start_response(answer.status, answer.headers)
+        if response.marker:  # the outcome of a phone number withholds the response
+            return _hang(HANG_SECONDS, response.marker)(environ, start_response)
+        start_response(response.status, response.headers)
         return [body]
 
-    def _before(self, fault: Fault, environ: Environ, answer: "_Answer") -> App | None:
+    def _before(self, fault: Fault, environ: Environ, response: "_Response") -> App | None:
         if fault.fault == "status":
             return _status(fault, environ.get("PATH_INFO", "/"))
         if fault.fault == "drop_before":
-            return _broken_off
+            return _drop
         if fault.fault == "latency":
             limit = environ.get(TIMEOUT_KEY)
-            if limit is not None and fault.value >= limit:  # nobody waits that long: no need to really wait here
-                answer.fetch()
-                return _silence(fault.value, "hang")
+            if limit is not None and fault.value >= limit:  # the caller times out anyway, so do not sleep
+                response.fetch()
+                return _hang(fault.value, "hang")
             time.sleep(fault.value)
         return None
 
 
-KEPT_SILENT = 60.0
+HANG_SECONDS = 60.0
 
 
-class _Answer:
-    """What the sandbox answered, fetched once."""
+class _Response:
+    """The response of the wrapped app, produced once."""
 
     def __init__(self, app: App, environ: Environ) -> None:
         self._app = app
@@ -99,10 +99,10 @@ class _Answer:
 
 
 def _status(fault: Fault, path: str) -> App:
-    """An HTTP error with V1's body, or with a page: where the fault asks for one, and outside of V1's addresses."""
+    """An HTTP error with V1's body; with an HTML page when the fault says so, and outside of V1's paths."""
     if fault.body == "html" or not path.startswith(API):
         return _plain(f"{fault.value} Sandbox fault", b"<html><body>Sandbox fault</body></html>")
-    # Code -1 and "Unauthorized" were seen for 401. UNVERIFIED: that 429 and 5xx come in the envelope, and their texts.
+    # Code -1 and "Unauthorized" were observed for 401. UNVERIFIED: the body of 429 and 5xx.
     return refusal(ApiRefused(_PHRASES.get(fault.value, "Sandbox fault"), -1, fault.value))
 
 
@@ -110,38 +110,38 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 def _plain(status: str, body: bytes, content_type: str = "text/html", marker: str | None = None) -> App:
-    def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def response(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
         start_response(status, [*headers, (MARKER, marker)] if marker else headers)
         return [body]
 
-    return answer
+    return response
 
 
-def _broken_off(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """No answer: the connection is shut. What is returned reaches only a caller inside the process."""
+def _drop(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Shut the connection. The returned response reaches only a caller in the same process."""
     connection = _socket(environ)
     if connection is not None:
         _shut(connection)
     return _plain("503 Sandbox fault", b"", marker="drop")(environ, start_response)
 
 
-def _silence(seconds: float, marker: str) -> App:
-    def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def _hang(seconds: float, marker: str) -> App:
+    def response(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         connection = _socket(environ)
         if connection is not None:
-            _wait_until_they_leave(connection, seconds)
+            _wait_for_disconnect(connection, seconds)
             _shut(connection)
         return _plain("503 Sandbox fault", b"", marker=marker)(environ, start_response)
 
-    return answer
+    return response
 
 
-def _wait_until_they_leave(connection: socket.socket, seconds: float) -> None:
-    """The caller's time-out ends the wait: something to read, or the end, arrives on the line."""
+def _wait_for_disconnect(connection: socket.socket, seconds: float) -> None:
+    """Wait until the caller gives up: the socket becomes readable when it disconnects."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        readable, _, _ = select.select([connection], [], [], min(left, LOOK_EVERY_SECONDS))
+        readable, _, _ = select.select([connection], [], [], min(left, POLL_SECONDS))
         if readable:
             return
 
@@ -150,7 +150,7 @@ def _shut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # they were faster
+        return  # already disconnected
 
 
 def _socket(environ: Environ) -> socket.socket | None:
@@ -159,6 +159,6 @@ def _socket(environ: Environ) -> socket.socket | None:
 
 _AFTER: dict[str, Callable[[Fault, bytes], App]] = {
     "broken_json": lambda fault, body: _plain("200 OK", body[: len(body) // 2], "application/json; charset=UTF-8"),
-    "drop_after": lambda fault, body: _broken_off,
-    "hang_after": lambda fault, body: _silence(fault.value, "hang"),
+    "drop_after": lambda fault, body: _drop,
+    "hang_after": lambda fault, body: _hang(fault.value, "hang"),
 }

@@ -1,4 +1,4 @@
-"""Where does a person play PortOne, KG and the weather? The panel: a page over the endpoints of `controls.py`."""
+"""The control panel: a page for people over the endpoints of `controls.py`."""
 
 import json
 from calendar import monthrange
@@ -27,7 +27,7 @@ COOKIE_SECONDS = 30 * 24 * 3600
 
 @bp.get("/")
 def panel() -> Response:
-    """The whole panel; its script sends what is pressed to the endpoints and fetches this page anew."""
+    """Show the panel. Its script calls the JSON endpoints and then reloads parts of this page."""
     now = clock.local(database()).replace(microsecond=0)
     return show(
         "sandbox/panel.html",
@@ -56,11 +56,11 @@ def panel() -> Response:
 
 @bp.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> AnyResponse:
-    """Ask for the token that guards these controls, and keep it in a cookie of this path."""
+    """Ask for the token of the controls and store it in a cookie."""
     if request.method == "GET":
         return show("sandbox/sign_in.html", wrong=False)
     token = request.form.get("token", "")
-    if not controls.opens(token):
+    if not controls.is_allowed(token):
         wrong = show("sandbox/sign_in.html", wrong=True)
         wrong.status_code = 401
         return wrong
@@ -73,14 +73,14 @@ def sign_in() -> AnyResponse:
 
 
 def show(template: str, more: Mapping[str, str] | None = None, **facts: Any) -> Response:
-    """A page of the panel in the reader's language; `more` are texts of its own."""
+    """Render a page of the panel in the visitor's language; `more` adds texts."""
     language = pages.language()
     texts = {**WINDOW_TEXTS[language], **TEXTS[language], **(more or {})}
     return pages.page(template, language=language, t=texts, **facts)
 
 
 def _payments() -> list[dict[str, Any]]:
-    """The latest ones, masked, with what may be done to each."""
+    """The latest payments, masked, with their possible actions."""
     rows = database().all(
         "SELECT payments.body, payments.cancelled_at_kg, windows.state FROM payments"
         " LEFT JOIN windows ON windows.imp_uid = payments.imp_uid ORDER BY payments.id DESC LIMIT ?",
@@ -93,18 +93,18 @@ def _payments() -> list[dict[str, Any]]:
 
 
 def _paths() -> list[str]:
-    """The addresses at which a fault can strike, as its rule writes them."""
+    """Paths for fault rules, as patterns."""
     rules = current_app.url_map.iter_rules()
     shown = {str(rule.rule).replace("<", "{").replace(">", "}") for rule in rules}
     return sorted(path for path in shown if path.startswith(("/payments", "/subscribe", "/users", "/window")))
 
 
 def _next_month(now: datetime) -> datetime:
-    """The same day and time a month later, the last day where there is no such day."""
+    """The same day and time one month later, or that month's last day."""
     year, month = (now.year + 1, 1) if now.month == 12 else (now.year, now.month + 1)
     return now.replace(year=year, month=month, day=min(now.day, monthrange(year, month)[1]))
 
 
 def _moment(seconds: float | None) -> str:
-    """Unix seconds of the business clock as a reader's time in Seoul; empty for none."""
+    """Unix seconds as date and time in Seoul; empty for None."""
     return f"{in_seoul(seconds):%Y-%m-%d %H:%M:%S}" if seconds else ""

@@ -1,4 +1,4 @@
-"""What does the panel say, in Korean and in English? The same keys in both."""
+"""Texts of the control panel, in Korean and English."""
 
 TEXTS: dict[str, dict[str, str]] = {
     "ko": {

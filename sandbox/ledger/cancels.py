@@ -1,4 +1,4 @@
-"""How does money go back? As a whole, in the month of the payment, or with KG's reason why not."""
+"""Cancels: the whole amount, in the month of the payment, or KG's reason for refusing."""
 
 import json
 import sqlite3
@@ -10,7 +10,7 @@ from .kg import Refusal
 from .monthly import refusal_to_cancel
 from .objects import Payment
 from .outbox import Changed
-from .outcomes import speaks
+from .outcomes import outcome_at
 from .refusals import (
     CANCEL_REFUSED,
     CANCELLED_ALREADY,
@@ -37,44 +37,46 @@ def cancel(
     reason: str = REASON_BY_API,
     webhook: bool = False,
 ) -> Changed:
-    """Give money back. `amount` in won, 0 for all that is left. Raises ApiRefused.
+    """Cancel a payment. `amount` in won, 0 for the remaining amount. Raises ApiRefused.
 
-    `imp_uid` wins when both ids are given: with a wrong one nothing is cancelled, however right the other is.
+    `imp_uid` takes precedence: if it is wrong, nothing is cancelled even when `merchant_uid` is right.
     """
     if not imp_uid and not merchant_uid:
         raise ApiRefused(NEITHER_UID, 1, 400)  # UNVERIFIED status and code
     ordered = faults.decline(database, CANCEL_PATH)
     refusal = None
     waiting: list[int] = []
-    with database.writing() as books:
-        row = _row(books, imp_uid, merchant_uid)
+    with database.writing() as connection:
+        row = _row(connection, imp_uid, merchant_uid)
         payment: Payment = json.loads(row["body"])
         asked = _asked_amount(payment, amount, checksum)
-        refusal = ordered or _refusal(database, books, row, payment, asked)
+        refusal = ordered or _refusal(database, connection, row, payment, asked)
         if refusal is None:
-            cancellation_id = entries.cancel(books, payment, clock.now(database), asked, reason)
+            cancellation_id = entries.cancel(connection, payment, clock.now(database), asked, reason)
             if webhook:
-                waiting = outbox.queue(database, books, payment, from_console=True, cancellation_id=cancellation_id)
+                waiting = outbox.queue(
+                    database, connection, payment, from_console=True, cancellation_id=cancellation_id
+                )
     if refusal:
         raise ApiRefused(CANCEL_REFUSED % refusal.message, -1)
     return Changed(payment, waiting)
 
 
 def undo_at_kg(database: Database, imp_uid: str) -> bool:
-    """KG takes a paid payment back and does not tell PortOne, as it does with real test payments. False: not paid."""
+    """Cancel at KG without PortOne learning of it, as KG does with real test payments. False: not paid."""
     sql = "UPDATE payments SET cancelled_at_kg = ? WHERE imp_uid = ? AND status = 'paid'"
     return database.change(sql, clock.now(database), imp_uid) == 1
 
 
-def _row(books: sqlite3.Connection, imp_uid: str | None, merchant_uid: str | None) -> sqlite3.Row:
-    row = entries.payment_row(books, imp_uid) if imp_uid else entries.approved_row(books, merchant_uid or "")
+def _row(connection: sqlite3.Connection, imp_uid: str | None, merchant_uid: str | None) -> sqlite3.Row:
+    row = entries.payment_row(connection, imp_uid) if imp_uid else entries.approved_row(connection, merchant_uid or "")
     if row is None or row["status"] not in ("paid", "cancelled"):
         raise ApiRefused(NOTHING_TO_CANCEL)
     return row
 
 
 def _asked_amount(payment: Payment, amount: int, checksum: int | None) -> int:
-    """How many won to give back. Raises ApiRefused; UNVERIFIED texts and codes, but nothing is done."""
+    """The amount to cancel in won. Raises ApiRefused. UNVERIFIED: codes and texts."""
     left = payment["amount"] - payment["cancel_amount"]
     if left == 0:
         raise ApiRefused(CANCELLED_ALREADY)
@@ -88,7 +90,7 @@ def _asked_amount(payment: Payment, amount: int, checksum: int | None) -> int:
 
 
 def _refusal(
-    database: Database, books: sqlite3.Connection, row: sqlite3.Row, payment: Payment, asked: int
+    database: Database, connection: sqlite3.Connection, row: sqlite3.Row, payment: Payment, asked: int
 ) -> Refusal | None:
     by_rule = refusal_to_cancel(
         in_seoul(row["paid_at"]),
@@ -99,7 +101,7 @@ def _refusal(
     )
     if by_rule:
         return by_rule
-    outcome = speaks(row["phone"], "cancel")
-    if outcome.once and not entries.refuses_now(books, f"{row['imp_uid']}:cancel"):
+    outcome = outcome_at(row["phone"], "cancel")
+    if outcome.once and not entries.refuses_first_time(connection, f"{row['imp_uid']}:cancel"):
         return None
     return outcome.refusal

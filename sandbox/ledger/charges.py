@@ -1,4 +1,4 @@
-"""How is a billing key charged again? One transaction: the key, KG's monthly rules, the payment, its webhook."""
+"""Charges by billing key: the key, KG's monthly rules, the payment and its webhook in one transaction."""
 
 import json
 import sqlite3
@@ -14,7 +14,7 @@ from .monthly import BUYER_FIELDS, LastCharge, refusal_to_charge
 from .objects import Payment, new_payment, new_pg_tid
 from .options import options_of
 from .outbox import Changed
-from .outcomes import speaks
+from .outcomes import outcome_at
 from .refusals import NO_SUCH_BUYER, ORDERED_ALREADY, ApiRefused
 
 AGAIN_PATH = "/subscribe/payments/again"
@@ -26,34 +26,34 @@ def again(database: Database, asked: Mapping[str, Any]) -> Changed:
     `asked` holds the parameters of `POST /subscribe/payments/again`, `amount` in whole won. Raises ApiRefused.
     """
     ordered = faults.decline(database, AGAIN_PATH)
-    with database.writing() as books:
-        key = billing_keys.row(books, asked["customer_uid"])
+    with database.writing() as connection:
+        key = billing_keys.row(connection, asked["customer_uid"])
         if key is None:
             raise ApiRefused(NO_SUCH_BUYER)
-        if entries.approved_row(books, asked["merchant_uid"]):
+        if entries.approved_row(connection, asked["merchant_uid"]):
             raise ApiRefused(ORDERED_ALREADY)
-        payment = charge(database, books, key, asked, usage="payment", ordered=ordered)
+        payment = charge(database, connection, key, asked, usage="payment", ordered=ordered)
         paid = payment["status"] == "paid"
-        waiting = outbox.queue(database, books, payment) if paid else []  # no webhook tells of a failed `again`
-    return Changed(payment, waiting, lost=paid and speaks(key["phone"], "renewal").lost)
+        waiting = outbox.queue(database, connection, payment) if paid else []  # a failed `again` sends no webhook
+    return Changed(payment, waiting, lost=paid and outcome_at(key["phone"], "renewal").lost)
 
 
 def charge(
     database: Database,
-    books: sqlite3.Connection,
+    connection: sqlite3.Connection,
     key: sqlite3.Row,
     asked: Mapping[str, Any],
     *,
     usage: str,
     ordered: Refusal | None,
 ) -> Payment:
-    """A new payment by this key, `paid` or `failed` as KG decides. `ordered`: a refusal that a fault demands.
+    """Create a payment by this key, `paid` or `failed` as KG decides. `ordered`: a refusal injected by a fault.
 
-    Buyer data that were not given are the key's. UNVERIFIED for `again`; documented for schedules.
+    Missing buyer data default to the key's. UNVERIFIED for `again`; documented for schedules.
     """
     body = json.loads(key["body"])
     buyer = {field: asked.get(field) or body[field.replace("buyer_", "customer_")] for field in BUYER_FIELDS}
-    refusal = ordered or _refusal(database, books, key, int(asked["amount"]), buyer)
+    refusal = ordered or _refusal(database, connection, key, int(asked["amount"]), buyer)
     moment = clock.now(database)
     ending = (
         {"status": "failed", "failed_at": moment, "fail_reason": refusal.message}
@@ -61,7 +61,7 @@ def charge(
         else {"status": "paid", "paid_at": moment, "pg_tid": new_pg_tid()}
     )
     payment = new_payment(
-        entries.unused_imp_uid(books, "imps_"),
+        entries.unused_imp_uid(connection, "imps_"),
         {**asked, **buyer},
         moment,
         channel_of(None, f"{body['pg_provider']}.{body['pg_id']}") or CHANNELS[0],
@@ -70,9 +70,9 @@ def charge(
         customer_uid_usage=usage,
         **ending,
     )
-    entries.add(books, payment, moment, notice_url=asked.get("notice_url"), phone=key["phone"])
+    entries.add(connection, payment, moment, notice_url=asked.get("notice_url"), phone=key["phone"])
     if not refusal:
-        books.execute(
+        connection.execute(
             "UPDATE billing_keys SET last_imp_uid = ? WHERE customer_uid = ?",
             (payment["imp_uid"], key["customer_uid"]),
         )
@@ -80,9 +80,9 @@ def charge(
 
 
 def _refusal(
-    database: Database, books: sqlite3.Connection, key: sqlite3.Row, amount: int, buyer: Mapping[str, Any]
+    database: Database, connection: sqlite3.Connection, key: sqlite3.Row, amount: int, buyer: Mapping[str, Any]
 ) -> Refusal | None:
-    last = _last_charge(books, key)
+    last = _last_charge(connection, key)
     if last is None:
         return refusal_of("0060")
     now = clock.local(database)
@@ -90,15 +90,15 @@ def _refusal(
     by_rule = refusal_to_charge(last, now, amount, buyer, fixed_anchor=fixed_anchor)
     if by_rule:
         return by_rule
-    outcome = speaks(key["phone"], "renewal")
-    if outcome.once and not entries.refuses_now(books, f"{key['customer_uid']}:{now:%Y-%m}"):
+    outcome = outcome_at(key["phone"], "renewal")
+    if outcome.once and not entries.refuses_first_time(connection, f"{key['customer_uid']}:{now:%Y-%m}"):
         return None
     return outcome.refusal
 
 
-def _last_charge(books: sqlite3.Connection, key: sqlite3.Row) -> LastCharge | None:
-    last = entries.payment_row(books, key["last_imp_uid"])
-    first = entries.payment_row(books, key["first_imp_uid"])
+def _last_charge(connection: sqlite3.Connection, key: sqlite3.Row) -> LastCharge | None:
+    last = entries.payment_row(connection, key["last_imp_uid"])
+    first = entries.payment_row(connection, key["first_imp_uid"])
     if last is None or first is None:
         return None
     body = json.loads(last["body"])

@@ -1,4 +1,4 @@
-"""Where are the sandbox's books kept? In one SQLite file that threads and processes share, with durable commits."""
+"""The sandbox's storage: one SQLite file shared by threads and processes, with durable commits."""
 
 import fcntl
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
-# A token outlives a reset: it is not a fact about a payment, and no client should be thrown out by one.
+# Tokens survive a reset, so that clients stay authenticated.
 CLEARED = (
     "windows",
     "deliveries",
@@ -24,26 +24,26 @@ CLEARED = (
     "kept",
 )
 BUSY_SECONDS = 15
-SHAPE = 4  # of the tables; raise it with every change of schema.sql
+SCHEMA_VERSION = 4  # raise it with every change of schema.sql
 
 
 class Database:
-    """One file; connections are borrowed for one operation and given back, so threads may come and go."""
+    """A pool of connections to one file. Each operation borrows a connection, so threads may come and go."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._become_this_process()
+        self._reset_after_fork()
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.with_name(f"{path.name}.setup").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # changing to WAL does not wait for others by itself
+            fcntl.flock(lock, fcntl.LOCK_EX)  # switching to WAL does not wait for locks by itself
             with self.reading() as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
-                _forget_an_older_shape(connection)
+                _drop_older_schema(connection)
                 connection.executescript(SCHEMA)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reading; every statement sees what is committed."""
+        """Borrow a connection for reading; every statement sees what is committed."""
         connection = self._borrow()
         try:
             yield connection
@@ -54,11 +54,11 @@ class Database:
     def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """One write transaction: commits at the end, rolls back on any error.
 
-        Not durable: it survives a killed process, but perhaps not a power cut. For notes that may be lost.
+        Not durable: survives a killed process, but perhaps not a power failure.
         """
         connection = self._borrow()
         try:
-            with self._write_lock:  # threads queue here: SQLite's own waiting is for other processes, and slow
+            with self._write_lock:  # threads queue here; SQLite's busy wait is slow and unfair
                 if not durable:
                     connection.execute("PRAGMA synchronous=NORMAL")
                 try:
@@ -80,12 +80,12 @@ class Database:
             return connection.execute(sql, values).fetchall()
 
     def change(self, sql: str, *values: Any) -> int:
-        """One statement, committed; how many rows it touched."""
+        """Execute one statement and commit; the number of rows changed."""
         with self.writing() as connection:
             return connection.execute(sql, values).rowcount
 
     def keep(self, name: str, value: Any) -> None:
-        """Remember a small thing (the settings, the clock's offset) for every process."""
+        """Store a named value (settings, clock offset) for all processes."""
         self.change("INSERT OR REPLACE INTO kept VALUES (?, ?)", name, json.dumps(value))
 
     def kept(self, name: str, default: Any) -> Any:
@@ -93,19 +93,19 @@ class Database:
         return json.loads(row["value"]) if row else default
 
     def clear(self) -> None:
-        """Forget everything but the tokens."""
+        """Delete everything but the tokens."""
         with self.writing() as connection:
             for table in CLEARED:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own table names
 
     def close(self) -> None:
-        """Close the connections that nobody has borrowed."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
     def _borrow(self) -> sqlite3.Connection:
         if self._process != os.getpid():
-            self._become_this_process()
+            self._reset_after_fork()
         try:
             return self._idle.pop()
         except IndexError:
@@ -120,8 +120,8 @@ class Database:
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
-    def _become_this_process(self) -> None:
-        """A connection must not cross a fork, not even to be closed: the parent's ones are left alone."""
+    def _reset_after_fork(self) -> None:
+        """Start an empty pool: connections must not cross a fork, not even to be closed."""
         self._inherited = getattr(self, "_idle", [])
         self._idle: list[sqlite3.Connection] = []
         self._write_lock = threading.Lock()
@@ -139,12 +139,12 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _forget_an_older_shape(connection: sqlite3.Connection) -> None:
-    """Nothing in here is real, so tables of an older version are dropped instead of migrated."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] == SHAPE:
+def _drop_older_schema(connection: sqlite3.Connection) -> None:
+    """Drop the tables of an older schema instead of migrating them: sandbox data are disposable."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
         return
     connection.execute("PRAGMA foreign_keys=OFF")
     for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
         connection.execute(f"DROP TABLE {table}")
     connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute(f"PRAGMA user_version = {SHAPE}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

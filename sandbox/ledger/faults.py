@@ -1,7 +1,7 @@
-"""What goes wrong on purpose? Rules in the database: where, what, how often, and with which chance.
+"""Fault rules in the database: where, what, how often, and with which probability.
 
-The chance is drawn from the rule's seed and the number of the draw, so that a run can be repeated. `carried.py` carries
-the rules out on the wire; `decline` is asked for by whoever plays KG.
+The draw depends on the rule's seed and the number of draws, so a run can be repeated. `controls/middleware.py` applies
+the rules to HTTP responses; the simulated KG calls `decline`.
 """
 
 import json
@@ -15,19 +15,19 @@ from . import fields
 from .database import Database
 from .kg import TEXTS, Refusal, refusal_of
 
-# kind: the value it takes when none is given
+# kind: its default value
 KINDS: dict[str, Any] = {
     "latency": 1.0,  # seconds
-    "status": 503,  # the HTTP status that answers instead of the work
-    "broken_json": None,  # the work is done, half of the answer arrives
-    "drop_before": None,  # the connection breaks, nothing was done
-    "drop_after": None,  # the work is done, then the connection breaks
-    "hang_after": 60.0,  # the work is done, then silence for so many seconds at most
+    "status": 503,  # the HTTP status; the request is not processed
+    "broken_json": None,  # processed; half of the response arrives
+    "drop_before": None,  # the connection drops before processing
+    "drop_after": None,  # processed; then the connection drops
+    "hang_after": 60.0,  # processed; no response for up to so many seconds
     "decline": "0031",  # KG declines with this code
 }
 LONGEST_SECONDS = 120.0
-MARKER = "X-Sandbox-Fault"  # header of an answer that must not reach its caller: drop | hang
-# What a `status` fault answers: V1's envelope at V1's addresses, or the page of a proxy in front of PortOne.
+MARKER = "X-Sandbox-Fault"  # header of a response that must not reach its caller: drop | hang
+# Body of a `status` fault: V1's envelope at V1's paths, or HTML as a proxy in front of PortOne would send.
 BODIES = ("v1", "html")
 FIELDS = {"path", "fault", "value", "body", "count", "probability", "seed"}
 
@@ -47,7 +47,7 @@ class Fault:
 
 
 def add(database: Database, body: Mapping[str, Any]) -> Fault:
-    """A new rule. Raises BadField. Whether the path exists is for the caller to know."""
+    """Add a rule. Raises BadField. The caller checks that the path exists."""
     fields.refuse_unknown(body, FIELDS)
     path = fields.text("path", body.get("path"), 200)
     if not path.startswith(("/", "*")):
@@ -59,12 +59,12 @@ def add(database: Database, body: Mapping[str, Any]) -> Fault:
         kind,
         json.dumps(_value(kind, body.get("value"))),
         _body(kind, body.get("body")),
-        None if count is None else fields.whole("count", count, 1, 10**9),
+        None if count is None else fields.integer("count", count, 1, 10**9),
         fields.number("probability", body.get("probability", 1), 0, 1),
-        fields.whole("seed", body.get("seed", 0), -(2**53), 2**53),
+        fields.integer("seed", body.get("seed", 0), -(2**53), 2**53),
     )
-    with database.writing() as books:
-        added = books.execute(
+    with database.writing() as connection:
+        added = connection.execute(
             "INSERT INTO faults (path, fault, value, body, left_over, probability, seed) VALUES (?, ?, ?, ?, ?, ?, ?)",
             row,
         )
@@ -72,7 +72,7 @@ def add(database: Database, body: Mapping[str, Any]) -> Fault:
 
 
 def clear(database: Database) -> int:
-    """Forget all rules; how many there were."""
+    """Delete all rules; how many there were."""
     return database.change("DELETE FROM faults")
 
 
@@ -92,36 +92,37 @@ def rules(database: Database) -> list[Fault]:
     ]
 
 
-def on_the_wire(database: Database, path: str) -> list[Fault]:
-    """What strikes this request, latency first; draws, and uses up what was counted."""
+def http_faults(database: Database, path: str) -> list[Fault]:
+    """The faults that hit this request, latency first. Draws, and decrements the counts."""
     matching = [rule for rule in rules(database) if rule.fault != "decline" and matches(rule.path, path)]
-    struck = [rule for rule in matching if _strikes(database, rule)]
-    slow = [rule for rule in struck if rule.fault == "latency"]
-    return slow[:1] + [rule for rule in struck if rule.fault != "latency"][:1]
+    hits = [rule for rule in matching if _draw(database, rule)]
+    slow = [rule for rule in hits if rule.fault == "latency"]
+    return slow[:1] + [rule for rule in hits if rule.fault != "latency"][:1]
 
 
 def decline(database: Database, path: str) -> Refusal | None:
-    """How KG refuses the charge, cancel or approval that `path` asks for; None when nothing was ordered."""
+    """The KG refusal that a rule injects for this charge, cancel or approval; None when there is no rule."""
     for rule in rules(database):
-        if rule.fault == "decline" and matches(rule.path, path) and _strikes(database, rule):
+        if rule.fault == "decline" and matches(rule.path, path) and _draw(database, rule):
             return refusal_of(rule.value)
     return None
 
 
-def _strikes(database: Database, rule: Fault) -> bool:
-    with database.writing(durable=False) as books:
-        row = books.execute("UPDATE faults SET draws = draws + 1 WHERE id = ? RETURNING draws", (rule.id,)).fetchone()
+def _draw(database: Database, rule: Fault) -> bool:
+    with database.writing(durable=False) as connection:
+        draw = connection.execute("UPDATE faults SET draws = draws + 1 WHERE id = ? RETURNING draws", (rule.id,))
+        row = draw.fetchone()
         if row is None:  # used up or cleared meanwhile
             return False
-        if random.Random(f"{rule.seed}:{row['draws']}").random() >= rule.probability:  # noqa: S311 - a game, no secret
+        if random.Random(f"{rule.seed}:{row['draws']}").random() >= rule.probability:  # noqa: S311 - not a secret
             return False
-        books.execute("UPDATE faults SET left_over = left_over - 1 WHERE id = ? AND left_over > 0", (rule.id,))
-        books.execute("DELETE FROM faults WHERE id = ? AND left_over = 0", (rule.id,))
+        connection.execute("UPDATE faults SET left_over = left_over - 1 WHERE id = ? AND left_over > 0", (rule.id,))
+        connection.execute("DELETE FROM faults WHERE id = ? AND left_over = 0", (rule.id,))
     return True
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Whether a rule's path means this one; a slash at the end does not count."""
+    """Whether a rule's path pattern matches this path; a trailing slash is ignored."""
     parts = re.split(r"(\*|\{\w+\})", pattern.rstrip("/") or "/")
     regex = "".join(".*" if part == "*" else "[^/]+" if part[:1] == "{" else re.escape(part) for part in parts)
     return re.fullmatch(regex, path.rstrip("/") or "/") is not None
@@ -133,7 +134,7 @@ def _value(kind: str, value: Any) -> Any:
     if kind in ("latency", "hang_after"):
         return fields.number("value", value, 0, LONGEST_SECONDS)
     if kind == "status":
-        return fields.whole("value", value, 400, 599)
+        return fields.integer("value", value, 400, 599)
     if kind == "decline":
         return fields.one_of("value", value, tuple(TEXTS))
     raise fields.BadField("value", f"{kind} takes no value")

@@ -1,11 +1,11 @@
-"""Is a control's field what it should be? If not, the answer names the field."""
+"""Validation of request fields of the controls; errors name the field."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class BadField(Exception):
-    """A field of the request is missing, unknown or of the wrong kind. `field` names it, the message says what fits."""
+    """A field of the request is missing, unknown or of the wrong kind. The message says what is valid."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(problem)
@@ -13,7 +13,7 @@ class BadField(Exception):
 
 
 def refuse_unknown(body: Mapping[str, Any], known: set[str]) -> None:
-    """Raises BadField for a field that no control has: a slip of the pen must not pass for a setting."""
+    """Raises BadField for an unknown field, so that a typing error is not ignored silently."""
     for field in body:
         if field not in known:
             raise BadField(field, f"unknown field; known are {', '.join(sorted(known))}")
@@ -25,21 +25,21 @@ def one_of(field: str, value: Any, choices: tuple[str, ...]) -> str:
     return value
 
 
-def truth(field: str, value: Any) -> bool:
+def boolean(field: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise BadField(field, "true or false")
     return value
 
 
 def number(field: str, value: Any, low: float, high: float) -> float:
-    """A number from `low` to `high`, both included."""
+    """A number from `low` to `high`, inclusive."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise BadField(field, f"a number from {low} to {high}")
     return float(value)
 
 
-def whole(field: str, value: Any, low: int, high: int) -> int:
-    """A whole number from `low` to `high`, both included."""
+def integer(field: str, value: Any, low: int, high: int) -> int:
+    """An integer from `low` to `high`, inclusive."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise BadField(field, f"a whole number from {low} to {high}")
     return value

@@ -1,7 +1,7 @@
-"""What does KG Mobilians refuse, and in which words? Facts in, a refusal out: nothing here reads the books.
+"""KG Mobilians' refusals: codes, texts, and the checks that need no database.
 
-Codes and texts are those of KG's own code book. Where no source tells them, the sandbox speaks with codes of its own
-(`SANDBOX_…`) so that nobody takes them for KG's or PortOne's: those are marked UNVERIFIED.
+Codes and texts are those of KG's code book. Where no source documents them, the sandbox uses its own codes
+(`SANDBOX_…`), marked UNVERIFIED, so that nobody mistakes them for KG's or PortOne's.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 SMALLEST_AMOUNT = 301  # won, KG's old module in production (PortOne's help pages)
-LARGEST_AMOUNT = 10**9  # won, no source: only so that no number is absurd
-CODE_SECONDS = 180  # an approval number lives about three minutes
+LARGEST_AMOUNT = 10**9  # won; no source, an arbitrary upper bound
+CODE_SECONDS = 180  # an approval number is valid for about three minutes
 MERCHANT_UID_LENGTH = 40
 CUSTOMER_UID_LENGTH = 80
 
-# KG counts bytes, Hangul being two: (field of the request, most bytes, code of the refusal). UNVERIFIED: the last code.
+# KG counts two bytes per Hangul character: (field, maximum bytes, refusal code). UNVERIFIED: the last code.
 BYTE_LIMITS = (("name", 30, "9109"), ("buyer_email", 30, "9114"), ("buyer_name", 30, "SANDBOX_BUYER_NAME"))
 
 CARRIERS = {
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 
 class Declined(Exception):
-    """KG said no. `final`: the payment has failed; otherwise the buyer may try again in the same window."""
+    """KG declined. `final`: the payment has failed; otherwise the buyer may try again in the same window."""
 
     def __init__(self, pg_code: str, message: str, final: bool) -> None:
         super().__init__(message)
@@ -48,20 +48,20 @@ class Declined(Exception):
 
 @dataclass(frozen=True)
 class Refusal:
-    """One result code of KG's with its text."""
+    """A KG result code with its text."""
 
     pg_code: str
     message: str
 
 
-# One text for each code; where the book has several, the others stand below.
+# One text per code; further texts of the same code are below.
 TEXTS = {
     "0011": "해당하는 휴대폰번호가 없습니다. 통신사 또는 휴대폰 번호를 정확히 입력 후 다시 시도 부탁드립니다.",
     "0012": "가입자 주민번호 앞 7 자리가 정확하지 않습니다. 확인 후 다시 시도 부탁드립니다.",
     "0013": "단말기 정지 상태로 사용이 불가능합니다.(분실/사용정지 확인 : 휴대폰 국번없이114)",
     "0015": "법인 휴대폰은 소액결제를 이용하실 수 없습니다.",
     "0016": "요금 미납으로 결제 불가합니다. 통신사로 납부 후 재시도 부탁드립니다.",
-    # The book's text goes on after this sentence; the rest is in no source that could be read.
+    # The original text is longer; no readable source has the rest.
     "0019": "월자동 소액결제 1 년 미이용으로 차단된 번호입니다.",
     "0020": "결제시 등록된 정보와 현재의 정보가 불일치 하여 취소 불가능합니다.",
     "0023": "통신사 정보가 일치하지 않습니다. 정확히 선택 후 다시 이용 부탁 드립니다.",
@@ -90,7 +90,7 @@ TEXTS = {
 
 
 def refusal_of(pg_code: str) -> Refusal:
-    """The refusal with KG's usual text of this code. KeyError for a code that is not in the book above."""
+    """The refusal with KG's usual text of this code. KeyError for an unknown code."""
     return Refusal(pg_code, TEXTS[pg_code])
 
 
@@ -106,7 +106,7 @@ MONTHLY_BLOCKED = Refusal(
 MONTHLY_NO_SERVICE = Refusal(
     "0071", "자동결제 서비스가 불가한 상점입니다. 결제하고자 하는 사이트로 문의 주시기 바랍니다."
 )
-USER_CANCELLED = "[결제포기] 사용자가 결제를 취소하셨습니다"  # seen as fail_reason with the older SDK
+USER_CANCELLED = "[결제포기] 사용자가 결제를 취소하셨습니다"  # observed as fail_reason with the older SDK
 ALREADY_PAID = ("F1002", "이미 결제가 이루어진 거래건입니다.")
 
 
@@ -114,7 +114,7 @@ ALREADY_PAID = ("F1002", "이미 결제가 이루어진 거래건입니다.")
 
 
 def check_request(params: Mapping[str, Any]) -> None:
-    """The checks before a window opens that need no books. Raises Refused."""
+    """Checks before a window opens that need no database. Raises Refused."""
     _check_types(params)
     if not 2 <= kg_bytes(params["merchant_uid"]) <= MERCHANT_UID_LENGTH:
         raise Refused("9107", "[9107] 결제요청자료 오류입니다.")
@@ -157,17 +157,17 @@ def _check_lengths(params: Mapping[str, Any]) -> None:
 
 
 def kg_bytes(text: str) -> int:
-    """How many bytes KG counts: one for ASCII, two for Hangul."""
+    """Length as KG counts it: one byte for ASCII, two for Hangul."""
     return len(text.encode("cp949", "replace"))
 
 
-# --- who pays ---
+# --- identity ---
 
 
 def check_identity(carrier: str, phone: str, birth: str, gender: str) -> None:
-    """The shape of what a buyer typed: carrier's code, digits of a mobile number, YYMMDD and the digit after it.
+    """Validate carrier code, mobile number, birth date YYMMDD and the digit after it.
 
-    Raises Declined, never final: a slip of the finger is typed again.
+    Raises Declined, never final, so that the buyer can correct the input.
     """
     if carrier not in CARRIERS or not (phone.isascii() and phone.isdigit() and len(phone) in (10, 11)):
         raise Declined(NO_SUCH_PHONE.pg_code, NO_SUCH_PHONE.message, final=False)

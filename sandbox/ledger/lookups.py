@@ -1,4 +1,4 @@
-"""Which payments are there? Questions to the books, answered with the JSON texts that V1 would send."""
+"""Queries for payments; results are the JSON texts that V1 sends."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ ORDERS = {
 }
 USUAL_ORDER = "-started"
 STATUSES = ("ready", "paid", "cancelled", "failed")
-# Which moment a list by status compares. UNVERIFIED for `all`.
+# The time that a list by status filters on. UNVERIFIED for `all`.
 MOMENT_OF = {
     "all": "started_at",
     "ready": "started_at",
@@ -28,7 +28,7 @@ MOMENT_OF = {
 
 @dataclass(frozen=True)
 class Page:
-    """A part of a list: page `number` from 1 of `limit` payments each, `total` in all."""
+    """One page of a list: `number` counts from 1, `limit` is the page size, `total` the length of the list."""
 
     total: int
     number: int
@@ -52,7 +52,7 @@ def payment(database: Database, imp_uid: str) -> sqlite3.Row | None:
 
 
 def is_approved(database: Database, merchant_uid: str) -> bool:
-    """Whether this order id was paid; one that was cancelled since is used up as well (UNVERIFIED)."""
+    """Whether this merchant_uid was paid. UNVERIFIED: a cancelled one cannot be paid again."""
     found = database.one(
         "SELECT 1 FROM payments WHERE merchant_uid = ? AND status IN ('paid', 'cancelled')", merchant_uid
     )
@@ -60,7 +60,7 @@ def is_approved(database: Database, merchant_uid: str) -> bool:
 
 
 def of_order(database: Database, merchant_uid: str, status: str, sorting: str, number: int, limit: int) -> Page:
-    """Every window and charge of one order id; in one state if `status` is not empty."""
+    """Every window and charge of one merchant_uid; empty `status` means any."""
     where, values = "merchant_uid = ?", [merchant_uid]
     if status:
         where, values = f"{where} AND status = ?", [*values, status]
@@ -68,7 +68,7 @@ def of_order(database: Database, merchant_uid: str, status: str, sorting: str, n
 
 
 def of_status(database: Database, status: str, since: int, until: int, sorting: str, number: int, limit: int) -> Page:
-    """The payments in one state (or `all`) whose moment lies from `since` to `until`, both included."""
+    """Payments of one status (or `all`) whose time lies between `since` and `until`, inclusive."""
     values: list[object] = [since, until]
     where = f"{MOMENT_OF[status]} BETWEEN ? AND ?"
     if status != "all":
@@ -77,14 +77,14 @@ def of_status(database: Database, status: str, since: int, until: int, sorting: 
 
 
 def of_customer(database: Database, customer_uid: str, number: int, limit: int) -> Page:
-    """The payments that a billing key made, the one that issued it included."""
+    """Payments of a billing key, the issuing one included."""
     return _page(database, "customer_uid = ?", [customer_uid], USUAL_ORDER, number, limit)
 
 
 def many(database: Database, imp_uids: Sequence[str], merchant_uids: Sequence[str]) -> tuple[list[str], bool]:
-    """The payments of these ids, and whether every id had one. Of an order id, the one that started last.
+    """Payments of these ids, and whether every id was found.
 
-    UNVERIFIED: which payment stands for an order id that has several.
+    UNVERIFIED: of several payments of a merchant_uid, the one that started last.
     """
     found: dict[int, str] = {}
     missing = False
@@ -102,9 +102,9 @@ def many(database: Database, imp_uids: Sequence[str], merchant_uids: Sequence[st
 
 
 def _page(database: Database, where: str, values: Sequence[object], sorting: str, number: int, limit: int) -> Page:
-    with database.reading() as books:
-        total = books.execute(f"SELECT count(*) FROM payments WHERE {where}", values).fetchone()[0]  # noqa: S608
-        rows = books.execute(
+    with database.reading() as connection:
+        total = connection.execute(f"SELECT count(*) FROM payments WHERE {where}", values).fetchone()[0]  # noqa: S608
+        rows = connection.execute(
             f"SELECT body FROM payments WHERE {where} ORDER BY {ORDERS[sorting]} LIMIT ? OFFSET ?",  # noqa: S608
             (*values, limit, (number - 1) * limit),
         ).fetchall()

@@ -1,4 +1,4 @@
-"""Which names does the sandbox answer to? Published on purpose: nothing behind them is real."""
+"""The sandbox's one merchant: its code, API key, secret and channels. Published, since they protect nothing real."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ IMP_CODE = "imp00000000"
 API_KEY = "imp_apikey"
 API_SECRET = "sandbox_secret"
 
-# KG Mobilians' MID for tests by phone, from PortOne's help pages; KG's service ids have twelve digits.
+# KG Mobilians' test MID for phone payments, from PortOne's help pages; KG's service ids have twelve digits.
 TEST_MID = "170622040674"
 LIVE_LOOKING_MID = "200000000001"
 
@@ -22,7 +22,7 @@ class Channel:
     pg_provider: str = "mobilians"
 
 
-# The first one is the console's default. The last lets a shop see what a live channel's answers look like.
+# The first is the console's default. The last imitates the responses of a live channel.
 CHANNELS = (
     Channel("channel-key-sandbox-phone", "KG모빌리언스 휴대폰", TEST_MID),
     Channel("channel-key-sandbox-billing", "KG모빌리언스 정기결제", TEST_MID),
@@ -31,9 +31,9 @@ CHANNELS = (
 
 
 def channel_of(channel_key: str | None, pg: str | None) -> Channel | None:
-    """The contract that a call names by `channelKey` or by `pg` (`mobilians`, `mobilians.<MID>`); None: there is none.
+    """The channel named by `channelKey` or by `pg` (`mobilians`, `mobilians.<MID>`); None: unknown.
 
-    Neither given means the console's default. Both given: UNVERIFIED, the channel key wins.
+    Neither given means the console's default. UNVERIFIED: the channel key takes precedence over `pg`.
     """
     if channel_key:
         return next((channel for channel in CHANNELS if channel.key == channel_key), None)

@@ -1,8 +1,8 @@
-"""When may KG charge again, and when may it give back? A phone bill's month is the calendar month of Asia/Seoul.
+"""KG's rules for charging a billing key again and for cancelling. A billing month is a calendar month in Seoul.
 
 From PortOne's help pages: a billing key is charged exactly once every calendar month, within five days of last month's
-payment, with the same amount and the same buyer; a missed month ends the key. A payment may be cancelled as a whole,
-in its own month. Which of KG's four texts of code 0060 belongs to which cause is read from their wording.
+payment, with the same amount and the same buyer; a skipped month ends the key. A payment is cancelled as a whole, in
+its own month. Which of KG's four texts of code 0060 belongs to which cause is inferred from their wording.
 """
 
 from calendar import monthrange
@@ -24,7 +24,7 @@ BUYER_FIELDS = ("buyer_name", "buyer_email", "buyer_tel", "buyer_addr", "buyer_p
 
 @dataclass(frozen=True)
 class LastCharge:
-    """What KG compares with: the latest approved payment of a key. `paid_on` and `first_on` are days in Seoul."""
+    """The latest approved payment of a key, with which KG compares. `paid_on` and `first_on` are days in Seoul."""
 
     paid_on: date
     first_on: date
@@ -36,7 +36,7 @@ class LastCharge:
 def refusal_to_charge(
     last: LastCharge, now: datetime, amount: int, buyer: Mapping[str, Any], *, fixed_anchor: bool
 ) -> Refusal | None:
-    """Why KG would not charge `amount` won today; None when it would."""
+    """KG's reason to decline a charge of `amount` won today, or None."""
     if last.cancelled:
         return NOT_STANDING
     months_since = (now.year - last.paid_on.year) * 12 + now.month - last.paid_on.month
@@ -51,9 +51,9 @@ def refusal_to_charge(
 
 
 def charge_window(last: LastCharge, now: datetime, *, fixed_anchor: bool) -> tuple[date, date]:
-    """The first and the last day of this month on which KG charges.
+    """The first and last day of this month on which KG charges.
 
-    UNVERIFIED where a month has no such day: its last one is taken, and the window never leaves the month.
+    UNVERIFIED: in a month without that day its last day counts, and the window never leaves the month.
     """
     days_in_month = monthrange(now.year, now.month)[1]
     middle = min((last.first_on if fixed_anchor else last.paid_on).day, days_in_month)
@@ -62,17 +62,17 @@ def charge_window(last: LastCharge, now: datetime, *, fixed_anchor: bool) -> tup
 
 
 def _differs(before: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """Whether a buyer's field was given and is another one. UNVERIFIED: hyphens in the number do not count."""
+    """Whether a buyer field differs. UNVERIFIED: hyphens in the phone number are ignored."""
     return any(_plain(field, asked.get(field)) != _plain(field, before.get(field)) for field in BUYER_FIELDS)
 
 
 def _plain(field: str, value: Any) -> str:
-    written = str(value or "").strip()
-    return written.replace("-", "") if field == "buyer_tel" else written
+    text = str(value or "").strip()
+    return text.replace("-", "") if field == "buyer_tel" else text
 
 
 def refusal_to_cancel(paid_at: datetime, now: datetime, amount: int, asked: int, *, undone: bool) -> Refusal | None:
-    """Why KG would not give back `asked` of `amount` won; `undone`: it did so already without telling PortOne."""
+    """KG's reason to refuse a cancel of `asked` of `amount` won, or None. `undone`: KG has cancelled it already."""
     if undone:
         return refusal_of("0044")
     if (paid_at.year, paid_at.month) != (now.year, now.month):

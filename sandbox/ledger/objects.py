@@ -1,4 +1,4 @@
-"""How does V1 write a payment and a billing key? All fields, always: what does not apply is null, 0 or empty."""
+"""V1's JSON objects: payment, billing key, cancellation, schedule. Unused fields are present as null, 0 or empty."""
 
 import json
 import secrets
@@ -11,8 +11,8 @@ from .monthly import BUYER_FIELDS
 Payment = dict[str, Any]
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-# In the order of the schema's alphabet, as answers were seen on the wire. UNVERIFIED for phone payments: `apply_num`,
-# `pg_tid`'s form, `receipt_url`, and the presence of `deposit_history` and `promotion`.
+# Alphabetical, as in observed responses. UNVERIFIED for phone payments: `apply_num`, `receipt_url`, the format of
+# `pg_tid`, and the presence of `deposit_history` and `promotion`.
 _EMPTY_PAYMENT: dict[str, Any] = {
     "amount": 0,
     "apply_num": "",
@@ -72,7 +72,7 @@ _EMPTY_PAYMENT: dict[str, Any] = {
 
 
 def new_payment(imp_uid: str, asked: Mapping[str, Any], started_at: int, contract: Channel, **fields: Any) -> Payment:
-    """A payment that has just begun, from what the shop asked for. `fields` overrule."""
+    """A new payment from the request's parameters; `fields` override them."""
     echoed = {key: asked.get(key) or None for key in (*BUYER_FIELDS, "name", "customer_uid")}
     return {
         **_EMPTY_PAYMENT,
@@ -119,7 +119,7 @@ def new_billing_key(payment: Mapping[str, Any], moment: int, customer_id: str | 
 
 
 def new_cancellation(payment: Mapping[str, Any], amount: int, moment: int, reason: str) -> dict[str, Any]:
-    """One element of `cancel_history`. Its `pg_tid` was seen equal to the payment's own."""
+    """One element of `cancel_history`. Observed: its `pg_tid` equals the payment's."""
     return {
         "amount": amount,
         "cancellation_id": new_cancellation_id(),
@@ -131,7 +131,7 @@ def new_cancellation(payment: Mapping[str, Any], amount: int, moment: int, reaso
 
 
 def new_schedule(item: Mapping[str, Any], key: Mapping[str, Any]) -> dict[str, Any]:
-    """A charge that waits for its moment; buyer data that were not given are the key's."""
+    """A scheduled charge; missing buyer data default to the key's."""
     buyer = {field: item.get(field) or key[field.replace("buyer_", "customer_")] for field in BUYER_FIELDS}
     return {
         "amount": item["amount"],
@@ -155,8 +155,8 @@ def new_schedule(item: Mapping[str, Any], key: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def written(thing: Mapping[str, Any]) -> str:
-    """The object as it goes over the wire: keys in the order of the alphabet, as V1 was seen to answer."""
+def to_json(thing: Mapping[str, Any]) -> str:
+    """The object as JSON, with sorted keys as in observed responses."""
     return json.dumps(thing, sort_keys=True, separators=(",", ":"))
 
 
@@ -166,10 +166,10 @@ def new_imp_uid(prefix: str = "imp_") -> str:
 
 
 def new_pg_tid() -> str:
-    """The PG's transaction id. UNVERIFIED form: KG's direct API uses nineteen digits."""
+    """The PG's transaction id. UNVERIFIED format: KG's direct API uses nineteen digits."""
     return f"19{secrets.randbelow(10**17):017d}"
 
 
 def new_cancellation_id() -> str:
-    """Twenty characters, like the one sample that was seen; opaque."""
+    """An opaque id of twenty characters, like the one observed."""
     return "06" + "".join(secrets.choice(CROCKFORD) for _ in range(18))

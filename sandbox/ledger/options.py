@@ -1,4 +1,4 @@
-"""How does this sandbox behave where PortOne leaves a choice, to the console, to its support team or to chance?"""
+"""Settings of the sandbox: what PortOne's console or support decides, and what no source documents."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -10,7 +10,7 @@ from .database import Database
 
 @dataclass(frozen=True)
 class Options:
-    """The switches of `/controls/settings`; the defaults are what PortOne is documented to do.
+    """The settings of `/controls/settings`; the defaults are PortOne's documented behaviour.
 
     `confirm_timeout` is in seconds. `webhook_url` is the console's address, used when a payment names no `notice_url`.
     """
@@ -21,7 +21,7 @@ class Options:
     redirect_query: str = "full"
     webhook_format: str = "json"
     webhook_order: str = "after"
-    webhook_retries: bool = False  # PortOne's support switches it on for a merchant
+    webhook_retries: bool = False  # enabled per merchant by PortOne's support
     webhook_url: str = ""
     confirm_url_enabled: bool = True
     confirm_timeout: float = 10.0  # PortOne's developer pages; its help pages say 5
@@ -34,8 +34,8 @@ CHOICES = {
     "callback_shape": ("v1", "legacy"),
     "redirect_query": ("full", "no_imp_success", "merchant_uid_only"),
     "webhook_format": ("json", "form"),
-    # after: sent at once without waiting, as PortOne does · before: the browser's answer waits for it
-    # late: half a minute later · reordered: behind the next one · never: kept in the log, not sent
+    # after: sent at once in the background, as PortOne does · before: the browser's response waits for it
+    # late: 30 seconds later · reordered: after the next one · never: logged, not sent
     "webhook_order": ("before", "after", "twice", "late", "reordered", "never"),
     "anchor": ("float", "fixed"),
 }
@@ -44,12 +44,12 @@ LONGEST_CONFIRM_SECONDS = 60
 
 
 def options_of(database: Database) -> Options:
-    """The switches as they stand, for every process."""
+    """The current settings, shared by all processes."""
     return Options(**database.kept("options", {}))
 
 
 def change(database: Database, changes: Mapping[str, Any]) -> Options:
-    """Throw some switches. Raises BadField, and then changes nothing."""
+    """Change some settings. Raises BadField, and then changes nothing."""
     fields.refuse_unknown(changes, set(asdict(Options())))
     checked = {field: _checked(field, value) for field, value in changes.items()}
     options = replace(options_of(database), **checked)
@@ -61,7 +61,7 @@ def _checked(field: str, value: Any) -> Any:
     if field in CHOICES:
         return fields.one_of(field, value, CHOICES[field])
     if field in SWITCHES:
-        return fields.truth(field, value)
+        return fields.boolean(field, value)
     if field == "confirm_timeout":
         return fields.number(field, value, 0.05, LONGEST_CONFIRM_SECONDS)
     return fields.text(field, value)

@@ -1,4 +1,4 @@
-"""What happens to which phone number? The last four digits choose, so that any outcome can be had without a panel."""
+"""Outcomes by phone number: the last four digits decide, so every outcome is available in the payment window."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from .kg import Refusal, refusal_of
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a number leads to.
+    """The outcome of a phone number.
 
-    `when` says where the number speaks: `identity` (the buyer's data are checked), `code` (the approval number),
-    `approval`, `after` (paid, but), `cancel` (paid, but giving back is refused), `renewal` (the first month is paid,
-    the later ones are not). `retry`: the buyer may try again in the same window. `once`: only the first time, for
+    `when` is the stage at which it applies: `identity` (the buyer's data are checked), `code` (the approval number),
+    `approval`, `after` (paid, but), `cancel` (paid, but the cancel is refused), `renewal` (the first month is paid,
+    later ones are not). `retry`: the buyer may try again in the same window. `once`: only the first time, for
     renewals the first time in each month.
     """
 
@@ -23,10 +23,10 @@ class Outcome:
     refusal: Refusal | None = None
     retry: bool = False
     once: bool = False
-    lost: bool = False  # paid, but the answer never reaches the page, or whoever charged
-    silent: bool = False  # and no webhook goes out either
-    no_key: bool = False  # paid, but the contract makes no billing key
-    undone: bool = False  # KG takes it back soon after and does not tell PortOne, as it does with real test payments
+    lost: bool = False  # paid, but the response is lost
+    silent: bool = False  # and no webhook is sent either
+    no_key: bool = False  # paid, but no billing key is issued
+    undone: bool = False  # KG cancels it without PortOne learning of it, as with real test payments
 
 
 OUTCOMES = [
@@ -94,11 +94,11 @@ APPROVED = Outcome("", "그 밖의 번호: 승인", "any other number: approved"
 
 
 def outcome_of(phone: str | None) -> Outcome:
-    """What the number with these digits leads to."""
+    """The outcome of a phone number."""
     return _BY_ENDING.get((phone or "")[-4:], APPROVED)
 
 
-def speaks(phone: str | None, when: str) -> Outcome:
-    """The number's outcome if it belongs to this moment, else plain approval."""
+def outcome_at(phone: str | None, when: str) -> Outcome:
+    """The outcome of a phone number if it applies at this stage, else plain approval."""
     outcome = outcome_of(phone)
     return outcome if outcome.when == when else APPROVED

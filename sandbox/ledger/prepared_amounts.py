@@ -1,4 +1,4 @@
-"""Amounts that a shop has registered before a window opens: V1's `/payments/prepare`."""
+"""Amounts that a shop registers before a window opens: V1's `/payments/prepare`."""
 
 import sqlite3
 from typing import Any

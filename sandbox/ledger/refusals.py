@@ -1,8 +1,8 @@
-"""In which words does V1 refuse a call? Those that were seen on the wire; the others are marked UNVERIFIED."""
+"""Refusals of V1's API with their texts: observed ones, and the sandbox's own, marked UNVERIFIED."""
 
 
 class ApiRefused(Exception):
-    """A refusal as V1 writes it: mostly HTTP 200 with a `code` other than 0."""
+    """A refusal by V1: usually HTTP 200 with a non-zero `code`."""
 
     def __init__(self, message: str, code: int = 1, status: int = 200) -> None:
         super().__init__(message)
@@ -21,16 +21,16 @@ NO_BALANCE = (
 )
 NOTHING_TO_CANCEL = "취소할 결제건이 존재하지 않습니다."
 CANCELLED_ALREADY = "이미 전액취소된 주문입니다."
-CANCEL_REFUSED = "결제취소에 실패하였습니다.(%s)"  # UNVERIFIED: whether the PG's code stands there too
+CANCEL_REFUSED = "결제취소에 실패하였습니다.(%s)"  # UNVERIFIED: whether the PG's code is included
 NO_SUCH_BUYER = "등록되지 않은 구매자입니다."
 NO_SUCH_CUSTOMER = "요청하신 customer_uid(%s)로 등록된 정보를 찾을 수 없습니다."
 NO_KEY_TO_SCHEDULE = "등록된 고객정보가 없습니다."
 NOTHING_TO_UNSCHEDULE = "취소할 예약결제 기록이 존재하지 않습니다."
 NO_API_MODULE = "비인증결제모듈 사용정보를 찾을 수 없습니다."
 
-# UNVERIFIED, all below: the sandbox's own words, or words seen at another endpoint.
-ORDERED_ALREADY = "이미 주문이 이루어진 건입니다"  # seen at onetime; the first is INF for `again`
-NEITHER_UID = "imp_uid 또는 merchant_uid를 지정해주셔야합니다."  # only its end was seen
+# UNVERIFIED, all below: the sandbox's own texts, or texts observed at another endpoint.
+ORDERED_ALREADY = "이미 주문이 이루어진 건입니다"  # observed at onetime; INF for `again`
+NEITHER_UID = "imp_uid 또는 merchant_uid를 지정해주셔야합니다."  # only its end was observed
 CHECKSUM_DIFFERS = "[샌드박스] checksum이 취소 가능한 잔액과 다릅니다."
 MORE_THAN_LEFT = "[샌드박스] 취소 요청금액이 취소 가능한 잔액보다 큽니다."
 BAD_FIELD = "[샌드박스] %s 파라메터를 확인하세요."
@@ -46,5 +46,5 @@ NO_SUCH_ADDRESS = "[샌드박스] 이 샌드박스가 흉내 내지 않는 주�
 
 
 def bad_field(name: str) -> ApiRefused:
-    """A parameter is missing or of the wrong kind. UNVERIFIED: status, code and text."""
+    """A parameter is missing or invalid. UNVERIFIED: status, code and text."""
     return ApiRefused(BAD_FIELD % name, -1, 400)

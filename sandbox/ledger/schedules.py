@@ -1,4 +1,4 @@
-"""Which charges wait for their day? PortOne runs `again` for the shop, once each, and tells the outcome by webhook."""
+"""Scheduled charges: PortOne runs `again` for the shop, once each, and reports the result by webhook."""
 
 import json
 import sqlite3
@@ -10,7 +10,7 @@ from .charges import charge
 from .database import Database
 from .kg import Refusal
 from .merchant import CHANNELS, channel_of
-from .objects import Payment, new_payment, new_schedule, written
+from .objects import Payment, new_payment, new_schedule, to_json
 from .outbox import Changed
 from .refusals import (
     NO_KEY_TO_SCHEDULE,
@@ -30,23 +30,23 @@ Schedule = dict[str, Any]
 
 
 def add(database: Database, customer_uid: str, items: Sequence[Mapping[str, Any]]) -> list[Schedule]:
-    """All of them or none. Raises ApiRefused: no such key, a moment in the past, a merchant_uid in use."""
+    """Add all or none. Raises ApiRefused: unknown key, time in the past, merchant_uid in use."""
     now = clock.now(database)
-    with database.writing() as books:
-        key = billing_keys.row(books, customer_uid)
+    with database.writing() as connection:
+        key = billing_keys.row(connection, customer_uid)
         if key is None:
             raise ApiRefused(NO_KEY_TO_SCHEDULE)
         body = json.loads(key["body"])
-        return [_add(books, new_schedule(item, body), item.get("notice_url"), now) for item in items]
+        return [_add(connection, new_schedule(item, body), item.get("notice_url"), now) for item in items]
 
 
-def _add(books: sqlite3.Connection, schedule: Schedule, notice_url: Any, now: int) -> Schedule:
+def _add(connection: sqlite3.Connection, schedule: Schedule, notice_url: Any, now: int) -> Schedule:
     if schedule["schedule_at"] <= now:
         raise ApiRefused(SCHEDULE_IN_THE_PAST)
-    taken = books.execute("SELECT 1 FROM schedules WHERE merchant_uid = ?", (schedule["merchant_uid"],)).fetchone()
-    if taken or entries.approved_row(books, schedule["merchant_uid"]):
+    taken = connection.execute("SELECT 1 FROM schedules WHERE merchant_uid = ?", (schedule["merchant_uid"],)).fetchone()
+    if taken or entries.approved_row(connection, schedule["merchant_uid"]):
         raise ApiRefused(SCHEDULED_ALREADY)
-    books.execute(
+    connection.execute(
         "INSERT INTO schedules (merchant_uid, customer_uid, status, schedule_at, notice_url, body)"
         " VALUES (?, ?, 'scheduled', ?, ?, ?)",
         (
@@ -54,16 +54,16 @@ def _add(books: sqlite3.Connection, schedule: Schedule, notice_url: Any, now: in
             schedule["customer_uid"],
             schedule["schedule_at"],
             json.dumps(notice_url) if notice_url else None,
-            written(schedule),
+            to_json(schedule),
         ),
     )
     return schedule
 
 
 def revoke(database: Database, customer_uid: str | None, merchant_uids: Sequence[str]) -> list[Schedule]:
-    """Take back what still waits: of a key, of these order ids, or of both. Raises ApiRefused for nothing."""
-    with database.writing() as books:
-        rows = books.execute(
+    """Revoke waiting schedules: of a key, of these merchant_uids, or of both. Raises ApiRefused for none."""
+    with database.writing() as connection:
+        rows = connection.execute(
             "SELECT * FROM schedules WHERE status = 'scheduled' AND (? IS NULL OR customer_uid = ?) ORDER BY id",
             (customer_uid, customer_uid),
         ).fetchall()
@@ -71,13 +71,13 @@ def revoke(database: Database, customer_uid: str | None, merchant_uids: Sequence
         if not chosen or not (customer_uid or merchant_uids):
             raise ApiRefused(NOTHING_TO_UNSCHEDULE)
         now = clock.now(database)
-        return [_save(books, row, schedule_status="revoked", revoked_at=now) for row in chosen]
+        return [_save(connection, row, schedule_status="revoked", revoked_at=now) for row in chosen]
 
 
 def find(database: Database, merchant_uid: str) -> Schedule:
     """Raises ApiRefused (404) when there is none."""
-    with database.reading() as books:
-        found: Schedule = json.loads(_row(books, merchant_uid)["body"])
+    with database.reading() as connection:
+        found: Schedule = json.loads(_row(connection, merchant_uid)["body"])
     return found
 
 
@@ -92,7 +92,7 @@ def between(
     page: int,
     limit: int,
 ) -> list[str]:
-    """The schedules with `since` <= moment < `until`, as JSON texts; empty `status` and `customer_uid`: any."""
+    """Schedules with `since` <= time < `until`, as JSON texts; empty `status` and `customer_uid` mean any."""
     order = "schedule_at, id" if oldest_first else "schedule_at DESC, id DESC"
     where = "schedule_at >= ? AND schedule_at < ? AND (? = '' OR status = ?) AND (? = '' OR customer_uid = ?)"
     rows = database.all(
@@ -110,65 +110,65 @@ def between(
 
 
 def move(database: Database, merchant_uid: str, schedule_at: int) -> Schedule:
-    """Another moment for one that waits. Raises ApiRefused."""
-    with database.writing() as books:
-        row = _row(books, merchant_uid)
+    """Change the time of a waiting schedule. Raises ApiRefused."""
+    with database.writing() as connection:
+        row = _row(connection, merchant_uid)
         if row["status"] != "scheduled":
             raise ApiRefused(SCHEDULE_NOT_WAITING, 1, 400)
-        return _put_back(database, books, row, schedule_at)
+        return _put_back(database, connection, row, schedule_at)
 
 
 def again(database: Database, merchant_uid: str, schedule_at: int) -> Schedule:
-    """Let one that failed or was revoked wait once more. Raises ApiRefused."""
-    with database.writing() as books:
-        row = _row(books, merchant_uid)
-        _must_be_over(row)
-        return _put_back(database, books, row, schedule_at)
+    """Schedule a failed or revoked one again. Raises ApiRefused."""
+    with database.writing() as connection:
+        row = _row(connection, merchant_uid)
+        _require_finished(row)
+        return _put_back(database, connection, row, schedule_at)
 
 
 def retry(database: Database, merchant_uid: str) -> Changed:
-    """Charge one that failed or was revoked now; the payment is `paid` or `failed`. Raises ApiRefused."""
+    """Charge a failed or revoked one now; the payment is `paid` or `failed`. Raises ApiRefused."""
     ordered = faults.decline(database, f"{SCHEDULE_PATH}/{merchant_uid}/retry")
-    with database.writing() as books:
-        row = _row(books, merchant_uid)
-        _must_be_over(row)
-        return _execute(database, books, row, ordered)
+    with database.writing() as connection:
+        row = _row(connection, merchant_uid)
+        _require_finished(row)
+        return _execute(database, connection, row, ordered)
 
 
 def next_at(database: Database) -> int | None:
-    """When the next one is due; None when nothing waits."""
+    """Business time of the next waiting schedule; None when there is none."""
     row = database.one("SELECT min(schedule_at) AS moment FROM schedules WHERE status = 'scheduled'")
     return row["moment"] if row else None
 
 
 def run_next(database: Database) -> Changed | None:
-    """Charge the one that is due first; None when none is. Several processes may do so at once: each runs once."""
+    """Run the earliest due schedule; None when none is due. Safe in several processes: each schedule runs once."""
     while (moment := next_at(database)) is not None and moment <= clock.now(database):
         ordered = faults.decline(database, SCHEDULE_PATH)
-        with database.writing() as books:
-            row = books.execute(
+        with database.writing() as connection:
+            row = connection.execute(
                 "SELECT * FROM schedules WHERE status = 'scheduled' AND schedule_at <= ? ORDER BY schedule_at, id",
                 (clock.now(database),),
             ).fetchone()
             if row is not None:  # else another process has just run it
-                return _execute(database, books, row, ordered)
+                return _execute(database, connection, row, ordered)
     return None
 
 
-def _execute(database: Database, books: sqlite3.Connection, row: sqlite3.Row, ordered: Refusal | None) -> Changed:
+def _execute(database: Database, connection: sqlite3.Connection, row: sqlite3.Row, ordered: Refusal | None) -> Changed:
     schedule = json.loads(row["body"])
     notice_url = json.loads(row["notice_url"]) if row["notice_url"] else None
     asked = {**schedule, "notice_url": notice_url}
-    key = billing_keys.row(books, row["customer_uid"])
-    taken = entries.approved_row(books, row["merchant_uid"])
+    key = billing_keys.row(connection, row["customer_uid"])
+    taken = entries.approved_row(connection, row["merchant_uid"])
     if key is not None and taken is None:
-        payment = charge(database, books, key, asked, usage="payment.scheduled", ordered=ordered)
+        payment = charge(database, connection, key, asked, usage="payment.scheduled", ordered=ordered)
     else:
         payment = _failed(
-            database, books, asked, ORDERED_ALREADY if taken else NO_KEY_TO_SCHEDULE
+            database, connection, asked, ORDERED_ALREADY if taken else NO_KEY_TO_SCHEDULE
         )  # UNVERIFIED reasons
     _save(
-        books,
+        connection,
         row,
         schedule_status="executed",
         executed_at=clock.now(database),
@@ -176,13 +176,13 @@ def _execute(database: Database, books: sqlite3.Connection, row: sqlite3.Row, or
         payment_status=payment["status"],
         fail_reason=payment["fail_reason"],
     )
-    return Changed(payment, outbox.queue(database, books, payment))  # schedules tell of a failure too
+    return Changed(payment, outbox.queue(database, connection, payment))  # schedules send webhooks for failures, too
 
 
-def _failed(database: Database, books: sqlite3.Connection, asked: Mapping[str, Any], reason: str) -> Payment:
+def _failed(database: Database, connection: sqlite3.Connection, asked: Mapping[str, Any], reason: str) -> Payment:
     moment = clock.now(database)
     payment = new_payment(
-        entries.unused_imp_uid(books, "imps_"),
+        entries.unused_imp_uid(connection, "imps_"),
         asked,
         moment,
         channel_of(None, f"{asked['pg_provider']}.{asked['pg_id']}") or CHANNELS[0],
@@ -193,28 +193,28 @@ def _failed(database: Database, books: sqlite3.Connection, asked: Mapping[str, A
         failed_at=moment,
         fail_reason=reason,
     )
-    entries.add(books, payment, moment, notice_url=asked["notice_url"])
+    entries.add(connection, payment, moment, notice_url=asked["notice_url"])
     return payment
 
 
-def _put_back(database: Database, books: sqlite3.Connection, row: sqlite3.Row, schedule_at: int) -> Schedule:
+def _put_back(database: Database, connection: sqlite3.Connection, row: sqlite3.Row, schedule_at: int) -> Schedule:
     if schedule_at <= clock.now(database):
         raise ApiRefused(SCHEDULE_IN_THE_PAST, 1, 400)
     waiting = {"schedule_status": "scheduled", "executed_at": 0, "revoked_at": 0, "imp_uid": None}
-    return _save(books, row, schedule_at=schedule_at, payment_status=None, fail_reason=None, **waiting)
+    return _save(connection, row, schedule_at=schedule_at, payment_status=None, fail_reason=None, **waiting)
 
 
-def _save(books: sqlite3.Connection, row: sqlite3.Row, **changes: Any) -> Schedule:
+def _save(connection: sqlite3.Connection, row: sqlite3.Row, **changes: Any) -> Schedule:
     schedule: Schedule = json.loads(row["body"]) | changes
-    books.execute(
+    connection.execute(
         "UPDATE schedules SET status = ?, schedule_at = ?, body = ? WHERE id = ?",
-        (schedule["schedule_status"], schedule["schedule_at"], written(schedule), row["id"]),
+        (schedule["schedule_status"], schedule["schedule_at"], to_json(schedule), row["id"]),
     )
     return schedule
 
 
-def _row(books: sqlite3.Connection, merchant_uid: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = books.execute(
+def _row(connection: sqlite3.Connection, merchant_uid: str) -> sqlite3.Row:
+    row: sqlite3.Row | None = connection.execute(
         "SELECT * FROM schedules WHERE merchant_uid = ?", (merchant_uid,)
     ).fetchone()
     if row is None:
@@ -222,8 +222,8 @@ def _row(books: sqlite3.Connection, merchant_uid: str) -> sqlite3.Row:
     return row
 
 
-def _must_be_over(row: sqlite3.Row) -> None:
-    """Only a revoked or a failed schedule may be taken up again."""
+def _require_finished(row: sqlite3.Row) -> None:
+    """Raise ApiRefused unless the schedule is revoked or failed."""
     failed = row["status"] == "executed" and json.loads(row["body"])["payment_status"] == "failed"
     if row["status"] != "revoked" and not failed:
         raise ApiRefused(SCHEDULE_NOT_RETRIABLE, 1, 400)

@@ -1,6 +1,6 @@
--- The sandbox's books. Moments are unix seconds of the business clock, except where a column says real time.
+-- Times are unix seconds of the business clock, except where a column says real time.
 
--- One row for every opened window and every charge; `body` is the payment object as V1 answers it.
+-- One row per opened window and per charge; `body` is V1's payment object.
 CREATE TABLE IF NOT EXISTS payments (
     id INTEGER PRIMARY KEY,
     imp_uid TEXT NOT NULL UNIQUE,
@@ -13,9 +13,9 @@ CREATE TABLE IF NOT EXISTS payments (
     failed_at INTEGER NOT NULL DEFAULT 0,
     cancelled_at INTEGER NOT NULL DEFAULT 0,
     updated_at INTEGER NOT NULL,
-    notice_url TEXT,                          -- JSON: a text or a list of texts
-    phone TEXT,                               -- the line that pays
-    cancelled_at_kg INTEGER NOT NULL DEFAULT 0, -- KG undid it and PortOne was not told
+    notice_url TEXT,                          -- JSON: a string or a list of strings
+    phone TEXT,                               -- the phone number that pays
+    cancelled_at_kg INTEGER NOT NULL DEFAULT 0, -- cancelled at KG, unknown to PortOne
     body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS payments_by_merchant_uid ON payments (merchant_uid, started_at);
@@ -26,7 +26,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS approved_once ON payments (merchant_uid) WHERE
 
 CREATE TABLE IF NOT EXISTS prepared (merchant_uid TEXT PRIMARY KEY, amount INTEGER NOT NULL, currency TEXT);
 
--- `last_imp_uid` is the latest approved charge: KG measures the next month by it.
+-- `last_imp_uid` is the latest approved charge: KG compares the next month with it.
 CREATE TABLE IF NOT EXISTS billing_keys (
     customer_uid TEXT PRIMARY KEY,
     phone TEXT NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS schedules (
     status TEXT NOT NULL,                     -- scheduled | executed | revoked
     schedule_at INTEGER NOT NULL,
     notice_url TEXT,
-    body TEXT NOT NULL                        -- the schedule as V1 answers it
+    body TEXT NOT NULL                        -- V1's schedule object
 );
 CREATE INDEX IF NOT EXISTS schedules_due ON schedules (schedule_at) WHERE status = 'scheduled';
 CREATE INDEX IF NOT EXISTS schedules_by_moment ON schedules (schedule_at);
@@ -65,7 +65,7 @@ CREATE TABLE IF NOT EXISTS windows (
 );
 CREATE INDEX IF NOT EXISTS windows_by_imp_uid ON windows (imp_uid);
 
--- The outbox and the log of webhooks in one: a row stays after it was sent.
+-- Outbox and log of webhooks: a row stays after it was sent.
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY,
     imp_uid TEXT NOT NULL,
@@ -73,8 +73,8 @@ CREATE TABLE IF NOT EXISTS deliveries (
     format TEXT NOT NULL,
     body TEXT NOT NULL,
     due_at REAL,                              -- null: not waiting
-    held INTEGER NOT NULL DEFAULT 0,          -- waits for the next webhook to overtake it
-    taken_until REAL NOT NULL DEFAULT 0,      -- real time; a postman who dies loses it then
+    held INTEGER NOT NULL DEFAULT 0,          -- held back until the next webhook is sent
+    taken_until REAL NOT NULL DEFAULT 0,      -- real time; end of the sender's lease
     attempts INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
     answered_at INTEGER,
@@ -89,13 +89,13 @@ CREATE TABLE IF NOT EXISTS faults (
     fault TEXT NOT NULL,
     value TEXT NOT NULL,                      -- JSON
     body TEXT,                                -- v1 | html, for `status`
-    left_over INTEGER,                        -- how often still; null: for ever
+    left_over INTEGER,                        -- remaining count; null: unlimited
     probability REAL NOT NULL,
     seed INTEGER NOT NULL,
     draws INTEGER NOT NULL DEFAULT 0
 );
 
--- What a number refuses only the first time, and has refused.
+-- Refusals that happen once and have happened.
 CREATE TABLE IF NOT EXISTS refused_once (what TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS tokens (imp_key TEXT PRIMARY KEY, token TEXT NOT NULL, expired_at INTEGER NOT NULL); -- real time
 CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -1,6 +1,6 @@
-"""What is due: scheduled charges, then webhooks. And the clock's way to a later moment, with all that is due on it.
+"""Due work: scheduled charges and webhooks, and moving the clock through all that falls due on the way.
 
-A shop that schedules the next month when it hears of this one lives through a year in a single move.
+A shop that schedules the next month when it receives this month's webhook passes through a year in one move.
 """
 
 from datetime import datetime
@@ -13,14 +13,14 @@ MOST_STEPS = 10_000
 
 
 def run_due(database: Database, sender: Sender) -> None:
-    """Run every schedule that is due, then send every webhook that is due, in this thread."""
+    """Run all due schedules, then send all due webhooks, in this thread."""
     while (changed := schedules.run_next(database)) is not None:
         sender.announce(changed.waiting)
     sender.flush()
 
 
 def travel(database: Database, sender: Sender, target: datetime) -> None:
-    """Move to `target`, stopping at every schedule and webhook that falls due. ValueError for the past."""
+    """Move to `target`, stopping at each schedule and webhook that falls due. ValueError for a time in the past."""
     if target.timestamp() < clock.now(database):
         raise ValueError("the clock only moves forward")
     seen = None
@@ -28,7 +28,7 @@ def travel(database: Database, sender: Sender, target: datetime) -> None:
         moment = _next(database)
         if moment is None or moment > target.timestamp() or moment == seen:
             break
-        seen = moment  # the same one again: somebody else is at it
+        seen = moment  # the same one again: another process handles it
         if moment > clock.exactly(database):
             clock.move_to(database, clock.in_seoul(moment))
         run_due(database, sender)

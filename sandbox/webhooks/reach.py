@@ -1,6 +1,7 @@
-"""Which addresses may the sandbox call? The shop's, this machine's, and the hosts that its settings list: no others.
+"""The addresses that the sandbox may call: the shop, this machine, and the hosts listed in its settings.
 
-`notice_url` and `confirm_url` come from whoever opens a window; without this rule a public demo would post anywhere.
+`notice_url` and `confirm_url` come from whoever opens a window. Without this rule a public demo would post anywhere
+(SSRF).
 """
 
 from collections.abc import Collection
@@ -11,14 +12,14 @@ PORTS = {"http": 80, "https": 443}
 
 
 class Reach:
-    """Knows the shop's origin (scheme, host and port) and further hosts, on any port."""
+    """An allow-list: the shop's origin (scheme, host, port), and further hosts on any port."""
 
     def __init__(self, shop_origin: str | None, hosts: Collection[str] = ()) -> None:
         self._shop = _origin(shop_origin) if shop_origin else None
         self._hosts = {host.lower() for host in hosts}
 
     def allows(self, url: str) -> bool:
-        """Whether a call to `url` may leave this sandbox."""
+        """Whether `url` may be called."""
         origin = _origin(url)
         if origin is None:
             return False

@@ -1,6 +1,6 @@
-"""Sends webhooks to the shop: real POSTs of what the outbox holds.
+"""Sends the webhooks of the outbox to the shop by HTTP POST.
 
-The sender does not wait for the browser, and the browser not for it: who arrives first is open, as with PortOne.
+Webhooks and the browser's response are sent independently: either may arrive first, as with PortOne.
 """
 
 import json
@@ -17,38 +17,38 @@ from ..ledger.database import Database
 from .reach import Reach
 from .worker import Worker
 
-FIRST_TRY_SECONDS = (10, 30)  # PortOne's: to connect, to answer
+FIRST_TRY_SECONDS = (10, 30)  # PortOne's connect and read timeouts
 LATER_TRY_SECONDS = 15
 
 
 class Sender:
-    """Posts what the outbox holds. Every call to a shop goes through `http`, and only to where `reach` allows."""
+    """Sends deliveries. `http` is the session of every call to the shop; `reach` allows or refuses addresses."""
 
     def __init__(self, database: Database, http: requests.Session, reach: Reach, worker: Worker) -> None:
         self.http = http
         self.reach = reach
         self._database = database
         self._worker = worker
-        self._become_this_process()
+        self._reset_after_fork()
 
     def announce(self, waiting: list[int]) -> None:
-        """After a commit: deliver the webhooks that must arrive first, and have the worker send the others."""
+        """After a commit: deliver the webhooks that must arrive first, and wake the worker for the others."""
         for delivery_id in waiting:
             self.deliver(delivery_id)
         self._worker.wake()
 
     def flush(self) -> int:
-        """Deliver all that is due now, in this thread; how many were tried. Waits for those under way elsewhere."""
+        """Deliver all that is due in this thread, and wait for deliveries of other threads; the number of tries."""
         tried = 0
         while self._deliver_next():
             tried += 1
-        if not self._in_delivery():  # the shop, called by us, may call us: no waiting for oneself
+        if not self._in_delivery():  # a shop may call back during its delivery; do not wait for ourselves
             with self._changed:
-                self._changed.wait_for(lambda: self._under_way == 0, timeout=LATER_TRY_SECONDS)
+                self._changed.wait_for(lambda: self._in_progress == 0, timeout=LATER_TRY_SECONDS)
         return tried
 
     def deliver(self, delivery_id: int) -> None:
-        """Deliver this one now, due or not, as the first time or once more."""
+        """Deliver this one now, due or not, delivered before or not."""
         delivery = outbox.find(self._database, delivery_id)
         if delivery is not None:
             with self._counted():
@@ -64,29 +64,29 @@ class Sender:
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        """While a delivery is under way, `flush` elsewhere waits for it."""
+        """Count a delivery in progress; `flush` in other threads waits for it."""
         if self._process != os.getpid():
-            self._become_this_process()
-        outer, self._mine.delivering = self._in_delivery(), True
+            self._reset_after_fork()
+        outer, self._local.delivering = self._in_delivery(), True
         with self._changed:
-            self._under_way += 1
+            self._in_progress += 1
         try:
             yield
         finally:
-            self._mine.delivering = outer
+            self._local.delivering = outer
             with self._changed:
-                self._under_way -= 1
+                self._in_progress -= 1
                 self._changed.notify_all()
 
     def _in_delivery(self) -> bool:
-        return getattr(self._mine, "delivering", False)
+        return getattr(self._local, "delivering", False)
 
-    def _become_this_process(self) -> None:
-        """What other threads held when this process was forked off is not ours."""
+    def _reset_after_fork(self) -> None:
+        """Reset locks and counters, which other threads may have held during the fork."""
         self._process = os.getpid()
-        self._under_way = 0
+        self._in_progress = 0
         self._changed = threading.Condition()
-        self._mine = threading.local()
+        self._local = threading.local()
 
     def _post(self, delivery: sqlite3.Row) -> tuple[int | None, str]:
         if not self.reach.allows(delivery["url"]):

@@ -1,4 +1,4 @@
-"""Who does what falls due by itself, webhooks and scheduled charges? One background thread in every server process."""
+"""The background thread of each server process: sends due webhooks and runs due schedules."""
 
 import logging
 import os
@@ -11,14 +11,14 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs its jobs whenever something may be due. A daemon: it never keeps a process alive."""
+    """Runs its jobs whenever something may be due. A daemon thread, so it never keeps a process alive."""
 
     def __init__(self, *, starts: bool) -> None:
         self._starts = starts
         self._jobs: list[Callable[[], object]] = []
         self._signal = threading.Event()
         self._lock = threading.Lock()
-        self._started_in: int | None = None  # a thread does not survive a fork, so each process starts its own
+        self._started_in: int | None = None  # threads do not survive a fork, so each process starts its own
         self._stopped = False
         self._thread: threading.Thread | None = None
 
@@ -26,7 +26,7 @@ class Worker:
         self._jobs.append(job)
 
     def wake(self) -> None:
-        """Something may be due: look now."""
+        """Run the jobs now instead of at the next interval."""
         self.start()
         self._signal.set()
 
@@ -36,12 +36,12 @@ class Worker:
             self._start()
 
     def run_once(self) -> None:
-        """All that is due, in this thread."""
+        """Run the jobs in the calling thread."""
         for job in self._jobs:
             job()
 
     def stop(self) -> None:
-        """End the thread and wait for it; it does not start again."""
+        """Stop the thread and wait for it; it does not start again."""
         self._stopped = True
         self._signal.set()
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -50,7 +50,7 @@ class Worker:
     def _start(self) -> None:
         if not self._starts or self._stopped:
             return
-        if self._started_in is not None and self._started_in != os.getpid():  # forked: a lock or event may be held
+        if self._started_in is not None and self._started_in != os.getpid():  # forked: the parent may hold them
             self._lock, self._signal = threading.Lock(), threading.Event()
         with self._lock:
             if self._started_in == os.getpid():
@@ -63,7 +63,7 @@ class Worker:
         while not self._stopped:
             try:
                 self.run_once()
-            except Exception:  # one bad job must not silence every later webhook
-                log.exception("the sandbox's worker stumbled")
+            except Exception:  # one failing job must not stop later webhooks
+                log.exception("a job of the sandbox's worker failed")
             self._signal.wait(IDLE_SECONDS)
             self._signal.clear()

@@ -1,1 +1,1 @@
-"""The payment window: its pages, its state, and what the shop hears of its result."""
+"""The payment window: its views and pages, its state, and how its result reaches the shop."""

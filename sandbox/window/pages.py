@@ -1,4 +1,4 @@
-"""How does the sandbox show a page? In the reader's language, with a policy that lets no foreign script in."""
+"""Rendering of HTML pages: language and security headers."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 's
 
 
 def language(wished: str | None = None) -> str:
-    """What the address asks for, else what is `wished`, else the browser's language, else Korean."""
+    """The language of the query, else `wished`, else the browser's, else Korean."""
     for asked in (request.args.get("lang"), wished):
         short = (asked or "")[:2].lower()
         if short in LANGUAGES:
@@ -18,7 +18,7 @@ def language(wished: str | None = None) -> str:
 
 
 def page(template: str, framed_by: str = "", **facts: Any) -> Response:
-    """A page; only the origin that asked for a frame may show it in one."""
+    """Render a page. Only the origin `framed_by` may show it in a frame."""
     response = Response(render_template(template, **facts))
     response.headers["Content-Security-Policy"] = POLICY.format(framed_by or "'none'")
     response.headers["Cache-Control"] = "no-store"

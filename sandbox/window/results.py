@@ -1,4 +1,4 @@
-"""What does the page hear when a window has ended? The callback's object, with the fields of the older SDKs."""
+"""The result of a window as the callback's object, with the fields of the older SDKs."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def success_result(payment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def failure_result(payment: Mapping[str, Any], pg_code: str | None, message: str) -> dict[str, Any]:
-    """For a window that came to nothing: KG's raw code and text, no code when the buyer gave up."""
+    """For a failed window: KG's code and text, without code when the buyer closed it."""
     return {
         "success": False,
         "imp_uid": payment["imp_uid"],

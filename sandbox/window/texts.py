@@ -1,6 +1,6 @@
-"""What does the payment window say, in Korean and in English? KG's own refusals stay in KG's words."""
+"""Texts of the payment window, in Korean and English. KG's refusals keep KG's own texts."""
 
-# The moments at which a number speaks, in the order of the table on the window.
+# The stages at which a phone number's outcome applies, in the order of the window's table.
 OUTCOME_GROUPS = ("identity", "code", "approval", "after", "cancel", "renewal")
 
 FOR_THE_SCRIPT = (

@@ -1,4 +1,4 @@
-"""What does the buyer's browser see? The SDK's calls, and the payment window: a popup, a frame, or the whole page."""
+"""Views of the payment window and the SDK's endpoints: a popup, a frame, or the whole page."""
 
 import time
 from typing import Any
@@ -19,12 +19,12 @@ bp = Blueprint("window", __name__)
 
 Answer = Response | tuple[Response, int]
 
-SDK_SECONDS = 60  # as long may a browser keep the SDK: long enough for a purchase, short while somebody changes it
+SDK_SECONDS = 60  # browser cache of the SDK: long enough for a purchase, short for development
 PREFLIGHT_SECONDS = 600
 MODES = ("popup", "iframe", "page")
-# Asked by the SDK from the shop's page, which is usually of another origin than PortOne.
+# Called by the SDK from the shop's page, usually cross-origin.
 ASKED_BY_THE_SDK = ("window.sdk", "window.hints", "window.open_window", "window.close")
-FIELD_OF = {"0011": "phone", "0012": "birth", "0023": "carrier", "0043": "code"}  # where a slip is to be mended
+FIELD_OF = {"0011": "phone", "0012": "birth", "0023": "carrier", "0043": "code"}  # the form field to correct
 
 
 def database() -> Database:
@@ -42,7 +42,7 @@ def sender() -> Sender:
 
 @bp.after_request
 def open_to_other_origins(response: Response) -> Response:
-    """No cookie is involved, so any page may ask."""
+    """Allow cross-origin calls of the SDK's endpoints; no cookies are involved."""
     if request.endpoint in ASKED_BY_THE_SDK:
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Access-Control-Allow-Headers"] = "Content-Type"
@@ -53,7 +53,7 @@ def open_to_other_origins(response: Response) -> Response:
 
 @bp.get("/v1/iamport.js")
 def sdk() -> Response:
-    """The imitation of PortOne's SDK; it finds this server by its own address."""
+    """Serve the imitation of PortOne's SDK, which finds this server by its own URL."""
     response = current_app.send_static_file("v1/iamport.js")
     response.cache_control.max_age = SDK_SECONDS
     response.headers["Content-Type"] = "text/javascript; charset=utf-8"
@@ -62,7 +62,7 @@ def sdk() -> Response:
 
 @bp.get("/window/hints")
 def hints() -> Response:
-    """What the SDK has to know before a click: whether it must open a popup, and what its own refusals look like."""
+    """Settings that the SDK needs before a click: popup or frame, and the form of its own refusals."""
     options = options_of(database())
     response = jsonify(pc_window=options.pc_window, callback_shape=options.callback_shape)
     response.headers["Cache-Control"] = "no-store"
@@ -71,7 +71,7 @@ def hints() -> Response:
 
 @bp.route("/window", methods=["POST", "OPTIONS"])
 def open_window() -> Answer:
-    """IMP.request_pay: open a window, or say why not, in the words of the callback or of the redirect."""
+    """IMP.request_pay: open a window, or return the refusal for the callback or the redirect."""
     if request.method == "OPTIONS":
         return Response(status=204)
     body = request.get_json(silent=True)
@@ -113,13 +113,13 @@ def _mode(device: str, callback: bool) -> str:
 
 
 def _refused(params: dict[str, Any], refusal: kg.Refused, *, redirects: bool) -> dict[str, Any]:
-    """On a phone, a page that gave no callback hears of it at its m_redirect_url (SDKs from 1.1.5 on)."""
-    answer, options = returns.refused(params, refusal), options_of(database())
+    """The refusal. On a phone without callback it goes to m_redirect_url (SDKs since 1.1.5)."""
+    outcome, options = returns.refused(params, refusal), options_of(database())
     return {
         "error_code": refusal.error_code,
         "error_msg": refusal.error_msg,
-        "result": returns.callback_object(answer, options),
-        "redirect": returns.redirect_url(params.get("m_redirect_url"), answer, options) if redirects else None,
+        "result": returns.callback_object(outcome, options),
+        "redirect": returns.redirect_url(params.get("m_redirect_url"), outcome, options) if redirects else None,
     }
 
 
@@ -128,13 +128,13 @@ def _refused(params: dict[str, Any], refusal: kg.Refused, *, redirects: bool) ->
 
 @bp.get("/window/opening")
 def opening() -> Response:
-    """What a popup shows while the SDK asks whether the window may open."""
+    """Show a placeholder in the popup until the window opens."""
     return _page("sandbox/opening.html", pages.language())
 
 
 @bp.get("/window/<window_id>")
 def page(window_id: str) -> Answer:
-    """The payment window."""
+    """Show the payment window."""
     view = windows.find(database(), window_id)
     if view is None:
         return _page("sandbox/gone.html", pages.language()), 404
@@ -157,11 +157,11 @@ def page(window_id: str) -> Answer:
 
 @bp.post("/window/<window_id>/code")
 def send_code(window_id: str) -> Answer:
-    """Step one: who pays. Answers the approval number, which the page shows as if a phone had received it."""
-    told = _told("carrier", "phone", "birth", "gender")
-    told["phone"] = "".join(filter(str.isdigit, told["phone"]))
+    """Step one: identity. Returns the approval number, which the page shows in place of a text message."""
+    typed = _typed("carrier", "phone", "birth", "gender")
+    typed["phone"] = "".join(filter(str.isdigit, typed["phone"]))
     try:
-        view = windows.send_code(database(), window_id, **told)
+        view = windows.send_code(database(), window_id, **typed)
     except kg.Declined as declined:
         return _declined(window_id, declined)
     return jsonify(_sent(view))
@@ -171,7 +171,7 @@ def send_code(window_id: str) -> Answer:
 def confirm(window_id: str) -> Answer:
     """Step two: the approval number. KG approves or declines."""
     try:
-        view = windows.confirm_code(database(), sender(), window_id, _told("code")["code"].strip())
+        view = windows.confirm_code(database(), sender(), window_id, _typed("code")["code"].strip())
     except kg.Declined as declined:
         return _declined(window_id, declined)
     return jsonify(_ended(view))
@@ -179,7 +179,7 @@ def confirm(window_id: str) -> Answer:
 
 @bp.route("/window/<window_id>/close", methods=["POST", "OPTIONS"])
 def close(window_id: str) -> Answer:
-    """The buyer gave up, in the window or by closing the popup. An ended window just tells how it ended."""
+    """Close: the buyer cancelled, or closed the popup. A finished window returns its result."""
     if request.method == "OPTIONS":
         return Response(status=204)
     if windows.find(database(), window_id) is None:
@@ -192,24 +192,24 @@ def _sent(view: WindowView) -> dict[str, Any]:
 
 
 def _ended(view: WindowView) -> dict[str, Any]:
-    """How the window ended, for the page to carry on with. Of a lost answer the shop's page must hear nothing."""
-    told: dict[str, Any] = {"done": True, "success": False, "lost": False, "result": None, "redirect": None}
+    """The result for the page's script. A lost result must not reach the shop's page."""
+    ended: dict[str, Any] = {"done": True, "success": False, "lost": False, "result": None, "redirect": None}
     if view.delivery == "lost":
-        return told | {"success": True, "lost": True}
-    answer, options = returns.answer_of(view), options_of(database())
-    redirect = returns.redirect_url(view.redirect_url, answer, options) if view.device == "mobile" else None
-    result = returns.callback_object(answer, options)
-    return told | {"success": answer.success, "result": result, "redirect": redirect}
+        return ended | {"success": True, "lost": True}
+    outcome, options = returns.result_of(view), options_of(database())
+    redirect = returns.redirect_url(view.redirect_url, outcome, options) if view.device == "mobile" else None
+    result = returns.callback_object(outcome, options)
+    return ended | {"success": outcome.success, "result": result, "redirect": redirect}
 
 
 def _declined(window_id: str, declined: kg.Declined) -> Answer:
     view = windows.find(database(), window_id)
     ended = _ended(view) if declined.final and view and view.state == "done" else {"done": False}
-    told = {"pg_code": declined.pg_code, "message": declined.message, "field": FIELD_OF.get(declined.pg_code)}
-    return jsonify(ended | told), 422
+    error = {"pg_code": declined.pg_code, "message": declined.message, "field": FIELD_OF.get(declined.pg_code)}
+    return jsonify(ended | error), 422
 
 
-def _told(*fields: str) -> dict[str, str]:
+def _typed(*fields: str) -> dict[str, str]:
     body = request.get_json(silent=True)
     given = body if isinstance(body, dict) else request.form
     return {field: str(given.get(field) or "")[:40] for field in fields}
@@ -219,13 +219,13 @@ def _told(*fields: str) -> dict[str, str]:
 
 
 def _shop_name(view: WindowView, language: str) -> str:
-    """What the contract with KG calls the shop: the call's `company`, else what the sandbox was told at its start."""
+    """The merchant's name: the request's `company`, else the one configured for the sandbox."""
     names = current_app.extensions["sandbox"].shop_names or {}
     return view.shop_name or names.get(language) or TEXTS[language]["a_shop"]
 
 
 def _groups(view: WindowView) -> dict[str, list[Any]]:
-    """The table of numbers by the moment at which they speak; later months only where there are some."""
+    """The table of phone numbers by stage; later months only for billing keys."""
     moments = [moment for moment in OUTCOME_GROUPS if moment != "renewal" or view.is_billing]
     return {moment: [outcome for outcome in OUTCOMES if outcome.when == moment] for moment in moments}
 
@@ -237,7 +237,7 @@ def _mode_of_page(view: WindowView) -> str:
 
 
 def _origin(url: str) -> str:
-    """The origin of the shop's page; empty for what has none, such as a file."""
+    """The origin of the shop's page; empty when it has none, such as a file."""
     try:
         parts = urlsplit(url)
     except ValueError:

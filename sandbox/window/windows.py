@@ -1,4 +1,4 @@
-"""What happens in a payment window? Opened, identified, a code sent, approved, declined or closed: once each."""
+"""State changes of payment windows: open, identify, send a code, approve, decline, close. A window ends once."""
 
 import json
 import secrets
@@ -13,7 +13,7 @@ from ..ledger import billing_keys, clock, entries, faults, kg, lookups, outbox, 
 from ..ledger.database import Database
 from ..ledger.merchant import IMP_CODE, Channel, channel_of
 from ..ledger.options import options_of
-from ..ledger.outcomes import outcome_of, speaks
+from ..ledger.outcomes import outcome_at, outcome_of
 from ..webhooks.sender import Sender
 from . import confirm
 from .results import failure_result, success_result
@@ -23,10 +23,10 @@ MOST_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class WindowView:
-    """What the page shows. `amount` in won; `sms_expires_at` in unix seconds of real time.
+    """A window as the page shows it. `amount` in won; `sms_expires_at` in unix seconds of real time.
 
     `result`, once `state` is `done`, is the callback's object with the older SDK's fields. `delivery` `lost` means:
-    paid, but the answer must never reach the page (no callback, no redirect).
+    paid, but the result must not reach the page (no callback, no redirect).
     """
 
     id: str
@@ -68,13 +68,13 @@ def open_window(
     user_agent: str,
     callback: bool,
 ) -> str:
-    """The id of a new window; its payment is `ready` from now on. Raises kg.Refused."""
+    """Open a window with a `ready` payment; its id. Raises kg.Refused."""
     channel = check_request(database, user_code, params)
     window_id = secrets.token_urlsafe(16)
     custom_data = params.get("custom_data")
-    with database.writing() as books:
+    with database.writing() as connection:
         payment = entries.begin(
-            books,
+            connection,
             params,
             clock.now(database),
             channel,
@@ -83,7 +83,7 @@ def open_window(
             custom_data=None if custom_data is None else json.dumps(custom_data, ensure_ascii=False),
             customer_uid_usage="issue" if params.get("customer_uid") else None,
         )
-        books.execute(
+        connection.execute(
             "INSERT INTO windows (id, imp_uid, device, page_url, callback, params) VALUES (?, ?, ?, ?, ?, ?)",
             (window_id, payment["imp_uid"], device, page_url, callback, json.dumps(params)),
         )
@@ -91,7 +91,7 @@ def open_window(
 
 
 def check_request(database: Database, user_code: str, params: Mapping[str, Any]) -> Channel:
-    """The contract that this `request_pay` may use. Raises Refused for whatever keeps the window shut."""
+    """Check the parameters of `request_pay`; the channel to use. Raises kg.Refused."""
     if user_code != IMP_CODE:
         raise kg.Refused("SANDBOX_USER_CODE", "등록되지 않은 가맹점 식별코드입니다.")  # UNVERIFIED code and text
     kg.check_request(params)
@@ -115,13 +115,13 @@ def find(database: Database, window_id: str) -> WindowView | None:
 
 
 def of_payment(database: Database, imp_uid: str) -> WindowView | None:
-    """The window in which this payment began; None for a charge by a billing key."""
+    """The window of this payment; None for a charge by billing key."""
     row = database.one("SELECT * FROM windows WHERE imp_uid = ?", imp_uid)
     return _view(row) if row else None
 
 
 def send_code(database: Database, window_id: str, *, carrier: str, phone: str, birth: str, gender: str) -> WindowView:
-    """Check who pays and send an approval number. Raises kg.Declined, final for a line that may never pay."""
+    """Check the buyer's identity and send an approval number. Raises kg.Declined; final if this phone cannot pay."""
     view = _open_view(database, window_id)
     kg.check_identity(carrier, phone, birth, gender)
     outcome = outcome_of(phone)
@@ -141,14 +141,14 @@ def send_code(database: Database, window_id: str, *, carrier: str, phone: str, b
 
 
 def confirm_code(database: Database, sender: Sender, window_id: str, code: str) -> WindowView:
-    """The buyer typed the approval number: KG approves, or raises kg.Declined."""
+    """Approve the payment if the approval number is right. Raises kg.Declined."""
     view = _open_view(database, window_id)
-    phone = _phone_behind(database, view, code)
-    stopped = _ask_shop(database, sender, view)
+    phone = _use_code(database, view, code)
+    stopped = _confirm_with_shop(database, sender, view)
     if stopped:
         _end_failed(database, view, confirm.ERROR_CODE, stopped)
         raise kg.Declined(confirm.ERROR_CODE, stopped, final=True)
-    refusal = faults.decline(database, f"/window/{window_id}/confirm") or speaks(phone, "approval").refusal
+    refusal = faults.decline(database, f"/window/{window_id}/confirm") or outcome_at(phone, "approval").refusal
     if refusal:
         _end_failed(database, view, refusal.pg_code, refusal.message)
         raise kg.Declined(refusal.pg_code, refusal.message, final=True)
@@ -156,12 +156,12 @@ def confirm_code(database: Database, sender: Sender, window_id: str, code: str) 
 
 
 def close(database: Database, window_id: str, *, noticed: bool = True) -> WindowView:
-    """The buyer gave up. Unnoticed (a dead browser), the payment stays `ready` for ever. An ended window stays."""
+    """The buyer cancels. `noticed=False`: the browser died and the payment stays `ready`. A finished window stays."""
     view = find(database, window_id)
     if view is None:
         raise _ended()
     if noticed and view.state == "open":
-        with suppress(kg.Declined):  # it ended in this very moment; how, the view tells
+        with suppress(kg.Declined):  # it ended concurrently; the view has the result
             _end_failed(database, view, None, kg.USER_CANCELLED)
     return find(database, window_id) or view
 
@@ -173,17 +173,17 @@ def _open_view(database: Database, window_id: str) -> WindowView:
     return view
 
 
-def _phone_behind(database: Database, view: WindowView, code: str) -> str:
-    """The number that pays, if `code` is right: it is then used up, so that of two clicks one goes on."""
+def _use_code(database: Database, view: WindowView, code: str) -> str:
+    """The phone number, if `code` is right. Invalidates the code, so that only one of two clicks continues."""
     if view.sms_code is None or time.time() > view.sms_expires_at:
         raise kg.Declined(kg.CODE_EXPIRED.pg_code, kg.CODE_EXPIRED.message, final=False)
-    with database.writing() as books:
-        taken = books.execute(
+    with database.writing() as connection:
+        taken = connection.execute(
             "UPDATE windows SET sms_code = NULL WHERE id = ? AND state = 'open' AND sms_code = ? RETURNING phone",
             (view.id, code),
         ).fetchone()
-        if taken and speaks(taken["phone"], "code").refusal:  # a number for which every code is wrong
-            books.execute("UPDATE windows SET sms_code = ? WHERE id = ?", (code, view.id))
+        if taken and outcome_at(taken["phone"], "code").refusal:  # a phone number for which every code is wrong
+            connection.execute("UPDATE windows SET sms_code = ? WHERE id = ?", (code, view.id))
             taken = None
     if taken is None:
         _count_wrong_code(database, view)
@@ -191,8 +191,8 @@ def _phone_behind(database: Database, view: WindowView, code: str) -> str:
 
 
 def _count_wrong_code(database: Database, view: WindowView) -> NoReturn:
-    with database.writing() as books:
-        counted = books.execute(
+    with database.writing() as connection:
+        counted = connection.execute(
             "UPDATE windows SET attempts = attempts + 1 WHERE id = ? RETURNING attempts", (view.id,)
         ).fetchone()
     if counted and counted["attempts"] >= MOST_ATTEMPTS:
@@ -202,8 +202,8 @@ def _count_wrong_code(database: Database, view: WindowView) -> NoReturn:
     raise kg.Declined(kg.WRONG_CODE.pg_code, kg.WRONG_CODE.message, final=False)
 
 
-def _ask_shop(database: Database, sender: Sender, view: WindowView) -> str | None:
-    """confirm_url, where it is asked for and switched on: why the shop stops the payment."""
+def _confirm_with_shop(database: Database, sender: Sender, view: WindowView) -> str | None:
+    """Call `confirm_url` if it is set and enabled; the reason when the shop stops the payment."""
     options, url = options_of(database), view.params.get("confirm_url")
     if not url or not options.confirm_url_enabled:
         return None
@@ -212,18 +212,19 @@ def _ask_shop(database: Database, sender: Sender, view: WindowView) -> str | Non
 
 
 def _approve(database: Database, sender: Sender, view: WindowView, phone: str) -> WindowView:
-    outcome, moment = speaks(phone, "after"), clock.now(database)
+    outcome, moment = outcome_at(phone, "after"), clock.now(database)
     try:
-        with database.writing() as books:
-            payment = _end(books, view)
-            entries.approve(books, payment, moment, phone)
+        with database.writing() as connection:
+            payment = _claim(connection, view)
+            entries.approve(connection, payment, moment, phone)
             if payment["customer_uid"] and not outcome.no_key:
-                billing_keys.issue(books, payment, moment, phone, view.params.get("customer_id"))
+                billing_keys.issue(connection, payment, moment, phone, view.params.get("customer_id"))
             if outcome.undone:
-                books.execute("UPDATE payments SET cancelled_at_kg = ? WHERE imp_uid = ?", (moment, payment["imp_uid"]))
-            _finish(books, view, success_result(payment), "lost" if outcome.lost else "normal")
-            waiting = outbox.queue(database, books, payment, silent=outcome.silent)
-    except sqlite3.IntegrityError:  # the same merchant_uid was paid in another window meanwhile
+                undone = "UPDATE payments SET cancelled_at_kg = ? WHERE imp_uid = ?"
+                connection.execute(undone, (moment, payment["imp_uid"]))
+            _save_result(connection, view, success_result(payment), "lost" if outcome.lost else "normal")
+            waiting = outbox.queue(database, connection, payment, silent=outcome.silent)
+    except sqlite3.IntegrityError:  # the same merchant_uid was paid in another window
         duplicate = kg.refusal_of("0052")
         _end_failed(database, view, duplicate.pg_code, duplicate.message)
         raise kg.Declined(duplicate.pg_code, duplicate.message, final=True) from None
@@ -232,28 +233,29 @@ def _approve(database: Database, sender: Sender, view: WindowView, phone: str) -
 
 
 def _end_failed(database: Database, view: WindowView, pg_code: str | None, message: str) -> None:
-    with database.writing() as books:
-        payment = _end(books, view)
-        entries.fail(books, payment, clock.now(database), message)
-        _finish(books, view, failure_result(payment, pg_code, message), "normal")
+    with database.writing() as connection:
+        payment = _claim(connection, view)
+        entries.fail(connection, payment, clock.now(database), message)
+        _save_result(connection, view, failure_result(payment, pg_code, message), "normal")
 
 
-def _end(books: sqlite3.Connection, view: WindowView) -> dict[str, Any]:
-    """Take the window: of two who end it, one does. The payment as it is now."""
-    taken = books.execute(
+def _claim(connection: sqlite3.Connection, view: WindowView) -> dict[str, Any]:
+    """Mark the window as done, which succeeds once; its payment."""
+    taken = connection.execute(
         "UPDATE windows SET state = 'done', sms_code = NULL WHERE id = ? AND state = 'open'", (view.id,)
     )
     if taken.rowcount != 1:
         raise _ended()
-    row = entries.payment_row(books, view.imp_uid)
-    if row is None:  # a reset came between
+    row = entries.payment_row(connection, view.imp_uid)
+    if row is None:  # deleted by a reset
         raise _ended()
     payment: dict[str, Any] = json.loads(row["body"])
     return payment
 
 
-def _finish(books: sqlite3.Connection, view: WindowView, result: Mapping[str, Any], delivery: str) -> None:
-    books.execute("UPDATE windows SET result = ?, delivery = ? WHERE id = ?", (json.dumps(result), delivery, view.id))
+def _save_result(connection: sqlite3.Connection, view: WindowView, result: Mapping[str, Any], delivery: str) -> None:
+    sql = "UPDATE windows SET result = ?, delivery = ? WHERE id = ?"
+    connection.execute(sql, (json.dumps(result), delivery, view.id))
 
 
 def _ended() -> kg.Declined:
