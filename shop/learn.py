@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import requests
 from flask import Flask, current_app, render_template, request
 from flask_babel import get_locale
 from markupsafe import Markup
 from sqlalchemy import select
 
 from . import orders
+from .answers import Answer
 from .database import db
 from .flows import FLOWS, Flow, Step, draw
 from .models import CartItem, Event, Order, OrderLine, Payment, Subscription
@@ -45,7 +45,7 @@ class Calls:
     """The latest answers, kept in this process's memory as they came, and masked when they are shown."""
 
     def __init__(self) -> None:
-        self._kept: deque[requests.Response] = deque(maxlen=200)
+        self._kept: deque[Answer] = deque(maxlen=200)
 
     def hear(self, _client: object, asked: Asked) -> None:
         """One call to PortOne has ended."""
@@ -60,17 +60,18 @@ class Calls:
         return [_call(answer) for answer in found[-MOST_SHOWN:]]
 
 
-def _call(answer: requests.Response) -> Call:
+def _call(answer: Answer) -> Call:
     method = answer.request.method or ""
-    return Call(method, _path(answer), _masked(_body(answer)), answer.status_code, _masked(answer.text))
+    body = answer.body.decode(errors="replace")
+    return Call(method, _path(answer), _masked(_body(answer)), answer.status, _masked(body))
 
 
-def _path(answer: requests.Response) -> str:
+def _path(answer: Answer) -> str:
     parts = urlsplit(str(answer.request.url))
     return unquote(parts.path) + (f"?{parts.query}" if parts.query else "")
 
 
-def _body(answer: requests.Response) -> str:
+def _body(answer: Answer) -> str:
     body = answer.request.body or ""
     return body.decode() if isinstance(body, bytes) else str(body)
 

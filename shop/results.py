@@ -14,6 +14,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import payments
+from .answers import whole_number
 from .books import SyncResult
 from .dictionary import Advice, advice_for
 from .events import News
@@ -102,10 +103,8 @@ def confirm() -> Response | tuple[Response, int]:
     reason. Asks nobody, so the answer is there long before PortOne's limit (5 or 10 seconds, its pages differ).
     """
     told = _told()
-    amount = told.get("amount", "")
-    refusal = payments.refusal_to_approve(
-        told.get("merchant_uid", ""), int(amount) if amount.isdecimal() else None, _news(told, "confirm")
-    )
+    amount = whole_number(told.get("amount"))
+    refusal = payments.refusal_to_approve(told.get("merchant_uid", ""), amount, _news(told, "confirm"))
     if refusal is None:
         return jsonify(outcome="allowed")
     return jsonify(outcome="refused", reason=CONFIRM_REASONS[refusal]), 409
@@ -117,7 +116,7 @@ def _told() -> dict[str, str]:
     told: dict[str, Any] = {**request.args.to_dict(), **request.form.to_dict()}
     if isinstance(body, dict):
         told |= body
-    hints = {key: told[key] for key in HINTS if isinstance(told.get(key), str | int)}
+    hints = {key: told[key] for key in HINTS if isinstance(told.get(key), str | int | float)}
     texts = {key: _printable(str(value))[:200] for key, value in hints.items()}
     return {key: text for key, text in texts.items() if text}
 

@@ -18,6 +18,7 @@ from .events import News, note
 from .labels import label
 from .models import Event, Order, Payment, Product
 from .orders import Buyer
+from .payments import AlreadyPaid, EarlierUnknown
 from .provider import ProviderError
 from .request_pay import request_pay
 from .subscriptions import AlreadySubscribed
@@ -106,10 +107,18 @@ def checkout() -> Response | tuple[Response, int]:
         return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
     try:
         place = _order_asked_for(asked)
+        payments.look_up_earlier_attempts(provider(), current_user.id, asked["kind"])
         consent = {"consent": "given"} if asked.get("consent") is True else {}
         payment = payments.start_payment(provider(), place, consent)
     except OrderError as error:
         return _refused_order(error)
+    except AlreadyPaid as earlier:
+        page = url_for("store.order", order_id=earlier.payment.order_id)
+        message = _("방금 결제된 것을 찾았습니다. 다시 결제하지 않으셔도 됩니다.")
+        return refuse(409, "already_paid", message, redirect=page)
+    except EarlierUnknown:
+        message = _("앞서 여신 결제의 결과를 확인하지 못해 결제창을 열지 않았습니다. 잠시 후 다시 눌러 주세요.")
+        return refuse(503, "earlier_unknown", message)
     except ProviderError:
         return refuse(503, "provider", _("결제사와 연결되지 않아 결제창을 열지 않았습니다. 잠시 후 다시 눌러 주세요."))
     return jsonify(

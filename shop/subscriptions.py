@@ -191,6 +191,17 @@ def month_declined(subscription: Subscription) -> None:
     move(Subscription, subscription.id, "past_due")
 
 
+def key_is_gone(subscription: Subscription) -> None:
+    """PortOne says that it has no billing key of this subscription any longer. Call inside a transaction()."""
+    if subscription.billing_key:
+        move(BillingKey, subscription.billing_key.id, "deleted", ended_at=clock.now(), end_reason="key_gone")
+
+
+def end_reason_of_missed(key: BillingKey) -> str:
+    """Why a subscription ends whose month was not paid in time (a label key of kind `ended`)."""
+    return "key_gone" if key.status == "deleted" else "missed"
+
+
 def subscription_of(order: Order) -> Subscription | None:
     """The subscription that an order's payment starts, if it is an order for a plan."""
     return db.session.scalar(select(Subscription).filter_by(order_id=order.id))

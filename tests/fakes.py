@@ -16,6 +16,7 @@ from shop.provider import (
     PaymentReport,
     ProviderError,
     Refused,
+    UnreadableRow,
 )
 
 
@@ -30,10 +31,13 @@ class FakeProvider:
         self.prepared: dict[str, int] = {}
         self.asked: list[tuple[str, str]] = []
         self.charges: list[ChargeRequest] = []
-        self.answers: list[str] = []  # to the next charges: paid, declined, lost, dropped, wrong amount; then paid
+        # To the next charges: paid, declined, lost, dropped, wrong amount, or an error to raise; then paid.
+        self.answers: list[str | ProviderError] = []
+        self.unreadable: list[UnreadableRow] = []  # rows of PortOne's lists beside the reports
         self.cancels: list[tuple[str, int]] = []  # every cancel that was asked for: imp_uid and won
         self.cancel_answers: list[str] = []  # to the next cancels: done, refused, lost, dropped; then done
         self.trouble: ProviderError | None = None  # raised instead of answering
+        self.trouble_after_cancel: ProviderError | None = None  # PortOne falls silent once it has carried out a cancel
         self.key_trouble: ProviderError | None = None
         self._numbers = itertools.count(1)
 
@@ -93,10 +97,12 @@ class FakeProvider:
         self._asked("charge", request.merchant_uid)
         self.charges.append(request)
         answer = self.answers.pop(0) if self.answers else "paid"
+        if isinstance(answer, ProviderError):
+            raise answer
         if answer == "dropped":  # the request never arrived
             raise OutcomeUnknown("no answer")
         if request.customer_uid not in self.keys:
-            raise Refused("등록되지 않은 구매자입니다.")
+            raise NotFound("등록되지 않은 구매자입니다.")
         if any(one.merchant_uid == request.merchant_uid and one.status == "paid" for one in self.reports.values()):
             raise Refused("이미 주문이 이루어진 건입니다")
         status = "failed" if answer == "declined" else "paid"
@@ -127,11 +133,15 @@ class FakeProvider:
             report, status="cancelled", cancelled_amount=amount, cancelled_at=clock.now(), cancel_reason=reason
         )
         if answer == "lost":
+            self.trouble = self.trouble_after_cancel
             raise OutcomeUnknown("no answer")
         return self.reports[imp_uid]
 
-    def payments_between(self, status: str, since: datetime, until: datetime) -> Iterator[PaymentReport]:
+    def payments_between(
+        self, status: str, since: datetime, until: datetime
+    ) -> Iterator[PaymentReport | UnreadableRow]:
         self._asked("payments_between", status)
+        yield from self.unreadable
         for report in list(self.reports.values()):
             moment = {"paid": report.paid_at, "cancelled": report.cancelled_at, "failed": report.failed_at}.get(status)
             if report.status == status and moment and since <= moment < until:
@@ -140,6 +150,9 @@ class FakeProvider:
     def delete_billing_key(self, customer_uid: str) -> None:
         self._asked("delete_billing_key", customer_uid)
         self.keys.pop(customer_uid, None)
+
+    def within(self, seconds: float) -> "FakeProvider":
+        return self
 
     def close(self) -> None:
         pass

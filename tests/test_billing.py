@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event
 
-from shop import attempts, billing, clock, payments, subscriptions, sweep
+from shop import attempts, billing, clock, figures, payments, subscriptions, sweep
 from shop.clock import SEOUL
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import BillingKey, Event, Payment, Subscription, User
 from shop.payments import sync_payment
-from shop.provider import OutcomeUnknown
+from shop.provider import NotFound, OutcomeUnknown, ProviderError, Refused, Unauthorized
 from tests.conftest import BUYER, product
 from tests.fakes import FakeProvider
 
@@ -327,14 +327,70 @@ def test_many_runs_at_once_charge_a_month_once(
 # --- keys and money that are not as they should be ---
 
 
-def test_a_key_that_is_gone_ends_the_subscription(
+def test_a_subscription_whose_key_is_gone_is_past_due_and_ends_only_when_its_window_closes(
     time: Time, subscription: Subscription, provider: FakeProvider
 ) -> None:
     provider.keys.clear()
-    time.goes_to(2027, 2, 28, 9)
+    time.goes_to(2027, 2, 28, 9)  # the month's last day, so its window is that day alone
+    assert run(provider) == ["key_gone"]
+    db.session.expire_all()
+    assert (subscription.status, subscription.end_reason) == ("past_due", None)
+    assert figures.keys_gone() == 1  # a person sees it while there is still time
+    assert not [asked for asked, _ in provider.asked if asked == "delete_billing_key"]
+    time.passes(hours=4)
+    assert run(provider) == ["key_gone"]  # asked for again, in case PortOne was wrong
+    time.goes_to(2027, 3, 1, 9)
     assert run(provider) == ["ended"]
     db.session.expire_all()
     assert (subscription.status, subscription.end_reason) == ("ended", "key_gone")
+    assert figures.keys_gone() == 0
+
+
+REFUSALS = [
+    Refused("요청이 너무 많습니다.", 1),
+    Refused("잘못된 요청입니다.", -1),
+    Unauthorized("Unauthorized", -1),
+    OutcomeUnknown("PortOne answered HTTP 429"),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda error: type(error).__name__)
+def test_a_refused_charge_that_speaks_of_no_key_ends_nothing_and_is_asked_again_with_the_same_id(
+    refusal: ProviderError, time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    provider.answers = [refusal]
+    assert run(provider) == ["unknown"]
+    db.session.expire_all()
+    assert subscription.status == "active"
+    assert billing.delete_ended_keys(provider) == 0
+    time.passes(minutes=11)
+    assert run(provider) == ["charged"]
+    assert len({asked.merchant_uid for asked in provider.charges}) == 1
+    assert paid_months(subscription) == ["2027-01", "2027-02"]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda error: type(error).__name__)
+def test_while_the_look_up_of_a_key_gets_no_plain_answer_the_key_is_not_gone(
+    refusal: ProviderError, time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    time.goes_to(2027, 2, 28, 9)
+    provider.answers, provider.key_trouble = [NotFound("등록되지 않은 구매자입니다.")], refusal
+    assert run(provider) == ["unknown"]
+    db.session.expire_all()
+    assert (subscription.status, subscription.billing_key and subscription.billing_key.status) == ("active", "active")
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda error: type(error).__name__)
+def test_a_first_month_whose_key_look_up_is_refused_keeps_its_money(
+    refusal: ProviderError, time: Time, provider: FakeProvider, buyer: User
+) -> None:
+    payment = payments.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
+    provider.key_trouble = refusal
+    assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "paid"
+    db.session.expire_all()
+    assert (payment.status, payment.held_reason, provider.cancels) == ("paid", None, [])
 
 
 def test_a_month_charged_with_a_wrong_amount_is_given_back_and_ends_the_subscription(

@@ -13,7 +13,7 @@ from shop import cart, clock, orders, payments
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import Event, Payment, Product, Subscription, User
-from shop.provider import OutcomeUnknown
+from shop.provider import OutcomeUnknown, UnreadableRow
 from shop.sweep import LOOK_AFTER
 from tests import conftest
 from tests.conftest import BUYER, close
@@ -122,7 +122,8 @@ def test_beside_a_decline_a_dead_key_and_a_bug_the_rest_is_charged_and_the_summa
         db.session.query(Payment).filter_by(order_id=others[0].order_id).delete()
     run = app.test_cli_runner().invoke(args=["bill", "--on", "2027-02-15", "--workers", "1"])
     assert run.exit_code == 1
-    assert "3 charged, 1 declined, 0 held, 0 unknown, 1 ended, 0 skipped, 1 error; 14,700 won" in run.output
+    assert "3 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 1 error; 14,700 won" in run.output
+    assert "1 key_gone: PortOne has no such billing key." in run.output
 
 
 def test_an_open_outcome_shows_in_the_exit_status(
@@ -184,6 +185,16 @@ def test_reconcile_shows_saves_and_repairs_what_differs(
     assert repaired.exit_code == 0
     assert "repair: 1 paid" in repaired.output
     assert repaired.output.endswith("differences: 0\n")
+
+
+def test_reconcile_counts_foreign_unreadable_rows_and_says_that_the_books_agree(
+    app: Flask, provider: FakeProvider
+) -> None:
+    provider.unreadable = [UnreadableRow("imp_paypal", "another-service-1", "no usable currency")]
+    result = app.test_cli_runner().invoke(args=["reconcile"])
+    assert result.exit_code == 0
+    assert "imp_paypal" in result.output
+    assert result.output.endswith("differences: 0, unreadable rows that are not ours: 1\n")
 
 
 def test_reconcile_refuses_days_that_run_backwards(app: Flask, provider: FakeProvider) -> None:

@@ -345,3 +345,42 @@ def test_a_cancel_left_open_at_the_months_end_is_not_asked_of_portone_in_the_nex
     assert len(provider.cancels) == 1
     db.session.expire_all()
     assert (payment.status, payment.cancel_requested_at, payment.claimed_until) == ("paid", None, None)
+
+
+def test_a_cancel_that_portone_carried_out_is_found_though_its_answer_was_lost_and_the_month_is_over(
+    provider: FakeProvider, buyer: User
+) -> None:
+    payment = paid(provider, buyer)
+    provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
+    assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
+    provider.trouble = None
+    moment = clock.now() + timedelta(days=40)
+    clock.use_source(lambda: moment)
+    assert resume_cancel(provider, payment.id, ADMIN).outcome == "cancelled"
+    assert len(provider.cancels) == 1
+    assert states(payment) == ("cancelled", "cancelled")
+
+
+def test_a_cancel_of_last_month_stays_marked_while_portone_does_not_answer(provider: FakeProvider, buyer: User) -> None:
+    payment = paid(provider, buyer)
+    provider.cancel_answers = ["dropped"]
+    cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    moment = clock.now() + timedelta(days=40)
+    clock.use_source(lambda: moment)
+    provider.trouble = OutcomeUnknown("no answer")
+    assert resume_cancel(provider, payment.id, ADMIN).outcome == "unknown"
+    db.session.expire_all()
+    assert payment.cancel_requested_at is not None
+
+
+def test_a_person_who_asks_again_after_the_month_finds_the_cancel_that_was_carried_out(
+    provider: FakeProvider, buyer: User
+) -> None:
+    payment = paid(provider, buyer)
+    provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
+    cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    provider.trouble = None
+    moment = clock.now() + timedelta(days=40)
+    clock.use_source(lambda: moment)
+    assert cancel_payment(provider, payment.id, "다시", ADMIN).outcome == "cancelled"
+    assert len(provider.cancels) == 1

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import responses
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -27,7 +28,7 @@ from shop.database import db, transaction
 from shop.events import News
 from shop.models import Event, Payment, Product, Subscription, User
 from shop.portone import PortOne
-from shop.provider import ChargeRequest, OutcomeUnknown, PaymentProvider, Refused
+from shop.provider import ChargeRequest, OutcomeUnknown, PaymentProvider, Refused, UnreadableRow
 from shop.sweep import sweep
 from tests.conftest import ADDRESSED_BUYER, NOBODY_ANSWERS, close, csrf_of, product, sign_in
 from tests.fakes import FakeProvider
@@ -37,6 +38,7 @@ from tests.test_config import LIVE
 from tests.test_money_laws import at_once
 
 ROOT = Path(__file__).parents[1]
+WIRE = "http://portone.example"
 ADMIN = News("admin", actor="admin@example.com")
 
 
@@ -331,7 +333,7 @@ def test_20_no_time_out(sandbox: Flask, tmp_path: Path) -> None:
     """Nobody waits for ever: silence after our limit is an unknown outcome."""
     break_it(sandbox, "/payments/cancel", "hang_after", value=5)
     with served(sandbox) as address:
-        client = PortOne(load_settings({"PORTONE_API_URL": address}, tmp_path), read_seconds=0.3)
+        client = PortOne(load_settings({"PORTONE_API_URL": address}, tmp_path)).within(0.3)
         began = time.monotonic()
         with pytest.raises(OutcomeUnknown):
             client.cancel("imp_1", 9900, "고객 변심")
@@ -439,7 +441,7 @@ def test_29_secret_spread(portone: PortOne, caplog: pytest.LogCaptureFixture, tm
         portone.charge(CHARGE)
     settings = load_settings(LIVE, tmp_path)
     written = f"{caplog.text} {caught.value!r} {settings!r}"
-    for secret in ("sandbox_secret", portone._token, settings.api_secret, settings.secret_key):
+    for secret in ("sandbox_secret", portone._token.value, settings.api_secret, settings.secret_key):
         assert secret not in written
 
 
@@ -469,6 +471,81 @@ def test_32_card_only_support() -> None:
         assert "NotImplementedError" not in path.read_text(), path
 
 
+# --- found since, by trying the shop ---
+
+
+def v1(response: Any, code: int = 0, message: str | None = None) -> dict[str, Any]:
+    return {"code": code, "message": message, "response": response}
+
+
+@pytest.fixture
+def wire() -> Iterator[responses.RequestsMock]:
+    """PortOne's address, with answers that the test writes."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.post(f"{WIRE}/users/getToken", json=v1({"access_token": "t" * 40, "now": 0, "expired_at": 1800}))
+        yield mock
+
+
+@pytest.fixture
+def on_the_wire(wire: responses.RequestsMock, tmp_path: Path) -> Iterator[PortOne]:
+    client = PortOne(load_settings({"PORTONE_API_URL": WIRE}, tmp_path))
+    yield client
+    client.close()
+
+
+def test_33_refusal_read_as_absence(on_the_wire: PortOne, wire: responses.RequestsMock) -> None:
+    """A key is gone only when PortOne says exactly that; being refused says nothing about the key."""
+    address = f"{WIRE}/subscribe/customers/key-1"
+    for status, message in ((403, "forbidden"), (400, "bad request"), (200, "too many requests")):
+        wire.upsert("GET", address, json=v1(None, 1, message), status=status)
+        with pytest.raises(Refused):
+            on_the_wire.get_billing_key("key-1")
+    wire.upsert("GET", address, json=v1(None, 1, "요청하신 customer_uid(key-1)로 등록된 정보를 찾을 수 없습니다."))
+    assert on_the_wire.get_billing_key("key-1") is None
+
+
+def test_34_second_window_over_an_unknown_first(client: FlaskClient, provider: FakeProvider, buyer: User) -> None:
+    """A window whose answer was lost is looked up before another one opens: one purchase, one charge."""
+    sign_in(client)
+    payment = opened(provider, buyer)
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    where = {"buyer_addr": ADDRESSED_BUYER.addr, "buyer_postcode": ADDRESSED_BUYER.postcode}
+    who = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "buyer@example.com"}
+    answer = client.post("/checkout", json={"kind": "once", **who, **where}, headers=csrf_of(client))
+    assert (answer.status_code, answer.json and answer.json["error"]) == (409, "already_paid")
+    assert db.session.query(Payment).count() == 1
+
+
+def test_35_too_late_to_look(provider: FakeProvider, buyer: User) -> None:
+    """KG cancels nothing after the month, but a cancel that it carried out in time is still found."""
+    payment = paid(provider, buyer)
+    provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
+    payments.cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    provider.trouble = None
+    moment = clock.now() + timedelta(days=40)
+    clock.use_source(lambda: moment)
+    assert payments.resume_cancel(provider, payment.id, ADMIN).outcome == "cancelled"
+    assert books(payment) == ("cancelled", "cancelled")
+
+
+def test_36_unbounded_politeness(on_the_wire: PortOne, wire: responses.RequestsMock) -> None:
+    """A server that asks us to come again in 25 seconds does not decide how long our buyer waits."""
+    wire.get(f"{WIRE}/payments/imp_1", status=503, headers={"Retry-After": "25"})
+    began = time.monotonic()
+    with pytest.raises(OutcomeUnknown):
+        on_the_wire.within(2).get_payment("imp_1")
+    assert time.monotonic() - began < 10
+
+
+def test_37_one_bad_row_stops_the_list(on_the_wire: PortOne, wire: responses.RequestsMock) -> None:
+    """Another service's payment in a currency that we cannot read does not hide the rest of the list."""
+    page = v1({"total": 1, "previous": 0, "next": 0, "list": [{"imp_uid": "imp_usd", "currency": None}]})
+    wire.get(f"{WIRE}/payments/status/paid", json=page)
+    since = datetime(2027, 1, 1, tzinfo=SEOUL)
+    [row] = on_the_wire.payments_between("paid", since, since + timedelta(days=1))
+    assert (type(row), row.imp_uid) == (UnreadableRow, "imp_usd")
+
+
 def test_every_class_has_its_test() -> None:
     numbers = re.findall(r"^def test_(\d\d)_", Path(__file__).read_text(), re.MULTILINE)
-    assert numbers == [f"{number:02}" for number in range(1, 33)]
+    assert numbers == [f"{number:02}" for number in range(1, 38)]

@@ -310,3 +310,20 @@ def test_a_surplus_that_went_back_wants_nobody(provider: FakeProvider, surplus: 
     sweep(provider)
     assert provider.reports[second.imp_uid].status == "cancelled"
     assert figures.to_do()["surplus"] == 0
+
+
+def test_a_surplus_that_went_back_last_month_without_our_hearing_of_it_is_owed_to_nobody(
+    provider: FakeProvider, surplus: Surplus
+) -> None:
+    payment, second = surplus
+    provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    provider.trouble = None
+    later(timedelta(days=20))  # the next month
+    for _ in range(2):
+        sweep(provider)
+    assert len(provider.cancels) == 1
+    assert figures.to_do()["surplus"] == 0
+    asked = len(provider.asked)
+    sweep(provider)
+    assert len(provider.asked) == asked  # it is settled, so nobody asks again
