@@ -17,6 +17,7 @@ import pytest
 import responses
 from flask import Flask
 from flask.testing import FlaskClient
+from pytest_httpserver import HTTPServer
 
 from app import create_app
 from sandbox import Sandbox, create_sandbox
@@ -528,13 +529,17 @@ def test_35_too_late_to_look(provider: FakeProvider, buyer: User) -> None:
     assert books(payment) == ("cancelled", "cancelled")
 
 
-def test_36_unbounded_politeness(on_the_wire: PortOne, wire: responses.RequestsMock) -> None:
-    """A server that asks us to come again in 25 seconds does not decide how long our buyer waits."""
-    wire.get(f"{WIRE}/payments/imp_1", status=503, headers={"Retry-After": "25"})
+def test_36_unbounded_politeness(httpserver: HTTPServer, tmp_path: Path) -> None:
+    """A server that asks us to come again in 12 seconds does not decide how long our buyer waits."""
+    token = v1({"access_token": "t" * 40, "now": 0, "expired_at": 1800})
+    httpserver.expect_request("/users/getToken").respond_with_json(token)
+    httpserver.expect_request("/payments/imp_1").respond_with_data(status=503, headers={"Retry-After": "12"})
+    client = PortOne(load_settings({"PORTONE_API_URL": httpserver.url_for("").rstrip("/")}, tmp_path))
     began = time.monotonic()
     with pytest.raises(OutcomeUnknown):
-        on_the_wire.within(2).get_payment("imp_1")
+        client.within(2).get_payment("imp_1")
     assert time.monotonic() - began < 10
+    client.close()
 
 
 def test_37_one_bad_row_stops_the_list(on_the_wire: PortOne, wire: responses.RequestsMock) -> None:
