@@ -8,9 +8,13 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
+from .envelope import refusal
 from .faults import Fault, Faults
+from .problems import API
+from .refusals import ApiRefused
 
 MARKER = "X-Sandbox-Fault"  # drop | hang
 TIMEOUT_KEY = "sandbox.read_timeout"  # seconds, put there by the adapter
@@ -50,7 +54,7 @@ class Carried:
 
     def _before(self, fault: Fault, environ: Environ, answer: "_Answer") -> App | None:
         if fault.fault == "status":
-            return _plain(f"{fault.value} Sandbox fault", b"<html><body>Sandbox fault</body></html>")
+            return _status(fault, environ.get("PATH_INFO", "/"))
         if fault.fault == "drop_before":
             return _broken_off
         if fault.fault == "latency":
@@ -91,6 +95,17 @@ class _Answer:
     def _start(self, status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
         self.status, self.headers = status, headers
         return lambda _: None
+
+
+def _status(fault: Fault, path: str) -> App:
+    """An HTTP error with V1's body, or with a page: where the fault asks for one, and outside of V1's addresses."""
+    if fault.body == "html" or not path.startswith(API):
+        return _plain(f"{fault.value} Sandbox fault", b"<html><body>Sandbox fault</body></html>")
+    # Code -1 and "Unauthorized" were seen for 401. UNVERIFIED: that 429 and 5xx come in the envelope, and their texts.
+    return refusal(ApiRefused(_PHRASES.get(fault.value, "Sandbox fault"), -1, fault.value))
+
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 def _plain(status: str, body: bytes, content_type: str = "text/html", marker: str | None = None) -> App:

@@ -120,6 +120,12 @@ UNVERIFIED = (
         "HTTP 400, code -1, «[샌드박스] … 파라메터를 확인하세요.»",
     ),
     Unverified(
+        "호출 제한(429)과 서버 오류(5xx)의 본문",
+        "the body of 429 and of 5xx",
+        "code -1, HTTP 상태의 영어 이름, response는 null. HTML로도 바꿀 수 있습니다",
+        "code -1, the HTTP status in words, response null; a fault can ask for HTML",
+    ),
+    Unverified(
         "조회 기간 90일 초과, 100건 초과, 마지막을 넘는 쪽에 대한 답",
         "windows over 90 days, more than 100 ids, a page past the end",
         "HTTP 400 또는 404와 자체 문구",

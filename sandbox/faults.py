@@ -26,7 +26,9 @@ KINDS: dict[str, Any] = {
     "decline": "0031",  # KG declines with this code
 }
 LONGEST_SECONDS = 120.0
-FIELDS = {"path", "fault", "value", "count", "probability", "seed"}
+# What a `status` fault answers: V1's envelope at V1's addresses, or the page of a proxy in front of PortOne.
+BODIES = ("v1", "html")
+FIELDS = {"path", "fault", "value", "body", "count", "probability", "seed"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Fault:
     path: str
     fault: str
     value: Any
+    body: str | None  # one of BODIES for `status`, else null
     count: int | None
     probability: float
     seed: int
@@ -60,15 +63,18 @@ class Faults:
             path,
             kind,
             json.dumps(_value(kind, body.get("value"))),
+            _body(kind, body.get("body")),
             None if count is None else fields.whole("count", count, 1, 10**9),
             fields.number("probability", body.get("probability", 1), 0, 1),
             fields.whole("seed", body.get("seed", 0), -(2**53), 2**53),
         )
         with self._database.writing() as books:
             added = books.execute(
-                "INSERT INTO faults (path, fault, value, left_over, probability, seed) VALUES (?, ?, ?, ?, ?, ?)", row
+                "INSERT INTO faults (path, fault, value, body, left_over, probability, seed)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                row,
             )
-        return Fault(added.lastrowid or 0, path, kind, json.loads(row[2]), row[3], row[4], row[5])
+        return Fault(added.lastrowid or 0, path, kind, json.loads(row[2]), *row[3:])
 
     def clear(self) -> int:
         """Forget all rules; how many there were."""
@@ -81,6 +87,7 @@ class Faults:
                 row["path"],
                 row["fault"],
                 json.loads(row["value"]),
+                row["body"],
                 row["left_over"],
                 row["probability"],
                 row["seed"],
@@ -133,3 +140,11 @@ def _value(kind: str, value: Any) -> Any:
     if kind == "decline":
         return fields.one_of("value", value, tuple(TEXTS))
     raise fields.BadField("value", f"{kind} takes no value")
+
+
+def _body(kind: str, body: Any) -> str | None:
+    if kind == "status":
+        return "v1" if body is None else fields.one_of("body", body, BODIES)
+    if body is not None:
+        raise fields.BadField("body", f"{kind} takes no body")
+    return None

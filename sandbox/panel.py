@@ -37,6 +37,7 @@ def panel() -> Response:
         deliveries=[controls.delivery(row) for row in ledger().outbox.latest(MOST_ROWS)],
         rules=ledger().faults.rules(),
         kinds=faults.KINDS,
+        bodies=faults.BODIES,
         declines=sorted(kg.TEXTS),
         paths=_paths(),
         settings=asdict(ledger().options()),

@@ -88,6 +88,7 @@ CREATE TABLE IF NOT EXISTS faults (
     path TEXT NOT NULL,
     fault TEXT NOT NULL,
     value TEXT NOT NULL,                      -- JSON
+    body TEXT,                                -- v1 | html, for `status`
     left_over INTEGER,                        -- how often still; null: for ever
     probability REAL NOT NULL,
     seed INTEGER NOT NULL,

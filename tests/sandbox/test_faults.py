@@ -82,6 +82,34 @@ def test_a_status_answers_instead_of_the_work(status: int, client: PortOneClient
     assert payments_of(sandbox, "sub-2") == []
 
 
+@pytest.mark.parametrize(
+    ("status", "message"), [(401, "Unauthorized"), (429, "Too Many Requests"), (503, "Service Unavailable")]
+)
+def test_a_status_fault_answers_with_v1s_body(
+    status: int, message: str, client: PortOneClient, sandbox: Sandbox
+) -> None:
+    break_it(sandbox, "status", "/payments/{imp_uid}", value=status)
+    answer = client.get("/payments/imp_1")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/json; charset=UTF-8")
+    assert answer.json() == {"code": -1, "message": message, "response": None}
+
+
+def test_a_status_fault_with_body_html_answers_as_a_proxy_in_front_of_portone_would(
+    client: PortOneClient, sandbox: Sandbox
+) -> None:
+    break_it(sandbox, "status", "/payments/{imp_uid}", value=429, body="html")
+    answer = client.get("/payments/imp_1")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (429, "text/html")
+    with pytest.raises(requests.JSONDecodeError):
+        answer.json()
+
+
+def test_a_status_fault_outside_of_v1s_addresses_answers_html(anybody: FlaskClient, sandbox: Sandbox) -> None:
+    break_it(sandbox, "status", "*", value=503)
+    answer = anybody.get("/window/none")
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+
+
 @pytest.mark.usefixtures("due")
 def test_latency_delays_the_answer_or_runs_into_the_time_out(client: PortOneClient, sandbox: Sandbox) -> None:
     break_it(sandbox, "latency", value=0.3)
@@ -167,6 +195,8 @@ def test_a_rule_means_its_paths_and_no_others(pattern: str, path: str, fits: boo
         ({"path": "/users/pg", "fault": "latency", "value": "1"}, "value"),
         ({"path": "/users/pg", "fault": "status", "value": 200}, "value"),
         ({"path": "/users/pg", "fault": "status", "value": True}, "value"),
+        ({"path": "/users/pg", "fault": "status", "body": "xml"}, "body"),
+        ({"path": "/users/pg", "fault": "latency", "body": "html"}, "body"),
         ({"path": "/users/pg", "fault": "decline", "value": "1234"}, "value"),
         ({"path": "/users/pg", "fault": "drop_after", "value": 1}, "value"),
         ({"path": "/users/pg", "fault": "latency", "count": 0}, "count"),
