@@ -22,7 +22,7 @@ from pytest_httpserver import HTTPServer
 from app import create_app
 from sandbox import Sandbox, create_sandbox
 from sandbox.adapter import WSGIAdapter
-from shop import billing, cart, clock, orders, payments
+from shop import billing, cart, orders, payments
 from shop.clock import SEOUL
 from shop.config import ConfigError, load_settings
 from shop.database import db, transaction
@@ -31,7 +31,8 @@ from shop.models import Event, Payment, Product, Subscription, User
 from shop.portone import PortOne
 from shop.provider import ChargeRequest, OutcomeUnknown, PaymentProvider, Refused, UnreadableRow
 from shop.sweep import sweep
-from tests.conftest import ADDRESSED_BUYER, NOBODY_ANSWERS, close, csrf_of, product, sign_in
+from tests import clocks
+from tests.conftest import ADDRESSED_BUYER, NOBODY_ANSWERS, close, create_shop, csrf_of, product, sign_in
 from tests.fakes import FakeProvider
 from tests.sandbox.conftest import served
 from tests.test_billing import started
@@ -117,7 +118,7 @@ def test_05_cancel_forgotten(provider: FakeProvider, buyer: User) -> None:
     assert payment.cancel_requested_at
     provider.hears_of(payment.merchant_uid, "cancelled", payment.amount, imp_uid=payment.imp_uid)
     db.session.commit()
-    clock.use_source(lambda: datetime.now(SEOUL) + timedelta(minutes=5))
+    clocks.later(timedelta(minutes=5))
     sweep(provider)
     assert books(payment) == ("cancelled", "cancelled")
 
@@ -134,10 +135,10 @@ def test_06_client_price(client: FlaskClient, provider: FakeProvider, buyer: Use
 
 @pytest.fixture
 def subscription(provider: FakeProvider, buyer: User) -> Iterator[Subscription]:
-    """Started on 15 January 2027; it is 15 February, and the month is due."""
-    clock.use_source(lambda: datetime(2027, 1, 15, 12, tzinfo=SEOUL))
+    """Started on 15 January 2055; it is 15 February, and the month is due."""
+    clocks.stand_at(datetime(2055, 1, 15, 12, tzinfo=SEOUL))
     yield_this = started(provider, buyer)
-    clock.use_source(lambda: datetime(2027, 2, 15, 12, tzinfo=SEOUL))
+    clocks.stand_at(datetime(2055, 2, 15, 12, tzinfo=SEOUL))
     yield yield_this
 
 
@@ -252,7 +253,7 @@ def test_15_double_charge(provider: FakeProvider, subscription: Subscription) ->
     """An answer that was lost is looked up by the same id before anything is asked again."""
     provider.answers = ["lost"]
     assert billing.charge(provider, subscription.id) == "unknown"
-    clock.use_source(lambda: datetime(2027, 2, 15, 12, 30, tzinfo=SEOUL))
+    clocks.stand_at(datetime(2055, 2, 15, 12, 30, tzinfo=SEOUL))
     assert billing.charge(provider, subscription.id) == "charged"
     assert len(provider.charges) == 1
     taken = [one for one in provider.reports.values() if one.customer_uid == subscription.customer_uid]
@@ -271,15 +272,15 @@ def test_16_runaway_schedule(client: FlaskClient, provider: FakeProvider, subscr
 
 def test_17_stopped_batch(provider: FakeProvider, subscription: Subscription, other_buyer: User, app: Flask) -> None:
     """One that cannot be charged does not keep the others from being charged."""
-    clock.use_source(lambda: datetime(2027, 1, 15, 13, tzinfo=SEOUL))
+    clocks.stand_at(datetime(2055, 1, 15, 13, tzinfo=SEOUL))
     other = started(provider, other_buyer)
-    clock.use_source(lambda: datetime(2027, 2, 15, 13, tzinfo=SEOUL))
+    clocks.stand_at(datetime(2055, 2, 15, 13, tzinfo=SEOUL))
     provider.answers = ["dropped", "paid"]
     answer = app.test_cli_runner().invoke(args=["bill"])
     assert answer.exception is None or isinstance(answer.exception, SystemExit)
     assert len(provider.charges) == 2
     db.session.expire_all()
-    assert db.session.query(Payment).filter_by(period="2027-02", status="paid").count() == 1
+    assert db.session.query(Payment).filter_by(period="2055-02", status="paid").count() == 1
     assert {other.status, subscription.status} == {"active"}
 
 
@@ -300,6 +301,7 @@ def test_18_overwritten_cancel_total(provider: FakeProvider, buyer: User) -> Non
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Flask]:
+    clocks.start_sandbox(tmp_path / "pitfalls.sqlite3")
     app = create_sandbox(tmp_path / "pitfalls.sqlite3", start_worker=False)
     yield app
     app.extensions["sandbox"].close()
@@ -387,7 +389,7 @@ def test_23_broken_result_page(client: FlaskClient, provider: FakeProvider, buye
 
 def test_24_unstartable_sample(tmp_path: Path) -> None:
     """An empty folder is enough to start; every dependency is pinned."""
-    app = create_app(load_settings(NOBODY_ANSWERS, tmp_path))
+    app = create_shop(load_settings(NOBODY_ANSWERS, tmp_path))
     assert app.test_client().get("/").status_code == 200
     close(app)
     for path in (*ROOT.glob("requirements*.txt"), ROOT / "tests" / "requirements.txt"):
@@ -523,8 +525,7 @@ def test_35_too_late_to_look(provider: FakeProvider, buyer: User) -> None:
     provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
     payments.cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     provider.trouble = None
-    moment = clock.now() + timedelta(days=40)
-    clock.use_source(lambda: moment)
+    clocks.later(timedelta(days=40))
     assert payments.resume_cancel(provider, payment.id, ADMIN).outcome == "cancelled"
     assert books(payment) == ("cancelled", "cancelled")
 

@@ -21,6 +21,7 @@ from sandbox.adapter import WSGIAdapter
 from sandbox.clock import SEOUL
 from sandbox.settings import API_KEY, API_SECRET, IMP_CODE
 from sandbox.travel import travel
+from tests.clocks import start_sandbox
 
 ASKED = {
     "pay_method": "phone",
@@ -36,6 +37,7 @@ ASKED = {
 
 @pytest.fixture
 def sandbox_app(tmp_path: Path) -> Iterator[Flask]:
+    start_sandbox(tmp_path / "sandbox.sqlite3")
     app = create_sandbox(tmp_path / "sandbox.sqlite3", shop_origin="http://shop.example", start_worker=False)
     yield app
     app.extensions["sandbox"].close()
@@ -99,7 +101,7 @@ def open_window(sandbox: Sandbox, device: str = "pc", **asked: Any) -> str:
 
 
 def go_to(sandbox: Sandbox, moment: str) -> None:
-    """Move the business clock to a moment in Seoul, doing what falls due on the way: `2027-01-31` or with a time."""
+    """Move the business clock to a moment in Seoul, doing what falls due on the way: `2055-01-31` or with a time."""
     travel(sandbox.ledger, datetime.fromisoformat(moment if "T" in moment else f"{moment}T12:00").replace(tzinfo=SEOUL))
 
 

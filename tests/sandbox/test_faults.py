@@ -31,9 +31,9 @@ def client(request: pytest.FixtureRequest, sandbox_app: Flask) -> Iterator[PortO
 @pytest.fixture
 def due(sandbox: Sandbox) -> None:
     """A key that may be charged today."""
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     issue_key(sandbox)
-    go_to(sandbox, "2027-02-15")
+    go_to(sandbox, "2055-02-15")
 
 
 def break_it(sandbox: Sandbox, fault: str, path: str = AGAIN, **more: Any) -> None:
