@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from . import cancels, fields, kg, options
 from .clock import SEOUL
-from .faults import matches
+from .faults import LONGEST_PATH, matches
 from .fields import BadField
 from .ledger import Ledger
 from .refusals import ApiRefused
@@ -211,7 +211,8 @@ def faults() -> Answer:
 def add_fault() -> Answer:
     """Let something go wrong: where, what, how often, with which chance."""
     body = _body()
-    if isinstance(body.get("path"), str) and not _is_an_address(body["path"]):
+    path = fields.text("path", body.get("path"), LONGEST_PATH)  # its length first: it becomes a pattern
+    if not _is_an_address(path):
         raise BadField("path", "no address of this sandbox; * stands for anything, {name} for one segment")
     return jsonify(vars(ledger().faults.add(body))), 201
 

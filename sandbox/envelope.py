@@ -13,6 +13,7 @@ from .refusals import ApiRefused, bad_field
 
 JSON_TYPE = "application/json; charset=UTF-8"  # as seen on the wire
 LARGEST_NUMBER = 10**12
+LONGEST_NAME = 200  # a longer name of a form's field is no parameter of V1's and is not taken apart
 DEEPEST = 5  # levels in a form's names; V1 needs two
 
 
@@ -71,7 +72,8 @@ def nested(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """`a[0][b]=1`, `a[]=2` and repeated names, as PHP reads them. Lists come out as lists."""
     tree: dict[str, Any] = {}
     for name, value in pairs:
-        first, *rest = re.findall(r"^[^\[\]]+|\[[^\[\]]*\]", name) or [name]
+        parts = re.findall(r"^[^\[\]]+|\[[^\[\]]*\]", name) if len(name) <= LONGEST_NAME else []
+        first, *rest = parts or [name]
         keys = [first, *(part[1:-1] for part in rest)][:DEEPEST]
         branch = tree
         for key in keys[:-1]:

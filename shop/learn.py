@@ -21,7 +21,7 @@ from .answers import Answer
 from .database import db
 from .flows import FLOWS, Flow, Step, draw
 from .models import CartItem, Event, Order, OrderLine, Payment, Subscription
-from .privacy import mask_phone, mask_report, mask_text
+from .privacy import mask_beginning, mask_phone, mask_report
 from .request_pay import request_pay
 from .signals import Asked, portone_asked
 from .web import settings
@@ -81,9 +81,9 @@ def _masked(text: str) -> str:
     try:
         found = json.loads(text)
     except ValueError:
-        return mask_text(text[:500])
+        return mask_beginning(text, 500)
     if not isinstance(found, Mapping):
-        return mask_text(text[:500])
+        return mask_beginning(text, 500)
     response = found.get("response")
     inner = {"response": _without_empty(response)} if isinstance(response, Mapping) else {}
     return pretty({key: "****" if key in SECRETS else value for key, value in found.items()} | inner)

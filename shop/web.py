@@ -25,7 +25,7 @@ from .config import Settings
 from .database import db
 from .dictionary import advice_for
 from .labels import event_label, label
-from .privacy import mask_phone, mask_text
+from .privacy import LONGEST_TEXT, mask_phone, mask_text
 from .provider import PaymentProvider
 from .reasons import reason_label
 
@@ -65,7 +65,8 @@ def _preferred(accept_language: str) -> str:
 
 def given_reason() -> str:
     """Why somebody acts, in one line, phone numbers masked; empty when there is nothing that a person could read."""
-    return mask_text(" ".join("".join(filter(_can_be_read, request.form.get("reason", ""))).split()))
+    given = request.form.get("reason", "")[:LONGEST_TEXT]
+    return mask_text(" ".join("".join(filter(_can_be_read, given)).split()))
 
 
 def _can_be_read(sign: str) -> bool:

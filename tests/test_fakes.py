@@ -22,6 +22,7 @@ def busy_threads() -> Iterator[None]:
     sys.setswitchinterval(usual)
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.usefixtures("busy_threads")
 def test_a_provider_that_many_threads_charge_at_once_answers_each_of_them(app: Flask) -> None:
     provider = FakeProvider()

@@ -177,6 +177,13 @@ def test_a_count_is_used_up_once_however_many_ask(sandbox_app: Flask, sandbox: S
         (AGAIN, f"{AGAIN}/", True),
         ("/payments", "/payments/cancel", False),
         ("/a.c", "/abc", False),
+        ("/window/*/confirm", "/window/w-1/confirm", True),
+        ("/window/*/confirm", "/window/w-1/confirm/again", False),
+        ("*/confirm/*/confirm", "/confirm/confirm", False),
+        ("*a*b*a", "/ab/ba", True),
+        ("*a*b*a", "/aab", False),
+        ("*/{x}/c", "/a/b/c", True),
+        ("*/{x}/c", "/c", False),
     ],
 )
 def test_a_rule_means_its_paths_and_no_others(pattern: str, path: str, fits: bool) -> None:
@@ -190,6 +197,7 @@ def test_a_rule_means_its_paths_and_no_others(pattern: str, path: str, fits: boo
         ({"path": "/users/pg"}, "fault"),
         ({"path": "nonsense", "fault": "latency"}, "path"),
         ({"path": "/no/such/address", "fault": "latency"}, "path"),
+        ({"path": "/payments/*{imp_uid}", "fault": "latency"}, "path"),
         ({"path": "/users/pg", "fault": "explode"}, "fault"),
         ({"path": "/users/pg", "fault": "latency", "value": -1}, "value"),
         ({"path": "/users/pg", "fault": "latency", "value": "1"}, "value"),
