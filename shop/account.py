@@ -20,7 +20,7 @@ from .cart import NotOnSale
 from .database import db, plain_rows, transaction
 from .models import Subscription, User, table_of
 from .months import month_of
-from .web import LANGUAGES, local_path, login_required, provider, settings
+from .web import LANGUAGES, local_path, login_required, off_sale, provider, settings
 
 bp = Blueprint("account", __name__)
 login_manager = LoginManager()
@@ -235,8 +235,8 @@ def _enter(user: User, destination: str) -> AnyResponse:
     if wanted:
         try:
             cart.put_in_cart(user.id, *wanted, add=True)
-        except NotOnSale:
-            flash(_("판매하지 않는 상품입니다."), "error")
+        except NotOnSale as error:
+            flash(off_sale(error.products) if error.products else _("판매하지 않는 상품입니다."), "error")
     response = redirect(destination)
     brakes.remember_browser(response, user.email)
     return response

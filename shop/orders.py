@@ -65,13 +65,15 @@ class Buyer:
 def place(user_id: int, buyer: Buyer) -> Order:
     """Turn the goods in the cart into a pending order with its stock reserved. Raises OrderError.
 
+    What was taken off sale meanwhile stays in the cart, and the rest is ordered.
     Checking out again with the same goods gives the same order; with other goods the old order is cancelled.
     Call inside a transaction().
     """
     cart.lock_buyer(user_id)
-    goods = [(item.product, item.quantity) for item in cart.cart_items(user_id, "once")]
+    items = cart.cart_items(user_id, "once")
+    goods = [(item.product, item.quantity) for item in items if item.product.on_sale]
     if not goods:
-        raise EmptyCart
+        raise NotOnSale(*(item.product for item in items)) if items else EmptyCart
     return open_order(user_id, "once", goods, buyer)
 
 
@@ -104,7 +106,7 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
 def _new_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]]) -> Order:
     for product, _ in goods:
         if not product.on_sale or product.kind != kind:
-            raise NotOnSale(product.slug)
+            raise NotOnSale(product)
     reserve(goods)
     lines = [
         OrderLine(

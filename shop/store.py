@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from . import brakes, clock, headers, orders, payments, subscriptions
 from .cart import CartChanged, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock, cart_items, put_in_cart
+from .cart import off_sale as off_sale_in_cart
 from .database import db, plain_rows, transaction
 from .decision import refusal_to_cancel
 from .events import News, note
@@ -22,7 +23,7 @@ from .payments import AlreadyPaid, EarlierUnknown
 from .provider import ProviderError
 from .request_pay import request_pay
 from .subscriptions import AlreadySubscribed
-from .web import given_reason, local, login_required, provider, refuse, settings
+from .web import given_reason, local, login_required, off_sale, provider, refuse, settings
 
 bp = Blueprint("store", __name__)
 
@@ -56,17 +57,19 @@ def product(slug: str) -> str:
 @login_required
 def cart() -> str:
     """Show the cart: one button for the goods, one for each monthly plan."""
-    goods = cart_items(current_user.id, "once")
-    plans = cart_items(current_user.id, "monthly")
+    goods, plans = (cart_items(current_user.id, kind) for kind in ("once", "monthly"))
+    on_sale = [item for item in goods if item.product.on_sale]
     return render_template(
         "store/cart.html",
         goods=goods,
         plans=plans,
+        goods_on_sale=on_sale,
+        plans_on_sale=[item for item in plans if item.product.on_sale],
         subscribed=subscriptions.plans_of(current_user.id) if plans else (),
-        total=sum(item.product.price * item.quantity for item in goods),
-        needs_address=any(not item.product.digital for item in goods),
+        total=sum(item.product.price * item.quantity for item in on_sale),
+        needs_address=any(not item.product.digital for item in on_sale),
         buyer=_last_buyer(),
-        withdrawal_limited=any(item.product.digital for item in goods),
+        withdrawal_limited=any(item.product.digital for item in on_sale),
         charge_day=clock.today().day,  # if the first month is paid today
         billing_available=settings().billing_available,
         sdk_url=headers.let_the_sdk_in(settings()),
@@ -81,8 +84,8 @@ def add_item() -> AnyResponse:
         session["wanted"] = [product_id, quantity]
         flash(_("로그인하면 장바구니에 담깁니다."), "info")
         return redirect(url_for("account.login", next=url_for("store.cart")))
-    _put_in_cart(product_id, quantity, add=True)
-    flash(_("장바구니에 담았습니다."), "success")
+    if _put_in_cart(product_id, quantity, add=True):
+        flash(_("장바구니에 담았습니다."), "success")
     return redirect(url_for("store.cart"))
 
 
@@ -145,7 +148,7 @@ def _order_asked_for(asked: dict[str, Any]) -> Callable[[], Order]:
     def as_seen() -> Order:
         order = place()
         if asked.get("total_seen", order.amount) != order.amount:
-            raise CartChanged
+            raise CartChanged(order.kind)
         return order
 
     return as_seen
@@ -164,11 +167,11 @@ def _refused_order(error: OrderError) -> tuple[Response, int]:
         case AlreadySubscribed():
             return refuse(409, "already_subscribed", _("이미 이용 중인 구독입니다."))
         case CartChanged():
-            return refuse(
-                409,
-                "cart_changed",
-                _("그사이 장바구니가 바뀌어 결제창을 열지 않았습니다. 바뀐 금액을 확인하고 다시 눌러 주세요."),
-            )
+            changed = _("그사이 장바구니가 바뀌어 결제창을 열지 않았습니다. 바뀐 금액을 확인하고 다시 눌러 주세요.")
+            gone = off_sale_in_cart(current_user.id, error.kind)
+            return refuse(409, "cart_changed", f"{changed} {off_sale(gone)}" if gone else changed)
+        case NotOnSale() if error.products:
+            return refuse(409, "not_on_sale", off_sale(error.products))
         case _:
             return refuse(409, "not_on_sale", _("판매하지 않는 상품입니다."))
 
@@ -286,11 +289,14 @@ def _last_buyer() -> dict[str, str]:
     }
 
 
-def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> None:
+def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> bool:
+    """False: it was taken off sale, and the next page says so. 404 for what there is not."""
     try:
         put_in_cart(current_user.id, product_id, quantity, add=add)
-    except NotOnSale:
-        abort(404)
+    except NotOnSale as error:
+        flash(off_sale(error.products or abort(404)), "error")
+        return False
+    return True
 
 
 def _whole_number(field: str, default: int | None = None) -> int:

@@ -41,8 +41,10 @@ def subscribe(user_id: int, plan_id: int, buyer: Buyer) -> Order:
     """
     cart.lock_buyer(user_id)
     plan = db.session.get(Product, plan_id)
-    if plan is None or plan.kind != "monthly" or not plan.on_sale:
-        raise NotOnSale(str(plan_id))
+    if plan is None or plan.kind != "monthly":
+        raise NotOnSale
+    if not plan.on_sale:
+        raise NotOnSale(plan)
     if db.session.scalar(_live(user_id, plan_id)) or db.session.scalar(_paid_for(user_id, plan_id)):
         raise AlreadySubscribed
     order = orders.open_order(user_id, "monthly", [(plan, 1)], buyer)

@@ -1,6 +1,6 @@
 """What do all pages share: the reader's language, the provider, how money and time are written, error pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
@@ -25,6 +25,7 @@ from .config import Settings
 from .database import db
 from .dictionary import advice_for
 from .labels import event_label, label
+from .models import Product
 from .privacy import LONGEST_TEXT, mask_phone, mask_text
 from .provider import PaymentProvider
 from .reasons import reason_label
@@ -157,6 +158,11 @@ def won(amount: int) -> str:
 def local(row: Any, name: str) -> str:
     """A row's text in the reader's language: `name_ko` or `name_en`."""
     return str(getattr(row, f"{name}_{get_locale()}"))
+
+
+def off_sale(products: Iterable[Product]) -> str:
+    """What the reader is told of goods that were taken off sale."""
+    return str(_("판매가 끝난 상품입니다: %(names)s", names=", ".join(local(product, "name") for product in products)))
 
 
 def seoul(moment: datetime | None) -> str:
