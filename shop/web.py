@@ -1,5 +1,6 @@
 """What do all pages share: the reader's language, the provider, how money and time are written, error pages."""
 
+import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache, lru_cache
@@ -29,6 +30,8 @@ from .models import Product
 from .privacy import LONGEST_TEXT, mask_phone, mask_text
 from .provider import PaymentProvider
 from .reasons import reason_label
+
+log = logging.getLogger(__name__)
 
 LANGUAGES = ("ko", "en")
 # Letters and signs that are drawn as nothing: the fillers of Hangul, and Braille without a dot.
@@ -234,7 +237,8 @@ def _unstorable(_error: Exception) -> Any:
     return _error_page(BadRequest())
 
 
-def _csrf_error(_error: CSRFError) -> Any:
+def _csrf_error(error: CSRFError) -> Any:
+    log.warning("%s %s refused: %s", request.method, request.path, error.description)
     message = _("화면이 열린 지 오래되어 확인이 필요합니다. 새로고침한 뒤 다시 시도해 주세요.")
     if not _wants_json():
         return render_template("error.html", code=400, title=_("다시 시도해 주세요"), message=message), 400
