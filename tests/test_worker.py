@@ -120,7 +120,7 @@ def test_two_workers_share_two_thousand_charges_and_one_is_killed_half_way(
         _move_clock(url, 660)  # its rows are free again after ten minutes
         time.sleep(1.1)  # the shop asks for the time once a second
         celery.send_task("shop.tick")
-        _wait_until(lambda: _open(app) == 0, 180)
+        _wait_until(lambda: _open(app) == 0, 300)
     finally:
         for worker in workers:
             worker.kill()
