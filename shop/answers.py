@@ -1,4 +1,4 @@
-"""PortOne's JSON, read into our types. An answer that is not as its documents promise is no answer.
+"""PortOne's JSON, read into our types. An answer that is not as documented counts as no answer.
 
 Every answer of V1 is `{code, message, response}`; HTTP 200 with `code` ≠ 0 is a refusal. What cannot be read raises
 UnreadableAnswer: nothing is guessed.

@@ -195,7 +195,7 @@ def _nine_in_the_morning(day: str) -> runs.Source:
 OPEN_RESULTS = {
     "unknown": "PortOne gave no usable answer. Nothing ended; the next run looks these months up before it asks again.",
     "key_gone": "PortOne has no such billing key. The subscriptions are past due and end when their days are over"
-    " (see /admin/billing-keys).",
+    " (see /admin/monthly).",
     "error": "something broke, see the log. The next run goes on with these months.",
 }
 

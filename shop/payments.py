@@ -99,11 +99,11 @@ def look_up_earlier_attempts(provider: PaymentProvider, user_id: int, kind: str)
         found = sync_payment(bounded, News("checkout", merchant_uid=attempt.merchant_uid))
         if found.outcome == "unknown":
             raise EarlierUnknown(found.reason)
-        if found.payment and has_money(found.payment):
+        if found.payment and _money_is_in(found.payment):
             raise AlreadyPaid(found.payment)
 
 
-def has_money(payment: Payment) -> bool:
+def _money_is_in(payment: Payment) -> bool:
     """Whether money has come in for this payment and has not gone back."""
     return payment.status == "paid" or (payment.held_reason is not None and payment.status != "cancelled")
 

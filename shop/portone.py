@@ -100,7 +100,7 @@ class PortOne:
 
     def get_payment(self, imp_uid: str) -> PaymentReport:
         query = {"include_sandbox": "true"} if self.is_test_channel else {}
-        return payment_report(self._look_up("GET", f"/payments/{quote(imp_uid, safe='')}", params=query))
+        return payment_report(self._ask_briefly("GET", f"/payments/{quote(imp_uid, safe='')}", params=query))
 
     def find_payment(self, merchant_uid: str) -> PaymentReport:
         # One merchant_uid owns a row for every window that was opened. Without a state PortOne answers with the
@@ -109,16 +109,16 @@ class PortOne:
         bounded = self.within(self._look_up_seconds)
         for state in ("/paid", "/cancelled"):
             try:
-                return payment_report(bounded._look_up("GET", path + state))
+                return payment_report(bounded._ask_briefly("GET", path + state))
             except NotFound:
                 continue
-        return payment_report(bounded._look_up("GET", path))
+        return payment_report(bounded._ask_briefly("GET", path))
 
     def prepare(self, merchant_uid: str, amount: int) -> None:
         body = {"merchant_uid": merchant_uid, "amount": amount, "currency": "KRW"}
         bounded = self.within(self._look_up_seconds)
         try:
-            bounded._look_up("POST", "/payments/prepare", json=body)
+            bounded._ask_briefly("POST", "/payments/prepare", json=body)
         except Refused as refusal:
             # "Already registered" comes as a plain refusal: see whether it is registered as we want it.
             registered = bounded._prepared_amount(merchant_uid)
@@ -127,7 +127,7 @@ class PortOne:
 
     def get_billing_key(self, customer_uid: str) -> BillingKeyReport | None:
         try:
-            found = self._look_up("GET", f"/subscribe/customers/{quote(customer_uid, safe='')}")
+            found = self._ask_briefly("GET", f"/subscribe/customers/{quote(customer_uid, safe='')}")
         except Refused as refusal:
             if says_no_such_key(refusal):
                 return None
@@ -174,14 +174,14 @@ class PortOne:
         page = 1
         while page:
             query = {**window, "page": page, "limit": LIST_PAGE, "sorting": "started"}
-            found = self._look_up("GET", f"/payments/status/{status}", params=query)
+            found = self._ask_briefly("GET", f"/payments/status/{status}", params=query)
             yield from map(_row, rows(found, "list"))
             page = number(found, "next")
 
     def delete_billing_key(self, customer_uid: str) -> None:
         bounded = self.within(self._look_up_seconds)
         try:
-            bounded._look_up("DELETE", f"/subscribe/customers/{quote(customer_uid, safe='')}")
+            bounded._ask_briefly("DELETE", f"/subscribe/customers/{quote(customer_uid, safe='')}")
         except Refused as refusal:
             # 404 by the documents, code 1 on the wire: there is none (any longer). Look before believing it.
             if not says_no_such_key(refusal) or bounded.get_billing_key(customer_uid) is not None:
@@ -198,18 +198,19 @@ class PortOne:
                 text(one, "pg_id"),
                 one.get("sandbox") is True,
             )
-            for one in rows(self._look_up("GET", "/users/pg"), "list")
+            for one in rows(self._ask_briefly("GET", "/users/pg"), "list")
         ]
 
     def _prepared_amount(self, merchant_uid: str) -> int | None:
         try:
-            return number(self._look_up("GET", f"/payments/prepare/{quote(merchant_uid, safe='')}"), "amount")
+            return number(self._ask_briefly("GET", f"/payments/prepare/{quote(merchant_uid, safe='')}"), "amount")
         except NotFound:
             return None
 
     # --- one call ---
 
-    def _look_up(self, method: str, path: str, **options: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _ask_briefly(self, method: str, path: str, **options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`_ask`, within the seconds of a look-up: every call but a charge and a cancel."""
         return self.within(self._look_up_seconds)._ask(method, path, **options)
 
     def _ask(self, method: str, path: str, **options: Mapping[str, Any]) -> Mapping[str, Any]:

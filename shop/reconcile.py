@@ -129,11 +129,9 @@ def _missing_there(provider: PaymentProvider, payment: Payment) -> Iterator[Diff
         report = (
             provider.get_payment(payment.imp_uid) if payment.imp_uid else provider.find_payment(payment.merchant_uid)
         )
-    except NotFound:
-        yield Difference("ours_only", payment.merchant_uid, payment.imp_uid, payment.status, "-", _left(payment), 0)
-        return
-    except UnreadableAnswer:
-        yield Difference("unreadable", payment.merchant_uid, payment.imp_uid, payment.status, "-", _left(payment), 0)
+    except (NotFound, UnreadableAnswer) as error:
+        why: Kind = "ours_only" if isinstance(error, NotFound) else "unreadable"
+        yield Difference(why, payment.merchant_uid, payment.imp_uid, payment.status, "-", _left(payment), 0)
         return
     kind = _kind_of(payment, report)
     if kind:

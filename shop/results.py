@@ -91,9 +91,8 @@ def redirect_back() -> AnyResponse | tuple[str, int]:
 @bp.post("/webhook")
 def webhook() -> Response | tuple[Response, int]:
     """Webhook (웹훅), as JSON or form. PortOne repeats it only after 5xx, so only "no answer" is one."""
-    raw = _printable(
-        mask_beginning(request.get_data(as_text=True), LONGEST_RAW), LONGEST_RAW
-    )  # before the form is read out of it
+    body = request.get_data(as_text=True)  # before the form is read out of it
+    raw = _printable(mask_beginning(body, LONGEST_RAW), LONGEST_RAW)
     result = _sync(_told(), source="webhook", raw=raw)
     return jsonify(outcome=result.outcome), 503 if result.outcome == "unknown" else 200
 
