@@ -1,6 +1,7 @@
 # make run    the shop and the sandbox on http://127.0.0.1:5000
 # make test   everything quick: installs what the tests need, then lint, types and the suite
-# make check  the slower tests
+# make check  the slower tests, and the quick ones on other days
+# make anyday DATE="2028-02-29 09:00"   the quick tests as if it were that moment in Seoul; TZ=... in another zone
 # make setup  the environment only
 # make worker   charge what the scheduler hands out; make scheduler hands it out (both need CELERY_BROKER_URL)
 # make serve  the shop through the production server
@@ -13,7 +14,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run setup test check test-setup lint types translations screenshots serve up bench soak
+.PHONY: run setup test check anyday test-setup lint types translations screenshots serve up bench soak
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py
@@ -25,6 +26,14 @@ test: test-setup lint types
 
 check: test-setup
 	$(BIN)/python -m pytest -n 2 -m slow --timeout 900
+	$(MAKE) anyday TZ=Asia/Seoul DATE="2027-01-31 23:55"
+	$(MAKE) anyday TZ=America/Los_Angeles DATE="2028-01-01 00:05"
+	$(MAKE) anyday TZ=Pacific/Kiritimati DATE="2028-02-29 09:00"
+	$(MAKE) anyday TZ=UTC DATE="2027-03-15 12:00"
+
+TZ ?= Asia/Seoul
+anyday: test-setup
+	TZ=$(TZ) DATE="$(DATE)" $(BIN)/python -m pytest -p tests.any_day -n 2 -m "not slow and not browser"
 
 test-setup: $(VENV)/.installed-for-tests
 	tests/install-packages.sh

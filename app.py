@@ -113,6 +113,8 @@ def flask_settings(settings: Settings) -> dict[str, object]:
         "MAX_CONTENT_LENGTH": LARGEST_REQUEST_BYTES,
         "BABEL_DEFAULT_LOCALE": "ko",
         "BABEL_TRANSLATION_DIRECTORIES": str(HERE / "shop" / "translations"),
+        # Over https Flask-WTF also wants a Referer, which privacy settings, web views and proxies leave out or change.
+        "WTF_CSRF_SSL_STRICT": False,  # the token and the SameSite cookie are the defence
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session: a cart left open over lunch still pays
     }
 

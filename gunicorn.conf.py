@@ -1,45 +1,29 @@
-"""How does gunicorn serve the shop? It reads this file by itself: `gunicorn` in this folder is enough.
+"""Settings of the production server. gunicorn reads this file by itself: `gunicorn` in this folder is enough.
 
 One process with many threads. A thread waits while PortOne answers, and that is most of what a shop's server does; a
 second process would count limits and metrics for itself (docs/deploy.md says what it needs).
 """
 
 import os
-import socket
-import struct
 from pathlib import Path
-from typing import Any
 
 wsgi_app = "app:create_app()"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-worker_class = "gthread"
+worker_class = "gunicorn_worker.WaitressWorker"  # limits of requests stand there
 workers = int(os.environ.get("WEB_WORKERS", "1"))
 threads = int(os.environ.get("WEB_THREADS", "32"))  # also how many payments may wait for PortOne at once
+# Open connections of one process; a client that is slow or idle holds one of these and no thread. Fewer than the 1,024
+# files that a process may usually open: the database and the log need some.
+worker_connections = 800
 
 # SIGTERM: no new requests, the running ones get this long. More than a call to PortOne may last.
 graceful_timeout = 30
 timeout = 60  # a process that shows no sign of life for so long is replaced
-keepalive = 75  # longer than a balancer's 60: it must not be us who hang up on a request that is on its way
-
-# A request that is larger is refused before the shop sees it; bodies are limited by MAX_CONTENT_LENGTH in app.py.
-limit_request_line = 4094
-limit_request_fields = 60
-limit_request_field_size = 8190
-SILENT_SECONDS = int(
-    os.environ.get("CLIENT_SILENT_SECONDS", "15")
-)  # a client that falls silent in the middle of its request gives its thread back then
-
-# gunicorn believes these peers when they say "it was https"; whose X-Forwarded-For counts is TRUSTED_PROXIES' matter.
-forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+# A connection on which nothing happens for so long is closed, also in the middle of a request. Longer than a load
+# balancer's 60: the server must not hang up on a request that is on its way.
+keepalive = 75
 
 control_socket_disable = True  # it would be a file in $HOME, and an image's is read-only
 MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes a private file there
 worker_tmp_dir = str(MEMORY) if MEMORY.is_dir() else None  # the sign of life must not wait for a disk
 accesslog = None  # the shop writes its own line for each request
-
-
-def when_ready(server: Any) -> None:
-    """gthread reads a request without a limit of time. What a listener waits at most, its connections inherit."""
-    limit = struct.pack("ll", SILENT_SECONDS, 0)
-    for listener in server.LISTENERS:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)

@@ -111,6 +111,7 @@ def _response(request: requests.PreparedRequest, body: bytes, status: str, heade
     response.url = request.url or ""
     response.request = request
     response._content = body
+    response._content_consumed = True  # type: ignore[attr-defined]  # so that a caller may read it as a stream
     response.raw = _raw(headers)
     response.encoding = requests.utils.get_encoding_from_headers(response.headers)
     return response

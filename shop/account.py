@@ -11,15 +11,16 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import BooleanField, EmailField, Field, PasswordField
-from wtforms.validators import DataRequired, Length, Regexp, ValidationError
+from wtforms import BooleanField, EmailField, Field, PasswordField, StringField
+from wtforms.form import BaseForm
+from wtforms.validators import DataRequired, Length, Regexp, StopValidation, ValidationError
 
 from . import billing, brakes, cart, clock, subscriptions
 from .cart import NotOnSale
 from .database import db, plain_rows, transaction
 from .models import Subscription, User, table_of
 from .months import month_of
-from .web import LANGUAGES, local_path, login_required, provider, settings
+from .web import LANGUAGES, local_path, login_required, off_sale, provider, settings
 
 bp = Blueprint("account", __name__)
 login_manager = LoginManager()
@@ -27,7 +28,10 @@ login_manager.login_view = "account.login"
 login_manager.login_message = _l("로그인이 필요합니다.")
 login_manager.login_message_category = "info"
 
-EMAIL = r"^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$"  # signs that can be seen and typed
+# Visible ASCII characters. The host has a dot that is neither its first character nor its last; the first such dot is
+# named apart, so that no part of the text is read twice.
+EMAIL = r"^[!-?A-~]+@[!-?A-~][!-,\-/-?A-~]*\.[!-?A-~]+\Z"
+LONGEST_EMAIL = 254
 LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
 
 HASH_METHOD = "scrypt:32768:8:1"  # today's cost: 32 MiB and about a tenth of a second for each guess
@@ -42,12 +46,22 @@ VISITOR = select(_user.id, _user.email, _user.role, cart.lines_in_cart_of(_user.
 )
 
 
+class LengthFirst(Length):
+    """`Length` that ends a field's validation when it fails, so that no text that is too long meets a pattern."""
+
+    def __call__(self, form: BaseForm, field: StringField) -> None:
+        try:
+            super().__call__(form, field)
+        except ValidationError as error:
+            raise StopValidation(*error.args) from error
+
+
 class CredentialsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     email = EmailField(
         _l("이메일"),
         [
             DataRequired(_l("이메일을 입력해 주세요.")),
-            Length(max=254),
+            LengthFirst(max=LONGEST_EMAIL),
             Regexp(EMAIL, message=_l("이메일 주소를 확인해 주세요.")),
         ],
     )
@@ -221,8 +235,8 @@ def _enter(user: User, destination: str) -> AnyResponse:
     if wanted:
         try:
             cart.put_in_cart(user.id, *wanted, add=True)
-        except NotOnSale:
-            flash(_("판매하지 않는 상품입니다."), "error")
+        except NotOnSale as error:
+            flash(off_sale(error.products) if error.products else _("판매하지 않는 상품입니다."), "error")
     response = redirect(destination)
     brakes.remember_browser(response, user.email)
     return response

@@ -37,6 +37,7 @@ def index() -> str:
         chart=chart,
         reasons=figures.failure_reasons(*_last_days(CHART_DAYS)),
         to_do=figures.to_do(),
+        keys_gone=figures.keys_gone(),
         next_charges=figures.next_charges(),
     )
 

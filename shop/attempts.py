@@ -19,7 +19,7 @@ from .orders import fit_bytes
 from .privacy import listed_buyer
 from .provider import ChargeRequest
 
-Result = Literal["charged", "declined", "held", "unknown", "ended", "skipped"]
+Result = Literal["charged", "declined", "held", "unknown", "key_gone", "ended", "skipped"]
 
 # An attempt belongs to one worker for this long: longer than any HTTP time-out, and long enough for PortOne to have
 # the payment on its books before anybody asks for it again.
@@ -90,7 +90,7 @@ def _with_their_keys(subscription_ids: Sequence[int]) -> Iterable[Any]:
 def _claim(found: Any, month: Month, now: datetime) -> Attempt | Result:
     standing = month.standing(now)
     if standing == "closed":
-        subscriptions.end(found.Subscription, "missed", now)
+        subscriptions.end(found.Subscription, subscriptions.end_reason_of_missed(found.BillingKey), now)
         return "ended"
     if standing not in ("due", "unanswered"):
         return "held" if standing == "held" else "skipped"

@@ -1,8 +1,8 @@
-"""The monthly run: what is due, how is it charged exactly once, and what ends a subscription?
+"""The monthly run: what is due, and how it is charged exactly once.
 
-One attempt goes `due → row → (look up, if an earlier try may have gone out) → charge → record`. The row is the promise:
-whoever finds it open later looks it up by its `merchant_uid` before asking again, so a lost answer, a killed process
-or two runs at once never charge a month twice.
+One attempt goes `due → row → (look up, if an earlier try may have gone out) → charge → record`. The row is inserted
+first: whoever finds it open later looks it up by its `merchant_uid` before asking again, so a lost answer, a killed
+process or two runs at once never charge a month twice.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,7 @@ from .events import News
 from .models import BillingKey, Payment, Subscription, move
 from .months import PAUSE_AFTER_DECLINE
 from .payments import sync_payment, take_all
-from .provider import (
-    OutcomeUnknown,
-    PaymentProvider,
-    PaymentReport,
-    ProviderError,
-    Refused,
-    Unauthorized,
-)
+from .provider import NotFound, PaymentProvider, PaymentReport, ProviderError, Refused, Unauthorized
 
 RESULTS: dict[str, Result] = {"paid": "charged", "failed": "declined", "held": "held"}
 
@@ -128,12 +121,8 @@ def ask(provider: PaymentProvider, attempt: Attempt) -> Told | Result:
         return "unknown"
     try:
         return Told(attempt, provider.charge(attempt.request))
-    except (OutcomeUnknown, Unauthorized) as error:
-        # The attempt stays open; the next run looks it up first.
-        without_report(_news(attempt), "unknown", f"no answer: {error}")
-        return "unknown"
-    except Refused as refusal:
-        return _refused(provider, attempt, refusal.message)
+    except ProviderError as error:
+        return _not_charged(provider, attempt, error)
 
 
 def write_down(provider: PaymentProvider, answers: Sequence[Told | Result]) -> list[Result]:
@@ -162,22 +151,37 @@ def _came_to(result: SyncResult) -> Result:
     return RESULTS.get(result.outcome, "unknown")
 
 
-def _refused(provider: PaymentProvider, attempt: Attempt, message: str) -> Result:
-    """PortOne did not even ask KG. The month may be paid already, the key may be gone; else it counts as a decline."""
-    found = _look_up(provider, attempt)
-    if found:
-        return found
+def _not_charged(provider: PaymentProvider, attempt: Attempt, error: ProviderError) -> Result:
+    """PortOne did not charge, or we do not know whether it did.
+
+    The attempt stays open, and the next run looks it up before it asks again with the same id. Only PortOne's own
+    words that it has no such key close it.
+    """
+    if isinstance(error, Refused) and not isinstance(error, Unauthorized):  # the month may be paid already
+        found = _look_up(provider, attempt)
+        if found:
+            return found
+        if isinstance(error, NotFound) and _key_is_gone(provider, attempt):
+            return _close_without_key(attempt, error.message)
+    without_report(_news(attempt), "unknown", f"no answer: {error}")
+    return "unknown"
+
+
+def _key_is_gone(provider: PaymentProvider, attempt: Attempt) -> bool:
+    """Whether a look-up of the key says so too; no answer is no "gone"."""
     try:
-        key = provider.get_billing_key(attempt.request.customer_uid)
+        return provider.get_billing_key(attempt.request.customer_uid) is None
     except ProviderError:
-        return "unknown"
+        return False
+
+
+def _close_without_key(attempt: Attempt, message: str) -> Result:
+    """PortOne has no such key. The plan becomes past due and a person sees it; it ends when its window closes."""
     with transaction():
         subscription = _failed(attempt, message)
-        if key is None:
-            subscriptions.end(subscription, "key_gone", clock.now())
-            return "ended"
         subscriptions.month_declined(subscription)
-    return "declined"
+        subscriptions.key_is_gone(subscription)
+    return "key_gone"
 
 
 def _give_up(attempt: Attempt) -> Result:

@@ -19,8 +19,8 @@ class OrderError(Exception):
     ├── EmptyCart        nothing to buy
     ├── OutOfStock       `product` has fewer pieces left than asked for
     ├── InvalidBuyer     `fields`: field name → what is wrong with it (a message key)
-    ├── NotOnSale        the product is not (any longer) sold in this way
-    └── CartChanged      the total is not the one that the buyer saw and agreed to
+    ├── NotOnSale        `products` were taken off sale; none named: there is no such product, or not of this kind
+    └── CartChanged      the total is not the one that the buyer saw and agreed to; `kind`: of these goods
     """
 
 
@@ -29,11 +29,15 @@ class EmptyCart(OrderError):
 
 
 class NotOnSale(OrderError):
-    pass
+    def __init__(self, *products: Product) -> None:
+        super().__init__(", ".join(product.slug for product in products))
+        self.products = products
 
 
 class CartChanged(OrderError):
-    pass
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
 
 
 class OutOfStock(OrderError):
@@ -75,6 +79,11 @@ def cart_items(user_id: int, kind: str) -> Sequence[CartItem]:
     return db.session.scalars(CART, {"user_id": user_id, "kind": kind}).all()
 
 
+def off_sale(user_id: int, kind: str) -> list[Product]:
+    """What was taken off sale while it lay in a buyer's cart: shown there, and never ordered."""
+    return [item.product for item in cart_items(user_id, kind) if not item.product.on_sale]
+
+
 def lines_in_cart_of(user_id: Any) -> ScalarSelect[int]:
     """How many lines a buyer's cart has, as a part of a question about the buyer."""
     lines = table_of(CartItem).c
@@ -82,22 +91,25 @@ def lines_in_cart_of(user_id: Any) -> ScalarSelect[int]:
 
 
 def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False) -> None:
-    """Set (or with `add`, raise) the quantity of a product in the cart; zero removes it. Raises NotOnSale."""
+    """Set (or with `add`, raise) the quantity of a product in the cart; zero removes it.
+
+    Raises NotOnSale for more of what is not on sale. Less of it, and none, is always possible.
+    """
     with transaction():
         lock_buyer(user_id)
         found = db.session.execute(PRODUCT_AND_LINE, {"user_id": user_id, "product_id": product_id}).first()
         product, item = found or (None, None)
-        if product is None or not product.on_sale:
-            raise NotOnSale(str(product_id))
-        if add and item:
-            quantity += item.quantity
-        quantity = min(quantity, 1 if product.kind == "monthly" else MOST_PER_LINE)
-        if quantity < 1 and item:
+        held = item.quantity if item else 0
+        wanted = held + quantity if add else quantity
+        wanted = min(wanted, 1 if product and product.kind == "monthly" else MOST_PER_LINE)
+        if wanted > held and not (product and product.on_sale):
+            raise NotOnSale(*([product] if product else []))
+        if wanted < 1 and item:
             db.session.delete(item)
         elif item:
-            item.quantity = quantity
-        elif quantity >= 1:
-            db.session.add(CartItem(user_id=user_id, product_id=product_id, quantity=quantity))
+            item.quantity = wanted
+        elif wanted >= 1:
+            db.session.add(CartItem(user_id=user_id, product_id=product_id, quantity=wanted))
 
 
 def lock_buyer(user_id: int) -> None:

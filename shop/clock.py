@@ -42,6 +42,11 @@ def month_began() -> datetime:
     return now().astimezone(SEOUL).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
+def month_before_began() -> datetime:
+    """When the calendar month before the present one began in Seoul."""
+    return (month_began() - timedelta(days=1)).replace(day=1)
+
+
 def period_of(moment: datetime) -> str:
     """The calendar month in Seoul that a moment falls in, as `YYYY-MM`."""
     return moment.astimezone(SEOUL).strftime("%Y-%m")

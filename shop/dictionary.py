@@ -34,6 +34,8 @@ def _read(path: Path) -> list[Advice]:
     return [Advice(**{**entry, "said": tuple(entry.get("said", ()))}) for entry in found]
 
 
+LONGEST_REASON = 1000  # characters that are read; KG's words stand at the beginning
+
 ENTRIES = _read(Path(__file__).with_suffix(".toml"))
 
 
@@ -42,11 +44,12 @@ def advice_for(reason: str | None, code: str | None = None) -> Advice | None:
 
     Words decide before codes, because KG uses one code for several causes. None: nobody has written about it yet.
     """
-    text = _bare(reason or "")
+    reason = (reason or "")[:LONGEST_REASON]
+    text = _bare(reason)
     by_words = [entry for entry in ENTRIES if any(_bare(said) in text for said in entry.said)]
     if by_words:
         return by_words[0]
-    written = re.match(r"\s*\[(\w+)\]", reason or "")
+    written = re.match(r"\s*\[(\w+)\]", reason)
     wanted = code or (written[1] if written else "")
     return next((entry for entry in ENTRIES if wanted and entry.code == wanted), None)
 

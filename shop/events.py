@@ -30,7 +30,7 @@ class News:
     @property
     def is_quiet(self) -> bool:
         """Look-ups that come round by themselves write no line when nothing has changed."""
-        return self.source in ("sweep", "reconcile")
+        return self.source in ("sweep", "reconcile", "checkout")
 
 
 def note(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import joinedload
 from . import clock, listing
 from .database import db
 from .listing import PaymentFilter, midnight
-from .models import Payment, PaymentDay, Subscription
+from .models import BillingKey, Payment, PaymentDay, Subscription
 from .paging import fixed
 
 LONGEST_PERIOD = timedelta(days=31)
@@ -110,6 +110,12 @@ def failure_reasons(first: date, last: date) -> list[tuple[str, int]]:
 def to_do() -> dict[str, int]:
     """How many payments want a person, by the state that lists them; nobody needs to know more than `MOST_COUNTED`."""
     return {state: _count(PaymentFilter(state=state)) for state in listing.TO_DO}
+
+
+def keys_gone() -> int:
+    """How many running subscriptions have a billing key that PortOne no longer has."""
+    gone = select(func.count()).select_from(Subscription).join(Subscription.billing_key)
+    return db.session.scalar(gone.where(Subscription.status == "past_due", BillingKey.status == "deleted")) or 0
 
 
 def _count(chosen: PaymentFilter) -> int:

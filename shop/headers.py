@@ -22,7 +22,7 @@ def install(app: Flask, settings: Settings) -> None:
         # The window is a popup of PortOne's: `same-origin` would cut its way back to us.
         "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
         "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED),
-        "Referrer-Policy": "same-origin",  # not `no-referrer`: over https the CSRF check asks for one
+        "Referrer-Policy": "same-origin",  # "back" after a refused form follows it (web.py)
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import requests
 from flask import Flask, current_app, render_template, request
 from flask_babel import get_locale
 from markupsafe import Markup
 from sqlalchemy import select
 
 from . import orders
+from .answers import Answer
 from .database import db
 from .flows import FLOWS, Flow, Step, draw
 from .models import CartItem, Event, Order, OrderLine, Payment, Subscription
-from .privacy import mask_phone, mask_report, mask_text
+from .privacy import mask_beginning, mask_phone, mask_report
 from .request_pay import request_pay
 from .signals import Asked, portone_asked
 from .web import settings
@@ -45,7 +45,7 @@ class Calls:
     """The latest answers, kept in this process's memory as they came, and masked when they are shown."""
 
     def __init__(self) -> None:
-        self._kept: deque[requests.Response] = deque(maxlen=200)
+        self._kept: deque[Answer] = deque(maxlen=200)
 
     def hear(self, _client: object, asked: Asked) -> None:
         """One call to PortOne has ended."""
@@ -60,17 +60,18 @@ class Calls:
         return [_call(answer) for answer in found[-MOST_SHOWN:]]
 
 
-def _call(answer: requests.Response) -> Call:
+def _call(answer: Answer) -> Call:
     method = answer.request.method or ""
-    return Call(method, _path(answer), _masked(_body(answer)), answer.status_code, _masked(answer.text))
+    body = answer.body.decode(errors="replace")
+    return Call(method, _path(answer), _masked(_body(answer)), answer.status, _masked(body))
 
 
-def _path(answer: requests.Response) -> str:
+def _path(answer: Answer) -> str:
     parts = urlsplit(str(answer.request.url))
     return unquote(parts.path) + (f"?{parts.query}" if parts.query else "")
 
 
-def _body(answer: requests.Response) -> str:
+def _body(answer: Answer) -> str:
     body = answer.request.body or ""
     return body.decode() if isinstance(body, bytes) else str(body)
 
@@ -80,9 +81,9 @@ def _masked(text: str) -> str:
     try:
         found = json.loads(text)
     except ValueError:
-        return mask_text(text[:500])
+        return mask_beginning(text, 500)
     if not isinstance(found, Mapping):
-        return mask_text(text[:500])
+        return mask_beginning(text, 500)
     response = found.get("response")
     inner = {"response": _without_empty(response)} if isinstance(response, Mapping) else {}
     return pretty({key: "****" if key in SECRETS else value for key, value in found.items()} | inner)

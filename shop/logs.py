@@ -44,14 +44,26 @@ _BEARER = re.compile(r"(bearer\s+)[\w.~+/=-]+", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+@")
 
 
+LONGEST_END = 10_000  # characters of the beginning and of the end of a long text that are written
+BESIDE_THE_CUT = 1000  # longer than any secret
+
+
 class Redactor:
-    """Takes out of a text what must not be kept."""
+    """Takes out of a text what must not be kept, and out of a long text its middle."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         known = [re.escape(secret) for secret in secrets if len(secret) >= 6]
         self._known = re.compile("|".join(known) or r"(?!)")
 
     def __call__(self, text: str) -> str:
+        if len(text) <= 2 * LONGEST_END:
+            return self._redacted(text)
+        # Half of a secret is not recognised as one: what stands beside the cut is left out once the rest is redacted.
+        beginning = self._redacted(text[:LONGEST_END])[:-BESIDE_THE_CUT]
+        end = self._redacted(text[-LONGEST_END:])[BESIDE_THE_CUT:]
+        return f"{beginning} […] {end}"
+
+    def _redacted(self, text: str) -> str:
         text = self._known.sub(HIDDEN, text)
         text = _BEARER.sub(rf"\1{HIDDEN}", text)
         text = _NAMED_SECRET.sub(rf"\1{HIDDEN}", text)

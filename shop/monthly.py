@@ -111,7 +111,9 @@ def run_monthly() -> AnyResponse | tuple[str, int]:
         results[done.result] += 1
     runs.delete_ended_keys(provider())
     for result, count in sorted(results.items()):
-        flash(f"{label('charge', result)} ({count})", "error" if result in ("error", "declined") else "info")
+        flash(
+            f"{label('charge', result)} ({count})", "error" if result in ("error", "declined", "key_gone") else "info"
+        )
     if not results:
         flash(label("charge", "none"), "info")
     return redirect(url_for("admin.monthly"))

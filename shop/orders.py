@@ -18,6 +18,11 @@ from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
 from .database import db
 from .models import Order, OrderLine, Product, move
 
+# The first dot of the host that is not its first character is named apart, so that no part of the text is read twice.
+EMAIL = r"[^@\s]+@[^@\s][^@\s.]*\.[^@\s]+"
+LONGEST_EMAIL = 254
+LONGEST_TEL = 40  # as typed, with spaces and dashes
+
 # KG's approval number lives three minutes; a buyer who looks for the phone needs a few tries.
 PENDING_FOR = timedelta(minutes=30)
 
@@ -35,7 +40,7 @@ class Buyer:
     @classmethod
     def checked(cls, name: str, tel: str, email: str, addr: str = "", postcode: str = "") -> "Buyer":
         """The buyer's data, tidied and checked. Raises InvalidBuyer with every field that is wrong."""
-        digits = re.sub(r"[\s.-]", "", tel)
+        digits = re.sub(r"[\s.-]", "", tel) if len(tel) <= LONGEST_TEL else ""
         name, email, addr, postcode = name.strip(), email.strip(), addr.strip(), postcode.strip()
         wrong = {}
         # KG takes 30 bytes, two for a Hangul syllable (code 9111)
@@ -43,7 +48,7 @@ class Buyer:
             wrong["buyer_name"] = "name"
         if not re.fullmatch(r"01[016789]\d{7,8}", digits, re.ASCII):
             wrong["buyer_tel"] = "mobile"
-        if not (len(email) <= 254 and email.isprintable() and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email)):
+        if not (len(email) <= LONGEST_EMAIL and email.isprintable() and re.fullmatch(EMAIL, email)):
             wrong["buyer_email"] = "email"
         if not (len(addr) <= 200 and addr.isprintable()):
             wrong["buyer_addr"] = "addr"
@@ -60,13 +65,15 @@ class Buyer:
 def place(user_id: int, buyer: Buyer) -> Order:
     """Turn the goods in the cart into a pending order with its stock reserved. Raises OrderError.
 
+    What was taken off sale meanwhile stays in the cart, and the rest is ordered.
     Checking out again with the same goods gives the same order; with other goods the old order is cancelled.
     Call inside a transaction().
     """
     cart.lock_buyer(user_id)
-    goods = [(item.product, item.quantity) for item in cart.cart_items(user_id, "once")]
+    items = cart.cart_items(user_id, "once")
+    goods = [(item.product, item.quantity) for item in items if item.product.on_sale]
     if not goods:
-        raise EmptyCart
+        raise NotOnSale(*(item.product for item in items)) if items else EmptyCart
     return open_order(user_id, "once", goods, buyer)
 
 
@@ -99,7 +106,7 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
 def _new_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]]) -> Order:
     for product, _ in goods:
         if not product.on_sale or product.kind != kind:
-            raise NotOnSale(product.slug)
+            raise NotOnSale(product)
     reserve(goods)
     lines = [
         OrderLine(

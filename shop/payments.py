@@ -23,10 +23,26 @@ from .models import Order, Payment
 from .privacy import listed_buyer
 from .provider import NotFound, OutcomeUnknown, PaymentProvider, PaymentReport, ProviderError, Refused, Unauthorized
 
-# One asks for a cancel at a time: longer than any HTTP time-out of the provider's.
+# One asks for a cancel at a time: longer than any call to the provider takes.
 CANCEL_LEASE = timedelta(minutes=2)
 
+# Before a window opens, so many earlier attempts are looked up, in so many seconds altogether.
+MOST_LOOKED_UP = 10
+LOOK_UP_SECONDS = 10.0
+
 NOT_GIVEN_BACK = "was not given back"  # so an event says of a surplus whose cancel failed; the sweep looks for it
+
+
+class AlreadyPaid(Exception):
+    """The money for what the buyer is about to pay for has arrived by an earlier attempt, `payment`."""
+
+    def __init__(self, payment: Payment) -> None:
+        super().__init__(payment.merchant_uid)
+        self.payment = payment
+
+
+class EarlierUnknown(OutcomeUnknown):
+    """An earlier attempt at the same purchase got no answer: it may have been paid, so no window may open."""
 
 
 # --- out: a new attempt ---------------------------------------------------------------------------------------------
@@ -65,6 +81,31 @@ def start_payment(
 def new_merchant_uid() -> str:
     """Our id of an attempt: the Seoul date and 16 random digits, so 23 of the 40 characters that KG allows."""
     return f"{clock.today():%y%m%d}-{secrets.token_hex(8)}"
+
+
+def look_up_earlier_attempts(provider: PaymentProvider, user_id: int, kind: str) -> None:
+    """Look up the attempts of the buyer's pending order whose outcome is not known, before another window opens.
+
+    A window whose callback, redirect and webhook were all lost may have been paid (money law 5). Raises AlreadyPaid
+    when one was, and EarlierUnknown when one got no answer. An attempt that is still open at PortOne, or that PortOne
+    does not know, hinders nothing.
+    """
+    pending = select(Order.id).where(Order.user_id == user_id, Order.kind == kind, Order.status == "pending")
+    open_attempts = select(Payment).where(Payment.order_id.in_(pending), Payment.status == "ready")
+    attempts = db.session.scalars(open_attempts.order_by(Payment.id.desc()).limit(MOST_LOOKED_UP)).all()
+    end_reading()
+    bounded = provider.within(LOOK_UP_SECONDS)
+    for attempt in attempts:
+        found = sync_payment(bounded, News("checkout", merchant_uid=attempt.merchant_uid))
+        if found.outcome == "unknown":
+            raise EarlierUnknown(found.reason)
+        if found.payment and _money_is_in(found.payment):
+            raise AlreadyPaid(found.payment)
+
+
+def _money_is_in(payment: Payment) -> bool:
+    """Whether money has come in for this payment and has not gone back."""
+    return payment.status == "paid" or (payment.held_reason is not None and payment.status != "cancelled")
 
 
 # --- back: what became of it ----------------------------------------------------------------------------------------
@@ -184,12 +225,15 @@ def cancel_payment(provider: PaymentProvider, payment_id: int, reason: str, news
         refusal = refusal_to_cancel(payment, clock.now())
         if refusal == "already":
             return CancelResult("cancelled", refusal)
+        if refusal == "month" and payment.cancel_requested_at:
+            refusal = None  # it was asked for in time and may have been carried out: that is looked up below
         if refusal:
             note(news, "refused", refusal, payment)
             return CancelResult("refused", refusal)
         if not _is_free(payment):
             return CancelResult("unknown", "in_progress")
-        request_cancel(payment, reason)
+        if not payment.cancel_requested_at:
+            request_cancel(payment, reason)
         note(news, "requested", reason, payment)
     return resume_cancel(provider, payment_id, news)
 
@@ -202,12 +246,13 @@ def resume_cancel(provider: PaymentProvider, payment_id: int, news: News) -> Can
             return CancelResult("cancelled", "already")
         if payment.cancel_requested_at is None or payment.imp_uid is None or not _is_free(payment):
             return CancelResult("unknown", "in_progress")
-        in_time = refusal_to_cancel(payment, clock.now()) != "month"  # it may have been asked for at the month's end
+        in_time = refusal_to_cancel(payment, clock.now()) != "month"
         payment.claimed_until = clock.now() + CANCEL_LEASE
         imp_uid, reason = payment.imp_uid, payment.cancel_reason or ""
         amount = (payment.reported_amount or payment.amount) - payment.cancelled_amount
     if not in_time:
-        return _cancel_refused(payment_id, news, "month")
+        # Too late to ask, not too late to look: it may have been asked for in time, and its answer lost.
+        return _look_after_cancel(provider, payment, imp_uid, news, Refused("month"))
     try:
         report = provider.cancel(imp_uid, amount, reason)
     except Unauthorized as error:
@@ -273,7 +318,7 @@ def _give_back_surplus(provider: PaymentProvider, report: PaymentReport, news: N
 def _cancel_surplus(provider: PaymentProvider, report: PaymentReport) -> str | None:
     """None: the money went back, perhaps for another door that came here at the same moment; else why it stays."""
     if report.paid_at and month_is_over(report.paid_at, clock.now()):
-        return "month"  # KG would refuse; the back office's to-do names it
+        return "month"  # the report says that it is still paid, and KG would refuse; the back office's to-do names it
     try:
         provider.cancel(report.imp_uid, report.amount, GIVE_BACK_TEXTS["surplus"])
     except ProviderError as error:

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 _MOBILE = re.compile(r"(?<!\d)(01[016789]|\+82[- .]?0?1[016789])[- .]?(\d{3,4})[- .]?(\d{4})(?!\d)")
-_EMAIL = re.compile(r"([\w.+-])[\w.+-]*@((?:[\w-]+\.)+[a-zA-Z]{2,})")
+# Each run of these characters is read once, whether a host follows it or not.
+_EMAIL = re.compile(r"([\w.+-])[\w.+-]*(?:@((?:[\w-]+\.)+[a-zA-Z]{2,}))?")
+
+LONGEST_TEXT = 2000  # characters of a text from outside that are kept or shown
+_LONGEST_NUMBER = 20  # characters of a written phone number
 
 
 def mask_phone(tel: str | None) -> str:
     """`010-1234-5678` becomes `010-****-5678`; anything that is no mobile number shows its last four digits."""
-    digits = re.sub(r"\D", "", tel or "")
+    digits = re.sub(r"\D", "", (tel or "")[:LONGEST_TEXT])
     if not digits:
         return ""
     head = digits[:3] if digits.startswith("01") and len(digits) >= 10 else "***"
@@ -23,19 +27,26 @@ def mask_text(text: str) -> str:
     return _MOBILE.sub(lambda found: f"{found[1]}-****-{found[3]}", text)
 
 
+def mask_beginning(text: str, most: int = LONGEST_TEXT) -> str:
+    """The first `most` characters of the text, masked; a few more are read, to see a number that the cut divides."""
+    return mask_text(text[: most + _LONGEST_NUMBER])[:most]
+
+
 def mask_emails(text: str) -> str:
     """The same text with every e-mail address in it cut down to its first letter and its host."""
-    return _EMAIL.sub(r"\1***@\2", text)
+    if "@" not in text:
+        return text
+    return _EMAIL.sub(lambda found: f"{found[1]}***@{found[2]}" if found[2] else found[0], text)
 
 
 def mask_report(report: Mapping[str, Any]) -> dict[str, Any]:
-    """What PortOne said, fit to be kept and shown: phone numbers masked, all else as it came."""
+    """What PortOne said, fit to be kept and shown: phone numbers masked, long texts cut, all else as it came."""
     return {key: _masked(value) for key, value in report.items()}
 
 
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
-        return mask_text(value)
+        return mask_beginning(value)
     if isinstance(value, Mapping):
         return mask_report(value)
     if isinstance(value, list):

@@ -16,11 +16,14 @@ class ProviderError(Exception):
     """Something other than a plain answer came back.
 
     ProviderError
-    ├── Refused           a definite no: nothing was done. Read `code` and `message`
-    │   ├── NotFound      there is no such payment or key
-    │   └── Unauthorized  our API key or secret is wrong; a person must mend the settings
-    └── OutcomeUnknown    no usable answer (time-out, cut connection, 5xx, broken JSON): it may have been done.
-                          Look it up by `merchant_uid` before asking again
+    ├── Refused               PortOne declined the request. Read `code` and `message`
+    │   ├── NotFound          PortOne says, in the words known for it, that there is no such payment or key
+    │   └── Unauthorized      401 or 403: our API key or secret is wrong; a person must mend the settings
+    └── OutcomeUnknown        no usable answer (time-out, cut connection, 429, 5xx, broken JSON): it may have been
+        │                     done. Look it up by `merchant_uid` before asking again
+        └── UnreadableAnswer  an answer came, but a field is missing or is not of the documented type
+
+    Only NotFound means absence. Every other refusal says nothing about whether a payment or a key exists.
     """
 
 
@@ -41,6 +44,10 @@ class Unauthorized(Refused):
 
 class OutcomeUnknown(ProviderError):
     """No usable answer came: the thing asked for may or may not have been done."""
+
+
+class UnreadableAnswer(OutcomeUnknown):
+    """An answer came whose fields are not as V1 documents them."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,15 @@ class PaymentReport:
     fail_reason: str | None = None
     cancel_reason: str | None = None
     as_received: Mapping[str, Any] = field(default_factory=dict, repr=False)  # phone numbers masked
+
+
+@dataclass(frozen=True)
+class UnreadableRow:
+    """A row in a list of PortOne's that is not a readable payment. `why` says which field is wrong."""
+
+    imp_uid: str
+    merchant_uid: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -100,10 +116,17 @@ class ChargeRequest:
 
 
 class PaymentProvider(Protocol):
-    """The questions. Each may raise Unauthorized or OutcomeUnknown; none may be asked inside a transaction."""
+    """The calls. Each may raise any ProviderError; none may be made inside a transaction.
+
+    Each is bounded in time, whatever the server sends: thirty seconds for `charge` and `cancel`, ten for the others
+    (for `payments_between`: each page).
+    """
 
     is_test_channel: bool
     """Which kind of channel this shop takes money through; payments of the other kind are not accepted."""
+
+    def within(self, seconds: float) -> "PaymentProvider":
+        """The same provider, whose calls together end within so many seconds from now."""
 
     def get_payment(self, imp_uid: str) -> PaymentReport:
         """The payment with PortOne's id. NotFound: no such payment."""
@@ -115,12 +138,13 @@ class PaymentProvider(Protocol):
         """Pre-register the amount (사전등록): a window that asks for another one will not open. Refused."""
 
     def get_billing_key(self, customer_uid: str) -> BillingKeyReport | None:
-        """The billing key, or None when there is no such key."""
+        """The billing key, or None when PortOne says that there is no such key (never for another refusal)."""
 
     def charge(self, request: ChargeRequest) -> PaymentReport:
         """Charge a billing key (`again`). A decline by KG is a report with status `failed`, not an error.
 
-        Refused: nothing was charged. OutcomeUnknown: it may have been; look `merchant_uid` up before asking again.
+        NotFound: PortOne has no such key. Another Refused or OutcomeUnknown: look `merchant_uid` up before asking
+        again.
         """
 
     def cancel(self, imp_uid: str, amount: int, reason: str) -> PaymentReport:
@@ -129,7 +153,9 @@ class PaymentProvider(Protocol):
         Refused: nothing went back now (it may have earlier; look it up). OutcomeUnknown: look it up.
         """
 
-    def payments_between(self, status: PaymentStatus, since: datetime, until: datetime) -> Iterator[PaymentReport]:
+    def payments_between(
+        self, status: PaymentStatus, since: datetime, until: datetime
+    ) -> Iterator[PaymentReport | UnreadableRow]:
         """Every payment that came to `status` in `since` ≤ t < `until`, whoever's they are; page by page."""
 
     def delete_billing_key(self, customer_uid: str) -> None:

@@ -17,9 +17,9 @@ from .clock import SEOUL
 from .database import db, end_reading
 from .events import News
 from .models import Event, Payment
-from .provider import NotFound, PaymentProvider, PaymentReport, PaymentStatus
+from .provider import NotFound, PaymentProvider, PaymentReport, PaymentStatus, UnreadableAnswer, UnreadableRow
 
-Kind = Literal["theirs_only", "ours_only", "state", "amount", "surplus", "undone_at_kg"]
+Kind = Literal["theirs_only", "ours_only", "state", "amount", "surplus", "undone_at_kg", "unreadable"]
 
 MONEY_STATES: tuple[PaymentStatus, ...] = ("paid", "cancelled")
 REPAIRABLE = ("state", "amount", "surplus")
@@ -35,7 +35,8 @@ class Difference:
 
     `theirs_only`: PortOne has money for an id that is not ours. `ours_only`: PortOne knows nothing of a payment that
     we call paid. `state`, `amount`: both know it, differently. `surplus`: a second payment of an id of ours.
-    `undone_at_kg`: both say paid, but KG has taken it back (test channels).
+    `undone_at_kg`: both say paid, but KG has taken it back (test channels). `unreadable`: a row of PortOne's that is
+    no readable payment; such a row that is nobody's of ours is listed, but is no difference between the books.
     """
 
     kind: Kind
@@ -46,19 +47,29 @@ class Difference:
     our_amount: int
     their_amount: int
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is an unreadable row that is none of our payments: worth a look, but our books agree."""
+        return self.kind == "unreadable" and self.ours == "-"
+
 
 def compare(provider: PaymentProvider, first: date, last: date) -> list[Difference]:
     """Every difference about payments approved or cancelled on these days in Seoul, both included. Asks PortOne."""
     end_reading()
     since = datetime.combine(first, time(), SEOUL)
     until = datetime.combine(last + timedelta(days=1), time(), SEOUL)
-    theirs = {
-        report.imp_uid: report for status in MONEY_STATES for report in provider.payments_between(status, since, until)
-    }
+    theirs, unreadable = {}, {}
+    for status in MONEY_STATES:
+        for row in provider.payments_between(status, since, until):
+            if isinstance(row, UnreadableRow):
+                unreadable[row.imp_uid, row.merchant_uid] = row
+            else:
+                theirs[row.imp_uid] = row
     ours = _ours(since, until)
-    found = list(_compare_theirs(theirs.values()))
+    found = [*_compare_theirs(theirs.values()), *map(_unreadable, unreadable.values())]
+    listed = set(theirs) | {imp_uid for imp_uid, _ in unreadable}
     for payment in ours:
-        if payment.imp_uid not in theirs:
+        if payment.imp_uid not in listed:
             found += _missing_there(provider, payment)
     found += _undone_at_kg(ours)
     return sorted(found, key=lambda one: (one.merchant_uid, one.imp_uid or ""))
@@ -118,8 +129,9 @@ def _missing_there(provider: PaymentProvider, payment: Payment) -> Iterator[Diff
         report = (
             provider.get_payment(payment.imp_uid) if payment.imp_uid else provider.find_payment(payment.merchant_uid)
         )
-    except NotFound:
-        yield Difference("ours_only", payment.merchant_uid, payment.imp_uid, payment.status, "-", _left(payment), 0)
+    except (NotFound, UnreadableAnswer) as error:
+        why: Kind = "ours_only" if isinstance(error, NotFound) else "unreadable"
+        yield Difference(why, payment.merchant_uid, payment.imp_uid, payment.status, "-", _left(payment), 0)
         return
     kind = _kind_of(payment, report)
     if kind:
@@ -137,6 +149,14 @@ def _undone_at_kg(ours: list[Payment]) -> Iterator[Difference]:
             one = paid[payment_id or 0]
             yield Difference("undone_at_kg", one.merchant_uid, one.imp_uid, "paid", "paid", _left(one), _left(one))
         end_reading()
+
+
+def _unreadable(row: UnreadableRow) -> Difference:
+    ids = or_(Payment.merchant_uid == row.merchant_uid, Payment.imp_uid == row.imp_uid)
+    payment = db.session.scalar(select(Payment).where(ids).limit(1))
+    end_reading()
+    status, left = (payment.status, _left(payment)) if payment else ("-", 0)
+    return Difference("unreadable", row.merchant_uid, row.imp_uid, status, "-", left, 0)
 
 
 def _difference(kind: Kind, payment: Payment | None, report: PaymentReport) -> Difference:

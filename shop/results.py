@@ -5,6 +5,7 @@ need neither a session nor a CSRF token, they may be knocked at in any order and
 is sent to them changes our books.
 """
 
+from itertools import islice
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
@@ -14,11 +15,12 @@ from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import payments
+from .answers import whole_number
 from .books import SyncResult
 from .dictionary import Advice, advice_for
 from .events import News
 from .models import Payment
-from .privacy import mask_text
+from .privacy import mask_beginning
 from .web import local, provider, refuse
 
 bp = Blueprint("results", __name__, url_prefix="/payment")
@@ -89,7 +91,8 @@ def redirect_back() -> AnyResponse | tuple[str, int]:
 @bp.post("/webhook")
 def webhook() -> Response | tuple[Response, int]:
     """Webhook (웹훅), as JSON or form. PortOne repeats it only after 5xx, so only "no answer" is one."""
-    raw = _printable(mask_text(request.get_data(as_text=True)))[:LONGEST_RAW]  # before the form is read out of it
+    body = request.get_data(as_text=True)  # before the form is read out of it
+    raw = _printable(mask_beginning(body, LONGEST_RAW), LONGEST_RAW)
     result = _sync(_told(), source="webhook", raw=raw)
     return jsonify(outcome=result.outcome), 503 if result.outcome == "unknown" else 200
 
@@ -102,10 +105,8 @@ def confirm() -> Response | tuple[Response, int]:
     reason. Asks nobody, so the answer is there long before PortOne's limit (5 or 10 seconds, its pages differ).
     """
     told = _told()
-    amount = told.get("amount", "")
-    refusal = payments.refusal_to_approve(
-        told.get("merchant_uid", ""), int(amount) if amount.isdecimal() else None, _news(told, "confirm")
-    )
+    amount = whole_number(told.get("amount"))
+    refusal = payments.refusal_to_approve(told.get("merchant_uid", ""), amount, _news(told, "confirm"))
     if refusal is None:
         return jsonify(outcome="allowed")
     return jsonify(outcome="refused", reason=CONFIRM_REASONS[refusal]), 409
@@ -117,13 +118,14 @@ def _told() -> dict[str, str]:
     told: dict[str, Any] = {**request.args.to_dict(), **request.form.to_dict()}
     if isinstance(body, dict):
         told |= body
-    hints = {key: told[key] for key in HINTS if isinstance(told.get(key), str | int)}
-    texts = {key: _printable(str(value))[:200] for key, value in hints.items()}
+    hints = {key: told[key] for key in HINTS if isinstance(told.get(key), str | int | float)}
+    texts = {key: _printable(str(value), 200) for key, value in hints.items()}
     return {key: text for key, text in texts.items() if text}
 
 
-def _printable(text: str) -> str:
-    return "".join(filter(str.isprintable, text))
+def _printable(text: str, most: int) -> str:
+    """At most `most` characters of the text, without those that nobody can see."""
+    return "".join(islice(filter(str.isprintable, text), most))
 
 
 def _sync(told: dict[str, str], source: str, raw: str | None = None) -> SyncResult:

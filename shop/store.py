@@ -12,16 +12,18 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from . import brakes, clock, headers, orders, payments, subscriptions
 from .cart import CartChanged, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock, cart_items, put_in_cart
+from .cart import off_sale as off_sale_in_cart
 from .database import db, plain_rows, transaction
 from .decision import refusal_to_cancel
 from .events import News, note
 from .labels import label
 from .models import Event, Order, Payment, Product
 from .orders import Buyer
+from .payments import AlreadyPaid, EarlierUnknown
 from .provider import ProviderError
 from .request_pay import request_pay
 from .subscriptions import AlreadySubscribed
-from .web import given_reason, local, login_required, provider, refuse, settings
+from .web import given_reason, local, login_required, off_sale, provider, refuse, settings
 
 bp = Blueprint("store", __name__)
 
@@ -55,17 +57,19 @@ def product(slug: str) -> str:
 @login_required
 def cart() -> str:
     """Show the cart: one button for the goods, one for each monthly plan."""
-    goods = cart_items(current_user.id, "once")
-    plans = cart_items(current_user.id, "monthly")
+    goods, plans = (cart_items(current_user.id, kind) for kind in ("once", "monthly"))
+    on_sale = [item for item in goods if item.product.on_sale]
     return render_template(
         "store/cart.html",
         goods=goods,
         plans=plans,
+        goods_on_sale=on_sale,
+        plans_on_sale=[item for item in plans if item.product.on_sale],
         subscribed=subscriptions.plans_of(current_user.id) if plans else (),
-        total=sum(item.product.price * item.quantity for item in goods),
-        needs_address=any(not item.product.digital for item in goods),
+        total=sum(item.product.price * item.quantity for item in on_sale),
+        needs_address=any(not item.product.digital for item in on_sale),
         buyer=_last_buyer(),
-        withdrawal_limited=any(item.product.digital for item in goods),
+        withdrawal_limited=any(item.product.digital for item in on_sale),
         charge_day=clock.today().day,  # if the first month is paid today
         billing_available=settings().billing_available,
         sdk_url=headers.let_the_sdk_in(settings()),
@@ -80,8 +84,8 @@ def add_item() -> AnyResponse:
         session["wanted"] = [product_id, quantity]
         flash(_("로그인하면 장바구니에 담깁니다."), "info")
         return redirect(url_for("account.login", next=url_for("store.cart")))
-    _put_in_cart(product_id, quantity, add=True)
-    flash(_("장바구니에 담았습니다."), "success")
+    if _put_in_cart(product_id, quantity, add=True):
+        flash(_("장바구니에 담았습니다."), "success")
     return redirect(url_for("store.cart"))
 
 
@@ -106,10 +110,18 @@ def checkout() -> Response | tuple[Response, int]:
         return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
     try:
         place = _order_asked_for(asked)
+        payments.look_up_earlier_attempts(provider(), current_user.id, asked["kind"])
         consent = {"consent": "given"} if asked.get("consent") is True else {}
         payment = payments.start_payment(provider(), place, consent)
     except OrderError as error:
         return _refused_order(error)
+    except AlreadyPaid as earlier:
+        page = url_for("store.order", order_id=earlier.payment.order_id)
+        message = _("방금 결제된 것을 찾았습니다. 다시 결제하지 않으셔도 됩니다.")
+        return refuse(409, "already_paid", message, redirect=page)
+    except EarlierUnknown:
+        message = _("앞서 여신 결제의 결과를 확인하지 못해 결제창을 열지 않았습니다. 잠시 후 다시 눌러 주세요.")
+        return refuse(503, "earlier_unknown", message)
     except ProviderError:
         return refuse(503, "provider", _("결제사와 연결되지 않아 결제창을 열지 않았습니다. 잠시 후 다시 눌러 주세요."))
     return jsonify(
@@ -136,7 +148,7 @@ def _order_asked_for(asked: dict[str, Any]) -> Callable[[], Order]:
     def as_seen() -> Order:
         order = place()
         if asked.get("total_seen", order.amount) != order.amount:
-            raise CartChanged
+            raise CartChanged(order.kind)
         return order
 
     return as_seen
@@ -155,11 +167,11 @@ def _refused_order(error: OrderError) -> tuple[Response, int]:
         case AlreadySubscribed():
             return refuse(409, "already_subscribed", _("이미 이용 중인 구독입니다."))
         case CartChanged():
-            return refuse(
-                409,
-                "cart_changed",
-                _("그사이 장바구니가 바뀌어 결제창을 열지 않았습니다. 바뀐 금액을 확인하고 다시 눌러 주세요."),
-            )
+            changed = _("그사이 장바구니가 바뀌어 결제창을 열지 않았습니다. 바뀐 금액을 확인하고 다시 눌러 주세요.")
+            gone = off_sale_in_cart(current_user.id, error.kind)
+            return refuse(409, "cart_changed", f"{changed} {off_sale(gone)}" if gone else changed)
+        case NotOnSale() if error.products:
+            return refuse(409, "not_on_sale", off_sale(error.products))
         case _:
             return refuse(409, "not_on_sale", _("판매하지 않는 상품입니다."))
 
@@ -277,11 +289,14 @@ def _last_buyer() -> dict[str, str]:
     }
 
 
-def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> None:
+def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> bool:
+    """False: it was taken off sale, and the next page says so. 404 for what there is not."""
     try:
         put_in_cart(current_user.id, product_id, quantity, add=add)
-    except NotOnSale:
-        abort(404)
+    except NotOnSale as error:
+        flash(off_sale(error.products or abort(404)), "error")
+        return False
+    return True
 
 
 def _whole_number(field: str, default: int | None = None) -> int:

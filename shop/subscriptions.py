@@ -41,8 +41,10 @@ def subscribe(user_id: int, plan_id: int, buyer: Buyer) -> Order:
     """
     cart.lock_buyer(user_id)
     plan = db.session.get(Product, plan_id)
-    if plan is None or plan.kind != "monthly" or not plan.on_sale:
-        raise NotOnSale(str(plan_id))
+    if plan is None or plan.kind != "monthly":
+        raise NotOnSale
+    if not plan.on_sale:
+        raise NotOnSale(plan)
     if db.session.scalar(_live(user_id, plan_id)) or db.session.scalar(_paid_for(user_id, plan_id)):
         raise AlreadySubscribed
     order = orders.open_order(user_id, "monthly", [(plan, 1)], buyer)
@@ -189,6 +191,17 @@ def month_paid(subscription: Subscription, period: str) -> None:
 def month_declined(subscription: Subscription) -> None:
     """KG declined a month: it is tried again while its window is open. Call inside a transaction()."""
     move(Subscription, subscription.id, "past_due")
+
+
+def key_is_gone(subscription: Subscription) -> None:
+    """PortOne says that it has no billing key of this subscription any longer. Call inside a transaction()."""
+    if subscription.billing_key:
+        move(BillingKey, subscription.billing_key.id, "deleted", ended_at=clock.now(), end_reason="key_gone")
+
+
+def end_reason_of_missed(key: BillingKey) -> str:
+    """Why a subscription ends whose month was not paid in time (a label key of kind `ended`)."""
+    return "key_gone" if key.status == "deleted" else "missed"
 
 
 def subscription_of(order: Order) -> Subscription | None:

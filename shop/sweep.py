@@ -77,7 +77,7 @@ def _resume_cancel(provider: PaymentProvider, payment_id: int) -> str:
 
 def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
     """Money of second windows that could not be given back when it was last tried, some time ago: `imp_uid` and our
-    `merchant_uid`. Of this month only, because KG gives nothing back after it; then a person sees to it."""
+    `merchant_uid`. Those of last month are looked up too: KG cancels nothing any longer, but it may have done so."""
     later = aliased(Event)
     tried = or_(later.outcome == "cancelled", later.reason.contains(payments.NOT_GIVEN_BACK))
     tried_last = ~select(later.id).where(later.imp_uid == Event.imp_uid, later.id > Event.id, tried).exists()
@@ -89,7 +89,7 @@ def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
         .join(Payment, Payment.id == Event.payment_id)
         .where(or_(stays, seen), tried_last, Event.imp_uid.is_not(None))
         .distinct()
-        .where(Event.at >= clock.month_began(), Event.at <= clock.now() - SURPLUS_AGAIN_AFTER)
+        .where(Event.at >= clock.month_before_began(), Event.at <= clock.now() - SURPLUS_AGAIN_AFTER)
     )
     found = db.session.execute(owed).all()
     end_reading()
@@ -97,7 +97,11 @@ def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
 
 
 def _look_at_surplus(provider: PaymentProvider, news: News) -> str:
-    return payments.sync_payment(provider, news).outcome
+    result = payments.sync_payment(provider, news)
+    if result.outcome == "unchanged":  # no longer paid: it went back, and the answer to that cancel was lost
+        with transaction():
+            note(news, "cancelled", f"surplus {news.imp_uid} was given back", result.payment)
+    return result.outcome
 
 
 def _alone(work: Callable[[], str]) -> str:

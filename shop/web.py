@@ -1,6 +1,7 @@
 """What do all pages share: the reader's language, the provider, how money and time are written, error pages."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
@@ -25,9 +26,12 @@ from .config import Settings
 from .database import db
 from .dictionary import advice_for
 from .labels import event_label, label
-from .privacy import mask_phone, mask_text
+from .models import Product
+from .privacy import LONGEST_TEXT, mask_phone, mask_text
 from .provider import PaymentProvider
 from .reasons import reason_label
+
+log = logging.getLogger(__name__)
 
 LANGUAGES = ("ko", "en")
 # Letters and signs that are drawn as nothing: the fillers of Hangul, and Braille without a dot.
@@ -65,7 +69,8 @@ def _preferred(accept_language: str) -> str:
 
 def given_reason() -> str:
     """Why somebody acts, in one line, phone numbers masked; empty when there is nothing that a person could read."""
-    return mask_text(" ".join("".join(filter(_can_be_read, request.form.get("reason", ""))).split()))
+    given = request.form.get("reason", "")[:LONGEST_TEXT]
+    return mask_text(" ".join("".join(filter(_can_be_read, given)).split()))
 
 
 def _can_be_read(sign: str) -> bool:
@@ -158,6 +163,11 @@ def local(row: Any, name: str) -> str:
     return str(getattr(row, f"{name}_{get_locale()}"))
 
 
+def off_sale(products: Iterable[Product]) -> str:
+    """What the reader is told of goods that were taken off sale."""
+    return str(_("판매가 끝난 상품입니다: %(names)s", names=", ".join(local(product, "name") for product in products)))
+
+
 def seoul(moment: datetime | None) -> str:
     """A moment on Seoul's clock, to the minute; empty for None."""
     return f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M}" if moment else ""
@@ -227,7 +237,8 @@ def _unstorable(_error: Exception) -> Any:
     return _error_page(BadRequest())
 
 
-def _csrf_error(_error: CSRFError) -> Any:
+def _csrf_error(error: CSRFError) -> Any:
+    log.warning("%s %s refused: %s", request.method, request.path, error.description)
     message = _("화면이 열린 지 오래되어 확인이 필요합니다. 새로고침한 뒤 다시 시도해 주세요.")
     if not _wants_json():
         return render_template("error.html", code=400, title=_("다시 시도해 주세요"), message=message), 400

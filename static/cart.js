@@ -7,7 +7,7 @@
   const form = document.getElementById("buyer");
 
   function keep(pressed) {
-    const typed = Object.fromEntries(new FormData(form));
+    const typed = form ? Object.fromEntries(new FormData(form)) : {}; // no form where nothing can be paid for
     sessionStorage.setItem(KEPT, JSON.stringify({ typed, pressed, top: window.scrollY }));
   }
 
@@ -17,14 +17,14 @@
   document.getElementById("new-cart")?.addEventListener("click", () => keep(""));
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    if (form) keep("");
+    keep("");
     location.reload();
   });
 
   const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
   sessionStorage.removeItem(KEPT);
-  if (!kept || !form) return;
-  for (const [name, value] of Object.entries(kept.typed)) if (form.elements[name]) form.elements[name].value = value;
+  if (!kept) return;
+  for (const [name, value] of Object.entries(kept.typed)) if (form?.elements[name]) form.elements[name].value = value;
   window.scrollTo({ top: kept.top, behavior: "instant" });
   const pressed = kept.pressed && document.getElementById(kept.pressed);
   if (pressed) (pressed.disabled ? pressed.closest("form").querySelector("button:not(:disabled)") : pressed)?.focus({ preventScroll: true });

@@ -135,8 +135,8 @@
     if (answer.status === 401) return location.assign(form.dataset.loginUrl);
     if (!answer.ok) {
       showProblems(answer.body.fields || {});
-      giveUp(answer.body.message);
-      if (answer.status === 409) offer(newCart); // it is not, or no longer, what this page shows
+      giveUp(answer.body.message, answer.body.redirect); // an earlier window was paid: its order
+      if (answer.status === 409 && !answer.body.redirect) offer(newCart); // it is not, or no longer, what this page shows
       return;
     }
     tellPage("shop:checkout", answer.body);

@@ -13,11 +13,12 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from deploy.services import postgres_server, redis_server
-from shop import account, clock, history, orders, subscriptions
+from shop import account, history, orders, subscriptions
 from shop.config import Settings, load_settings
 from shop.database import db, transaction
 from shop.models import Order, Product, User
 from shop.orders import Buyer
+from tests import clocks
 from tests.fakes import FakeProvider
 
 BUYER = Buyer("홍길동", "01012345678", "buyer@example.com")
@@ -30,11 +31,19 @@ PAST_PAYMENTS = 400
 NOBODY_ANSWERS = {"PORTONE_API_URL": "http://127.0.0.1:9/sandbox"}
 
 
+@pytest.fixture(autouse=True)
+def business_clock() -> Iterator[None]:
+    """Every test begins at the same moment of business time, and whatever moved it is forgotten afterwards."""
+    clocks.stand_at()
+    yield
+    clocks.stand_at()
+
+
 @pytest.fixture(scope="session")
 def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database as `make run` makes it, once per test process."""
     folder = tmp_path_factory.mktemp("seeded")
-    close(create_app(load_settings(NOBODY_ANSWERS, folder)))
+    close(create_shop(load_settings(NOBODY_ANSWERS, folder)))
     return folder / "shop.sqlite3"
 
 
@@ -43,7 +52,7 @@ def past_database(tmp_path_factory: pytest.TempPathFactory, seeded_database: Pat
     """The same shop after two years, once per test process."""
     folder = tmp_path_factory.mktemp("past")
     shutil.copy(seeded_database, folder / "shop.sqlite3")
-    app = create_app(load_settings(NOBODY_ANSWERS, folder))
+    app = create_shop(load_settings(NOBODY_ANSWERS, folder))
     with app.app_context():
         list(history.History(PAST_PAYMENTS).write())
     close(app)
@@ -79,14 +88,22 @@ def settings(tmp_path: Path, database: dict[str, str]) -> Settings:
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     """The shop on a database of its own; tests that ask PortOne something bring the provider that answers."""
-    app = create_app(settings)
+    app = create_shop(settings)
     app.testing = True
     yield app
     close(app)
 
 
+def create_shop(settings: Settings) -> Flask:
+    """The shop, on the clock of the tests: by itself it would follow its sandbox's, and there is none that answers."""
+    clocks.stand_at()
+    app = create_app(settings)
+    clocks.stand_at()
+    return app
+
+
 def close(app: Flask) -> None:
-    clock.use_source(None)
+    clocks.stand_at()
     app.extensions["provider"].close()
     with app.app_context():
         db.engine.dispose()
@@ -98,7 +115,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with postgres_server() as url:
         _execute(url, "CREATE DATABASE seeded")
         seeded = url.rpartition("/")[0] + "/seeded"
-        close(create_app(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": seeded}, tmp_path_factory.mktemp("seeded"))))
+        close(create_shop(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": seeded}, tmp_path_factory.mktemp("seeded"))))
         yield url
 
 

@@ -1,10 +1,12 @@
 """A payment provider for tests, written by hand: it remembers what it was told, and refuses what the house forbids."""
 
 import itertools
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from functools import wraps
+from typing import Any, TypeVar
 
 from shop import clock
 from shop.database import in_transaction
@@ -16,7 +18,21 @@ from shop.provider import (
     PaymentReport,
     ProviderError,
     Refused,
+    UnreadableRow,
 )
+
+Answer = TypeVar("Answer", bound=Callable[..., Any])
+
+
+def one_at_a_time(answer: Answer) -> Answer:
+    """The monthly run asks from many threads: what one reads here, no other may change before it has answered."""
+
+    @wraps(answer)
+    def alone(provider: "FakeProvider", *args: Any, **named: Any) -> Any:
+        with provider.lock:
+            return answer(provider, *args, **named)
+
+    return alone  # type: ignore[return-value]
 
 
 class FakeProvider:
@@ -30,15 +46,20 @@ class FakeProvider:
         self.prepared: dict[str, int] = {}
         self.asked: list[tuple[str, str]] = []
         self.charges: list[ChargeRequest] = []
-        self.answers: list[str] = []  # to the next charges: paid, declined, lost, dropped, wrong amount; then paid
+        # To the next charges: paid, declined, lost, dropped, wrong amount, or an error to raise; then paid.
+        self.answers: list[str | ProviderError] = []
+        self.unreadable: list[UnreadableRow] = []  # rows of PortOne's lists beside the reports
         self.cancels: list[tuple[str, int]] = []  # every cancel that was asked for: imp_uid and won
         self.cancel_answers: list[str] = []  # to the next cancels: done, refused, lost, dropped; then done
         self.trouble: ProviderError | None = None  # raised instead of answering
+        self.trouble_after_cancel: ProviderError | None = None  # PortOne falls silent once it has carried out a cancel
         self.key_trouble: ProviderError | None = None
+        self.lock = threading.RLock()
         self._numbers = itertools.count(1)
 
     # --- what PortOne does by itself ---
 
+    @one_at_a_time
     def hears_of(self, merchant_uid: str, status: str = "paid", amount: int = 9900, **facts: Any) -> PaymentReport:
         """A window was used: PortOne now has a payment for this id."""
         imp_uid = facts.pop("imp_uid", f"imp_{next(self._numbers):012d}")
@@ -59,17 +80,20 @@ class FakeProvider:
         self.reports[imp_uid] = replace(report, **facts)
         return self.reports[imp_uid]
 
+    @one_at_a_time
     def issues_key(self, customer_uid: str) -> None:
-        self.keys[customer_uid] = BillingKeyReport(customer_uid, "mobilians", "170622040674", datetime.now(UTC))
+        self.keys[customer_uid] = BillingKeyReport(customer_uid, "mobilians", "170622040674", clock.now())
 
     # --- the questions of shop.provider.PaymentProvider ---
 
+    @one_at_a_time
     def get_payment(self, imp_uid: str) -> PaymentReport:
         self._asked("get_payment", imp_uid)
         if imp_uid not in self.reports:
             raise NotFound("존재하지 않는 결제정보입니다.", -1)
         return self.reports[imp_uid]
 
+    @one_at_a_time
     def find_payment(self, merchant_uid: str) -> PaymentReport:
         self._asked("find_payment", merchant_uid)
         mine = [report for report in self.reports.values() if report.merchant_uid == merchant_uid]
@@ -79,24 +103,29 @@ class FakeProvider:
                     return report
         raise NotFound("존재하지 않는 결제정보입니다.", -1)
 
+    @one_at_a_time
     def prepare(self, merchant_uid: str, amount: int) -> None:
         self._asked("prepare", merchant_uid)
         self.prepared[merchant_uid] = amount
 
+    @one_at_a_time
     def get_billing_key(self, customer_uid: str) -> BillingKeyReport | None:
         self._asked("get_billing_key", customer_uid)
         if self.key_trouble:
             raise self.key_trouble
         return self.keys.get(customer_uid)
 
+    @one_at_a_time
     def charge(self, request: ChargeRequest) -> PaymentReport:
         self._asked("charge", request.merchant_uid)
         self.charges.append(request)
         answer = self.answers.pop(0) if self.answers else "paid"
+        if isinstance(answer, ProviderError):
+            raise answer
         if answer == "dropped":  # the request never arrived
             raise OutcomeUnknown("no answer")
         if request.customer_uid not in self.keys:
-            raise Refused("등록되지 않은 구매자입니다.")
+            raise NotFound("등록되지 않은 구매자입니다.")
         if any(one.merchant_uid == request.merchant_uid and one.status == "paid" for one in self.reports.values()):
             raise Refused("이미 주문이 이루어진 건입니다")
         status = "failed" if answer == "declined" else "paid"
@@ -108,6 +137,7 @@ class FakeProvider:
             raise OutcomeUnknown("no answer")
         return report
 
+    @one_at_a_time
     def cancel(self, imp_uid: str, amount: int, reason: str) -> PaymentReport:
         self._asked("cancel", imp_uid)
         self.cancels.append((imp_uid, amount))
@@ -127,19 +157,29 @@ class FakeProvider:
             report, status="cancelled", cancelled_amount=amount, cancelled_at=clock.now(), cancel_reason=reason
         )
         if answer == "lost":
+            self.trouble = self.trouble_after_cancel
             raise OutcomeUnknown("no answer")
         return self.reports[imp_uid]
 
-    def payments_between(self, status: str, since: datetime, until: datetime) -> Iterator[PaymentReport]:
+    def payments_between(
+        self, status: str, since: datetime, until: datetime
+    ) -> Iterator[PaymentReport | UnreadableRow]:
         self._asked("payments_between", status)
-        for report in list(self.reports.values()):
+        yield from self.unreadable
+        with self.lock:
+            reports = list(self.reports.values())
+        for report in reports:
             moment = {"paid": report.paid_at, "cancelled": report.cancelled_at, "failed": report.failed_at}.get(status)
             if report.status == status and moment and since <= moment < until:
                 yield report
 
+    @one_at_a_time
     def delete_billing_key(self, customer_uid: str) -> None:
         self._asked("delete_billing_key", customer_uid)
         self.keys.pop(customer_uid, None)
+
+    def within(self, seconds: float) -> "FakeProvider":
+        return self
 
     def close(self) -> None:
         pass

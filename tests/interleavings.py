@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from shop.config import load_settings
 from shop.database import db
 from shop.events import News
 from shop.models import Base, Product, User
+from tests import clocks
 from tests.conftest import close, sign_in
 from tests.sandbox.driver import driven, travel
 
@@ -88,7 +89,7 @@ class World:
         """Everything forgotten; the clock at `moment`."""
         self.sandbox.database.clear()
         self.sandbox.clock.move_to(moment)
-        clock.use_source(lambda: datetime.fromtimestamp(self.sandbox.clock.exactly(), UTC))
+        clocks.follow(self.sandbox.clock)
         self.shop_file.execute("BEGIN IMMEDIATE")
         for table in reversed(Base.metadata.sorted_tables):
             if table.name not in KEPT_TABLES:

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from flask import Flask
 
 from app import create_app
 from sandbox.ledger.merchant import IMP_CODE
-from shop import clock, payments, subscriptions
+from shop import payments, subscriptions
 from shop.clock import SEOUL
 from shop.config import load_settings
 from shop.database import db, end_reading, transaction
@@ -19,6 +19,7 @@ from shop.events import News
 from shop.models import Payment, User
 from shop.orders import Buyer
 from shop.request_pay import request_pay
+from tests import clocks
 from tests.conftest import close, product
 from tests.sandbox.driver import Ledger, driven
 
@@ -30,8 +31,7 @@ class Sandboxed:
         self.app = app
         self.provider = app.extensions["provider"]
         self.ledger: Ledger = driven(app.extensions["sandbox"]).ledger
-        # At once, where the demo's clock asks once a second.
-        clock.use_source(lambda: datetime.fromtimestamp(self.ledger.clock.exactly(), UTC))
+        clocks.follow(self.ledger.clock.exactly)
 
     def goes_to(self, *parts: int) -> None:
         self.ledger.clock.move_to(datetime(*parts, tzinfo=SEOUL))  # type: ignore[arg-type]
@@ -76,6 +76,7 @@ class Sandboxed:
 def sandboxed(folder: Path, seeded_database: Path) -> Iterator[Sandboxed]:
     """Inside an app context, on a database of its own."""
     shutil.copy(seeded_database, folder / "shop.sqlite3")
+    clocks.start_sandbox(folder / "sandbox.sqlite3")
     app = create_app(load_settings({}, folder))
     with app.app_context():
         yield Sandboxed(app)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from flask import Flask
@@ -11,6 +12,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from app import create_app
 from shop.config import load_settings
+from tests.clocks import NOON, start_sandbox
 from tests.conftest import close
 
 
@@ -21,8 +23,10 @@ class Server:
 
 
 @contextmanager
-def serving(instance_path: Path, **environ: str) -> Iterator[Server]:
-    """The shop on a free port, as `make run` serves it."""
+def serving(instance_path: Path, moment: datetime | None = NOON, **environ: str) -> Iterator[Server]:
+    """The shop on a free port, as `make run` serves it; business time begins at `moment`, or is the system's."""
+    if moment:
+        start_sandbox(instance_path / "sandbox.sqlite3", moment)
     server: BaseWSGIServer = make_server("127.0.0.1", 0, Flask("placeholder"), threaded=True)
     app = create_app(load_settings({"PORT": str(server.port), **environ}, instance_path))
     server.app = app

@@ -48,13 +48,13 @@ OFFICE = (
     "/admin/",
     "/admin/payments",
     "/admin/payments?q=nobody",
-    "/admin/payments?first=2026-01-01&last=2026-12-31",
+    "/admin/payments?first=2054-01-01&last=2054-12-31",
     "/admin/billing-keys",
     "/admin/subscriptions",
     "/admin/monthly",
     "/admin/webhooks",
     "/admin/reconcile",
-    "/admin/reconcile?first=2026-11-25&last=2026-11-25",
+    "/admin/reconcile?first=2054-11-15&last=2054-11-15",
     "/admin/audit",
 )
 

@@ -16,7 +16,7 @@ from shop.database import db
 from shop.models import Product, User
 from shop.portone import PortOne
 from shop.provider import NotFound
-from tests.conftest import NOBODY_ANSWERS, close
+from tests.conftest import NOBODY_ANSWERS, close, create_shop
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,7 +51,7 @@ def start_at_once(environ: dict[str, str], folders: list[Path]) -> list[int]:
 
 def test_several_processes_that_start_at_once_seed_once(tmp_path: Path) -> None:
     assert start_at_once(NOBODY_ANSWERS, [tmp_path] * 3) == [0, 0, 0]
-    app = create_app(load_settings(NOBODY_ANSWERS, tmp_path))
+    app = create_shop(load_settings(NOBODY_ANSWERS, tmp_path))
     with app.app_context():
         assert db.session.query(Product).count() == 14
         assert db.session.query(User).count() == 2

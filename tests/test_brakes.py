@@ -10,12 +10,11 @@ from werkzeug.exceptions import TooManyRequests
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.test import TestResponse
 
-from app import create_app
 from shop import brakes
 from shop.config import ConfigError, Settings, load_settings
 from shop.database import db
 from shop.models import User
-from tests.conftest import NOBODY_ANSWERS, close, csrf_of, sign_in
+from tests.conftest import NOBODY_ANSWERS, close, create_shop, csrf_of, sign_in
 from tests.fakes import FakeProvider
 
 pytestmark = pytest.mark.sqlite_only
@@ -32,7 +31,7 @@ def braked(settings: Settings) -> Iterator[MakeApp]:
 
     def make(**environ: str) -> Flask:
         limits = {"SIGN_IN_LIMIT": "3 per hour", "CHECKOUT_LIMIT": "2 per hour"}
-        app = create_app(load_settings(NOBODY_ANSWERS | limits | environ, settings.instance_path))
+        app = create_shop(load_settings(NOBODY_ANSWERS | limits | environ, settings.instance_path))
         app.extensions["provider"] = FakeProvider()
         apps.append(app)
         return app

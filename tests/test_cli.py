@@ -9,13 +9,13 @@ from flask import Flask
 from werkzeug.security import check_password_hash
 
 from app import create_app
-from shop import cart, clock, orders, payments
+from shop import cart, orders, payments
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import Event, Payment, Product, Subscription, User
-from shop.provider import OutcomeUnknown
+from shop.provider import OutcomeUnknown, UnreadableRow
 from shop.sweep import LOOK_AFTER
-from tests import conftest
+from tests import clocks, conftest
 from tests.conftest import BUYER, close
 from tests.fakes import FakeProvider
 from tests.test_billing import started
@@ -67,8 +67,8 @@ def test_create_admin_makes_an_operator_once(app: Flask) -> None:
 
 @pytest.fixture
 def three_due(provider: FakeProvider, shop: Any) -> list[Subscription]:
-    """Three subscriptions started on 15 January 2027; their second month is due on 15 February."""
-    clock.use_source(lambda: datetime(2027, 1, 15, 3, tzinfo=UTC))
+    """Three subscriptions started on 15 January 2055; their second month is due on 15 February."""
+    clocks.stand_at(datetime(2055, 1, 15, 3, tzinfo=UTC))
     with transaction():
         buyers = [User(email=f"b{number}@example.com", password_hash="x") for number in range(3)]
         db.session.add_all(buyers)
@@ -79,20 +79,20 @@ def test_bill_charges_what_is_due_and_sums_up(
     app: Flask, three_due: list[Subscription], provider: FakeProvider
 ) -> None:
     runner = app.test_cli_runner()
-    early = runner.invoke(args=["bill", "--on", "2027-02-14"])
+    early = runner.invoke(args=["bill", "--on", "2055-02-14"])
     assert (early.exit_code, provider.charges) == (0, [])
-    dry = runner.invoke(args=["bill", "--on", "2027-02-15", "--dry-run"])
-    assert dry.output == "3 due on 2027-02-15 (14,700 won); nothing was charged.\n"
+    dry = runner.invoke(args=["bill", "--on", "2055-02-15", "--dry-run"])
+    assert dry.output == "3 due on 2055-02-15 (14,700 won); nothing was charged.\n"
     assert provider.charges == []
     provider.answers = ["declined"]
-    run = runner.invoke(args=["bill", "--on", "2027-02-15"])
+    run = runner.invoke(args=["bill", "--on", "2055-02-15"])
     assert run.exit_code == 0, run.output
     assert "2 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 0 error; 9,800 won;" in run.output
-    again = runner.invoke(args=["bill", "--on", "2027-02-15"])
+    again = runner.invoke(args=["bill", "--on", "2055-02-15"])
     assert "0 charged, 0 declined, 0 held, 0 unknown, 0 ended, 1 skipped, 0 error" in again.output
-    dry = runner.invoke(args=["bill", "--on", "2027-02-15", "--dry-run"])
+    dry = runner.invoke(args=["bill", "--on", "2055-02-15", "--dry-run"])
     waits = "1 declined, to be tried again from 13:00 (4,900 won)"
-    assert dry.output == f"0 due on 2027-02-15 (0 won); {waits}; nothing was charged.\n"
+    assert dry.output == f"0 due on 2055-02-15 (0 won); {waits}; nothing was charged.\n"
     assert len(provider.charges) == 3
 
 
@@ -103,7 +103,7 @@ def test_a_bug_in_one_subscription_stops_nobody_else_and_shows_in_the_exit_statu
         db.session.query(Event).delete()
         broken = db.session.get_one(Subscription, three_due[1].id)
         db.session.query(Payment).filter_by(order_id=broken.order_id).delete()
-    run = app.test_cli_runner().invoke(args=["bill", "--on", "2027-02-15", "--workers", "2"])
+    run = app.test_cli_runner().invoke(args=["bill", "--on", "2055-02-15", "--workers", "2"])
     assert run.exit_code == 1
     assert "2 charged, 0 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 1 error" in run.output
 
@@ -120,16 +120,17 @@ def test_beside_a_decline_a_dead_key_and_a_bug_the_rest_is_charged_and_the_summa
     with transaction():  # a row that no code makes: its first payment is gone
         db.session.query(Event).delete()
         db.session.query(Payment).filter_by(order_id=others[0].order_id).delete()
-    run = app.test_cli_runner().invoke(args=["bill", "--on", "2027-02-15", "--workers", "1"])
+    run = app.test_cli_runner().invoke(args=["bill", "--on", "2055-02-15", "--workers", "1"])
     assert run.exit_code == 1
-    assert "3 charged, 1 declined, 0 held, 0 unknown, 1 ended, 0 skipped, 1 error; 14,700 won" in run.output
+    assert "3 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 1 error; 14,700 won" in run.output
+    assert "1 key_gone: PortOne has no such billing key." in run.output
 
 
 def test_an_open_outcome_shows_in_the_exit_status(
     app: Flask, three_due: list[Subscription], provider: FakeProvider
 ) -> None:
     provider.answers = ["lost"]
-    run = app.test_cli_runner().invoke(args=["bill", "--on", "2027-02-15"])
+    run = app.test_cli_runner().invoke(args=["bill", "--on", "2055-02-15"])
     assert (run.exit_code, "2 charged, 0 declined, 0 held, 1 unknown" in run.output) == (1, True)
 
 
@@ -152,16 +153,14 @@ def test_sync_says_what_became_of_what_was_open(app: Flask, provider: FakeProvid
     cart.put_in_cart(buyer.id, conftest.product().id, 1)
     payment = payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    moment = clock.now() + LOOK_AFTER
-    clock.use_source(lambda: moment)
+    clocks.later(LOOK_AFTER)
     assert runner.invoke(args=["sync"]).stdout == "1 paid\n"
 
 
 def test_sync_fails_when_portone_does_not_answer(app: Flask, provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, conftest.product().id, 1)
     payments.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
-    moment = clock.now() + LOOK_AFTER
-    clock.use_source(lambda: moment)
+    clocks.later(LOOK_AFTER)
     provider.trouble = OutcomeUnknown("no answer")
     result = app.test_cli_runner().invoke(args=["sync"])
     assert (result.exit_code, result.output) == (1, "1 unknown\n")
@@ -186,8 +185,18 @@ def test_reconcile_shows_saves_and_repairs_what_differs(
     assert repaired.output.endswith("differences: 0\n")
 
 
+def test_reconcile_counts_foreign_unreadable_rows_and_says_that_the_books_agree(
+    app: Flask, provider: FakeProvider
+) -> None:
+    provider.unreadable = [UnreadableRow("imp_paypal", "another-service-1", "no usable currency")]
+    result = app.test_cli_runner().invoke(args=["reconcile"])
+    assert result.exit_code == 0
+    assert "imp_paypal" in result.output
+    assert result.output.endswith("differences: 0, unreadable rows that are not ours: 1\n")
+
+
 def test_reconcile_refuses_days_that_run_backwards(app: Flask, provider: FakeProvider) -> None:
-    result = app.test_cli_runner().invoke(args=["reconcile", "--from", "2027-02-01", "--to", "2027-01-01"])
+    result = app.test_cli_runner().invoke(args=["reconcile", "--from", "2055-02-01", "--to", "2055-01-01"])
     assert result.exit_code == 2
     assert "--from" in result.output
 
@@ -209,8 +218,8 @@ def test_a_live_shop_charges_on_no_other_day_than_today(tmp_path: Path) -> None:
     app = create_app(load_settings(LIVE, tmp_path))
     runner = app.test_cli_runner()
     assert runner.invoke(args=["init-db"]).exit_code == 0
-    run = runner.invoke(args=["bill", "--on", "2027-02-15"])
+    run = runner.invoke(args=["bill", "--on", "2055-02-15"])
     assert run.exit_code == 2
     assert "--dry-run" in run.output
-    assert runner.invoke(args=["bill", "--on", "2027-02-15", "--dry-run"]).exit_code == 0
+    assert runner.invoke(args=["bill", "--on", "2055-02-15", "--dry-run"]).exit_code == 0
     close(app)

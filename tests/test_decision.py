@@ -31,7 +31,7 @@ def a_report(**facts: Any) -> PaymentReport:
         "pay_method": "phone",
         "pg_provider": "mobilians",
         "is_test_channel": True,
-        "paid_at": datetime(2026, 11, 24, tzinfo=UTC),
+        "paid_at": datetime(2054, 11, 24, tzinfo=UTC),
     }
     return PaymentReport(**(defaults | facts))
 

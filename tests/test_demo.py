@@ -16,6 +16,7 @@ from shop.database import db, end_reading, transaction
 from shop.demo import SandboxClock
 from shop.models import Subscription, User
 from shop.subscriptions import charge_day
+from tests.clocks import NOON, start_sandbox
 from tests.conftest import close, csrf_of, sign_in
 from tests.fakes import FakeProvider
 from tests.test_billing import started
@@ -25,6 +26,7 @@ from tests.test_config import LIVE
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Flask]:
     """The shop with its sandbox mounted."""
+    start_sandbox(tmp_path / "sandbox.sqlite3")
     app = create_app(load_settings({}, tmp_path))
     yield app
     app.extensions["sandbox"].extensions["sandbox"].close()
@@ -32,7 +34,7 @@ def demo(tmp_path: Path) -> Iterator[Flask]:
 
 
 def test_the_shop_follows_the_sandboxs_clock(demo: Flask) -> None:
-    target = datetime.now(UTC) + timedelta(days=40)
+    target = NOON + timedelta(days=40)
     with demo.app_context():
         demo.extensions["sandbox_clock"].move_to(target)
         assert abs(clock.now() - target) < timedelta(seconds=5)
@@ -42,7 +44,7 @@ def test_a_clock_that_was_moved_in_the_sandboxs_panel_moves_every_page(demo: Fla
     client = demo.test_client()
     sign_in(client, "admin@example.com")
     client.get("/admin/monthly")
-    target = datetime.now(UTC) + timedelta(days=40)
+    target = NOON + timedelta(days=40)
     assert client.post("/sandbox/controls/clock", json={"to": target.isoformat()}).status_code == 200
     demo.extensions["sandbox_clock"]._asked_at = float("-inf")  # a second later
     shown = f"{target.astimezone(clock.SEOUL):%Y-%m-%d}"
@@ -145,6 +147,7 @@ def test_only_an_operator_moves_the_clock(demo: Flask) -> None:
 
 
 def test_with_live_settings_the_clock_is_the_systems_and_nothing_moves_it(tmp_path: Path) -> None:
+    clock.use_source(None)
     app = create_app(load_settings(LIVE, tmp_path))
     assert "demo" not in app.blueprints
     assert "sandbox_clock" not in app.extensions

@@ -15,7 +15,7 @@ from app import create_app
 from shop import account
 from shop.config import Settings, load_settings
 from shop.headers import content_security_policy
-from tests.conftest import NOBODY_ANSWERS, close, sign_in
+from tests.conftest import NOBODY_ANSWERS, close, create_shop, sign_in
 from tests.test_config import LIVE
 
 pytestmark = pytest.mark.sqlite_only
@@ -130,7 +130,7 @@ def test_cookies_are_not_sent_along_from_other_sites(client: FlaskClient) -> Non
 
 @pytest.mark.parametrize(("trusted", "seen"), [("0", "127.0.0.1"), ("1", "198.51.100.7"), ("2", "203.0.113.9")])
 def test_only_our_own_proxies_are_believed(trusted: str, seen: str, settings: Settings) -> None:
-    app = create_app(load_settings(NOBODY_ANSWERS | {"TRUSTED_PROXIES": trusted}, settings.instance_path))
+    app = create_shop(load_settings(NOBODY_ANSWERS | {"TRUSTED_PROXIES": trusted}, settings.instance_path))
 
     @app.get("/who")
     def who() -> str:

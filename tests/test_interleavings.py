@@ -44,7 +44,7 @@ some = st.integers(0, 50)
 class AnythingInAnyOrder(RuleBasedStateMachine):
     world: ClassVar[World]
 
-    @initialize(day=st.sampled_from(["2027-01-05", "2027-01-28", "2027-01-31"]))
+    @initialize(day=st.sampled_from(["2055-01-05", "2055-01-28", "2055-01-31"]))
     def begin(self, day: str) -> None:
         self.world.begin(datetime.fromisoformat(f"{day}T10:00:00+09:00"))
         self.before: dict[str, tuple[str, str | None]] = {}
@@ -241,7 +241,7 @@ class AnythingInAnyOrder(RuleBasedStateMachine):
             self.world.command("bill", "--workers", "1")
             self.world.command("sync")
             self.world.pass_time(LEASE)
-        self.world.command("reconcile", "--from", "2027-01-01", "--repair")
+        self.world.command("reconcile", "--from", "2055-01-01", "--repair")
         self.world.command("sync")
         self.the_books_agree()
         self.no_money_is_forgotten()

@@ -147,6 +147,8 @@ def test_the_learn_panel_opens_by_keyboard_and_stays_as_it_was_left(page: Page, 
     page.locator("#learn > summary").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#learn-request")).to_be_visible()
+    # The browser reports the opened panel a moment after it shows it.
+    page.wait_for_function("document.cookie.includes('learn=open')")
     page.reload()
     expect(page.locator("#learn-request")).to_be_visible()
     fill_buyer(page)

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from shop import cart, orders, payments
+from shop.answers import Answer
 from shop.config import load_settings
 from shop.events import News
 from shop.learn import Calls, panel_of_order
@@ -71,11 +72,9 @@ def test_the_reader_decides_whether_it_is_open(
     assert ('<details id="learn" open>' in client.get("/cart").get_data(as_text=True)) == opened
 
 
-def answered(path: str, body: dict[str, Any], answer: dict[str, Any]) -> requests.Response:
+def answered(path: str, body: dict[str, Any], answer: dict[str, Any]) -> Answer:
     asked = requests.Request("POST", f"http://sandbox.example{path}", json=body).prepare()
-    response = requests.Response()
-    response.status_code, response._content, response.request = 200, json.dumps(answer).encode(), asked
-    return response
+    return Answer(asked, 200, json.dumps(answer).encode())
 
 
 def test_calls_are_kept_without_secrets_and_numbers() -> None:

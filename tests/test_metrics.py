@@ -11,14 +11,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import create_app
 from shop import clock
 from shop.config import Settings, load_settings
 from shop.database import db, transaction
 from shop.events import News, note
 from shop.models import Payment, User
 from shop.signals import Asked, portone_asked
-from tests.conftest import NOBODY_ANSWERS, close
+from tests.conftest import NOBODY_ANSWERS, close, create_shop
 from tests.fakes import FakeProvider
 from tests.test_billing import started
 
@@ -103,7 +102,7 @@ def test_without_a_token_only_this_machine_reads(
 
 @pytest.mark.sqlite_only
 def test_with_a_token_only_who_brings_it_reads(settings: Settings) -> None:
-    app = create_app(load_settings(NOBODY_ANSWERS | {"METRICS_TOKEN": TOKEN}, settings.instance_path))
+    app = create_shop(load_settings(NOBODY_ANSWERS | {"METRICS_TOKEN": TOKEN}, settings.instance_path))
     client = app.test_client()
     for sent, status in ((f"Bearer {TOKEN}", 200), ("Bearer wrong", 403), (f"Bearer {TOKEN}é", 403), ("", 403)):
         answer = client.get("/metrics", headers={"Authorization": sent}, environ_base={"REMOTE_ADDR": "203.0.113.9"})

@@ -8,11 +8,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from sandbox.ledger import options
-from shop import billing, clock
+from shop import billing
 from shop.clock import SEOUL
 from shop.database import db, transaction
 from shop.models import Event, Subscription, User
 from shop.provider import OutcomeUnknown
+from tests import clocks
 from tests.conftest import csrf_of, sign_in
 from tests.fakes import FakeProvider
 from tests.sandboxed import sandboxed
@@ -29,13 +30,13 @@ def admin(client: FlaskClient) -> FlaskClient:
 
 @pytest.fixture
 def key(provider: FakeProvider, buyer: User) -> str:
-    """The key of a subscription that was started on 15 January 2027."""
-    goes_to(2027, 1, 15)
+    """The key of a subscription that was started on 15 January 2055."""
+    goes_to(2055, 1, 15)
     return str(started(provider, buyer).customer_uid)
 
 
 def goes_to(year: int, month: int, day: int, hour: int = 12) -> None:
-    clock.use_source(lambda: datetime(year, month, day, hour, tzinfo=SEOUL))
+    clocks.stand_at(datetime(year, month, day, hour, tzinfo=SEOUL))
 
 
 def read(client: FlaskClient, address: str) -> str:
@@ -56,7 +57,7 @@ def test_a_month_that_is_not_due_cannot_be_charged_and_the_page_says_why(
 
 
 def test_a_due_month_can_be_charged_once_by_hand(admin: FlaskClient, key: str, provider: FakeProvider) -> None:
-    goes_to(2027, 2, 15)
+    goes_to(2055, 2, 15)
     assert "이번 달 4,900원 결제하기" in read(admin, f"/admin/billing-keys/{key}")
     for said in ("이번 달 결제를 마쳤습니다.", "아직 때가 되지 않아 건너뛰었습니다."):
         assert said in act(admin, f"/admin/billing-keys/{key}/charge", **WHY)
@@ -66,11 +67,11 @@ def test_a_due_month_can_be_charged_once_by_hand(admin: FlaskClient, key: str, p
 def test_a_declined_month_says_why_it_cannot_be_charged_again_at_once(
     admin: FlaskClient, key: str, provider: FakeProvider
 ) -> None:
-    goes_to(2027, 2, 15)
+    goes_to(2055, 2, 15)
     provider.answers = ["declined"]
     act(admin, f"/admin/billing-keys/{key}/charge", **WHY)
     page = read(admin, f"/admin/billing-keys/{key}")
-    for shown in ("네 시간이 지나지 않았습니다", "당월 한도 초과로 결제 불가합니다.", "2027-02-15 – 2027-02-20"):
+    for shown in ("네 시간이 지나지 않았습니다", "당월 한도 초과로 결제 불가합니다.", "2055-02-15 – 2055-02-20"):
         assert shown in page
 
 
@@ -78,7 +79,7 @@ def test_a_declined_month_says_why_it_cannot_be_charged_again_at_once(
 def test_who_acts_says_why_and_it_is_written_down(
     act_name: str, admin: FlaskClient, key: str, provider: FakeProvider
 ) -> None:
-    goes_to(2027, 2, 15)
+    goes_to(2055, 2, 15)
     refused = admin.post(f"/admin/billing-keys/{key}/{act_name}", headers=csrf_of(admin), data={"reason": " "})
     assert refused.status_code == 400
     assert "사유를 적어 주세요." in refused.get_data(as_text=True)
@@ -108,7 +109,7 @@ def test_deleting_a_key_is_confirmed_first_and_ends_its_subscription(
 def test_a_key_with_a_charge_in_flight_is_deleted_later_and_the_page_says_so(
     admin: FlaskClient, key: str, provider: FakeProvider
 ) -> None:
-    goes_to(2027, 2, 15)
+    goes_to(2055, 2, 15)
     provider.answers = ["lost"]
     act(admin, f"/admin/billing-keys/{key}/charge", **WHY)
     assert "진행 중인 결제가 끝나는 대로" in act(admin, f"/admin/billing-keys/{key}/delete", **WHY)
@@ -155,15 +156,15 @@ def test_the_monthly_page_lists_what_comes_and_charges_what_is_due(
     admin: FlaskClient, key: str, provider: FakeProvider
 ) -> None:
     page = read(admin, "/admin/monthly")
-    assert "2027-02-15" in page
+    assert "2055-02-15" in page
     assert key in page
     assert "지금 결제할 것 0건" in page
-    goes_to(2027, 2, 15)
+    goes_to(2055, 2, 15)
     assert "지금 결제할 것 1건 · 4,900원" in read(admin, "/admin/monthly")
     assert admin.post("/admin/monthly/run", headers=csrf_of(admin)).status_code == 400
     answer = act(admin, "/admin/monthly/run", **WHY)
     assert "이번 달 결제를 마쳤습니다. (1)" in answer
-    assert "-202702-1" in answer
+    assert "-205502-1" in answer
     assert "지금은 결제할 것이 없습니다." in act(admin, "/admin/monthly/run", **WHY)
     assert len(provider.charges) == 1
     assert db.session.query(Event).filter_by(outcome="run", actor="admin@example.com").count() == 2
@@ -172,13 +173,13 @@ def test_the_monthly_page_lists_what_comes_and_charges_what_is_due(
 def test_what_failed_is_listed_with_its_reason_and_its_last_day_and_what_ended_with_why(
     admin: FlaskClient, key: str, provider: FakeProvider
 ) -> None:
-    goes_to(2027, 2, 15)
+    goes_to(2055, 2, 15)
     provider.answers = ["declined"]
     assert "KG가 결제를 거절했습니다." in act(admin, "/admin/monthly/run", **WHY)
     page = read(admin, "/admin/monthly")
-    for shown in ("당월 한도 초과로 결제 불가합니다.", "2027-02-15 16:00부터 다시 시도합니다.", "2027-02-20까지"):
+    for shown in ("당월 한도 초과로 결제 불가합니다.", "2055-02-15 16:00부터 다시 시도합니다.", "2055-02-20까지"):
         assert shown in page
-    goes_to(2027, 2, 21)
+    goes_to(2055, 2, 21)
     act(admin, "/admin/monthly/run", **WHY)
     assert "기한 안에 결제되지 않아 구독이 끝났습니다." in read(admin, "/admin/monthly")
 
@@ -186,14 +187,14 @@ def test_what_failed_is_listed_with_its_reason_and_its_last_day_and_what_ended_w
 def test_a_declined_month_waits_and_is_not_counted_as_due(
     app: Flask, admin: FlaskClient, key: str, provider: FakeProvider
 ) -> None:
-    goes_to(2027, 2, 15)
+    goes_to(2055, 2, 15)
     assert "지금 결제할 것 1건 · 4,900원" in read(admin, "/admin/monthly")
     provider.answers = ["declined"]
     act(admin, "/admin/monthly/run", **WHY)
     page = read(admin, "/admin/monthly")
     assert "지금 결제할 것 0건 · 0원" in page
-    assert "KG가 거절해 기다리는 것 1건 · 4,900원. 2027-02-15 16:00부터 다시 시도합니다." in page
-    goes_to(2027, 2, 15, 16)
+    assert "KG가 거절해 기다리는 것 1건 · 4,900원. 2055-02-15 16:00부터 다시 시도합니다." in page
+    goes_to(2055, 2, 15, 16)
     page = read(admin, "/admin/monthly")
     assert "지금 결제할 것 1건 · 4,900원" in page
     assert "기다리는 것" not in page
@@ -232,8 +233,8 @@ def test_a_contract_without_billing_pays_but_makes_no_key_and_both_pages_say_why
 
 @pytest.fixture
 def mine(client: FlaskClient, provider: FakeProvider, buyer: User) -> FlaskClient:
-    """The buyer's browser; the subscription was started on 31 January 2027."""
-    goes_to(2027, 1, 31)
+    """The buyer's browser; the subscription was started on 31 January 2055."""
+    goes_to(2055, 1, 31)
     started(provider, buyer)
     sign_in(client)
     return client
@@ -241,31 +242,31 @@ def mine(client: FlaskClient, provider: FakeProvider, buyer: User) -> FlaskClien
 
 def test_the_next_day_is_shown_with_the_reason_when_it_is_not_the_usual_one(mine: FlaskClient) -> None:
     page = read(mine, "/subscriptions")
-    assert "2027-02-28" in page
+    assert "2055-02-28" in page
     assert "이 달은 31일이 없어 마지막 날에 결제합니다." in page
 
 
 def test_the_buyer_is_told_of_a_charge_a_week_before(mine: FlaskClient) -> None:
-    goes_to(2027, 2, 20)
+    goes_to(2055, 2, 20)
     assert "곧 결제됩니다" not in read(mine, "/subscriptions")
-    goes_to(2027, 2, 21)
-    assert "곧 결제됩니다: 2027-02-28에 4,900원이 휴대폰 요금에 더해집니다." in read(mine, "/subscriptions")
+    goes_to(2055, 2, 21)
+    assert "곧 결제됩니다: 2055-02-28에 4,900원이 휴대폰 요금에 더해집니다." in read(mine, "/subscriptions")
 
 
 def test_after_a_decline_the_buyer_reads_kgs_reason_the_next_try_and_the_last_day(
     mine: FlaskClient, app: Flask, provider: FakeProvider
 ) -> None:
-    goes_to(2027, 2, 28, 9)
+    goes_to(2055, 2, 28, 9)
     provider.answers = ["declined"]
     billing.charge(provider, db.session.query(Subscription.id).scalar())
     page = read(mine, "/subscriptions")
     for shown in (
         "2월분 4,900원이 결제되지 않았습니다.",
         "당월 한도 초과로 결제 불가합니다.",
-        "2027-02-28 13:00 이후에 다시 시도합니다. 2027-02-28까지 결제되지 않으면 구독이 끝납니다.",
+        "2055-02-28 13:00 이후에 다시 시도합니다. 2055-02-28까지 결제되지 않으면 구독이 끝납니다.",
     ):
         assert shown in page
-    goes_to(2027, 2, 28, 21)
+    goes_to(2055, 2, 28, 21)
     provider.answers = ["declined"]
     billing.charge(provider, db.session.query(Subscription.id).scalar())
     assert "다시 시도할 날이 남지 않아" in read(mine, "/subscriptions")
@@ -274,18 +275,18 @@ def test_after_a_decline_the_buyer_reads_kgs_reason_the_next_try_and_the_last_da
 def test_an_open_outcome_and_held_money_are_told_to_the_buyer_as_well(
     mine: FlaskClient, provider: FakeProvider
 ) -> None:
-    goes_to(2027, 2, 28, 9)
+    goes_to(2055, 2, 28, 9)
     provider.answers = ["dropped", "wrong amount"]
     provider.cancel_answers = ["refused"]
     billing.charge(provider, db.session.query(Subscription.id).scalar())
     assert "결제 결과를 확인하고 있습니다. 두 번 청구되지 않습니다." in read(mine, "/subscriptions")
-    goes_to(2027, 2, 28, 10)
+    goes_to(2055, 2, 28, 10)
     billing.charge(provider, db.session.query(Subscription.id).scalar())
     assert "요청한 것과 달라 판매자가 확인하고 있습니다." in read(mine, "/subscriptions")
 
 
 def test_an_ended_subscription_says_how_to_start_again(mine: FlaskClient, provider: FakeProvider) -> None:
-    goes_to(2027, 3, 1, 9)
+    goes_to(2055, 3, 1, 9)
     assert billing.charge(provider, db.session.query(Subscription.id).scalar()) == "ended"
     page = read(mine, "/subscriptions")
     assert "기한 안에 결제되지 않아 구독이 끝났습니다." in page

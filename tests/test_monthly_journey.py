@@ -2,13 +2,11 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from shop.clock import SEOUL
 from shop.database import db
 from shop.models import Payment
 from tests.servers import Server, serving
@@ -21,13 +19,8 @@ FIRST_TRY_DECLINED = "010-0000-6116"  # by the sandbox, in every month after the
 
 @pytest.fixture
 def server(tmp_path: Path, seeded_database: Path) -> Iterator[Server]:
-    """In the middle of a month, so that there is a tomorrow in it."""
     shutil.copy(seeded_database, tmp_path / "shop.sqlite3")
-    with serving(tmp_path) as server:
-        today = date.today()
-        middle = datetime(today.year + today.month // 12, today.month % 12 + 1, 10, 9, tzinfo=SEOUL)
-        with server.app.app_context():
-            server.app.extensions["sandbox_clock"].move_to(middle)
+    with serving(tmp_path) as server:  # in the middle of a month: there is a tomorrow in it
         yield server
 
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,15 +15,10 @@ from shop.database import db, transaction
 from shop.events import News
 from shop.models import Event, Order, Payment, PaymentDay, User
 from shop.provider import OutcomeUnknown
+from tests import clocks
+from tests.clocks import NOON
 from tests.conftest import BUYER, csrf_of, product, sign_in
 from tests.fakes import FakeProvider
-
-NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def noon() -> None:
-    clock.use_source(lambda: NOW)
 
 
 @pytest.fixture
@@ -119,7 +113,7 @@ def test_a_cancel_gives_the_whole_amount_back_and_the_audit_says_who_and_why(
 def test_last_months_payment_cannot_be_cancelled_and_the_page_says_why(
     admin: FlaskClient, provider: FakeProvider, paid: Payment
 ) -> None:
-    clock.use_source(lambda: NOW.replace(month=12))
+    clocks.stand_at(NOON.replace(month=12))
     page = admin.get(f"/admin/payments/{paid.merchant_uid}").get_data(as_text=True)
     assert "KG는 결제한 달에만 취소를 받습니다." in page
     assert 'name="reason"' not in page
@@ -197,7 +191,7 @@ PAGES = (
     "/admin/subscriptions",
     "/admin/webhooks",
     "/admin/reconcile",
-    "/admin/reconcile.csv?first=2026-11-25",
+    "/admin/reconcile.csv?first=2054-11-15",
     "/admin/audit",
 )
 
@@ -304,13 +298,13 @@ def test_differences_are_shown_taken_along_and_mended(
     assert "날짜를 고르고" in admin.get("/admin/reconcile").get_data(as_text=True)
     assert provider.asked == [("prepare", opened.merchant_uid)], "nobody is asked before the reader asks"
     provider.hears_of(opened.merchant_uid, amount=opened.amount)
-    address = "/admin/reconcile?first=2026-11-25&last=2026-11-25"
+    address = "/admin/reconcile?first=2054-11-15&last=2054-11-15"
     page = admin.get(address).get_data(as_text=True)
     for shown in ("다른 점 1개를 찾았습니다.", "상태가 다름", opened.merchant_uid, f"{opened.amount:,}원"):
         assert shown in page
-    table = admin.get("/admin/reconcile.csv?first=2026-11-25&last=2026-11-25").get_data(as_text=True)
+    table = admin.get("/admin/reconcile.csv?first=2054-11-15&last=2054-11-15").get_data(as_text=True)
     assert opened.merchant_uid in table
-    do(admin, "reconcile/repair?first=2026-11-25&last=2026-11-25", reason="웹훅을 놓침")
+    do(admin, "reconcile/repair?first=2054-11-15&last=2054-11-15", reason="웹훅을 놓침")
     assert again(opened).status == "paid"
     assert "두 장부가 같습니다." in admin.get(address).get_data(as_text=True)
     assert "웹훅을 놓침" in audit(admin)
@@ -318,7 +312,7 @@ def test_differences_are_shown_taken_along_and_mended(
 
 def test_without_an_answer_the_comparison_says_so(admin: FlaskClient, provider: FakeProvider) -> None:
     provider.trouble = OutcomeUnknown("time-out")
-    answer = admin.get("/admin/reconcile?first=2026-11-25&last=2026-11-25")
+    answer = admin.get("/admin/reconcile?first=2054-11-15&last=2054-11-15")
     assert answer.status_code == 503
     assert "포트원의 장부를 읽지 못했습니다." in answer.get_data(as_text=True)
 
@@ -327,7 +321,7 @@ def test_made_up_payments_that_portone_does_not_know_are_explained(admin: FlaskC
     """In sandbox mode: there it is no loss of money but an emptied sandbox."""
     with transaction():
         db.session.get_one(Payment, paid.id).imp_uid = "imp_gone"
-    page = admin.get("/admin/reconcile?first=2026-11-25&last=2026-11-25").get_data(as_text=True)
+    page = admin.get("/admin/reconcile?first=2054-11-15&last=2054-11-15").get_data(as_text=True)
     assert "flask reset-demo" in page
 
 
@@ -337,11 +331,11 @@ def test_made_up_payments_that_portone_does_not_know_are_explained(admin: FlaskC
 @pytest.mark.parametrize(
     ("page", "period", "said"),
     [
-        ("payments", "first=2026-11-25&last=2026-11-24", "시작이 끝보다 늦습니다"),
-        ("payments", "first=soon", "2026-11-25처럼"),
-        ("payments", "first=0001-01-01", "2026-11-25처럼"),
-        ("payments.csv", "last=9999-12-31", "2026-11-25처럼"),
-        ("reconcile", "first=2026-01-01&last=2026-11-25", "한 번에 31일까지"),
+        ("payments", "first=2054-11-15&last=2054-11-14", "시작이 끝보다 늦습니다"),
+        ("payments", "first=soon", "처럼 적어 주세요."),
+        ("payments", "first=0001-01-01", "처럼 적어 주세요."),
+        ("payments.csv", "last=9999-12-31", "처럼 적어 주세요."),
+        ("reconcile", "first=2054-01-01&last=2054-11-15", "한 번에 31일까지"),
     ],
 )
 def test_a_period_that_makes_no_sense_is_a_400_that_says_why(
@@ -351,7 +345,7 @@ def test_a_period_that_makes_no_sense_is_a_400_that_says_why(
     assert (answer.status_code, said in answer.get_data(as_text=True)) == (400, True)
 
 
-@pytest.mark.parametrize("period", ["first=2026-01-01&last=2026-11-25", "first=2026-11-25&last=2026-12-31"])
+@pytest.mark.parametrize("period", ["first=2054-01-01&last=2054-11-15", "first=2054-11-15&last=2054-12-31"])
 def test_a_long_period_lists_its_payments_and_says_why_it_has_no_sums(
     period: str, admin: FlaskClient, paid: Payment
 ) -> None:
@@ -361,7 +355,7 @@ def test_a_long_period_lists_its_payments_and_says_why_it_has_no_sums(
     assert paid.merchant_uid in page
     assert "합계는 31일까지만 냅니다." in page
     assert "성공률" not in page
-    assert "성공률" in text_of(admin.get("/admin/payments?first=2026-10-26&last=2026-11-25").get_data(as_text=True))
+    assert "성공률" in text_of(admin.get("/admin/payments?first=2054-10-16&last=2054-11-15").get_data(as_text=True))
 
 
 def test_a_search_forgives_the_case_and_the_blanks_of_what_was_pasted(admin: FlaskClient, paid: Payment) -> None:
@@ -431,7 +425,7 @@ def test_the_export_pages_through_everything_once(admin: FlaskClient, paid: Paym
 
 def test_no_page_and_no_export_holds_a_phone_number(admin: FlaskClient, provider: FakeProvider, held: Payment) -> None:
     admin.post("/payment/webhook", json={"merchant_uid": held.merchant_uid, "memo": "010-1234-5678 01012345678"})
-    pages = [*PAGES, f"/admin/payments/{held.merchant_uid}", "/admin/reconcile?first=2026-11-25&last=2026-11-25"]
+    pages = [*PAGES, f"/admin/payments/{held.merchant_uid}", "/admin/reconcile?first=2054-11-15&last=2054-11-15"]
     for address in pages:
         page = admin.get(address).get_data(as_text=True)
         assert not re.findall(r"01[016789][- ]?\d{3,4}[- ]?\d{4}", page), address
@@ -448,7 +442,7 @@ def test_the_dashboard_sums_up_today_and_links_to_what_wants_a_person(
     assert f"오늘 결제된 금액 {paid.amount:,}원 1건" in text_of(page)
     assert "100.0%" in page
     with transaction():
-        db.session.get_one(Payment, paid.id).cancel_requested_at = NOW
+        db.session.get_one(Payment, paid.id).cancel_requested_at = NOON
     page = admin.get("/admin/").get_data(as_text=True)
     assert 'href="/admin/payments?status=stuck"' in page
     assert paid.merchant_uid in admin.get("/admin/payments?status=stuck").get_data(as_text=True)
@@ -457,7 +451,7 @@ def test_the_dashboard_sums_up_today_and_links_to_what_wants_a_person(
 def test_the_charts_have_their_numbers_in_a_table(admin: FlaskClient, paid: Payment) -> None:
     page = admin.get("/admin/").get_data(as_text=True)
     assert '<svg class="days"' in page
-    assert "2026-11-25" in page.split("<table", 1)[1]
+    assert "2054-11-15" in page.split("<table", 1)[1]
 
 
 def test_an_empty_shop_has_a_dashboard_too(admin: FlaskClient) -> None:

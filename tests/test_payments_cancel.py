@@ -15,6 +15,7 @@ from shop.events import News
 from shop.models import Event, Order, Payment, Product, Subscription, User
 from shop.payments import CANCEL_LEASE, CancelResult, cancel_payment, resume_cancel, sync_payment
 from shop.provider import OutcomeUnknown
+from tests import clocks
 from tests.conftest import ADDRESSED_BUYER, BUYER, product
 from tests.fakes import FakeProvider
 
@@ -78,7 +79,7 @@ def test_another_month_is_refused_before_portone_is_asked(
     days: int, outcome: str, provider: FakeProvider, buyer: User
 ) -> None:
     payment = paid(provider, buyer)
-    clock.use_source(lambda: (payment.paid_at or clock.now()) + timedelta(days=days))
+    clocks.stand_at((payment.paid_at or clock.now()) + timedelta(days=days))
     result = cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     assert result.outcome == outcome
     if days:
@@ -106,8 +107,7 @@ def test_an_unknown_outcome_keeps_its_mark_and_is_taken_up_again_later(provider:
     assert states(payment) == ("paid", "paid")
     assert payment.cancel_requested_at
     assert resume_cancel(provider, payment.id, ADMIN).reason == "in_progress"  # its time is not over yet
-    later = clock.now() + CANCEL_LEASE
-    clock.use_source(lambda: later)
+    clocks.later(CANCEL_LEASE)
     assert resume_cancel(provider, payment.id, ADMIN).outcome == "cancelled"
     assert len(provider.cancels) == 2
 
@@ -339,9 +339,44 @@ def test_a_cancel_left_open_at_the_months_end_is_not_asked_of_portone_in_the_nex
     payment = paid(provider, buyer)
     provider.cancel_answers = ["dropped"]
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
-    moment = clock.now() + timedelta(days=40)
-    clock.use_source(lambda: moment)
+    clocks.later(timedelta(days=40))
     assert resume_cancel(provider, payment.id, ADMIN) == CancelResult("refused", "month")
     assert len(provider.cancels) == 1
     db.session.expire_all()
     assert (payment.status, payment.cancel_requested_at, payment.claimed_until) == ("paid", None, None)
+
+
+def test_a_cancel_that_portone_carried_out_is_found_though_its_answer_was_lost_and_the_month_is_over(
+    provider: FakeProvider, buyer: User
+) -> None:
+    payment = paid(provider, buyer)
+    provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
+    assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
+    provider.trouble = None
+    clocks.later(timedelta(days=40))
+    assert resume_cancel(provider, payment.id, ADMIN).outcome == "cancelled"
+    assert len(provider.cancels) == 1
+    assert states(payment) == ("cancelled", "cancelled")
+
+
+def test_a_cancel_of_last_month_stays_marked_while_portone_does_not_answer(provider: FakeProvider, buyer: User) -> None:
+    payment = paid(provider, buyer)
+    provider.cancel_answers = ["dropped"]
+    cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    clocks.later(timedelta(days=40))
+    provider.trouble = OutcomeUnknown("no answer")
+    assert resume_cancel(provider, payment.id, ADMIN).outcome == "unknown"
+    db.session.expire_all()
+    assert payment.cancel_requested_at is not None
+
+
+def test_a_person_who_asks_again_after_the_month_finds_the_cancel_that_was_carried_out(
+    provider: FakeProvider, buyer: User
+) -> None:
+    payment = paid(provider, buyer)
+    provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
+    cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    provider.trouble = None
+    clocks.later(timedelta(days=40))
+    assert cancel_payment(provider, payment.id, "다시", ADMIN).outcome == "cancelled"
+    assert len(provider.cancels) == 1

@@ -1,8 +1,11 @@
 """The V1 client against literal answers: the documented examples and the refusals seen on the wire, no sandbox."""
 
 import json
+import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -17,8 +20,17 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from shop.config import Settings, load_settings
-from shop.portone import MOST_AT_ONCE, PortOne
-from shop.provider import ChargeRequest, NotFound, OutcomeUnknown, Refused, Unauthorized
+from shop.portone import LARGEST_ANSWER, LOOK_UP_SECONDS, MONEY_SECONDS, MOST_AT_ONCE, PortOne
+from shop.provider import (
+    ChargeRequest,
+    NotFound,
+    OutcomeUnknown,
+    ProviderError,
+    Refused,
+    Unauthorized,
+    UnreadableRow,
+)
+from shop.signals import Asked, portone_asked
 
 API = "https://api.iamport.kr"
 EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parent / "examples" / "portone_v1.json").read_text())
@@ -170,6 +182,43 @@ def test_both_ways_of_saying_that_there_is_no_key_are_understood(
     assert portone.get_billing_key("key-1") is None
 
 
+V1 = answer(None, 1, "요청하신 customer_uid(key-1)로 등록된 정보를 찾을 수 없습니다.")
+NO_ABSENCE = [
+    {"status": 429, "json": V1},
+    {"status": 429, "body": "<html>Too Many Requests</html>"},
+    {"status": 403, "json": V1},
+    {"status": 403, "body": "<html>Forbidden</html>"},
+    {"status": 400, "json": answer(None, -1, "잘못된 요청입니다.")},
+    {"status": 404, "body": "<html>Not Found</html>"},
+    {"status": 200, "json": answer(None, -1, "등록된 정보를 찾을 수 없습니다.")},
+    {"status": 200, "json": answer(None, 1, "요청이 너무 많습니다.")},
+    {"status": 200, "body": "<html>maintenance</html>"},
+]
+
+
+@pytest.mark.parametrize("refusal", NO_ABSENCE)
+def test_a_refusal_that_does_not_say_so_never_means_that_there_is_no_key(
+    refusal: dict[str, Any], portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    address = f"{API}/subscribe/customers/key-1"
+    wire.get(address, **refusal)
+    wire.delete(address, **refusal)
+    with pytest.raises(ProviderError):
+        portone.get_billing_key("key-1")
+    with pytest.raises(ProviderError):
+        portone.delete_billing_key("key-1")
+
+
+@pytest.mark.parametrize("refusal", NO_ABSENCE)
+def test_a_refused_charge_that_does_not_say_so_never_means_that_there_is_no_key(
+    refusal: dict[str, Any], portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    wire.post(f"{API}/subscribe/payments/again", **refusal)
+    with pytest.raises(ProviderError) as caught:
+        portone.charge(LATER_MONTH)
+    assert not isinstance(caught.value, NotFound)
+
+
 def test_wrong_credentials_are_told_apart_from_everything_else(portone: PortOne, wire: responses.RequestsMock) -> None:
     refusal = answer(None, -1, "인증에 실패하였습니다. API키와 secret을 확인하세요.")
     wire.replace("POST", f"{API}/users/getToken", json=refusal, status=401)
@@ -203,7 +252,15 @@ def test_no_usable_answer_is_an_unknown_outcome_and_never_a_refusal(
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("amount", "9900"), ("amount", None), ("amount", True), ("amount", 9900.5), ("status", "done"), ("imp_uid", "")],
+    [
+        ("amount", "9,900"),
+        ("amount", None),
+        ("paid_at", 10**20),
+        ("amount", True),
+        ("amount", 9900.5),
+        ("status", "done"),
+        ("imp_uid", ""),
+    ],
 )
 def test_an_answer_of_the_wrong_type_is_not_believed(
     field: str, value: Any, portone: PortOne, wire: responses.RequestsMock
@@ -251,7 +308,7 @@ def test_a_decline_is_a_failed_report_though_the_code_is_0(portone: PortOne, wir
 
 def test_an_unknown_key_is_refused_before_kg_is_asked(portone: PortOne, wire: responses.RequestsMock) -> None:
     wire.post(f"{API}/subscribe/payments/again", json=answer(None, 1, "등록되지 않은 구매자입니다."))
-    with pytest.raises(Refused, match="등록되지 않은 구매자입니다"):
+    with pytest.raises(NotFound, match="등록되지 않은 구매자입니다"):
         portone.charge(LATER_MONTH)
 
 
@@ -346,8 +403,8 @@ def test_a_provider_that_hangs_is_given_up_on(live: Settings, httpserver: HTTPSe
         return Response("late")
 
     httpserver.expect_request("/users/getToken").respond_with_handler(hang)
-    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")), read_seconds=0.2)
-    with pytest.raises(OutcomeUnknown, match="ReadTimeout"):
+    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")), look_up_seconds=0.2)
+    with pytest.raises(OutcomeUnknown, match="Timeout"):
         client.prepare("m-1", 9900)
     released.set()
     client.session.close()
@@ -415,22 +472,106 @@ def test_a_long_span_is_asked_for_in_windows_that_portone_takes(portone: PortOne
 
 def test_a_hung_portone_keeps_only_so_many_callers_waiting(live: Settings, httpserver: HTTPServer) -> None:
     """The bulkhead: whoever finds every place taken is told so soon, instead of waiting too."""
-    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")), read_seconds=5, patience_seconds=0.05)
-    held, free = threading.Event(), threading.Barrier(MOST_AT_ONCE + 1)
-
-    def hang() -> None:
-        with client._place():
-            free.wait()
-            held.wait()
-
-    threads = [threading.Thread(target=hang) for _ in range(MOST_AT_ONCE)]
-    for thread in threads:
-        thread.start()
-    free.wait()
+    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")), patience_seconds=0.05)
+    for _ in range(MOST_AT_ONCE):
+        assert client._places.acquire(blocking=False)
     with pytest.raises(OutcomeUnknown, match="too many calls"):
         client.get_payment("imp_1")
-    held.set()
-    for thread in threads:
-        thread.join()
     assert httpserver.log == []
     client.close()
+
+
+# --- bounded waits ---
+
+TIME_GIVEN = 0.4  # seconds that a call may take in these tests
+BOUND = 5.0  # seconds within which it has ended, on a busy machine too; unbounded, each case takes 20 or more
+
+
+@contextmanager
+def server_that(answers: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server on a bare socket: grants a token, then answers every other request with `answers`."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while request := connection.recv(65536):
+                if b"getToken" in request:
+                    body = json.dumps(token()).encode()
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+                else:
+                    answers(connection)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+
+
+def drip(connection: socket.socket, beginning: bytes, piece: bytes) -> None:
+    connection.sendall(beginning)
+    for _ in range(100):
+        time.sleep(0.2)
+        connection.sendall(piece)
+
+
+SLOW_SERVERS: dict[str, Callable[[socket.socket], None]] = {
+    "silent": lambda connection: time.sleep(20),
+    "dripping its headers": lambda connection: drip(connection, b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+    "dripping its body": lambda connection: drip(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b"{"),
+    "asking to come again later": lambda connection: connection.sendall(
+        b"HTTP/1.1 503 Busy\r\nRetry-After: 25\r\nContent-Length: 0\r\n\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("behaviour", SLOW_SERVERS)
+@pytest.mark.parametrize("call", ["get_payment", "find_payment", "charge", "cancel"])
+def test_every_call_ends_in_time_whatever_the_server_sends(call: str, behaviour: str, live: Settings) -> None:
+    with server_that(SLOW_SERVERS[behaviour]) as url:
+        client = PortOne(replace(live, api_url=url))
+        arguments: dict[str, tuple[Any, ...]] = {"charge": (LATER_MONTH,), "cancel": ("imp_1", 9900, "고객 변심")}
+        began = time.monotonic()
+        with pytest.raises(OutcomeUnknown):
+            getattr(client.within(TIME_GIVEN), call)(*arguments.get(call, ("id-1",)))
+        assert time.monotonic() - began < BOUND
+        client.close()
+
+
+def test_a_look_up_may_take_ten_seconds_and_a_charge_or_cancel_thirty() -> None:
+    assert (LOOK_UP_SECONDS, MONEY_SECONDS) == (10, 30)
+
+
+def test_an_answer_that_is_too_large_is_not_read_to_its_end(live: Settings, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/users/getToken").respond_with_json(token())
+    httpserver.expect_request("/payments/imp_1").respond_with_data(b" " * (LARGEST_ANSWER + 1))
+    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")))
+    with pytest.raises(OutcomeUnknown, match="bytes"):
+        client.get_payment("imp_1")
+    client.close()
+
+
+def test_listeners_hear_of_bounded_calls_from_the_same_sender(portone: PortOne, wire: responses.RequestsMock) -> None:
+    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
+    heard: list[Asked] = []
+
+    def hear(_sender: object, asked: Asked) -> None:
+        heard.append(asked)
+
+    with portone_asked.connected_to(hear, sender=portone):
+        portone.within(5).get_payment("imp_1")
+    assert [one.call for one in heard] == ["POST /users/getToken", "GET /payments/imp_1"]
+
+
+def test_a_row_that_cannot_be_read_hides_none_of_the_others(portone: PortOne, wire: responses.RequestsMock) -> None:
+    good, foreign = EXAMPLES["paid_once_pc"], EXAMPLES["paid_once_pc"] | {"imp_uid": "imp_2", "currency": None}
+    odd = EXAMPLES["paid_once_pc"] | {"imp_uid": "imp_3", "status": "settled"}
+    page = answer({"total": 4, "previous": 0, "next": 0, "list": [foreign, "text", odd, good]})
+    wire.get(f"{API}/payments/status/paid", json=page)
+    since, until = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC)
+    found = list(portone.payments_between("paid", since, until))
+    assert [row.imp_uid for row in found] == ["imp_2", "", "imp_3", good["imp_uid"]]
+    assert [isinstance(row, UnreadableRow) for row in found] == [True, True, True, False]

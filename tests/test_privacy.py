@@ -2,7 +2,7 @@
 
 import pytest
 
-from shop.privacy import mask_phone, mask_report, mask_text
+from shop.privacy import mask_beginning, mask_phone, mask_report, mask_text
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,9 @@ def test_a_report_is_masked_at_every_depth_and_otherwise_unchanged() -> None:
         "list": [{"tel": "010-****-5678"}],
         "none": None,
     }
+
+
+def test_a_number_that_the_cut_divides_is_masked_in_what_is_kept() -> None:
+    text = "x" * 1990 + " 010-1234-5678"
+    assert mask_beginning(text) == "x" * 1990 + " 010-****-"
+    assert mask_report({"memo": text}) == {"memo": mask_beginning(text)}

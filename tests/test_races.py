@@ -9,13 +9,22 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app import create_app
 from shop import attempts, billing, cart, clock, orders, payments, subscriptions
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import Order, Payment, Product, Subscription, User, move
-from tests.conftest import ADDRESSED_BUYER, BUYER, NOBODY_ANSWERS, close, new_order, new_plan_order, product
+from tests import clocks
+from tests.conftest import (
+    ADDRESSED_BUYER,
+    BUYER,
+    NOBODY_ANSWERS,
+    close,
+    create_shop,
+    new_order,
+    new_plan_order,
+    product,
+)
 from tests.fakes import FakeProvider
 from tests.test_billing import started
 
@@ -26,7 +35,7 @@ BLOCKED_SECONDS = 0.5  # long enough for the other one to have read, and to wait
 
 @pytest.fixture
 def app(postgres_url: str, tmp_path: Path) -> Iterator[Flask]:
-    app = create_app(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": postgres_url}, tmp_path))
+    app = create_shop(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": postgres_url}, tmp_path))
     app.testing = True
     yield app
     close(app)
@@ -144,8 +153,7 @@ def test_the_monthly_run_and_a_webhook_never_wait_for_each_other(
     """Both want the subscription and its open charge; the one that came second must not hold what the first needs."""
     subscription = started(provider, buyer)
     subscription_id = subscription.id
-    moment = clock.now() + attempts.LEASE * 6 * 24 * 31
-    clock.use_source(lambda: moment)
+    clocks.later(attempts.LEASE * 6 * 24 * 31)
     provider.answers = ["lost"]
     assert billing.charge(provider, subscription_id) == "unknown"
     charge = db.session.query(Payment).filter_by(status="ready").one()

@@ -10,6 +10,7 @@ from shop.events import News
 from shop.export import differences_csv
 from shop.models import Event, Payment, User, move
 from shop.payments import cancel_payment
+from shop.provider import UnreadableRow
 from shop.reconcile import Difference, compare, repair
 from tests.conftest import BUYER, product
 from tests.fakes import FakeProvider
@@ -120,3 +121,21 @@ def test_money_of_another_channel_that_waits_for_a_person_is_on_our_books_too(
     provider.cancel(report.imp_uid, held.amount, "관리자페이지취소")
     (found,) = differences(provider)
     assert (found.kind, found.ours, found.theirs, found.our_amount) == ("state", "paid", "cancelled", held.amount)
+
+
+def test_a_foreign_row_that_cannot_be_read_is_listed_and_stops_nothing(
+    provider: FakeProvider, payment: Payment
+) -> None:
+    provider.unreadable = [UnreadableRow("imp_paypal", "another-service-1", "no usable currency")]
+    provider.reports.clear()
+    found = {one.kind: one for one in differences(provider)}
+    assert set(found) == {"unreadable", "ours_only"}
+    assert found["unreadable"].is_foreign and found["unreadable"].imp_uid == "imp_paypal"
+
+
+def test_an_unreadable_row_of_one_of_our_payments_is_a_difference(provider: FakeProvider, payment: Payment) -> None:
+    provider.unreadable = [UnreadableRow(payment.imp_uid or "", "", "no usable currency")]
+    provider.reports.clear()
+    [found] = differences(provider)
+    assert (found.kind, found.is_foreign, found.our_amount) == ("unreadable", False, payment.amount)
+    assert repair(provider, [found]) == {"left": 1}

@@ -12,7 +12,7 @@ from shop.config import ConfigError, Settings, load_settings
 from shop.database import Base, db
 from shop.models import User
 from shop.worker import create_worker
-from tests.conftest import BUYER, NOBODY_ANSWERS, close, product, sign_in
+from tests.conftest import BUYER, NOBODY_ANSWERS, close, create_shop, product, sign_in
 from tests.fakes import FakeProvider
 from tests.test_config import LIVE
 
@@ -78,7 +78,7 @@ def test_with_live_settings_a_nightly_reset_is_refused_at_start(tmp_path: Path) 
 def test_a_demo_that_is_cleared_every_night_says_so(settings: Settings, app: Flask) -> None:
     promise = "매일 새벽 4시에 모든 기록을 지우고"
     assert promise not in app.test_client().get("/").get_data(as_text=True)
-    told = create_app(load_settings(NOBODY_ANSWERS | {"DEMO_RESET": "1"}, settings.instance_path))
+    told = create_shop(load_settings(NOBODY_ANSWERS | {"DEMO_RESET": "1"}, settings.instance_path))
     assert promise in told.test_client().get("/").get_data(as_text=True)
     close(told)
 
@@ -87,7 +87,7 @@ def test_a_demo_that_is_cleared_every_night_says_so(settings: Settings, app: Fla
 def test_the_scheduler_resets_at_four_in_seoul_if_it_is_told_to(
     told: dict[str, str], nightly: bool, settings: Settings
 ) -> None:
-    app = create_app(load_settings(NOBODY_ANSWERS | told, settings.instance_path))
+    app = create_shop(load_settings(NOBODY_ANSWERS | told, settings.instance_path))
     conf = create_worker(app, app.extensions["settings"]).conf
     assert conf.timezone == "Asia/Seoul"
     assert ("reset" in conf.beat_schedule) is nightly

@@ -293,6 +293,15 @@ def test_confirm_lets_only_our_price_through(
     assert books(payment) == ("ready", "pending")
 
 
+@pytest.mark.parametrize("written", [float, str, "{}.0".format])
+@pytest.mark.parametrize("packed", ["json", "data"])
+def test_confirm_reads_the_amount_however_it_is_written(
+    written: Callable[[int], object], packed: str, client: FlaskClient, payment: Payment
+) -> None:
+    asked = {"imp_uid": "imp_1", "merchant_uid": payment.merchant_uid, "amount": written(payment.amount)}
+    assert client.post("/payment/confirm", **{packed: asked}).status_code == 200  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("body", [{}, {"merchant_uid": "nobodys", "amount": 1}, {"merchant_uid": ["x"], "amount": {}}])
 def test_confirm_refuses_what_it_does_not_know(body: dict[str, object], client: FlaskClient, payment: Payment) -> None:
     answer = client.post("/payment/confirm", json=body)

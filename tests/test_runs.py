@@ -7,22 +7,23 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from shop import clock, runs
+from shop import runs
 from shop.database import db, transaction
 from shop.models import Payment, Subscription, User
+from tests import clocks
 from tests.fakes import FakeProvider
 from tests.test_billing import started
 
 
 @pytest.fixture
 def many_due(app: Flask, provider: FakeProvider, shop: Any) -> list[Subscription]:
-    """Thirty subscriptions from 15 January 2027; it is now the morning of 15 February."""
-    clock.use_source(lambda: datetime(2027, 1, 15, 3, tzinfo=UTC))
+    """Thirty subscriptions from 15 January 2055; it is now the morning of 15 February."""
+    clocks.stand_at(datetime(2055, 1, 15, 3, tzinfo=UTC))
     with transaction():
         buyers = [User(email=f"b{number}@example.com", password_hash="x") for number in range(30)]
         db.session.add_all(buyers)
     subscriptions = [started(provider, buyer) for buyer in buyers]
-    clock.use_source(lambda: datetime(2027, 2, 15, 0, tzinfo=UTC))
+    clocks.stand_at(datetime(2055, 2, 15, 0, tzinfo=UTC))
     return subscriptions
 
 
@@ -36,14 +37,14 @@ def test_a_run_charges_everybody_once_and_one_more_run_brings_lost_answers_to_th
     provider.answers = ["lost", "paid", "paid", "declined", "dropped"] * 6
     first = Counter(one.result for one in runs.charge_all(app, provider, runs.due_now(), workers=8))
     assert first == {"charged": 12, "unknown": 12, "declined": 6}
-    clock.use_source(lambda: datetime(2027, 2, 15, 5, tzinfo=UTC))
+    clocks.stand_at(datetime(2055, 2, 15, 5, tzinfo=UTC))
     provider.answers = []
     second = Counter(one.result for one in runs.charge_all(app, provider, runs.due_now(), workers=8))
     assert second == {"charged": 18}
     paid = Counter(one.customer_uid for one in provider.reports.values() if one.status == "paid")
     assert set(paid.values()) == {2}  # the first month and this one
     db.session.expire_all()
-    assert db.session.query(Payment).filter_by(period="2027-02", status="paid").count() == 30
+    assert db.session.query(Payment).filter_by(period="2055-02", status="paid").count() == 30
 
 
 def test_a_run_tells_what_it_brought_in_won(app: Flask, many_due: list[Subscription], provider: FakeProvider) -> None:

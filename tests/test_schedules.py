@@ -17,7 +17,7 @@ from tests.sandboxed import Sandboxed, sandboxed
 @pytest.fixture
 def shop(tmp_path: Path, seeded_database: Path) -> Iterator[Sandboxed]:
     with sandboxed(tmp_path, seeded_database) as shop:
-        shop.goes_to(2027, 1, 15, 9)
+        shop.goes_to(2055, 1, 15, 9)
         yield shop
 
 
@@ -50,7 +50,7 @@ def time_passes_to(shop: Sandboxed, moment: datetime) -> None:
     db.session.expire_all()
 
 
-NOON = datetime(2027, 2, 15, 12, tzinfo=SEOUL)
+NOON = datetime(2055, 2, 15, 12, tzinfo=SEOUL)
 
 
 def test_a_scheduled_month_is_recorded_by_its_webhook_and_never_charged_by_the_run(shop: Sandboxed) -> None:
@@ -60,8 +60,8 @@ def test_a_scheduled_month_is_recorded_by_its_webhook_and_never_charged_by_the_r
     assert billing.charge(shop.provider, subscription.id) == "skipped"  # the month is PortOne's until then
     time_passes_to(shop, NOON + timedelta(minutes=1))
     payment = db.session.query(Payment).filter_by(merchant_uid=uid).one()
-    assert (payment.status, payment.period, subscription.status) == ("paid", "2027-02", "active")
-    assert str(subscription.next_charge_on) == "2027-03-15"
+    assert (payment.status, payment.period, subscription.status) == ("paid", "2055-02", "active")
+    assert str(subscription.next_charge_on) == "2055-03-15"
     assert [row["merchant_uid"] for row in shop.at_kg(subscription.customer_uid)][1:] == [uid]
     shop.books_agree()
 
@@ -95,7 +95,7 @@ def test_a_schedule_that_never_ran_is_looked_up_and_then_charged_by_the_run(shop
 def test_what_nobody_reserved_changes_no_book_and_stands_in_the_inbox(shop: Sandboxed) -> None:
     """Money law 2: only what we asked for is ours. The run is refused by KG, and reconciliation shows the stranger."""
     subscription = subscription_of(shop, "01012345678")
-    uid = scheduled(shop, subscription, NOON, f"sub-{subscription.token}-202702-9")
+    uid = scheduled(shop, subscription, NOON, f"sub-{subscription.token}-205502-9")
     time_passes_to(shop, NOON + timedelta(minutes=1))
     assert db.session.query(Payment).filter_by(merchant_uid=uid).count() == 0
     assert db.session.query(Event).filter_by(merchant_uid=uid, source="webhook", outcome="not_found").count() == 1
@@ -106,10 +106,10 @@ def test_what_nobody_reserved_changes_no_book_and_stands_in_the_inbox(shop: Sand
 @pytest.mark.parametrize(
     "at",
     [
-        datetime(2027, 2, 14, 23, 59, tzinfo=SEOUL),  # before its day
-        datetime(2027, 2, 20, 23, 55, tzinfo=SEOUL),  # too late
-        datetime(2027, 3, 15, 12, tzinfo=SEOUL),  # a later month's
-        datetime(2027, 1, 10, 12, tzinfo=SEOUL),  # in the past
+        datetime(2055, 2, 14, 23, 59, tzinfo=SEOUL),  # before its day
+        datetime(2055, 2, 20, 23, 55, tzinfo=SEOUL),  # too late
+        datetime(2055, 3, 15, 12, tzinfo=SEOUL),  # a later month's
+        datetime(2055, 1, 10, 12, tzinfo=SEOUL),  # in the past
     ],
 )
 def test_only_a_moment_that_kgs_rules_allow_can_be_reserved(shop: Sandboxed, at: datetime) -> None:

@@ -141,7 +141,7 @@ def read_everything(client: FlaskClient, app: Flask) -> tuple[list[str], list[st
 def secrets_of(app: Flask) -> dict[str, str]:
     return {
         "API secret": "sandbox_secret",
-        "PortOne's token": app.extensions["provider"]._token,
+        "PortOne's token": app.extensions["provider"]._token.value,
         "SECRET_KEY": app.extensions["settings"].secret_key,
         "METRICS_TOKEN": METRICS_TOKEN,
         "password": PASSWORD,

@@ -1,14 +1,16 @@
 """The production server: what it serves, what it refuses, and that it finishes what is under way when it must stop."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ from deploy.services import free_port
 
 ROOT = Path(__file__).parents[1]
 GUNICORN = Path(sys.executable).with_name("gunicorn")
+
+STOP_SECONDS = 40  # graceful_timeout and a little more
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +43,18 @@ def gunicorn(instance_path: Path, **more: str) -> Iterator[tuple[str, "subproces
         yield url, server
     finally:
         server.terminate()
-        server.wait(timeout=40)
+        server.wait(timeout=STOP_SECONDS)
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def _answers(port: int) -> bool:
@@ -91,21 +106,83 @@ def test_a_server_that_is_told_to_stop_finishes_the_checkout_that_is_under_way(t
         assert answers == []  # still waiting for the sandbox
         server.send_signal(signal.SIGTERM)
         checkout.join()
-        assert server.wait(timeout=40) == 0
+        assert server.wait(timeout=STOP_SECONDS) == 0
         shopper.close()
     assert len(answers) == 1
 
 
-def test_a_silent_client_gives_its_thread_back(tmp_path: Path) -> None:
-    """Two threads, three clients that stop in the middle of a request."""
-    with gunicorn(tmp_path, WEB_THREADS="2", CLIENT_SILENT_SECONDS="1") as (url, _):
-        port = int(url.rpartition(":")[2])
-        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
-        for one in silent:
-            one.sendall(b"GET / HT")
+def test_a_stopping_server_finishes_a_slow_response_and_announces_the_end_of_the_connection(tmp_path: Path) -> None:
+    with gunicorn(tmp_path) as (url, server), ThreadPoolExecutor(1) as pool:
+        fault = {"path": "/users/pg", "fault": "latency", "value": 5.0, "count": 1}
+        requests.post(f"{url}/sandbox/controls/faults", json=fault, timeout=30).raise_for_status()
+        slow = pool.submit(requests.get, f"{url}/sandbox/users/pg", timeout=STOP_SECONDS)
+        wait_until(lambda: not requests.get(f"{url}/sandbox/controls/faults", timeout=5).json()["faults"])
+        server.send_signal(signal.SIGTERM)
+        wait_until(lambda: not _answers(port_of(url)))
+        answer = slow.result()
+        assert (answer.status_code, answer.headers["Connection"]) == (401, "close")
+        assert server.wait(timeout=STOP_SECONDS) == 0
+
+
+def test_a_server_with_half_sent_requests_stops_without_waiting_for_them(tmp_path: Path) -> None:
+    with gunicorn(tmp_path) as (url, server), connections(url, HALF_HEADER, 20), connections(url, HALF_BODY, 20):
+        assert requests.get(f"{url}/healthz", timeout=30).status_code == 200
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=STOP_SECONDS) == 0
+
+
+# --- clients that take their time -----------------------------------------------------------------------------------
+
+HALF_HEADER = b"GET /healthz HTTP/1.1\r\nHost: shop\r\nX-Half: "
+WEBHOOK = b"POST /payment/webhook HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n"
+HALF_BODY = WEBHOOK + b'Content-Length: 500\r\n\r\n{"'
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n"  # and then the client never hangs up
+NOTHING = b""
+VISITOR_WAITS_SECONDS = 2
+ROUNDS = 3
+PROBES = 10
+
+
+@contextmanager
+def connections(url: str, sent: bytes, count: int) -> Iterator[None]:
+    """Clients that send this much, and then neither read, write nor close."""
+    with ExitStack() as kept:
+        for _ in range(count):
+            client = kept.enter_context(socket.create_connection(("127.0.0.1", port_of(url)), timeout=5))
+            client.sendall(sent)
+        yield
+
+
+@pytest.mark.parametrize(
+    "clients",
+    [
+        pytest.param({HALF_HEADER: 20, WHOLE: 20, NOTHING: 60}, id="all kinds at once"),
+        pytest.param({WHOLE: 20}, id="never hang up"),
+        pytest.param({NOTHING: 60}, id="silent"),
+        pytest.param({HALF_HEADER: 40}, id="half a header"),
+        pytest.param({HALF_BODY: 40}, id="half a body"),
+    ],
+)
+def test_clients_that_take_their_time_do_not_keep_another_visitor_waiting(
+    tmp_path: Path, clients: dict[bytes, int]
+) -> None:
+    """With the shipped settings. Each round adds the same clients again, as attackers come back."""
+    with gunicorn(tmp_path) as (url, _), ExitStack() as kept:
+        requests.get(f"{url}/healthz", timeout=30).raise_for_status()  # the shop has started
+        for _ in range(ROUNDS):
+            for sent, count in clients.items():
+                kept.enter_context(connections(url, sent, count))
+            for _ in range(PROBES):
+                assert requests.get(f"{url}/healthz", timeout=VISITOR_WAITS_SECONDS).status_code == 200
+                time.sleep(0.2)
+
+
+def test_half_sent_requests_hold_no_thread(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, WEB_THREADS="2") as (url, _), connections(url, b"GET / HT", 3):
         assert requests.get(url, timeout=10).status_code == 200
-        for one in silent:
-            one.close()
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -117,7 +194,7 @@ def test_a_silent_client_gives_its_thread_back(tmp_path: Path) -> None:
     ],
 )
 def test_a_request_that_is_too_large_is_refused(served: str, request_line: str, headers: str, refused: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", int(served.rpartition(":")[2]))) as caller:
+    with socket.create_connection(("127.0.0.1", port_of(served))) as caller:
         caller.settimeout(10)
         caller.sendall(f"{request_line} HTTP/1.1\r\nHost: shop\r\n{headers}\r\n".encode())
         assert refused in caller.recv(4000).partition(b"\r\n")[0]
@@ -128,9 +205,30 @@ def test_a_body_that_is_too_large_is_refused(served: str) -> None:
     assert answer.status_code == 413
 
 
+@pytest.mark.parametrize("body", [b"zz\r\nhello\r\n0\r\n\r\n", b"5\r\nhelloXX0\r\n\r\n"], ids=["size", "end"])
+def test_a_malformed_chunk_is_answered_with_400(served: str, body: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port_of(served)), timeout=30) as caller:
+        caller.sendall(WEBHOOK + b"Transfer-Encoding: chunked\r\n\r\n" + body)
+        assert caller.recv(4000).startswith(b"HTTP/1.1 400 ")
+
+
 def test_nothing_but_a_trusted_peer_may_say_that_it_was_https(tmp_path: Path) -> None:
     spoofed = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.example"}
-    with gunicorn(tmp_path, FORWARDED_ALLOW_IPS="192.0.2.1") as (url, _):
+    with gunicorn(tmp_path) as (url, _):
         answer = requests.get(f"{url}/orders", headers=spoofed, timeout=10, allow_redirects=False)
         assert answer.headers["Location"] == "/login?next=%2Forders"
         assert "evil.example" not in answer.text + str(answer.headers)
+
+
+def test_the_address_that_a_trusted_proxy_passes_on_is_the_visitors(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, TRUSTED_PROXIES="1") as (url, _):
+        requests.get(url, headers={"X-Forwarded-For": "203.0.113.9"}, timeout=30).raise_for_status()
+    assert re.search(r"GET / 200 .*address=203\.0\.113\.9", (tmp_path / "log").read_text())
+
+
+def test_a_fault_of_the_sandbox_breaks_the_connection_of_the_production_server(served: str) -> None:
+    fault = {"path": "/users/pg", "fault": "drop_before", "count": 1}
+    requests.post(f"{served}/sandbox/controls/faults", json=fault, timeout=30).raise_for_status()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{served}/sandbox/users/pg", timeout=5)
+    assert requests.get(f"{served}/sandbox/users/pg", timeout=5).status_code == 401

@@ -3,16 +3,15 @@
 import psycopg
 import redis
 
-from app import create_app
 from shop.config import load_settings
-from tests.conftest import NOBODY_ANSWERS, close
+from tests.conftest import NOBODY_ANSWERS, close, create_shop
 
 
 def test_postgresql_is_real_migrated_and_seeded(postgres_url: str, tmp_path) -> None:
     with psycopg.connect(postgres_url) as connection:
         assert connection.execute("SELECT version()").fetchone()[0].startswith("PostgreSQL")
         assert connection.execute("SELECT count(*) FROM products").fetchone() == (14,)
-    app = create_app(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": postgres_url}, tmp_path))
+    app = create_shop(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": postgres_url}, tmp_path))
     assert "달 머그컵" in app.test_client().get("/").get_data(as_text=True)
     close(app)
 

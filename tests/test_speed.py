@@ -139,7 +139,7 @@ def test_a_purchase_asks_the_database_no_more_than_it_must(
         door = client.post("/payment/complete", json={"imp_uid": report.imp_uid, "merchant_uid": told["merchant_uid"]})
         asked.append(len(sent))
     assert door.get_json()["outcome"] == "paid"
-    assert asked == [4, 12, 21], sent
+    assert asked == [4, 13, 22], sent  # one of the checkout's looks for earlier attempts without an outcome
 
 
 CUSTOMER_PAGES = ("/", "/products/moon-mug", "/cart", "/orders", "/subscriptions")

@@ -15,6 +15,7 @@ from shop.cart import put_in_cart
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import CartItem, Event, Order, Payment, Product, User
+from shop.payments import MOST_LOOKED_UP
 from shop.provider import OutcomeUnknown, Refused
 from tests.conftest import BUYER, close, csrf_of, new_order, product, sign_in
 from tests.fakes import FakeProvider
@@ -221,7 +222,7 @@ def test_a_total_other_than_the_one_that_the_buyer_saw_opens_no_window(
 
 
 def test_a_changed_cart_leaves_the_open_order_of_another_tab_as_it_was(
-    client: FlaskClient, cart: Product, buyer: User
+    client: FlaskClient, cart: Product, buyer: User, provider: FakeProvider
 ) -> None:
     check_out(client, total_seen=cart.price * 2)
     put_in_cart(buyer.id, cart.id, 3)
@@ -373,3 +374,80 @@ def test_the_consent_that_the_page_asked_for_is_noted_and_the_bare_request_still
         assert check_out(client, **asked).status_code == 200
         newest = db.session.query(Event).filter_by(source="checkout").order_by(Event.id.desc()).first()
         assert newest.claimed == noted
+
+
+# --- a second window over an earlier one whose outcome is not known ---
+
+
+@pytest.mark.parametrize("kind", ["once", "monthly"])
+def test_a_buyer_whose_lost_window_was_paid_gets_the_order_instead_of_a_second_window(
+    kind: str, client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    plan = {"product_id": product("monthly").id} if kind == "monthly" else {}
+    first = check_out(client, kind=kind, **plan).json
+    assert first
+    payment = db.session.query(Payment).one()
+    provider.issues_key(payment.customer_uid or "")
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
+    answer = check_out(client, kind=kind, **plan)
+    assert answer.status_code == 409
+    assert answer.json and (answer.json["error"], answer.json["redirect"]) == (
+        "already_paid",
+        f"/orders/{payment.order_id}",
+    )
+    db.session.expire_all()
+    assert (db.session.query(Payment).count(), payment.status) == (1, "paid")
+
+
+def test_no_window_opens_while_nobody_can_tell_what_became_of_the_earlier_one(
+    client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    check_out(client)
+    provider.trouble = OutcomeUnknown("no answer")
+    answer = check_out(client)
+    assert (answer.status_code, answer.json and answer.json["error"]) == (503, "earlier_unknown")
+    db.session.expire_all()
+    assert db.session.query(Payment).count() == 1
+
+
+@pytest.mark.parametrize("status", [None, "ready", "failed"])
+def test_an_earlier_window_that_was_not_paid_hinders_no_second_one(
+    status: str | None, client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    check_out(client)
+    payment = db.session.query(Payment).one()
+    if status:
+        provider.hears_of(payment.merchant_uid, status, payment.amount)
+    assert check_out(client).status_code == 200
+
+
+def test_money_of_an_earlier_window_that_could_not_be_kept_and_went_back_hinders_no_second_one(
+    client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    check_out(client)
+    payment = db.session.query(Payment).one()
+    provider.hears_of(payment.merchant_uid, amount=payment.amount + 1)
+    assert check_out(client).status_code == 200
+    assert [won for _, won in provider.cancels] == [payment.amount + 1]
+
+
+def test_money_of_an_earlier_window_that_is_held_shows_the_order(
+    client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    check_out(client)
+    payment = db.session.query(Payment).one()
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, is_test_channel=False)
+    answer = check_out(client)
+    assert (answer.status_code, answer.json and answer.json["error"]) == (409, "already_paid")
+
+
+def test_a_first_window_costs_no_look_up_and_a_later_one_at_most_ten(
+    client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    check_out(client)
+    assert [asked for asked, _ in provider.asked] == ["prepare"]
+    for _ in range(MOST_LOOKED_UP + 2):
+        check_out(client)
+    provider.asked.clear()
+    check_out(client)
+    assert [asked for asked, _ in provider.asked].count("find_payment") == MOST_LOOKED_UP

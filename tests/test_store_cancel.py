@@ -10,6 +10,7 @@ from shop import cart, clock, orders, payments
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import Event, Order, Payment, User
+from tests import clocks
 from tests.conftest import BUYER, csrf_of, product, sign_in
 from tests.fakes import FakeProvider
 from tests.test_payments_cancel import paid, states
@@ -61,8 +62,7 @@ def test_parcels_wait_for_the_shop(client: FlaskClient, provider: FakeProvider, 
 def test_in_another_month_the_rule_is_said_and_a_person_is_asked(
     client: FlaskClient, payment: Payment, provider: FakeProvider
 ) -> None:
-    moment = clock.now() + timedelta(days=40)
-    clock.use_source(lambda: moment)
+    clocks.later(timedelta(days=40))
     assert "KG는 결제한 달에만" in client.get(f"/orders/{payment.order_id}").get_data(as_text=True)
     act(client, payment, "cancel", reason="마음이 바뀜")
     assert provider.cancels == []
@@ -134,8 +134,7 @@ def test_goods_whose_money_is_on_its_way_back_cannot_be_used(
 def test_a_wish_that_is_turned_down_is_explained_to_the_buyer_and_the_goods_may_be_used_again(
     client: FlaskClient, payment: Payment, provider: FakeProvider
 ) -> None:
-    moment = clock.now() + timedelta(days=40)  # KG gives nothing back any more
-    clock.use_source(lambda: moment)
+    clocks.later(timedelta(days=40))  # KG gives nothing back any more
     act(client, payment, "cancel", reason="마음이 바뀜")
     assert client.post(f"/orders/{payment.order_id}/use", headers=csrf_of(client)).status_code == 409
     sign_in(client, "admin@example.com")

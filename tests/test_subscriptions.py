@@ -22,7 +22,7 @@ from shop.subscriptions import LAST_START, AlreadySubscribed, charge_day, charge
 from tests.conftest import BUYER, new_plan_order, product, sign_in
 from tests.fakes import FakeProvider
 
-NOON = datetime(2027, 1, 31, 3, tzinfo=UTC)
+NOON = datetime(2055, 1, 31, 3, tzinfo=UTC)
 
 
 def started(buyer: User, plan_id: int | None = None) -> Subscription:
@@ -78,7 +78,7 @@ def test_the_first_month_activates_the_key_and_freezes_day_amount_and_buyer(buye
     subscription = started(buyer)
     key = db.session.query(BillingKey).one()
     assert (subscription.status, subscription.anchor_day) == ("active", 31)
-    assert subscription.next_charge_on == date(2027, 2, 28)
+    assert subscription.next_charge_on == date(2055, 2, 28)
     assert (key.status, key.issued_at, key.buyer_tel) == ("active", NOON, BUYER.tel)
     assert subscription.customer_uid == key.customer_uid
     assert [row.id for row in subscriptions.subscriptions_of(buyer.id)] == [subscription.id]
@@ -86,7 +86,7 @@ def test_the_first_month_activates_the_key_and_freezes_day_amount_and_buyer(buye
 
 def test_the_anchor_day_is_the_day_in_seoul(buyer: User) -> None:
     order = new_plan_order(buyer.id, product("monthly").id, BUYER)
-    late_evening_in_utc = datetime(2027, 3, 9, 20, tzinfo=UTC)
+    late_evening_in_utc = datetime(2055, 3, 9, 20, tzinfo=UTC)
     with transaction():
         order = db.session.get_one(Order, order.id)
         key = BillingKeyReport(subscriptions.open_key(order).customer_uid, "mobilians", "1706", None)
@@ -141,17 +141,17 @@ def test_an_ended_subscription_takes_its_key_along_and_may_be_started_anew(buyer
 @pytest.mark.parametrize(
     ("last", "anchor", "following"),
     [
-        (date(2027, 1, 31), 31, date(2027, 2, 28)),
-        (date(2027, 2, 28), 31, date(2027, 3, 31)),
-        (date(2028, 1, 30), 30, date(2028, 2, 29)),
-        (date(2027, 12, 15), 15, date(2028, 1, 15)),
+        (date(2055, 1, 31), 31, date(2055, 2, 28)),
+        (date(2055, 2, 28), 31, date(2055, 3, 31)),
+        (date(2056, 1, 30), 30, date(2056, 2, 29)),
+        (date(2055, 12, 15), 15, date(2056, 1, 15)),
     ],
 )
 def test_the_day_is_clamped_to_short_months_and_comes_back(last: date, anchor: int, following: date) -> None:
     assert charge_day(last, anchor) == following
 
 
-@given(st.dates(date(2024, 1, 1), date(2040, 1, 1)), st.integers(2, 36))
+@given(st.dates(date(2052, 1, 1), date(2068, 1, 1)), st.integers(2, 36))
 def test_every_month_is_charged_once_and_never_more_than_five_days_off(first: date, months: int) -> None:
     """KG's rule: once every calendar month, within five days of last month's day."""
     days = [first]
@@ -166,7 +166,7 @@ def test_every_month_is_charged_once_and_never_more_than_five_days_off(first: da
 
 
 @given(
-    st.dates(date(2026, 1, 1), date(2032, 1, 1)), st.lists(st.integers(0, 5), min_size=2, max_size=30), st.booleans()
+    st.dates(date(2054, 1, 1), date(2060, 1, 1)), st.lists(st.integers(0, 5), min_size=2, max_size=30), st.booleans()
 )
 def test_on_whichever_day_of_our_window_a_month_is_paid_kg_agrees(first: date, delays: list[int], fixed: bool) -> None:
     """Whether KG counts its five days from last month's day or from the first one: the sandbox's rules can do both."""

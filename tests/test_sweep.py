@@ -1,13 +1,13 @@
 """What nobody told us is found by looking: lost payments, abandoned orders, half-done cancels, forgotten keys."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from sqlalchemy import select
 
-from shop import billing, cart, clock, figures, orders, payments, subscriptions
+from shop import billing, cart, figures, orders, payments, subscriptions
 from shop.database import db, transaction
 from shop.events import News
 from shop.models import BillingKey, Event, Order, Payment, Subscription, User
@@ -15,18 +15,12 @@ from shop.orders import PENDING_FOR
 from shop.payments import CANCEL_LEASE, cancel_payment, sync_payment
 from shop.provider import OutcomeUnknown, PaymentReport
 from shop.sweep import ABANDON_AFTER, LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
+from tests import clocks
 from tests.conftest import ADDRESSED_BUYER, BUYER, product
 from tests.fakes import FakeProvider
 from tests.test_payments_cancel import ADMIN, paid, states
 
 LATE = PENDING_FOR + timedelta(minutes=1)
-MID_MONTH = datetime(2026, 11, 15, 3, tzinfo=UTC)
-
-
-def later(by: timedelta) -> None:
-    moment = clock.now() + by
-    clock.use_source(lambda: moment)
-
 
 Surplus = tuple[Payment, PaymentReport]
 
@@ -34,7 +28,6 @@ Surplus = tuple[Payment, PaymentReport]
 @pytest.fixture
 def surplus(provider: FakeProvider, buyer: User) -> Surplus:
     """A paid payment in the middle of a month, and what PortOne says of a second window of it that was paid too."""
-    clock.use_source(lambda: MID_MONTH)
     payment = paid(provider, buyer)
     return payment, provider.hears_of(payment.merchant_uid, amount=payment.amount)
 
@@ -48,7 +41,7 @@ def payment(provider: FakeProvider, buyer: User) -> Payment:
 
 def test_a_payment_whose_every_message_was_lost_is_found(provider: FakeProvider, payment: Payment) -> None:
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    later(LOOK_AFTER)
+    clocks.later(LOOK_AFTER)
     assert sweep(provider) == {"paid": 1}
     assert states(payment) == ("paid", "paid")
     assert sweep(provider) == {}
@@ -64,14 +57,14 @@ def test_an_abandoned_order_expires_and_its_stock_returns(provider: FakeProvider
     parcel = product(digital=False)
     reserved = parcel.stock or 0
     provider.hears_of(payment.merchant_uid, "ready", payment.amount)
-    later(LATE)
+    clocks.later(LATE)
     assert sweep(provider) == {"unchanged": 1, "expired": 1}
     assert states(payment) == ("ready", "expired")
     assert parcel.stock == reserved + 2
 
 
 def test_while_nobody_can_tell_nothing_expires(provider: FakeProvider, payment: Payment) -> None:
-    later(LATE)
+    clocks.later(LATE)
     provider.trouble = OutcomeUnknown("no answer")
     assert sweep(provider) == {"unknown": 1}
     assert states(payment) == ("ready", "pending")
@@ -81,7 +74,7 @@ def test_money_that_comes_after_the_order_expired_is_honoured_or_goes_back(
     provider: FakeProvider, payment: Payment
 ) -> None:
     parcel = product(digital=False)
-    later(LATE)
+    clocks.later(LATE)
     sweep(provider)
     with transaction():
         db.session.get_one(type(parcel), parcel.id).stock = 1
@@ -92,7 +85,7 @@ def test_money_that_comes_after_the_order_expired_is_honoured_or_goes_back(
 
 def test_a_look_that_changes_nothing_leaves_no_line(provider: FakeProvider, payment: Payment) -> None:
     before = db.session.query(Event).count()
-    later(LOOK_AFTER)
+    clocks.later(LOOK_AFTER)
     for _ in range(5):
         sweep(provider)
     assert db.session.query(Event).count() == before
@@ -103,7 +96,7 @@ def test_a_cancel_that_was_interrupted_is_finished(provider: FakeProvider, buyer
     provider.cancel_answers = ["dropped"]
     cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     assert sweep(provider) == {}
-    later(CANCEL_LEASE)
+    clocks.later(CANCEL_LEASE)
     assert sweep(provider) == {"given_back": 1}
     assert states(payment) == ("cancelled", "cancelled")
 
@@ -137,7 +130,7 @@ def test_a_key_that_no_window_issued_is_abandoned_and_late_money_still_issues_it
     provider: FakeProvider, buyer: User
 ) -> None:
     payment = plan(provider, buyer)
-    later(ABANDON_AFTER)
+    clocks.later(ABANDON_AFTER)
     assert sweep(provider) == {"not_found": 1, "expired": 1, "abandoned": 1}
     assert db.session.query(BillingKey).one().status == "abandoned"
     provider.issues_key(payment.customer_uid or "")
@@ -152,7 +145,7 @@ def test_a_key_that_no_window_issued_is_abandoned_and_late_money_still_issues_it
 
 def test_two_sweeps_after_another_do_the_work_once(provider: FakeProvider, payment: Payment) -> None:
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    later(LATE)
+    clocks.later(LATE)
     done = sweep(provider) + sweep(provider)
     assert done == Counter(paid=1)
     assert db.session.query(Order).filter_by(status="paid").count() == 1
@@ -164,7 +157,7 @@ def test_a_window_that_failed_does_not_hide_the_next_one_that_was_paid(
     failed = provider.hears_of(payment.merchant_uid, "failed", payment.amount)
     sync_payment(provider, News("callback", failed.imp_uid, payment.merchant_uid))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    later(LOOK_AFTER)
+    clocks.later(LOOK_AFTER)
     assert sweep(provider) == {"paid": 1}
     assert states(payment) == ("paid", "paid")
 
@@ -176,7 +169,7 @@ def test_a_month_that_was_charged_before_a_crash_is_found_without_waiting_for_th
     provider.issues_key(first.customer_uid or "")
     provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
     sync_payment(provider, News("callback", merchant_uid=first.merchant_uid))
-    later(timedelta(days=31))
+    clocks.later(timedelta(days=31))
     provider.answers = ["lost"]
     assert [billing.charge(provider, one.subscription_id) for one in billing.due()] == ["unknown"]
     assert sweep(provider) == {"paid": 1}
@@ -190,7 +183,7 @@ def test_a_charge_that_nobody_has_heard_of_stays_open_while_its_subscription_run
     provider.issues_key(first.customer_uid or "")
     provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
     sync_payment(provider, News("callback", merchant_uid=first.merchant_uid))
-    later(timedelta(days=31))
+    clocks.later(timedelta(days=31))
     provider.answers = ["dropped"]
     assert [billing.charge(provider, one.subscription_id) for one in billing.due()] == ["unknown"]
     assert sweep(provider) == {"not_found": 1}
@@ -206,7 +199,7 @@ def test_what_breaks_at_one_payment_stops_none_of_the_others(
         windows.append(payments.start_payment(provider, partial(orders.place, one.id, BUYER)))
     provider.hears_of(windows[0].merchant_uid, amount=windows[0].amount, as_received=5)
     provider.hears_of(windows[1].merchant_uid, amount=windows[1].amount)
-    later(LOOK_AFTER)
+    clocks.later(LOOK_AFTER)
     assert sweep(provider) == {"error": 1, "paid": 1}
     assert "one of the sweep's looks failed" in caplog.text
 
@@ -221,7 +214,7 @@ def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_
     assert sweep(provider) == Counter()  # it was tried a moment ago
     sync_payment(provider, News("webhook", second.imp_uid, "nobodys"))  # what others say of it changes nothing
     for asked in (2, 3, 3):  # refused, done, and nothing left to do
-        later(SURPLUS_AGAIN_AFTER)
+        clocks.later(SURPLUS_AGAIN_AFTER)
         sweep(provider)
         assert len(provider.cancels) == asked
     assert provider.reports[second.imp_uid].status == "cancelled"
@@ -235,7 +228,7 @@ def test_a_surplus_whose_process_died_before_giving_it_back_goes_back_at_the_nex
     payments.record(second, "unknown", News("webhook", second.imp_uid, payment.merchant_uid))
     # and the process dies here
     assert provider.cancels == []
-    later(SURPLUS_AGAIN_AFTER)
+    clocks.later(SURPLUS_AGAIN_AFTER)
     for _ in range(2):  # the second finds nothing left to do
         sweep(provider)
         assert provider.cancels == [(second.imp_uid, payment.amount)]
@@ -248,7 +241,7 @@ def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, s
     payment, second = surplus
     provider.cancel_answers = ["dropped"]
     sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
-    later(timedelta(days=21))
+    clocks.later(timedelta(days=21))
     sweep(provider)
     assert len(provider.cancels) == 1
 
@@ -260,17 +253,16 @@ def test_a_surplus_that_two_doors_give_back_at_once_is_owed_to_nobody(provider: 
     reasons = db.session.scalars(select(Event.reason).where(Event.imp_uid == second.imp_uid))
     assert not [reason for reason in reasons if payments.NOT_GIVEN_BACK in reason]
     provider.asked.clear()
-    later(SURPLUS_AGAIN_AFTER)
+    clocks.later(SURPLUS_AGAIN_AFTER)
     sweep(provider)
     assert provider.asked == []
 
 
 def test_money_that_comes_after_its_key_was_given_up_still_starts_the_plan(provider: FakeProvider, buyer: User) -> None:
     """PortOne could not say in that moment whether the window had made the key."""
-    clock.use_source(lambda: MID_MONTH)
     plan = product("monthly").id
     payment = payments.start_payment(provider, partial(subscriptions.subscribe, buyer.id, plan, BUYER))
-    later(ABANDON_AFTER + timedelta(hours=1))
+    clocks.later(ABANDON_AFTER + timedelta(hours=1))
     sweep(provider)
     key = db.session.scalars(select(BillingKey)).one()
     assert key.status == "abandoned"
@@ -279,7 +271,7 @@ def test_money_that_comes_after_its_key_was_given_up_still_starts_the_plan(provi
     provider.key_trouble = OutcomeUnknown("no answer")
     sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
     provider.key_trouble = None
-    later(LOOK_AFTER)
+    clocks.later(LOOK_AFTER)
     sweep(provider)
     db.session.expire_all()
     assert states(payment) == ("paid", "paid")
@@ -290,10 +282,10 @@ def test_a_surplus_of_a_month_that_is_over_is_not_asked_for_but_shown_to_a_perso
     provider: FakeProvider, surplus: Surplus
 ) -> None:
     payment, second = surplus
-    later(timedelta(days=20))  # December
+    clocks.later(timedelta(days=20))  # the next month
     sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
     for _ in range(3):
-        later(SURPLUS_AGAIN_AFTER)
+        clocks.later(SURPLUS_AGAIN_AFTER)
         sweep(provider)
     assert provider.cancels == []
     assert figures.to_do()["surplus"] == 1
@@ -306,7 +298,24 @@ def test_a_surplus_that_went_back_wants_nobody(provider: FakeProvider, surplus: 
     provider.cancel_answers = ["refused"]
     sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
     assert figures.to_do()["surplus"] == 1
-    later(SURPLUS_AGAIN_AFTER)
+    clocks.later(SURPLUS_AGAIN_AFTER)
     sweep(provider)
     assert provider.reports[second.imp_uid].status == "cancelled"
     assert figures.to_do()["surplus"] == 0
+
+
+def test_a_surplus_that_went_back_last_month_without_our_hearing_of_it_is_owed_to_nobody(
+    provider: FakeProvider, surplus: Surplus
+) -> None:
+    payment, second = surplus
+    provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    provider.trouble = None
+    clocks.later(timedelta(days=20))  # the next month
+    for _ in range(2):
+        sweep(provider)
+    assert len(provider.cancels) == 1
+    assert figures.to_do()["surplus"] == 0
+    asked = len(provider.asked)
+    sweep(provider)
+    assert len(provider.asked) == asked  # it is settled, so nobody asks again

@@ -7,7 +7,7 @@ from typing import Any
 from shop.models import Event, Payment
 from shop.timeline import line_of
 
-SECOND = datetime(2026, 11, 25, 3, 0, 7, tzinfo=UTC)
+SECOND = datetime(2054, 11, 25, 3, 0, 7, tzinfo=UTC)
 
 
 def at(milliseconds: int) -> datetime:

@@ -101,6 +101,7 @@ def test_the_browser_chooses_the_language_until_the_reader_does(
 KOREAN_ON_PURPOSE = {
     "advice": "the doctor's words, in both languages",
     "advice_probes": "the doctor's words, in both languages",
+    "answers": "PortOne's words, to be recognised",
     "attempts": "the name of a month's charge, for KG",
     "billing": "a fail_reason, beside KG's own",
     "books": "what PortOne's console reads about a cancel",

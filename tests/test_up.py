@@ -29,6 +29,7 @@ from shop import clock, reconcile, sweep
 from shop.config import load_settings
 from shop.database import db
 from shop.models import Order, Payment
+from tests.clocks import NOON
 from tests.conftest import close
 from tests.servers import Server
 from tests.test_journeys import (  # noqa: F401 - the journeys themselves, run here against another server
@@ -123,6 +124,7 @@ def server(running: ProcessSet) -> Iterator[Server]:
     with joined(running.instance_path) as app:
         reset = app.test_cli_runner().invoke(args=["reset-demo"])
         assert reset.exit_code == 0, reset.output
+        app.extensions["sandbox_clock"].move_to(NOON)
         yield Server(running.url, app)
 
 

@@ -1,13 +1,34 @@
 """What all pages share: errors in the reader's language, money and time as people write them, local paths only."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import create_app
+from shop.config import load_settings
 from shop.web import local_path, seoul, won
-from tests.conftest import csrf_of, sign_in
+from tests.conftest import NOBODY_ANSWERS, close, csrf_of, sign_in
+
+
+def test_over_https_a_form_works_without_a_referer(tmp_path: Path) -> None:
+    """Privacy settings and web views leave it out, and a proxy may have another host than the browser saw."""
+    app = create_app(load_settings({**NOBODY_ANSWERS, "PUBLIC_URL": "https://shop.example"}, tmp_path))
+    client = app.test_client()
+    for referrer in ({}, {"Referer": "https://inside.example/login"}):
+        shown = client.get("/login", base_url="https://shop.example").get_data(as_text=True)
+        token = shown.split('name="csrf-token" content="', 1)[1].split('"', 1)[0]
+        fields = {"language": "en", "csrf_token": token}
+        answer = client.post("/language", data=fields, base_url="https://shop.example", headers=referrer)
+        assert answer.status_code == 302
+    close(app)
+
+
+def test_a_refused_token_is_logged_with_its_reason(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    assert client.post("/language", data={"language": "en", "csrf_token": "wrong"}).status_code == 400
+    assert "POST /language refused: The CSRF session token is missing." in caplog.text
 
 
 def test_errors_are_pages_for_people_and_json_for_programs(client: FlaskClient) -> None:
@@ -75,7 +96,7 @@ def test_money_and_time_are_written_for_the_reader(app: Flask) -> None:
         assert won(12900) == "12,900원"
     with app.test_request_context(headers={"Accept-Language": "en"}):
         assert won(12900) == "₩12,900"
-    assert seoul(datetime(2026, 12, 31, 15, 0, tzinfo=UTC)) == "2027-01-01 00:00"
+    assert seoul(datetime(2054, 12, 31, 15, 0, tzinfo=UTC)) == "2055-01-01 00:00"
     assert seoul(None) == ""
 
 

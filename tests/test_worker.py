@@ -17,11 +17,12 @@ from flask import Flask
 
 from app import create_app
 from bench.monthly import gateway, populate
-from shop import clock
 from shop.config import load_settings
 from shop.database import db, end_reading, transaction
 from shop.models import BillingKey, Payment, User
 from shop.worker import create_worker
+from tests import clocks
+from tests.clocks import NOON
 from tests.conftest import close
 from tests.fakes import FakeProvider
 from tests.test_billing import started
@@ -40,14 +41,14 @@ def celery(app: Flask) -> Celery:
 def test_a_tick_hands_out_what_is_due_and_every_task_charges_one(
     celery: Celery, provider: FakeProvider, shop: Any
 ) -> None:
-    clock.use_source(lambda: datetime(2027, 1, 15, 3, tzinfo=UTC))
+    clocks.stand_at(datetime(2055, 1, 15, 3, tzinfo=UTC))
     with transaction():
         buyers = [User(email=f"b{number}@example.com", password_hash="x") for number in range(3)]
         db.session.add_all(buyers)
     subscriptions = [started(provider, buyer) for buyer in buyers]
     end_reading()
     assert celery.tasks["shop.tick"].delay().get() == 0
-    clock.use_source(lambda: datetime(2027, 2, 15, 3, tzinfo=UTC))
+    clocks.stand_at(datetime(2055, 2, 15, 3, tzinfo=UTC))
     assert celery.tasks["shop.tick"].delay().get() == 3
     assert celery.tasks["shop.charge"].delay(subscriptions[0].id).get() == "skipped"
     assert len(provider.charges) == 3
@@ -93,6 +94,7 @@ DUE = 2_000
 def scaled(postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[tuple[Flask, str, dict[str, str]]]:
     """The shop with 2,000 subscriptions due, the address of its gateway, and its settings."""
     with gateway(0.02) as url:
+        _move_clock(url, (NOON - datetime.now(UTC)).total_seconds())
         environ = {"PORTONE_API_URL": url, "DATABASE_URL": postgres_url, "CELERY_BROKER_URL": redis_url}
         app = create_app(load_settings(environ, tmp_path))
         with app.app_context():
@@ -115,10 +117,10 @@ def test_two_workers_share_two_thousand_charges_and_one_is_killed_half_way(
         _wait_until(lambda: _waiting(celery) == 0, 300)
         time.sleep(2)  # the last ones in hand
         assert 0 < _open(app) < DUE / 2  # what the killed one had in hand, and what it had not handed out yet
-        _ask(f"{url}/controls/clock", b'{"ahead": 660}')  # its rows are free again after ten minutes
+        _move_clock(url, 660)  # its rows are free again after ten minutes
         time.sleep(1.1)  # the shop asks for the time once a second
         celery.send_task("shop.tick")
-        _wait_until(lambda: _open(app) == 0, 180)
+        _wait_until(lambda: _open(app) == 0, 300)
     finally:
         for worker in workers:
             worker.kill()
@@ -157,6 +159,10 @@ def _open(app: Flask) -> int:
 
 def _charged(url: str) -> dict[str, int]:
     return _ask(f"{url}/charged")
+
+
+def _move_clock(url: str, seconds: float) -> None:
+    _ask(f"{url}/controls/clock", json.dumps({"ahead": seconds}).encode())
 
 
 def _ask(url: str, body: bytes | None = None) -> Any:

@@ -269,7 +269,7 @@ def _subscription_states(page: Page, server: Server, look: Look) -> None:
             page.reload()
             look("subscriptions-soon", page)
         with transaction():
-            attempt = Payment(**declined, merchant_uid="walk-202612-1", fail_reason=UNPAID, failed_at=clock.now())
+            attempt = Payment(**declined, merchant_uid="walk-205412-1", fail_reason=UNPAID, failed_at=clock.now())
             db.session.add(attempt)
         with painted((*row, {"status": "past_due", "next_charge_on": today})):
             page.reload()

@@ -13,6 +13,7 @@ from ..ledger.refusals import ApiRefused, bad_field
 
 JSON_TYPE = "application/json; charset=UTF-8"  # as observed
 LARGEST_NUMBER = 10**12
+LONGEST_NAME = 200  # a longer name of a form field is no parameter of V1 and is not taken apart
 DEEPEST = 5  # nesting levels in form field names; V1 needs two
 
 
@@ -71,7 +72,8 @@ def nested(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Parse `a[0][b]=1`, `a[]=2` and repeated names as PHP does."""
     tree: dict[str, Any] = {}
     for name, value in pairs:
-        first, *rest = re.findall(r"^[^\[\]]+|\[[^\[\]]*\]", name) or [name]
+        parts = re.findall(r"^[^\[\]]+|\[[^\[\]]*\]", name) if len(name) <= LONGEST_NAME else []
+        first, *rest = parts or [name]
         keys = [first, *(part[1:-1] for part in rest)][:DEEPEST]
         branch = tree
         for key in keys[:-1]:

@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 TIMEOUT_SECONDS = 10
+LONGEST_PAGE = 200_000  # characters of a page that are read
 ORDER_STATUS = r'data-order-status="(\w+)"'
 BUYER = {
     "buyer_name": "공격 실험실",
@@ -83,7 +84,7 @@ class Shopper:
 
     def state_of(self, order: str) -> str:
         """The status on the order's page: pending, paid, cancelled, expired. Raises ShopError."""
-        found = re.search(ORDER_STATUS, self.call("GET", order).text)
+        found = re.search(ORDER_STATUS, self.call("GET", order).text[:LONGEST_PAGE])
         if found is None:
             raise ShopError(f"GET {order}: no state")
         return found.group(1)
@@ -92,7 +93,7 @@ class Shopper:
         response = self._ask("GET", path)
         if response.status_code != 200:
             raise ShopError(f"GET {path}: {response.status_code}")
-        return response.text
+        return response.text[:LONGEST_PAGE]
 
     def _ask(self, method: str, path: str, **content: Any) -> requests.Response:
         # Some frameworks require a Referer of their own origin.
@@ -128,7 +129,7 @@ def _request_text(method: str, path: str, content: Mapping[str, Any]) -> str:
 
 def _response_text(response: requests.Response) -> str:
     """The status and the part of the response that matters to an attack."""
-    body, state = json_of(response), re.search(ORDER_STATUS, response.text)
+    body, state = json_of(response), re.search(ORDER_STATUS, response.text[:LONGEST_PAGE])
     if "request_pay" in body:
         body = {"merchant_uid": body.get("merchant_uid"), "amount": body["request_pay"].get("amount")}
     if body:

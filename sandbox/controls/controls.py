@@ -222,7 +222,8 @@ def list_faults() -> Answer:
 def add_fault() -> Answer:
     """Add a fault rule: path, kind, count, probability."""
     body = _body()
-    if isinstance(body.get("path"), str) and not _matches_a_path(body["path"]):
+    path = fields.text("path", body.get("path"), faults.LONGEST_PATH)  # its length first: it becomes a pattern
+    if not _matches_a_path(path):
         raise BadField("path", "no path of this sandbox; * stands for anything, {name} for one segment")
     return jsonify(vars(faults.add(database(), body))), 201
 

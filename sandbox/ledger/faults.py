@@ -26,6 +26,7 @@ KINDS: dict[str, Any] = {
     "decline": "0031",  # KG declines with this code
 }
 LONGEST_SECONDS = 120.0
+LONGEST_PATH = 200
 MARKER = "X-Sandbox-Fault"  # header of a response that must not reach its caller: drop | hang
 # Body of a `status` fault: V1's envelope at V1's paths, or HTML as a proxy in front of PortOne would send.
 BODIES = ("v1", "html")
@@ -49,9 +50,11 @@ class Fault:
 def add(database: Database, body: Mapping[str, Any]) -> Fault:
     """Add a rule. Raises BadField. The caller checks that the path exists."""
     fields.refuse_unknown(body, FIELDS)
-    path = fields.text("path", body.get("path"), 200)
+    path = fields.text("path", body.get("path"), LONGEST_PATH)
     if not path.startswith(("/", "*")):
         raise fields.BadField("path", "a path such as /subscribe/payments/again, or * for all")
+    if "*{" in path:
+        raise fields.BadField("path", "a / between * and {name}: either could stand for the same characters")
     kind = fields.one_of("fault", body.get("fault"), tuple(KINDS))
     count = body.get("count")
     row = (
@@ -123,9 +126,17 @@ def _draw(database: Database, rule: Fault) -> bool:
 
 def matches(pattern: str, path: str) -> bool:
     """Whether a rule's path pattern matches this path; a trailing slash is ignored."""
-    parts = re.split(r"(\*|\{\w+\})", pattern.rstrip("/") or "/")
-    regex = "".join(".*" if part == "*" else "[^/]+" if part[:1] == "{" else re.escape(part) for part in parts)
-    return re.fullmatch(regex, path.rstrip("/") or "/") is not None
+    first, *others = map(_regex_of, (pattern.rstrip("/") or "/").split("*"))
+    # What stands between two stars is looked for once, where it comes first (an atomic group): many stars cost no more.
+    between = "".join(f"(?>.*?{part})" for part in others[:-1])
+    regex = f"{first}{between}.*{others[-1]}" if others else first
+    return re.fullmatch(regex, path.rstrip("/") or "/", re.DOTALL) is not None
+
+
+def _regex_of(part: str) -> str:
+    """The regular expression of a part of a rule's path without a star."""
+    pieces = re.split(r"(\{\w+\})", part)
+    return "".join("[^/]++" if piece[:1] == "{" else re.escape(piece) for piece in pieces)
 
 
 def _value(kind: str, value: Any) -> Any:

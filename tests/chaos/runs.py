@@ -87,7 +87,7 @@ def settle(site: Site) -> Findings:
     site.move_clock(minutes=LEASE_MINUTES)
     site.run("sync")
     after_sync = site.disagreements()
-    site.run("reconcile", "--from", "2026-01-01", "--repair")
+    site.run("reconcile", "--from", "2054-11-01", "--repair")
     site.run("sync")
     payments = site.all("SELECT count(*) AS count FROM payments")[0]["count"]
     return Findings(site.kills.total(), payments, after_sync, site.disagreements())

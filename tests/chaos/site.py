@@ -24,6 +24,7 @@ from shop.clock import period_of
 from shop.config import load_settings
 from shop.database import db, transaction
 from shop.models import Product, User
+from tests.clocks import start_sandbox
 from tests.conftest import close
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,7 @@ class Site:
 
     def _set_up(self) -> list[dict[str, str]]:
         """The tables, the goods, the buyers; a session's cookie for each of them, as a sign-in would give it."""
+        start_sandbox(self.folder / "sandbox.sqlite3")
         app = create_app(load_settings(self._environ, self.folder))
         with app.app_context():
             with transaction():

@@ -20,6 +20,7 @@ from sandbox import Sandbox, create_sandbox
 from sandbox.adapter import WSGIAdapter
 from sandbox.ledger.clock import SEOUL
 from sandbox.ledger.merchant import API_KEY, API_SECRET, IMP_CODE
+from tests.clocks import start_sandbox
 from tests.sandbox.driver import driven, travel
 
 ASKED = {
@@ -36,6 +37,7 @@ ASKED = {
 
 @pytest.fixture
 def sandbox_app(tmp_path: Path) -> Iterator[Flask]:
+    start_sandbox(tmp_path / "sandbox.sqlite3")
     app = create_sandbox(tmp_path / "sandbox.sqlite3", shop_origin="http://shop.example", start_worker=False)
     yield app
     app.extensions["sandbox"].close()
@@ -98,7 +100,7 @@ def open_window(sandbox: Sandbox, device: str = "pc", **asked: Any) -> str:
 
 
 def go_to(sandbox: Sandbox, moment: str) -> None:
-    """Move the business clock to a moment in Seoul, doing what falls due on the way: `2027-01-31` or with a time."""
+    """Move the business clock to a moment in Seoul, doing what falls due on the way: `2055-01-31` or with a time."""
     travel(sandbox.ledger, datetime.fromisoformat(moment if "T" in moment else f"{moment}T12:00").replace(tzinfo=SEOUL))
 
 

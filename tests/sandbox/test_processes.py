@@ -15,6 +15,7 @@ import requests
 from pytest_httpserver import HTTPServer
 
 from sandbox.ledger.merchant import API_KEY, API_SECRET
+from tests.clocks import start_sandbox
 from tests.sandbox.conftest import ASKED
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A sandbox that three processes serve."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    app = f'sandbox:create_sandbox("{tmp_path_factory.mktemp("shared") / "sandbox.sqlite3"}")'
+    books = tmp_path_factory.mktemp("shared") / "sandbox.sqlite3"
+    start_sandbox(books)
+    app = f'sandbox:create_sandbox("{books}")'
     options = ["-w", str(PROCESSES), "-k", "gthread", "--threads", "4", "-b", f"127.0.0.1:{port}"]
     server = subprocess.Popen([sys.executable, "-m", "gunicorn", *options, "--log-level", "warning", app], cwd=ROOT)
     try:

@@ -38,10 +38,10 @@ def test_both_clients_look_up_find_cancel_charge_schedule_and_read_keys(
     clients: Path, sandbox_app: Flask, sandbox: Sandbox
 ) -> None:
     live_looking = CHANNELS[-1].key  # these clients know nothing of include_sandbox
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     for customer_uid in ("key-1", "key-2"):
         issue_key(sandbox, customer_uid=customer_uid)
-    go_to(sandbox, "2027-02-15")
+    go_to(sandbox, "2055-02-15")
     facts = {
         "imp_uid": pay(sandbox, channelKey=live_looking)["imp_uid"],
         "merchant_uid": "order-1",

@@ -83,9 +83,9 @@ def expect_answer(call: str, answer: tuple[int, int, Any, Any]) -> None:
 @pytest.fixture
 def world(sandbox: Sandbox) -> dict[str, Any]:
     """A payment in each state, a key whose month is due, a schedule to come."""
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     first = issue_key(sandbox)
-    go_to(sandbox, "2027-02-15")
+    go_to(sandbox, "2055-02-15")
     pay(sandbox, merchant_uid="paid-1", custom_data={"cart": 42})
     pay(sandbox, merchant_uid="to-cancel-1")
     open_window(sandbox, merchant_uid="ready-1")
@@ -123,7 +123,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
             "json": {
                 "customer_uid": "key-1",
                 "schedules": [
-                    {"merchant_uid": f"sub-{month}", "schedule_at": 1805079600 + month, "amount": 9900, "name": "월"}
+                    {"merchant_uid": f"sub-{month}", "schedule_at": 2688692400 + month, "amount": 9900, "name": "월"}
                     for month in (3, 4)
                 ],
             }
@@ -131,30 +131,30 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ),
     (
         "GET /subscribe/payments/schedule",
-        "/subscribe/payments/schedule?schedule_from=1805079600&schedule_to=1805079700",
+        "/subscribe/payments/schedule?schedule_from=2688692400&schedule_to=2688692500",
         {},
     ),
     ("GET /subscribe/payments/schedule/{merchant_uid}", "/subscribe/payments/schedule/sub-3", {}),
     (
         "PUT /subscribe/payments/schedule/{merchant_uid}",
         "/subscribe/payments/schedule/sub-3",
-        {"json": {"schedule_at": 1805079650}},
+        {"json": {"schedule_at": 2688692450}},
     ),
     (
         "GET /subscribe/payments/schedule/customers/{customer_uid}",
-        "/subscribe/payments/schedule/customers/key-1?from=1805079600&to=1805079700",
+        "/subscribe/payments/schedule/customers/key-1?from=2688692400&to=2688692500",
         {},
     ),
     (
         "GET /subscribe/customers/{customer_uid}/schedules",
-        "/subscribe/customers/key-1/schedules?from=1805079600&to=1805079700",
+        "/subscribe/customers/key-1/schedules?from=2688692400&to=2688692500",
         {},
     ),
     ("POST /subscribe/payments/unschedule", "/subscribe/payments/unschedule", {"json": {"customer_uid": "key-1"}}),
     (
         "POST /subscribe/payments/schedule/{merchant_uid}/reschedule",
         "/subscribe/payments/schedule/sub-3/reschedule",
-        {"json": {"schedule_at": 1805079660}},
+        {"json": {"schedule_at": 2688692460}},
     ),
     ("POST /subscribe/payments/schedule/{merchant_uid}/retry", "/subscribe/payments/schedule/sub-4/retry", {}),
     ("GET /subscribe/customers/{customer_uid}", "/subscribe/customers/key-1", {}),

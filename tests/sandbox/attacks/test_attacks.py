@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from sandbox import create_sandbox
 from sandbox.attacks.attacks import ATTACKS
+from tests.clocks import start_sandbox
 from tests.sandbox.conftest import served
 from tests.sandbox.test_processes import wait_for
 from tests.servers import Server, serving
@@ -69,6 +70,7 @@ def test_a_sandbox_that_runs_alone_attacks_the_shop_that_it_was_told_of(tmp_path
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     with serving(tmp_path, PORTONE_API_URL=address) as shop:
+        start_sandbox(tmp_path / "alone.sqlite3")
         options = ["--port", str(port), "--shop", shop.url, "--database", str(tmp_path / "alone.sqlite3")]
         alone = subprocess.Popen([sys.executable, "-m", "sandbox", *options], cwd=ROOT, stderr=subprocess.DEVNULL)
         try:
@@ -123,6 +125,7 @@ def gullible_shop() -> Flask:
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_gullible_shop_is_broken_into(name: str, tmp_path: Path) -> None:
     with served(gullible_shop()) as shop_url:
+        start_sandbox(tmp_path / "sandbox.sqlite3")
         sandbox = create_sandbox(tmp_path / "sandbox.sqlite3", shop_origin=shop_url, start_worker=False)
         told = sandbox.test_client().post(f"/controls/attacks/{name}").json
         sandbox.extensions["sandbox"].close()

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 from pytest_httpserver import HTTPServer
 
 from sandbox import Sandbox
+from tests.clocks import NOON
 from tests.sandbox.conftest import ASKED, pay
 
 
@@ -39,7 +40,7 @@ def test_an_unknown_outcome_is_a_400_that_names_its_field(anybody: FlaskClient) 
 
 
 def test_the_clock_moves_forward_only_and_payments_follow_it(anybody: FlaskClient, sandbox: Sandbox) -> None:
-    target = (datetime.now().astimezone() + timedelta(days=40)).replace(microsecond=0)
+    target = NOON + timedelta(days=40)
     moved = anybody.post("/controls/clock", json={"to": target.isoformat()}).json
     assert moved
     assert abs(datetime.fromisoformat(moved["now"]) - target) < timedelta(seconds=5)

@@ -31,9 +31,9 @@ def client(request: pytest.FixtureRequest, sandbox_app: Flask) -> Iterator[PortO
 @pytest.fixture
 def due(sandbox: Sandbox) -> None:
     """A key that may be charged today."""
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     issue_key(sandbox)
-    go_to(sandbox, "2027-02-15")
+    go_to(sandbox, "2055-02-15")
 
 
 def break_it(sandbox: Sandbox, fault: str, path: str = AGAIN, **more: Any) -> None:
@@ -177,6 +177,13 @@ def test_a_count_is_used_up_once_however_many_ask(sandbox_app: Flask, sandbox: S
         (AGAIN, f"{AGAIN}/", True),
         ("/payments", "/payments/cancel", False),
         ("/a.c", "/abc", False),
+        ("/window/*/confirm", "/window/w-1/confirm", True),
+        ("/window/*/confirm", "/window/w-1/confirm/again", False),
+        ("*/confirm/*/confirm", "/confirm/confirm", False),
+        ("*a*b*a", "/ab/ba", True),
+        ("*a*b*a", "/aab", False),
+        ("*/{x}/c", "/a/b/c", True),
+        ("*/{x}/c", "/c", False),
     ],
 )
 def test_a_rule_means_its_paths_and_no_others(pattern: str, path: str, fits: bool) -> None:
@@ -190,6 +197,7 @@ def test_a_rule_means_its_paths_and_no_others(pattern: str, path: str, fits: boo
         ({"path": "/users/pg"}, "fault"),
         ({"path": "nonsense", "fault": "latency"}, "path"),
         ({"path": "/no/such/address", "fault": "latency"}, "path"),
+        ({"path": "/payments/*{imp_uid}", "fault": "latency"}, "path"),
         ({"path": "/users/pg", "fault": "explode"}, "fault"),
         ({"path": "/users/pg", "fault": "latency", "value": -1}, "value"),
         ({"path": "/users/pg", "fault": "latency", "value": "1"}, "value"),

@@ -71,9 +71,9 @@ def test_what_is_not_paid_cannot_be_cancelled(merchant: Merchant, sandbox: Sandb
 
 
 def test_a_payment_of_31_january_cannot_be_cancelled_on_1_february(merchant: Merchant, sandbox: Sandbox) -> None:
-    go_to(sandbox, "2027-01-31T23:50")
+    go_to(sandbox, "2055-01-31T23:50")
     pay(sandbox)
-    go_to(sandbox, "2027-02-01T00:00")
+    go_to(sandbox, "2055-02-01T00:00")
     said = "결제취소에 실패하였습니다.(취소기간이 경과되어 구매취소를 하실 수 없습니다.)"
     assert merchant("POST", PATH, json={"merchant_uid": "order-1"}) == (200, -1, said, None)
 

@@ -29,10 +29,10 @@ def charge(merchant: Merchant, merchant_uid: str, **asked: Any) -> Any:
 @pytest.mark.parametrize("anchor", ["float", pytest.param("fixed", marks=pytest.mark.slow)])
 def test_a_key_lives_through_a_year_on_its_own_day(day: int, anchor: str, merchant: Merchant, sandbox: Sandbox) -> None:
     sandbox.database.keep("options", {"anchor": anchor})
-    go_to(sandbox, f"2027-01-{day:02d}")
+    go_to(sandbox, f"2055-01-{day:02d}")
     issue_key(sandbox)
     for number in range(1, 13):
-        year, month = 2027 + number // 12, number % 12 + 1
+        year, month = 2055 + number // 12, number % 12 + 1
         on = min(day, monthrange(year, month)[1])  # the day itself, or the month's last
         go_to(sandbox, f"{year}-{month:02d}-{on:02d}")
         payment = charge(merchant, f"sub-{number}")
@@ -40,9 +40,9 @@ def test_a_key_lives_through_a_year_on_its_own_day(day: int, anchor: str, mercha
 
 
 def test_a_charge_is_a_payment_of_its_own(merchant: Merchant, sandbox: Sandbox) -> None:
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     first = issue_key(sandbox)
-    go_to(sandbox, "2027-02-15")
+    go_to(sandbox, "2055-02-15")
     paid = charge(merchant, "sub-2", custom_data="x")
     assert paid["imp_uid"].startswith("imps_")
     assert (paid["channel"], paid["customer_uid_usage"], paid["customer_uid"]) == ("api", "payment", "key-1")
@@ -56,9 +56,9 @@ def test_a_charge_is_a_payment_of_its_own(merchant: Merchant, sandbox: Sandbox) 
 
 
 def test_plus_thirty_days_from_31_january_misses_february(merchant: Merchant, sandbox: Sandbox) -> None:
-    go_to(sandbox, "2027-01-31")
+    go_to(sandbox, "2055-01-31")
     issue_key(sandbox)
-    go_to(sandbox, "2027-03-02")
+    go_to(sandbox, "2055-03-02")
     failed = charge(merchant, "sub-2")
     assert failed["status"] == "failed"
     assert failed["fail_reason"] == "전월 등록된 월자동결제 이력이 없어 처리 불가합니다."
@@ -68,17 +68,17 @@ def test_plus_thirty_days_from_31_january_misses_february(merchant: Merchant, sa
 @pytest.mark.parametrize(
     ("changed", "on"),
     [
-        ({"amount": 9800}, "2027-02-15"),
-        ({"buyer_tel": "010-9999-9999"}, "2027-02-15"),
-        ({}, "2027-02-09"),
-        ({}, "2027-02-21"),
-        ({}, "2027-01-16"),
+        ({"amount": 9800}, "2055-02-15"),
+        ({"buyer_tel": "010-9999-9999"}, "2055-02-15"),
+        ({}, "2055-02-09"),
+        ({}, "2055-02-21"),
+        ({}, "2055-01-16"),
     ],
 )
 def test_another_amount_buyer_or_day_is_declined(
     changed: dict[str, Any], on: str, merchant: Merchant, sandbox: Sandbox
 ) -> None:
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     issue_key(sandbox)
     go_to(sandbox, on)
     failed = charge(merchant, "sub-2", **changed)
@@ -87,37 +87,37 @@ def test_another_amount_buyer_or_day_is_declined(
 
 
 def test_buyer_data_that_are_not_given_are_the_keys(merchant: Merchant, sandbox: Sandbox) -> None:
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     issue_key(sandbox)
-    go_to(sandbox, "2027-02-15")
+    go_to(sandbox, "2055-02-15")
     asked = {"customer_uid": "key-1", "merchant_uid": "sub-2", "amount": 9900}
     payment = merchant("POST", PATH, data=asked)[3]
     assert (payment["status"], payment["buyer_tel"]) == ("paid", ASKED["buyer_tel"])
 
 
 def test_a_cancelled_month_ends_the_key(merchant: Merchant, sandbox: Sandbox) -> None:
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     first = issue_key(sandbox)
     merchant("POST", "/payments/cancel", json={"imp_uid": first["imp_uid"]})
-    go_to(sandbox, "2027-02-15")
+    go_to(sandbox, "2055-02-15")
     failed = charge(merchant, "sub-2")
     assert failed["fail_reason"] == "정상 결제 상태의 구매번호가 아님으로 처리 불가합니다."
 
 
 def test_a_declined_try_does_not_end_the_key(merchant: Merchant, sandbox: Sandbox) -> None:
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     issue_key(sandbox)
-    go_to(sandbox, "2027-02-15")
+    go_to(sandbox, "2055-02-15")
     assert charge(merchant, "sub-2a", amount=1000)["status"] == "failed"
     assert charge(merchant, "sub-2b")["status"] == "paid"
 
 
 def test_a_key_taken_anew_starts_its_months_anew(merchant: Merchant, sandbox: Sandbox) -> None:
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     issue_key(sandbox)
-    go_to(sandbox, "2027-05-03")
+    go_to(sandbox, "2055-05-03")
     issue_key(sandbox, merchant_uid="again-from-the-window", amount=5000)
-    go_to(sandbox, "2027-06-03")
+    go_to(sandbox, "2055-06-03")
     assert charge(merchant, "sub-6", amount=5000)["status"] == "paid"
 
 
@@ -126,10 +126,10 @@ RENEWALS = [outcome for outcome in OUTCOMES if outcome.when == "renewal"]
 
 @pytest.mark.parametrize("outcome", [one for one in RENEWALS if one.refusal], ids=lambda one: one.ending)
 def test_a_number_may_decline_from_the_second_month_on(outcome: Outcome, merchant: Merchant, sandbox: Sandbox) -> None:
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     issue_key(sandbox, f"0100000{outcome.ending}")
     for month in (2, 3) if outcome.once else (2,):
-        go_to(sandbox, f"2027-{month:02d}-15")
+        go_to(sandbox, f"2055-{month:02d}-15")
         first, second = charge(merchant, f"sub-{month}a"), charge(merchant, f"sub-{month}b")
         assert outcome.refusal
         assert (first["status"], first["fail_reason"]) == ("failed", outcome.refusal.message)
@@ -137,9 +137,9 @@ def test_a_number_may_decline_from_the_second_month_on(outcome: Outcome, merchan
 
 
 def test_a_number_may_lose_the_answer_of_a_charge_that_was_made(sandbox_app: Flask, sandbox: Sandbox) -> None:
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     issue_key(sandbox, "01000006001")
-    go_to(sandbox, "2027-02-15")
+    go_to(sandbox, "2055-02-15")
     with portone_client(sandbox_app) as client, pytest.raises(requests.ReadTimeout):
         client.post(PATH, {"customer_uid": "key-1", "merchant_uid": "sub-2", "amount": 9900})
     [payment] = payments_of(sandbox, "sub-2")
@@ -167,9 +167,9 @@ def test_a_missing_parameter_is_a_400(missing: str, merchant: Merchant) -> None:
 def test_only_an_approved_charge_is_told_by_webhook(
     merchant: Merchant, sandbox: Sandbox, httpserver: Any, heard: list[dict[str, str]]
 ) -> None:
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     issue_key(sandbox)
-    go_to(sandbox, "2027-02-15")
+    go_to(sandbox, "2055-02-15")
     address = httpserver.url_for("/hook")
     charge(merchant, "sub-2a", amount=1, notice_url=address)
     paid = charge(merchant, "sub-2b", notice_url=address)
@@ -178,9 +178,9 @@ def test_only_an_approved_charge_is_told_by_webhook(
 
 
 def test_of_many_charges_at_once_one_takes_money(sandbox: Sandbox) -> None:
-    go_to(sandbox, "2027-01-15")
+    go_to(sandbox, "2055-01-15")
     issue_key(sandbox)
-    go_to(sandbox, "2027-02-15")
+    go_to(sandbox, "2055-02-15")
     gate, ends = threading.Barrier(6), []
 
     def charge_now(number: int) -> None:

@@ -25,8 +25,8 @@ def item(merchant_uid: str, day: str, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def key(sandbox: Sandbox) -> dict[str, Any]:
-    """A key whose first month was paid on 15 January 2027."""
-    go_to(sandbox, "2027-01-15")
+    """A key whose first month was paid on 15 January 2055."""
+    go_to(sandbox, "2055-01-15")
     return issue_key(sandbox)
 
 
@@ -35,27 +35,27 @@ def schedule(merchant: Merchant, *items: dict[str, Any]) -> Any:
 
 
 def test_a_schedule_is_told_as_it_was_taken(key: dict[str, Any], merchant: Merchant) -> None:
-    status, code, _, [told] = schedule(merchant, item("sub-2", "2027-02-15", custom_data="x"))
+    status, code, _, [told] = schedule(merchant, item("sub-2", "2055-02-15", custom_data="x"))
     assert (status, code) == (200, 0)
     assert (told["schedule_status"], told["payment_status"], told["imp_uid"]) == ("scheduled", None, None)
-    assert (told["executed_at"], told["revoked_at"], told["schedule_at"]) == (0, 0, at("2027-02-15"))
+    assert (told["executed_at"], told["revoked_at"], told["schedule_at"]) == (0, 0, at("2055-02-15"))
     assert told["buyer_tel"] == key["buyer_tel"]  # not given, so the key's
     assert merchant("GET", f"{PATH}/sub-2")[3] == told
 
 
 def test_a_form_carries_schedules_too(key: dict[str, Any], merchant: Merchant) -> None:
-    fields = {f"schedules[0][{name}]": value for name, value in item("sub-2", "2027-02-15").items()}
+    fields = {f"schedules[0][{name}]": value for name, value in item("sub-2", "2055-02-15").items()}
     assert merchant("POST", PATH, data={"customer_uid": "key-1"} | fields)[3][0]["merchant_uid"] == "sub-2"
-    written = json.dumps([item("sub-3", "2027-03-15")])
+    written = json.dumps([item("sub-3", "2055-03-15")])
     assert merchant("POST", PATH, data={"customer_uid": "key-1", "schedules": written})[3][0]["amount"] == 9900
 
 
 def test_refusals_take_nothing(key: dict[str, Any], merchant: Merchant) -> None:
-    body = {"customer_uid": "nobodys", "schedules": [item("sub-2", "2027-02-15")]}
+    body = {"customer_uid": "nobodys", "schedules": [item("sub-2", "2055-02-15")]}
     assert merchant("POST", PATH, json=body) == (200, 1, "등록된 고객정보가 없습니다.", None)
-    assert schedule(merchant, item("sub-2", "2027-02-15"), item("sub-0", "2027-01-01"))[:2] == (200, 1)
-    assert schedule(merchant, item("sub-2", "2027-02-15"), item("sub-2", "2027-03-15"))[:2] == (200, 1)
-    assert schedule(merchant, item("first-of-key-1", "2027-02-15"))[:2] == (200, 1)
+    assert schedule(merchant, item("sub-2", "2055-02-15"), item("sub-0", "2055-01-01"))[:2] == (200, 1)
+    assert schedule(merchant, item("sub-2", "2055-02-15"), item("sub-2", "2055-03-15"))[:2] == (200, 1)
+    assert schedule(merchant, item("first-of-key-1", "2055-02-15"))[:2] == (200, 1)
     assert merchant("GET", f"{PATH}/sub-2")[:2] == (404, -1)
     for bad in ({}, {"schedules": []}, {"schedules": "x"}, {"schedules": [7]}, {"schedules": [{"merchant_uid": "a"}]}):
         assert merchant("POST", PATH, json={"customer_uid": "key-1"} | bad)[0] == 400
@@ -64,13 +64,13 @@ def test_refusals_take_nothing(key: dict[str, Any], merchant: Merchant) -> None:
 def test_the_clock_runs_what_is_due_and_the_shop_hears_of_it(
     key: dict[str, Any], merchant: Merchant, sandbox: Sandbox, httpserver: Any, heard: list[dict[str, str]]
 ) -> None:
-    schedule(merchant, item("sub-2", "2027-02-15", notice_url=httpserver.url_for("/hook")))
-    go_to(sandbox, "2027-02-15T11:59")
+    schedule(merchant, item("sub-2", "2055-02-15", notice_url=httpserver.url_for("/hook")))
+    go_to(sandbox, "2055-02-15T11:59")
     assert payments_of(sandbox, "sub-2") == []
-    go_to(sandbox, "2027-02-20")
+    go_to(sandbox, "2055-02-20")
     [payment] = payments_of(sandbox, "sub-2")
     assert (payment["status"], payment["customer_uid_usage"]) == ("paid", "payment.scheduled")
-    assert 0 <= payment["paid_at"] - at("2027-02-15") < 5  # at its moment, not when the clock had arrived
+    assert 0 <= payment["paid_at"] - at("2055-02-15") < 5  # at its moment, not when the clock had arrived
     told = merchant("GET", f"{PATH}/sub-2")[3]
     assert (told["schedule_status"], told["payment_status"]) == ("executed", "paid")
     assert (told["imp_uid"], told["executed_at"]) == (payment["imp_uid"], payment["paid_at"])
@@ -80,8 +80,8 @@ def test_the_clock_runs_what_is_due_and_the_shop_hears_of_it(
 def test_a_failed_schedule_is_told_by_webhook_as_well(
     key: dict[str, Any], merchant: Merchant, sandbox: Sandbox, httpserver: Any, heard: list[dict[str, str]]
 ) -> None:
-    schedule(merchant, item("sub-2", "2027-02-15", amount=1000, notice_url=httpserver.url_for("/hook")))
-    go_to(sandbox, "2027-02-16")
+    schedule(merchant, item("sub-2", "2055-02-15", amount=1000, notice_url=httpserver.url_for("/hook")))
+    go_to(sandbox, "2055-02-16")
     assert [body["status"] for body in heard] == ["failed"]
     told = merchant("GET", f"{PATH}/sub-2")[3]
     assert told["payment_status"] == "failed"
@@ -91,9 +91,9 @@ def test_a_failed_schedule_is_told_by_webhook_as_well(
 def test_a_year_of_schedules_runs_in_one_move_of_the_clock(
     key: dict[str, Any], merchant: Merchant, anybody: FlaskClient, sandbox: Sandbox
 ) -> None:
-    months = [(2027 + number // 12, number % 12 + 1) for number in range(1, 13)]
+    months = [(2055 + number // 12, number % 12 + 1) for number in range(1, 13)]
     schedule(merchant, *[item(f"sub-{year}-{month}", f"{year}-{month:02d}-15") for year, month in months])
-    assert anybody.post("/controls/clock", json={"to": "2028-01-20T12:00:00+09:00"}).status_code == 200
+    assert anybody.post("/controls/clock", json={"to": "2056-01-20T12:00:00+09:00"}).status_code == 200
     listed = merchant("GET", "/subscribe/customers/key-1/payments")[3]
     assert [one["status"] for one in listed["list"]] == ["paid"] * 13
 
@@ -101,12 +101,12 @@ def test_a_year_of_schedules_runs_in_one_move_of_the_clock(
 def test_a_deleted_key_leaves_its_schedules_which_then_fail(
     key: dict[str, Any], merchant: Merchant, sandbox: Sandbox
 ) -> None:
-    schedule(merchant, item("sub-2", "2027-02-15"))
+    schedule(merchant, item("sub-2", "2055-02-15"))
     deleted = merchant("DELETE", "/subscribe/customers/key-1?reason=x")[3]
     assert deleted["customer_uid"] == "key-1"
     assert merchant("DELETE", "/subscribe/customers/key-1")[:2] == (200, 1)
     assert merchant("GET", f"{PATH}/sub-2")[3]["schedule_status"] == "scheduled"
-    go_to(sandbox, "2027-02-16")
+    go_to(sandbox, "2055-02-16")
     assert payments_of(sandbox, "sub-2")[0]["status"] == "failed"
 
 
@@ -124,7 +124,7 @@ def test_a_deleted_key_leaves_its_schedules_which_then_fail(
 def test_what_waits_can_be_taken_back(
     body: dict[str, Any], gone: list[str], key: dict[str, Any], merchant: Merchant, sandbox: Sandbox
 ) -> None:
-    schedule(merchant, item("sub-2", "2027-02-15"), item("sub-3", "2027-03-15"))
+    schedule(merchant, item("sub-2", "2055-02-15"), item("sub-3", "2055-03-15"))
     status, code, message, revoked = merchant("POST", "/subscribe/payments/unschedule", json=body)
     assert status == 200
     if not gone:
@@ -133,36 +133,36 @@ def test_what_waits_can_be_taken_back(
     assert [one["merchant_uid"] for one in revoked] == gone
     assert {one["schedule_status"] for one in revoked} == {"revoked"}
     assert all(one["revoked_at"] > 0 for one in revoked)
-    go_to(sandbox, "2027-03-31")
+    go_to(sandbox, "2055-03-31")
     assert all(payments_of(sandbox, uid) == [] for uid in gone)
 
 
 def test_one_that_waits_can_be_moved(key: dict[str, Any], merchant: Merchant, sandbox: Sandbox) -> None:
-    schedule(merchant, item("sub-2", "2027-02-15"))
-    moved = merchant("PUT", f"{PATH}/sub-2", json={"schedule_at": at("2027-02-18")})[3]
-    assert moved["schedule_at"] == at("2027-02-18")
+    schedule(merchant, item("sub-2", "2055-02-15"))
+    moved = merchant("PUT", f"{PATH}/sub-2", json={"schedule_at": at("2055-02-18")})[3]
+    assert moved["schedule_at"] == at("2055-02-18")
     assert merchant("PUT", f"{PATH}/sub-2", json={})[0] == 400
-    assert merchant("PUT", f"{PATH}/sub-2", json={"schedule_at": at("2027-01-01")})[0] == 400
-    assert merchant("PUT", f"{PATH}/nobodys", json={"schedule_at": at("2027-02-18")})[0] == 404
+    assert merchant("PUT", f"{PATH}/sub-2", json={"schedule_at": at("2055-01-01")})[0] == 400
+    assert merchant("PUT", f"{PATH}/nobodys", json={"schedule_at": at("2055-02-18")})[0] == 404
     for path in ("reschedule", "retry"):
-        assert merchant("POST", f"{PATH}/sub-2/{path}", json={"schedule_at": at("2027-02-19")})[0] == 400
-    go_to(sandbox, "2027-02-19")
-    assert merchant("PUT", f"{PATH}/sub-2", json={"schedule_at": at("2027-03-18")})[0] == 400
+        assert merchant("POST", f"{PATH}/sub-2/{path}", json={"schedule_at": at("2055-02-19")})[0] == 400
+    go_to(sandbox, "2055-02-19")
+    assert merchant("PUT", f"{PATH}/sub-2", json={"schedule_at": at("2055-03-18")})[0] == 400
 
 
 def test_one_that_failed_or_was_revoked_can_be_taken_up_again(
     key: dict[str, Any], merchant: Merchant, sandbox: Sandbox
 ) -> None:
     sandbox.ledger.faults.add({"path": PATH, "fault": "decline", "value": "0016", "count": 1})
-    schedule(merchant, item("sub-2", "2027-02-15"), item("sub-3", "2027-03-15"))
-    go_to(sandbox, "2027-02-15T13:00")
+    schedule(merchant, item("sub-2", "2055-02-15"), item("sub-3", "2055-03-15"))
+    go_to(sandbox, "2055-02-15T13:00")
     assert payments_of(sandbox, "sub-2")[0]["fail_reason"].startswith("요금 미납")
-    again = merchant("POST", f"{PATH}/sub-2/reschedule", json={"schedule_at": at("2027-02-17")})[3]
+    again = merchant("POST", f"{PATH}/sub-2/reschedule", json={"schedule_at": at("2055-02-17")})[3]
     assert (again["schedule_status"], again["payment_status"], again["executed_at"]) == ("scheduled", None, 0)
-    go_to(sandbox, "2027-02-18")
+    go_to(sandbox, "2055-02-18")
     assert [one["status"] for one in payments_of(sandbox, "sub-2")] == ["paid", "failed"]
     merchant("POST", "/subscribe/payments/unschedule", json={"merchant_uid": "sub-3"})
-    go_to(sandbox, "2027-03-15")
+    go_to(sandbox, "2055-03-15")
     status, code, _, payment = merchant("POST", f"{PATH}/sub-3/retry")
     assert (status, code, payment["status"], payment["merchant_uid"]) == (200, 0, "paid", "sub-3")
     assert merchant("POST", f"{PATH}/sub-3/retry")[0] == 400
@@ -170,18 +170,18 @@ def test_one_that_failed_or_was_revoked_can_be_taken_up_again(
 
 
 def test_the_lists_are_cut_by_time_state_and_key(key: dict[str, Any], merchant: Merchant, sandbox: Sandbox) -> None:
-    schedule(merchant, item("sub-2", "2027-02-15"), item("sub-3", "2027-03-15"))
-    go_to(sandbox, "2027-02-16")
+    schedule(merchant, item("sub-2", "2055-02-15"), item("sub-3", "2055-03-15"))
+    go_to(sandbox, "2055-02-16")
 
     def told(path: str, **query: Any) -> list[str]:
         status, code, _, listed = merchant("GET", path, query_string=query)
         assert (status, code) == (200, 0)
         return [one["merchant_uid"] for one in listed]
 
-    since, until = at("2027-02-15"), at("2027-03-16")
+    since, until = at("2055-02-15"), at("2055-03-16")
     assert told(PATH, schedule_from=since, schedule_to=until) == ["sub-3", "sub-2"]
     assert told(PATH, schedule_from=since, schedule_to=until, sorting="scheduled") == ["sub-2", "sub-3"]
-    assert told(PATH, schedule_from=since, schedule_to=at("2027-03-15")) == ["sub-2"]  # the end is not included
+    assert told(PATH, schedule_from=since, schedule_to=at("2055-03-15")) == ["sub-2"]  # the end is not included
     assert told(PATH, schedule_from=since, schedule_to=until, schedule_status="executed") == ["sub-2"]
     assert told(PATH, schedule_from=since, schedule_to=until, limit=1, page=2) == ["sub-2"]
     for path in (f"{PATH}/customers/key-1", "/subscribe/customers/key-1/schedules"):
@@ -196,8 +196,8 @@ def test_the_lists_are_cut_by_time_state_and_key(key: dict[str, Any], merchant: 
 
 def test_each_schedule_runs_once_however_many_look(key: dict[str, Any], merchant: Merchant, sandbox: Sandbox) -> None:
     ledger = sandbox.ledger
-    schedule(merchant, *[item(f"sub-{number}", "2027-02-15") for number in range(6)])
-    ledger.clock.move_to(datetime(2027, 2, 15, 13, tzinfo=SEOUL))
+    schedule(merchant, *[item(f"sub-{number}", "2055-02-15") for number in range(6)])
+    ledger.clock.move_to(datetime(2055, 2, 15, 13, tzinfo=SEOUL))
     done = [ledger.schedules.run_next() for _ in range(8)]
     assert [changed and changed.payment["merchant_uid"] for changed in done] == [
         *(f"sub-{number}" for number in range(6)),
