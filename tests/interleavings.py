@@ -89,7 +89,7 @@ class World:
         """Everything forgotten; the clock at `moment`."""
         self.sandbox.database.clear()
         self.sandbox.clock.move_to(moment)
-        clocks.follow(self.sandbox.clock)
+        clocks.follow(self.sandbox.clock.exactly)
         self.shop_file.execute("BEGIN IMMEDIATE")
         for table in reversed(Base.metadata.sorted_tables):
             if table.name not in KEPT_TABLES:
