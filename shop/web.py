@@ -23,6 +23,7 @@ from werkzeug.routing import IntegerConverter
 
 from .clock import SEOUL
 from .config import Settings
+from .csrf import cause_of, explanation, page_of_the_form
 from .database import db
 from .dictionary import advice_for
 from .labels import event_label, label
@@ -217,7 +218,8 @@ def way_back() -> str | None:
         sender = urlsplit(request.referrer or "")
     except ValueError:  # no browser sends such an address
         return None
-    here = request.method != "GET" and sender.netloc == request.host
+    hosts = (request.host, urlsplit(settings().public_url.lower()).netloc)  # a proxy may have rewritten the first
+    here = request.method != "GET" and sender.netloc in hosts
     return local_path(f"{sender.path}?{sender.query}".rstrip("?"), "/") if here else None
 
 
@@ -238,10 +240,11 @@ def _unstorable(_error: Exception) -> Any:
 
 
 def _csrf_error(error: CSRFError) -> Any:
-    log.warning("%s %s refused: %s", request.method, request.path, error.description)
-    message = _("화면이 열린 지 오래되어 확인이 필요합니다. 새로고침한 뒤 다시 시도해 주세요.")
+    cause = cause_of(error)
+    log.warning("%s %s refused: %s (%s)", request.method, request.path, error.description, cause)
+    title, message = _("다시 시도해 주세요"), explanation(cause, settings().public_url)
     if not _wants_json():
-        return render_template("error.html", code=400, title=_("다시 시도해 주세요"), message=message), 400
+        return render_template("error.html", code=400, title=title, message=message, page=page_of_the_form()), 400
     if not current_user.is_authenticated:  # signed out meanwhile, in another tab: that is why
-        return refuse(401, "login_required", _("로그인이 필요합니다."))
-    return refuse(400, "csrf", message)
+        return refuse(401, "login_required", _("로그인이 필요합니다."), reason=cause)
+    return refuse(400, "csrf", message, reason=cause)
