@@ -28,15 +28,13 @@ from .database import db
 from .dictionary import advice_for
 from .labels import event_label, label
 from .models import Product
-from .privacy import LONGEST_TEXT, mask_phone, mask_text
+from .privacy import LONGEST_TEXT, mask_phone, mask_text, printable
 from .provider import PaymentProvider
 from .reasons import reason_label
 
 log = logging.getLogger(__name__)
 
 LANGUAGES = ("ko", "en")
-# Letters and signs that are drawn as nothing: the fillers of Hangul, and Braille without a dot.
-_DRAWN_AS_NOTHING = "\u115f\u1160\u2800\u3164\uffa0"
 PIECES = 200  # of pages, remembered: some for every address and language, none of them large
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -70,13 +68,8 @@ def _preferred(accept_language: str) -> str:
 
 def given_reason() -> str:
     """Why somebody acts, in one line, phone numbers masked; empty when there is nothing that a person could read."""
-    given = request.form.get("reason", "")[:LONGEST_TEXT]
-    return mask_text(" ".join("".join(filter(_can_be_read, given)).split()))
-
-
-def _can_be_read(sign: str) -> bool:
-    """False for control signs and for what has no width: neither says why, and both hide in a line of the book."""
-    return (sign.isprintable() or sign.isspace()) and sign not in _DRAWN_AS_NOTHING
+    given = " ".join(request.form.get("reason", "")[:LONGEST_TEXT].split())  # line breaks are spaces, not unprintable
+    return mask_text(" ".join(printable(given, LONGEST_TEXT).split()))
 
 
 def local_path(target: str | None, default: str) -> str:
