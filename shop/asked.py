@@ -11,6 +11,7 @@ from .figures import LONGEST_PERIOD
 from .listing import PAYMENT_STATES, PaymentFilter
 from .models import Payment
 from .paging import Cursor
+from .privacy import printable
 
 LONGEST_SEARCH = 254
 
@@ -25,7 +26,7 @@ class TooManyDays(Unreadable):
 
 def text(name: str) -> str:
     """One search or filter text, without what no database column can hold."""
-    return "".join(filter(str.isprintable, request.args.get(name, ""))).strip()[:LONGEST_SEARCH]
+    return printable(request.args.get(name, ""), LONGEST_SEARCH).strip()
 
 
 def choice(name: str, allowed: Collection[str]) -> str:

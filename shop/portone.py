@@ -22,6 +22,7 @@ from urllib3.util import Retry
 
 from .answers import Answer, moment, number, optional, payment_report, response_of, rows, says_no_such_key, text
 from .config import Settings
+from .privacy import printable
 from .provider import (
     BillingKeyReport,
     Channel,
@@ -302,7 +303,7 @@ def _row(found: Mapping[str, Any]) -> PaymentReport | UnreadableRow:
 
 def _shown(found: Mapping[str, Any], key: str) -> str:
     """An id of an unreadable row, so far as it can be shown and kept."""
-    return "".join(filter(str.isprintable, optional(found, key) or ""))[:80]
+    return printable(optional(found, key) or "", 80)
 
 
 def _session(url: str) -> requests.Session:

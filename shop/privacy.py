@@ -1,8 +1,9 @@
 """How much of a person's data may be shown or kept? Phone numbers are masked wherever they leave
-the order, e-mail addresses wherever a line is written to the log."""
+the order, e-mail addresses wherever a line is written to the log. Characters that nobody can see are left out."""
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 _MOBILE = re.compile(r"(?<!\d)(01[016789]|\+82[- .]?0?1[016789])[- .]?(\d{3,4})[- .]?(\d{4})(?!\d)")
@@ -10,6 +11,8 @@ _MOBILE = re.compile(r"(?<!\d)(01[016789]|\+82[- .]?0?1[016789])[- .]?(\d{3,4})[
 _EMAIL = re.compile(r"([\w.+-])[\w.+-]*(?:@((?:[\w-]+\.)+[a-zA-Z]{2,}))?")
 
 LONGEST_TEXT = 2000  # characters of a text from outside that are kept or shown
+# Characters that are printable and drawn as nothing: the fillers of Hangul, and Braille without a dot.
+_DRAWN_AS_NOTHING = dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164\uffa0"))
 _LONGEST_NUMBER = 20  # characters of a written phone number
 
 
@@ -20,6 +23,11 @@ def mask_phone(tel: str | None) -> str:
         return ""
     head = digits[:3] if digits.startswith("01") and len(digits) >= 10 else "***"
     return f"{head}-****-{digits[-4:]}"
+
+
+def printable(text: str, most: int) -> str:
+    """At most `most` characters of a text from outside, without those that nobody can see or no column can hold."""
+    return "".join(islice(filter(str.isprintable, text), most)).translate(_DRAWN_AS_NOTHING)
 
 
 def mask_text(text: str) -> str:

@@ -5,7 +5,6 @@ need neither a session nor a CSRF token, they may be knocked at in any order and
 is sent to them changes our books.
 """
 
-from itertools import islice
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
@@ -20,7 +19,7 @@ from .books import SyncResult
 from .dictionary import Advice, advice_for
 from .events import News
 from .models import Payment
-from .privacy import mask_beginning
+from .privacy import mask_beginning, printable
 from .web import local, provider, refuse
 
 bp = Blueprint("results", __name__, url_prefix="/payment")
@@ -92,7 +91,7 @@ def redirect_back() -> AnyResponse | tuple[str, int]:
 def webhook() -> Response | tuple[Response, int]:
     """Webhook (웹훅), as JSON or form. PortOne repeats it only after 5xx, so only "no answer" is one."""
     body = request.get_data(as_text=True)  # before the form is read out of it
-    raw = _printable(mask_beginning(body, LONGEST_RAW), LONGEST_RAW)
+    raw = printable(mask_beginning(body, LONGEST_RAW), LONGEST_RAW)
     result = _sync(_told(), source="webhook", raw=raw)
     return jsonify(outcome=result.outcome), 503 if result.outcome == "unknown" else 200
 
@@ -119,13 +118,8 @@ def _told() -> dict[str, str]:
     if isinstance(body, dict):
         told |= body
     hints = {key: told[key] for key in HINTS if isinstance(told.get(key), str | int | float)}
-    texts = {key: _printable(str(value), 200) for key, value in hints.items()}
+    texts = {key: printable(str(value), 200) for key, value in hints.items()}
     return {key: text for key, text in texts.items() if text}
-
-
-def _printable(text: str, most: int) -> str:
-    """At most `most` characters of the text, without those that nobody can see."""
-    return "".join(islice(filter(str.isprintable, text), most))
 
 
 def _sync(told: dict[str, str], source: str, raw: str | None = None) -> SyncResult:

@@ -23,19 +23,18 @@ from werkzeug.routing import IntegerConverter
 
 from .clock import SEOUL
 from .config import Settings
+from .csrf import cause_of, explanation, page_of_the_form
 from .database import db
 from .dictionary import advice_for
 from .labels import event_label, label
 from .models import Product
-from .privacy import LONGEST_TEXT, mask_phone, mask_text
+from .privacy import LONGEST_TEXT, mask_phone, mask_text, printable
 from .provider import PaymentProvider
 from .reasons import reason_label
 
 log = logging.getLogger(__name__)
 
 LANGUAGES = ("ko", "en")
-# Letters and signs that are drawn as nothing: the fillers of Hangul, and Braille without a dot.
-_DRAWN_AS_NOTHING = "\u115f\u1160\u2800\u3164\uffa0"
 PIECES = 200  # of pages, remembered: some for every address and language, none of them large
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -69,13 +68,8 @@ def _preferred(accept_language: str) -> str:
 
 def given_reason() -> str:
     """Why somebody acts, in one line, phone numbers masked; empty when there is nothing that a person could read."""
-    given = request.form.get("reason", "")[:LONGEST_TEXT]
-    return mask_text(" ".join("".join(filter(_can_be_read, given)).split()))
-
-
-def _can_be_read(sign: str) -> bool:
-    """False for control signs and for what has no width: neither says why, and both hide in a line of the book."""
-    return (sign.isprintable() or sign.isspace()) and sign not in _DRAWN_AS_NOTHING
+    given = " ".join(request.form.get("reason", "")[:LONGEST_TEXT].split())  # line breaks are spaces, not unprintable
+    return mask_text(" ".join(printable(given, LONGEST_TEXT).split()))
 
 
 def local_path(target: str | None, default: str) -> str:
@@ -217,7 +211,8 @@ def way_back() -> str | None:
         sender = urlsplit(request.referrer or "")
     except ValueError:  # no browser sends such an address
         return None
-    here = request.method != "GET" and sender.netloc == request.host
+    hosts = (request.host, urlsplit(settings().public_url.lower()).netloc)  # a proxy may have rewritten the first
+    here = request.method != "GET" and sender.netloc in hosts
     return local_path(f"{sender.path}?{sender.query}".rstrip("?"), "/") if here else None
 
 
@@ -238,10 +233,11 @@ def _unstorable(_error: Exception) -> Any:
 
 
 def _csrf_error(error: CSRFError) -> Any:
-    log.warning("%s %s refused: %s", request.method, request.path, error.description)
-    message = _("화면이 열린 지 오래되어 확인이 필요합니다. 새로고침한 뒤 다시 시도해 주세요.")
+    cause = cause_of(error)
+    log.warning("%s %s refused: %s (%s)", request.method, request.path, error.description, cause)
+    title, message = _("다시 시도해 주세요"), explanation(cause, settings().public_url)
     if not _wants_json():
-        return render_template("error.html", code=400, title=_("다시 시도해 주세요"), message=message), 400
+        return render_template("error.html", code=400, title=title, message=message, page=page_of_the_form()), 400
     if not current_user.is_authenticated:  # signed out meanwhile, in another tab: that is why
-        return refuse(401, "login_required", _("로그인이 필요합니다."))
-    return refuse(400, "csrf", message)
+        return refuse(401, "login_required", _("로그인이 필요합니다."), reason=cause)
+    return refuse(400, "csrf", message, reason=cause)

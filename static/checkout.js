@@ -136,7 +136,8 @@
     if (!answer.ok) {
       showProblems(answer.body.fields || {});
       giveUp(answer.body.message, answer.body.redirect); // an earlier window was paid: its order
-      if (answer.status === 409 && !answer.body.redirect) offer(newCart); // it is not, or no longer, what this page shows
+      const stale = answer.status === 409 || answer.body.error === "csrf"; // this page, or its token, is not current
+      if (stale && !answer.body.redirect) offer(newCart); // loads the page anew and keeps what was typed
       return;
     }
     tellPage("shop:checkout", answer.body);

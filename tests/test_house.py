@@ -36,7 +36,7 @@ FLOORS = [
     ["probes"],
     ["labels"],
     ["dictionary", "reasons"],
-    ["flows"],
+    ["flows", "csrf"],
     ["web", "headers", "logs"],
     ["brakes"],
     ["legal"],

@@ -1,8 +1,10 @@
 """Phone numbers are masked wherever they leave the order."""
 
+from pathlib import Path
+
 import pytest
 
-from shop.privacy import mask_beginning, mask_phone, mask_report, mask_text
+from shop.privacy import mask_beginning, mask_phone, mask_report, mask_text, printable
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,24 @@ def test_a_number_that_the_cut_divides_is_masked_in_what_is_kept() -> None:
     text = "x" * 1990 + " 010-1234-5678"
     assert mask_beginning(text) == "x" * 1990 + " 010-****-"
     assert mask_report({"memo": text}) == {"memo": mask_beginning(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("imp_1\x00\x1b", "imp_1"),
+        ("두\n줄\t글", "두줄글"),
+        ("a\u200b\u2060\ufeffb", "ab"),
+        ("\u3164\u115f\u1160\uffa0\u2800", ""),
+        ("가 나", "가 나"),
+        ("\x00" * 9 + "x" * 99, "x" * 10),
+        ("", ""),
+    ],
+)
+def test_characters_that_nobody_can_see_are_left_out_and_a_text_is_cut_after_what_is_seen(text: str, kept: str) -> None:
+    assert printable(text, 10) == kept
+
+
+def test_one_function_leaves_out_what_cannot_be_seen() -> None:
+    files = (Path(__file__).parents[1] / "shop").glob("*.py")
+    assert [file.name for file in files if "filter(str.isprintable" in file.read_text()] == ["privacy.py"]
