@@ -3,21 +3,13 @@
 `look` is called with a name and the page as it stands. Whoever looks may scroll and resize, not click.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
-from flask import abort
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from shop import clock
-from shop.database import db, transaction
-from shop.models import Order, Payment, Subscription
 from tests.servers import Server
 from tests.test_journeys import identify, pay_in_popup, type_code
-
-Look = Callable[[str, Page], None]
+from tests.walk_states import Look, cart_states, order_states, refusing, subscription_states
 
 PUBLIC = {
     "shop": "/",
@@ -46,16 +38,6 @@ OFFICE = (
     "/admin/audit",
     "/admin/doctor",
 )
-
-UNPAID = "요금 미납으로 결제 불가합니다."
-ORDERS: dict[str, tuple[str, dict[str, Any]]] = {  # how the order stands, and what its payment says
-    "held": ("pending", {"held_reason": "amount"}),
-    "expired": ("expired", {"status": "ready"}),
-    "cancelled": ("cancelled", {"status": "cancelled"}),
-    "given-back": ("pending", {"status": "cancelled", "cancel_reason": "[자동취소] 결제 금액이 주문 금액과 다름"}),
-    "pending": ("pending", {"status": "ready"}),
-    "failed": ("pending", {"status": "failed", "fail_reason": UNPAID}),
-}
 
 
 def walk(browser: Browser, server: Server, look: Look, **context: Any) -> None:
@@ -100,7 +82,7 @@ def buy(context: BrowserContext, server: Server, look: Look) -> None:
     page.goto(f"{server.url}/admin/")
     look("error-403-signed-in", page)
     put_in(page, server, "moon-mug", "reading-pass")
-    look("cart", page)
+    cart_states(page, server, look)
     page.locator("#pay-once").click()
     look("cart-problems", page)
     _give_up_in_the_window(page, server, look)
@@ -110,18 +92,18 @@ def buy(context: BrowserContext, server: Server, look: Look) -> None:
     look("order-plan", page)
     put_in(page, server, "reading-pass")
     look("cart-subscribed", page)
-    _send_an_old_form(page)
-    look("error-form-too-old", page)
+    _send_a_wrong_token(page)
+    look("error-form-refused", page)
     page.goto(f"{server.url}/cart")
     fill_in(page)
     _pay_and_look(page, look)
     page.locator("#learn > summary").click()
     look("order-paid-learn", page)
     page.locator("#learn > summary").click()
-    _order_states(page, server, look)
+    order_states(page, server, look)
     page.goto(f"{server.url}/orders")
     look("orders", page)
-    _subscription_states(page, server, look)
+    subscription_states(page, server, look)
     page.goto(server.url + SANDBOX["panel"])
     look("panel-used", page)
     page.goto(server.url + SANDBOX["attacks"])
@@ -225,85 +207,8 @@ def _pay_and_look(page: Page, look: Look) -> None:
     look("order-cancel-asked", page)
 
 
-def _send_an_old_form(page: Page) -> None:
+def _send_a_wrong_token(page: Page) -> None:
     page.goto(f"{page.url}")
     page.locator("input[name=csrf_token]").evaluate_all("fields => fields.forEach((field) => (field.value = 'old'))")
     page.locator(".lines form button.link").first.click()
     page.wait_for_selector(".empty h1")
-
-
-# --- states -----------------------------------------------------------------------------------------------------------
-
-
-def _order_states(page: Page, server: Server, look: Look) -> None:
-    page.goto(f"{server.url}/orders")
-    page.locator(".orders a").last.click()
-    page.wait_for_url("**/orders/*")
-    order_id = int(page.url.rsplit("/", 1)[1])
-    for name, (status, facts) in ORDERS.items():
-        with server.app.app_context():
-            payment_id = db.session.query(Payment.id).filter_by(order_id=order_id, status="paid").scalar()
-            db.session.rollback()
-            with painted((Order, order_id, {"status": status}), (Payment, payment_id, facts)):
-                page.reload()
-                look(f"order-{name}", page)
-
-
-def _subscription_states(page: Page, server: Server, look: Look) -> None:
-    page.goto(f"{server.url}/subscriptions")
-    look("subscriptions", page)
-    with server.app.app_context():
-        subscription = db.session.query(Subscription).order_by(Subscription.id.desc()).first()
-        assert subscription
-        row, today = (Subscription, subscription.id), clock.today()
-        declined = {"subscription_id": subscription.id, "period": f"{today:%Y-%m}", "status": "failed"}
-        declined |= {
-            "kind": "renewal",
-            "name": "월간 읽기 이용권",
-            "amount": subscription.amount,
-            "is_test_channel": True,
-        }
-        declined |= {"buyer_name": "홍길동", "buyer_email": "walker@example.com", "buyer_tel": "010-****-5678"}
-        db.session.rollback()
-        with painted((*row, {"next_charge_on": today + timedelta(days=2)})):
-            page.reload()
-            look("subscriptions-soon", page)
-        with transaction():
-            attempt = Payment(**declined, merchant_uid="walk-205412-1", fail_reason=UNPAID, failed_at=clock.now())
-            db.session.add(attempt)
-        with painted((*row, {"status": "past_due", "next_charge_on": today})):
-            page.reload()
-            look("subscriptions-past-due", page)
-        with painted(
-            (*row, {"status": "ended", "ended_at": clock.now(), "end_reason": "missed", "next_charge_on": None})
-        ):
-            page.reload()
-            look("subscriptions-ended", page)
-
-
-@contextmanager
-def painted(*looks: tuple[type[Any], int, dict[str, Any]]) -> Iterator[None]:
-    """Rows as if they stood otherwise, for one look; then as they were."""
-    before = [(table, row_id, _paint(table, row_id, facts)) for table, row_id, facts in looks]
-    yield
-    for table, row_id, facts in before:
-        _paint(table, row_id, facts)
-
-
-def _paint(table: type[Any], row_id: int, facts: dict[str, Any]) -> dict[str, Any]:
-    """Write `facts` into the row; answers what stood there."""
-    with transaction():
-        row = db.session.get_one(table, row_id)
-        before = {name: getattr(row, name) for name in facts}
-        for name, value in facts.items():
-            setattr(row, name, value)
-    return before
-
-
-@contextmanager
-def refusing(server: Server, code: int) -> Iterator[None]:
-    """One page of the shop answers with this error for a while."""
-    views = server.app.view_functions
-    usual, views["legal.refund"] = views["legal.refund"], lambda: abort(code)
-    yield
-    views["legal.refund"] = usual
