@@ -7,6 +7,8 @@ second process would count limits and metrics for itself (docs/deploy.md says wh
 import os
 import socket
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +45,14 @@ def when_ready(server: Any) -> None:
     limit = struct.pack("ll", SILENT_SECONDS, 0)
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+
+
+def on_starting(server: Any) -> None:
+    """End with status 1 and one line if the shop's settings are wrong, before a worker is started.
+
+    They are read in a process of its own: what this one imports would still be the old code after a reload.
+    """
+    if server.app.app_uri == wsgi_app:  # not the sandbox, served alone
+        command = [sys.executable, "-c", "import app; app.check_environment()"]
+        if subprocess.run(command, check=False).returncode:  # noqa: S603 - no outside text
+            sys.exit(1)
