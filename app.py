@@ -7,9 +7,9 @@ import fcntl
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import requests
-from dotenv import load_dotenv
 from flask import Flask
 from flask_babel import Babel
 from flask_migrate import Migrate, upgrade
@@ -34,26 +34,45 @@ from shop import (
     store,
     web,
 )
-from shop.config import ConfigError, Settings, load_settings
+from shop.config import Settings, load_settings
 from shop.database import alone, db
+from shop.environment import ConfigError, load_env_file
 from shop.portone import PortOne
 
 HERE = Path(__file__).parent
 MIGRATIONS = HERE / "shop" / "migrations"
 LARGEST_REQUEST_BYTES = 1_000_000
 SHOP_NAMES = {"ko": "달곰상점", "en": "Dalgom"}  # what the sandbox's payment window calls the shop
+APP_LOAD_ERROR = 4  # gunicorn's: it replaces a worker that ends with 1, again and again; after this one it stops
 KEPT_CONNECTIONS = 16  # to the database, and as many again while many threads ask; a new one costs more than a page
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The shop, ready to serve. Without `settings` they come from the environment and `.env`. Raises ConfigError."""
+    """The shop, ready to serve. Without `settings` they come from the environment and `.env`, and wrong ones end the
+    process with one line: flask and gunicorn would write a traceback around the exception."""
     try:
         settings = settings or settings_from_environment()
         return assemble(settings)
     except Exception as error:
         if doctor.is_asked():
             return doctor.consulting_room(error, settings)
+        if settings is None and isinstance(error, ConfigError):
+            _end_with_line(error)
         raise
+
+
+def check_environment() -> None:
+    """End the process with one line if the environment's settings are wrong. `gunicorn.conf.py` calls it."""
+    try:
+        settings_from_environment()
+    except ConfigError as error:
+        _end_with_line(error)
+
+
+def _end_with_line(error: ConfigError) -> NoReturn:
+    print(error, file=sys.stderr)  # noqa: T201
+    in_gunicorn = os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn/")
+    sys.exit(APP_LOAD_ERROR if in_gunicorn else 1)
 
 
 def assemble(settings: Settings) -> Flask:
@@ -89,7 +108,8 @@ def assemble(settings: Settings) -> Flask:
 
 
 def settings_from_environment() -> Settings:
-    load_dotenv(HERE / ".env")
+    """The settings of the environment and of `.env`. Raises ConfigError."""
+    load_env_file(HERE / ".env")
     instance_path = Path(os.environ.get("INSTANCE_PATH", HERE / "instance")).absolute()
     instance_path.mkdir(parents=True, exist_ok=True)
     return load_settings(os.environ, instance_path)
@@ -168,10 +188,7 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
 
 def main() -> None:
     """Serve on this machine, for looking and developing."""
-    try:
-        app = create_app()
-    except ConfigError as error:
-        sys.exit(f"{error}")
+    app = create_app()
     settings: Settings = app.extensions["settings"]
     port = int(os.environ.get("PORT", "5000"))
     print(f"\n  {settings.public_url}\n")  # noqa: T201

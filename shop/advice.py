@@ -21,16 +21,29 @@ class Words(NamedTuple):
 BELONGS = {
     "SECRET_KEY": ("임의의 글자 32자 이상", "32 random characters or more"),
     "PUBLIC_URL": (
-        "구매자와 웹훅이 닿는 주소(경로 없이 https://shop.example)",
-        "the shop's address, https://shop.example",
+        "구매자와 웹훅이 닿는 주소(https://shop.example). 포트원의 세 키와, 체험이면 SANDBOX_CONTROLS_TOKEN과 함께",
+        "the shop's address, https://shop.example, with PortOne's three keys; for a demo with SANDBOX_CONTROLS_TOKEN",
     ),
     "PORTONE_IMP_CODE": ("포트원 콘솔의 고객사 식별코드", "the merchant code of PortOne's console"),
     "PORTONE_API_KEY": ("포트원 콘솔의 V1 REST API Key", "the V1 REST API key of PortOne's console"),
     "PORTONE_API_SECRET": ("포트원 콘솔의 V1 REST API Secret", "the V1 REST API secret of PortOne's console"),
-    "PORTONE_CHANNEL_KEY": ("KG모빌리언스 채널 키 하나", "one channel key of KG Mobilians"),
-    "PORTONE_PG": ("비움, mobilians, 또는 mobilians.<MID>", "nothing, mobilians, or mobilians.<MID>"),
+    "PORTONE_CHANNEL_KEY": (
+        "KG모빌리언스 채널 키 하나(샌드박스에서는 비움)",
+        "one channel key of KG Mobilians; nothing with the sandbox",
+    ),
+    "PORTONE_PG": (
+        "mobilians, mobilians.<MID>, 또는 콘솔의 기본 PG면 default(샌드박스에서는 비움)",
+        "mobilians, mobilians.<MID>, or default for the console's default PG; nothing with the sandbox",
+    ),
+    "PORTONE_BILLING_CHANNEL_KEY": (
+        "정기결제로 계약한 채널 키(샌드박스에서는 비움)",
+        "the channel key under the recurring contract; nothing with the sandbox",
+    ),
     "PORTONE_BILLING_PG": ("정기결제로 계약한 mobilians.<MID>", "mobilians.<MID> under the recurring contract"),
     "PORTONE_TEST_CHANNEL": ("true 또는 false", "true or false"),
+    "DATABASE_URL": ("postgresql://… 또는 sqlite:///…", "postgresql://… or sqlite:///…"),
+    "SANDBOX_CONTROLS_TOKEN": ("임의의 글자 16자 이상", "16 random characters or more"),
+    ".env": ("UTF-8로 저장한 텍스트", "text saved in UTF-8"),
     "FLASK_DEBUG": ("0", "0"),
     "TRUSTED_PROXIES": ("앞에 있는 우리 프록시의 수", "the number of your own proxies in front"),
     "RATELIMIT_STORAGE_URL": ("memory:// 또는 redis://호스트:6379/0", "memory:// or redis://host:6379/0"),

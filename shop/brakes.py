@@ -20,7 +20,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response
 
-from .config import ConfigError
+from .environment import ConfigError
 from .web import settings
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from . import advice, advice_probes
 from .advice import Level
-from .config import LIVE_API_URL, LIVE_SDK_URL, SETTINGS, WEAK_SECRET_KEYS, ConfigError, Settings
+from .config import LIVE_SDK_URL, WEAK_SECRET_KEYS, Settings
+from .environment import LIVE_API_URL, SETTINGS, ConfigError, host_of, is_private
 
 ADVICE = advice.ADVICE | advice_probes.ADVICE
 
@@ -67,20 +67,12 @@ def of_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Find
 
 def is_public(settings: Settings) -> bool:
     """Whether others than this machine are meant to reach the shop."""
-    return not _is_private(urlsplit(settings.public_url).hostname or "")
-
-
-def _is_private(host: str) -> bool:
-    try:
-        return not ip_address(host).is_global
-    except ValueError:
-        return "." not in host or host.endswith((".local", ".localhost", ".internal", ".lan"))
+    return not is_private(host_of(settings.public_url))
 
 
 def _address(settings: Settings) -> Iterator[Finding]:
-    host = urlsplit(settings.public_url).hostname or ""
     if settings.live and not is_public(settings):
-        yield Finding("public_url_private", "PUBLIC_URL", {"host": host})
+        yield Finding("public_url_private", "PUBLIC_URL", {"host": host_of(settings.public_url)})
     if is_public(settings) and not settings.https:
         yield Finding("public_url_http", "PUBLIC_URL")
     if is_public(settings) and settings.https and not settings.trusted_proxies:

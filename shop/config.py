@@ -1,8 +1,8 @@
-"""Which settings exist, what the sandbox uses when none is given, and where a live value comes from?
+"""The settings, typed and checked, with the values that the sandbox uses when none is given.
 
 Every setting is an environment variable (or a line of `.env`); NAME_FILE names a file that holds it instead, as
 Docker and Kubernetes hand secrets over. With none, the shop runs against the sandbox that ships with it. With
-PortOne's own three keys it is live, and refuses to start half-configured.
+PortOne's own three keys it is live. Half-configured, it refuses to start.
 """
 
 import re
@@ -12,9 +12,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-LIVE_API_URL = "https://api.iamport.kr"
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from .environment import (
+    LIVE_API_URL,
+    ConfigError,
+    check_characters,
+    check_companions,
+    host_of,
+    is_live,
+    refuse,
+    with_files,
+)
+
 LIVE_SDK_URL = "https://cdn.iamport.kr/v1/iamport.js"
 
 # Published on purpose: these open the sandbox, which holds nothing real. Live settings never fall back to them.
@@ -23,28 +35,11 @@ SANDBOX_API_KEY = "imp_apikey"
 SANDBOX_API_SECRET = "sandbox_secret"  # noqa: S105
 
 WEAK_SECRET_KEYS = {"dev", "secret", "changeme", "change-me", "secret_key", "your-secret-key"}
-LIVE_KEYS = ("PORTONE_IMP_CODE", "PORTONE_API_KEY", "PORTONE_API_SECRET")
+CONSOLE_DEFAULT = "default"  # in PORTONE_PG: the default PG of PortOne's console
+DATABASES = ("sqlite", "postgresql+psycopg")  # with an installed driver
 
 LIMIT = re.compile(r"off|\d+ per (\d+ )?(second|minute|hour|day)s?")
 SHORTEST_TOKEN = 16
-
-SETTINGS = (
-    *LIVE_KEYS, "SECRET_KEY", "DATABASE_URL", "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL",
-    "PORTONE_TEST_CHANNEL", "PORTONE_CHANNEL_KEY", "PORTONE_PG", "PORTONE_BILLING_CHANNEL_KEY", "PORTONE_BILLING_PG",
-    "CELERY_BROKER_URL", "SANDBOX_CONTROLS_TOKEN", "TRUSTED_PROXIES", "CSP_WINDOW_HOSTS", "CSP_ENFORCE",
-    "RATELIMIT_STORAGE_URL", "SIGN_IN_LIMIT", "CHECKOUT_LIMIT", "METRICS_TOKEN", "LOG_FORMAT", "PORT",
-    "INSTANCE_PATH", "DEMO_RESET",
-)  # fmt: skip
-
-
-class ConfigError(Exception):
-    """A setting is missing or contradicts another. The message begins with its name and says what to put there."""
-
-    others: "tuple[ConfigError, ...]" = ()  # what else is wrong
-
-    @property
-    def setting(self) -> str:
-        return str(self).partition(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class Settings:
     api_secret: str
     is_test_channel: bool  # True: payments come from a test channel, and only those are accepted
     channel_key: str  # which contract takes one-time payments: this …
-    pg: str  # … or this; both empty: the console's default PG
+    pg: str  # … or this, or CONSOLE_DEFAULT; empty with the sandbox
     billing_channel_key: str  # the same for billing keys
     billing_pg: str
     broker_url: str  # Celery's; empty: no background workers, the commands do everything
@@ -87,6 +82,12 @@ class Settings:
         """Whether monthly plans can be sold: KG wants a contract of its own for recurring payments."""
         return bool(self.billing_channel_key or self.billing_pg) or not self.live
 
+    def contract(self, *, billing: bool) -> tuple[str, str]:
+        """The channel key and the `pg` that choose the contract; at most one, neither for the console's default PG."""
+        if billing:
+            return self.billing_channel_key, self.billing_pg
+        return self.channel_key, "" if self.pg == CONSOLE_DEFAULT else self.pg
+
     def __repr__(self) -> str:
         return f"Settings(live={self.live}, public_url={self.public_url!r})"  # never the secrets
 
@@ -98,7 +99,7 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
     def value(name: str, default: str = "") -> str:
         return environ.get(name, "").strip() or default
 
-    live = _is_live(environ)
+    live = is_live(environ)
     public_url = value("PUBLIC_URL", "" if live else f"http://127.0.0.1:{value('PORT', '5000')}").rstrip("/")
     api_url = value("PORTONE_API_URL", LIVE_API_URL if live else f"{public_url}/sandbox").rstrip("/")
     settings = Settings(
@@ -120,7 +121,11 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         instance_path=instance_path,
         **_operations(value, live),
     )
-    _refuse(settings, debug=value("FLASK_DEBUG", "0"))
+    problems = [*check_characters(environ), *check_companions(environ)]
+    problems += [*_check_contracts(settings), *_check_operations(settings)]
+    if live:
+        problems += _check_live(settings, debug=value("FLASK_DEBUG", "0"))
+    refuse(problems)
     return settings
 
 
@@ -140,50 +145,13 @@ def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
     }
 
 
-def _refuse(settings: Settings, *, debug: str) -> None:
-    """Raise the first thing that is wrong, and the others with it."""
-    problems = [*_check_contracts(settings), *_check_operations(settings)]
-    if settings.live:
-        problems += _check_live(settings, debug=debug)
-    if problems:
-        problems[0].others = tuple(problems[1:])
-        raise problems[0]
-
-
-def with_files(environ: Mapping[str, str]) -> dict[str, str]:
-    """The same settings, those named NAME_FILE read from their files. Raises ConfigError."""
-    found = dict(environ)
-    for name in SETTINGS:
-        path = environ.get(f"{name}_FILE", "").strip()
-        if not path:
-            continue
-        if environ.get(name, "").strip():
-            raise ConfigError(f"{name} and {name}_FILE are both set: keep one")
-        try:
-            found[name] = Path(path).read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{name}_FILE cannot be read: {type(error).__name__}") from error
-    return found
-
-
-def _is_live(environ: Mapping[str, str]) -> bool:
-    given = [name for name in LIVE_KEYS if environ.get(name, "").strip()]
-    if given and len(given) < len(LIVE_KEYS):
-        missing = ", ".join(name for name in LIVE_KEYS if name not in given)
-        raise ConfigError(f"{given[0]} is set but {missing} is not: give all three for live PortOne, or none")
-    api_host = urlsplit(environ.get("PORTONE_API_URL", "").strip()).hostname
-    if not given and api_host == urlsplit(LIVE_API_URL).hostname:
-        raise ConfigError(f"PORTONE_API_URL is PortOne's own: set {', '.join(LIVE_KEYS)} too")
-    return bool(given)
-
-
 def _check_contracts(settings: Settings) -> Iterator[ConfigError]:
     if settings.channel_key and settings.pg:
         yield ConfigError("PORTONE_CHANNEL_KEY and PORTONE_PG are both set: keep one (today's SDK: the key)")
     if settings.billing_channel_key and settings.billing_pg:
         yield ConfigError("PORTONE_BILLING_CHANNEL_KEY and PORTONE_BILLING_PG are both set: keep one")
-    if settings.pg and not re.fullmatch(r"mobilians(\.\w+)?", settings.pg):
-        yield ConfigError("PORTONE_PG must be empty, 'mobilians' or 'mobilians.<MID>'")
+    if settings.pg not in ("", CONSOLE_DEFAULT) and not re.fullmatch(r"mobilians(\.\w+)?", settings.pg):
+        yield ConfigError("PORTONE_PG must be 'mobilians', 'mobilians.<MID>' or 'default'")
     if settings.billing_pg and not re.fullmatch(r"mobilians\.\w+", settings.billing_pg):
         yield ConfigError("PORTONE_BILLING_PG must be 'mobilians.<MID>': a billing key needs the MID under contract")
 
@@ -208,7 +176,10 @@ def _check_live(settings: Settings, *, debug: str) -> Iterator[ConfigError]:
 
 
 def _check_operations(settings: Settings) -> Iterator[ConfigError]:
-    if settings.public_url and not re.fullmatch(r"https?://[^/?#@\s]+", settings.public_url):
+    if not _has_driver(settings.database_url):
+        yield ConfigError("DATABASE_URL must begin with postgresql:// or sqlite:///")
+    whole = re.fullmatch(r"https?://[^/?#@\s]+", settings.public_url) and host_of(settings.public_url)
+    if settings.public_url and not whole:
         yield ConfigError("PUBLIC_URL must be scheme and host alone, such as https://shop.example, without a path")
     for host in settings.csp_window_hosts:
         if not re.fullmatch(r"(https://)?(\*\.)?[a-z0-9.-]+(:\d+)?", host, re.IGNORECASE):
@@ -241,6 +212,13 @@ def _truth(name: str, value: str) -> bool:
 def _driver_named(url: str) -> str:
     """Name the installed driver: SQLAlchemy 2.0 takes a bare `postgresql://` for another one."""
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+
+def _has_driver(url: str) -> bool:
+    try:
+        return make_url(url).drivername in DATABASES
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+        return False
 
 
 def _generated_secret_key(instance_path: Path) -> str:

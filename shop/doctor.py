@@ -19,8 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from . import admin, checkup, probes
 from .checkup import Finding
-from .config import ConfigError, Settings, with_files
+from .config import Settings
 from .database import end_reading
+from .environment import ConfigError, with_files
 from .portone import PortOne
 from .web import provider, settings
 

@@ -83,7 +83,7 @@ def of_channels(settings: Settings, channels: list[Channel]) -> Iterator[Finding
 def _named(settings: Settings, channels: list[Channel], *, billing: bool) -> tuple[str, str, Channel | None]:
     """The setting that names a contract, what it says, and the contract if the account has it."""
     kind = "PORTONE_BILLING" if billing else "PORTONE"
-    key, pg = (settings.billing_channel_key, settings.billing_pg) if billing else (settings.channel_key, settings.pg)
+    key, pg = settings.contract(billing=billing)
     if key:
         return f"{kind}_CHANNEL_KEY", key, next((one for one in channels if one.key == key), None)
     provider, _, mid = pg.partition(".")

@@ -45,9 +45,7 @@ def notice_url(settings: Settings) -> str:
 
 def _contract(settings: Settings, *, billing: bool) -> dict[str, str]:
     """Which contract pays: `channelKey` for today's SDK, `pg` for older ones, neither for the console's default."""
-    channel_key, pg = settings.channel_key, settings.pg
-    if billing:
-        channel_key, pg = settings.billing_channel_key, settings.billing_pg
+    channel_key, pg = settings.contract(billing=billing)
     if channel_key:
         return {"channelKey": channel_key}
     return {"pg": pg} if pg else {}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from shop.provider import NotFound
 from tests.conftest import NOBODY_ANSWERS, close, create_shop
 
 ROOT = Path(__file__).parents[1]
+WHOLE_LINE = "LOG_FORMAT=json\n"  # of an .env file
 
 
 def close_all(app: Flask) -> None:
@@ -106,9 +108,61 @@ def test_the_instance_folder_can_be_elsewhere(tmp_path: Path, monkeypatch: pytes
     assert settings.database_url == f"sqlite:///{tmp_path}/kept/shop.sqlite3"
 
 
-def test_a_half_configured_shop_does_not_start_and_says_in_one_line_what_is_missing(tmp_path: Path) -> None:
-    environ = os.environ | {"PORTONE_API_KEY": "1234567890123456", "INSTANCE_PATH": str(tmp_path)}
-    run = subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+# --- a start with wrong settings --------------------------------------------------------------------------------------
+
+HALF = {"PORTONE_API_KEY": "1234567890123456"}
+GUNICORN = Path(sys.executable).with_name("gunicorn")
+ENOUGH_SECONDS = 60  # to end; a server that starts its workers again and again would go on
+
+
+def started(command: list[object], folder: Path, *, cwd: Path = ROOT, **more: str) -> subprocess.CompletedProcess[str]:
+    environ = os.environ | {"INSTANCE_PATH": str(folder), "PORT": "0", "PYTHONPATH": str(ROOT)} | more
+    return subprocess.run(
+        command, cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=ENOUGH_SECONDS
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param([sys.executable, "app.py"], id="app.py"),
+        pytest.param([sys.executable, "-m", "flask", "run"], id="flask run"),
+        pytest.param([sys.executable, "-m", "flask", "bill"], id="flask bill"),
+        pytest.param([GUNICORN], id="gunicorn"),
+    ],
+)
+def test_a_half_configured_shop_does_not_start_and_says_in_one_line_what_is_missing(
+    command: list[object], tmp_path: Path
+) -> None:
+    run = started(command, tmp_path, **HALF)
     assert run.returncode == 1
-    assert run.stderr.count("\n") == 1
-    assert "PORTONE_API_SECRET" in run.stderr
+    [line] = [line for line in run.stderr.splitlines() if "[INFO] Starting gunicorn" not in line]
+    assert line.startswith("PORTONE_API_KEY is set but not PORTONE_IMP_CODE")
+
+
+def test_a_gunicorn_with_a_configuration_of_its_own_gives_up_with_that_line_too(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("control_socket_disable = True\n")
+    run = started([GUNICORN, "-c", tmp_path / "own.py", "-b", "127.0.0.1:0", "app:create_app()"], tmp_path, **HALF)
+    assert run.returncode == 4  # gunicorn's own status for an app that cannot be loaded
+    assert run.stderr.count("PORTONE_API_KEY is set but not PORTONE_IMP_CODE") == 1
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "command"),
+    [
+        (f"# 포트원 콘솔에서\n{WHOLE_LINE}".encode("cp949"), ["-c", "import app; app.create_app()"]),
+        (f"# 포트원 콘솔에서\n{WHOLE_LINE}".encode("utf-16"), ["-c", "import app; app.create_app()"]),
+        (WHOLE_LINE.encode("utf-16-le"), ["-c", "import app; app.create_app()"]),
+        (WHOLE_LINE.encode("utf-16-le"), ["app.py"]),
+    ],
+    ids=["CP949", "UTF-16", "UTF-16 without its mark", "app.py"],
+)
+def test_an_env_file_that_is_not_utf_8_is_one_line(content: bytes, command: list[object], tmp_path: Path) -> None:
+    shutil.copy(ROOT / "app.py", tmp_path)  # it reads the .env beside it
+    (tmp_path / ".env").write_bytes(content)
+    run = started([sys.executable, *command], tmp_path, cwd=tmp_path)
+    assert run.returncode == 1
+    [line] = run.stderr.splitlines()
+    assert line.startswith(".env ")
+    assert "UTF-8" in line

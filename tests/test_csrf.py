@@ -20,6 +20,7 @@ from tests.conftest import NOBODY_ANSWERS, close, create_shop, csrf_of, sign_in
 from tests.servers import serving
 
 SHOP = "https://shop.example"
+DEMO = NOBODY_ANSWERS | {"PUBLIC_URL": SHOP, "SANDBOX_CONTROLS_TOKEN": "a-token-of-this-demo"}
 TOLD = {
     "no_cookie": ("쿠키를 보내지 않았습니다", "sent no cookie"),
     "no_token": ("확인 값이 없습니다", "without its check value"),
@@ -155,7 +156,7 @@ def test_a_form_refused_without_a_referer_leads_back_to_the_page_that_it_belongs
 def test_over_https_a_form_without_its_token_is_refused_whatever_the_referer_says(
     referrer: dict[str, str], tmp_path: Path
 ) -> None:
-    app = create_shop(load_settings(NOBODY_ANSWERS | {"PUBLIC_URL": SHOP}, tmp_path))
+    app = create_shop(load_settings(DEMO, tmp_path))
     client = app.test_client()
     client.get("/login", base_url=SHOP)
     answer = client.post("/language", data={"language": "en"}, base_url=SHOP, headers=referrer)
@@ -170,7 +171,7 @@ def test_behind_a_proxy_that_rewrites_host_forms_work_and_lead_back_to_the_publi
     tmp_path: Path,
 ) -> None:
     """The proxy speaks http to us under a name of its own; the browser saw PUBLIC_URL."""
-    app = create_shop(load_settings(NOBODY_ANSWERS | {"PUBLIC_URL": SHOP, "TRUSTED_PROXIES": "1"}, tmp_path))
+    app = create_shop(load_settings(DEMO | {"TRUSTED_PROXIES": "1"}, tmp_path))
     client = app.test_client()
     rewritten = {"Host": "inside.internal:8000", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
     shown = client.get("/login", headers=rewritten)

@@ -108,7 +108,18 @@ PLANTED: list[tuple[dict[str, str], dict[str, str], str, str]] = [
     (PUBLIC_DEMO, {"PUBLIC_URL": "http://demo.example.com"}, "PUBLIC_URL", "public_url_http"),
     (PUBLIC_DEMO, {"SECRET_KEY": "dev"}, "SECRET_KEY", "secret_key_weak"),
     (PUBLIC_DEMO, {"FLASK_DEBUG": "1"}, "FLASK_DEBUG", "debug_public"),
-    (PUBLIC_DEMO, {"SANDBOX_CONTROLS_TOKEN": ""}, "SANDBOX_CONTROLS_TOKEN", "controls_open"),
+    (
+        PUBLIC_DEMO,
+        {"PUBLIC_URL": "http://demo.example.com", "SANDBOX_CONTROLS_TOKEN": ""},
+        "SANDBOX_CONTROLS_TOKEN",
+        "controls_open",
+    ),
+    (PUBLIC_DEMO, {"SANDBOX_CONTROLS_TOKEN": ""}, "PUBLIC_URL", "config"),
+    (PUBLIC_DEMO, {"PORTONE_CHANNEL_KEY": "channel-key-once"}, "PORTONE_CHANNEL_KEY", "config"),
+    (PUBLIC_DEMO, {"PORTONE_BILLING_PG": "mobilians.1"}, "PORTONE_BILLING_PG", "config"),
+    (HEALTHY, {"PORTONE_CHANNEL_KEY": ""}, "PORTONE_CHANNEL_KEY", "config"),
+    (HEALTHY, {"PORTONE_API_SECRET": '"a-real-looking-secret"'}, "PORTONE_API_SECRET", "config"),
+    (HEALTHY, {"DATABASE_URL": "mysql://shop:a-real-looking-secret@db/shop"}, "DATABASE_URL", "config"),
 ]
 
 
@@ -177,7 +188,11 @@ def of_portone(environ: Mapping[str, str], folder: Path) -> list[Finding]:
             [("channel_unknown", "PORTONE_PG")],
         ),
         ({"PORTONE_CHANNEL_KEY": "", "PORTONE_PG": "mobilians.200000000001"}, ACCOUNT, []),
-        ({"PORTONE_CHANNEL_KEY": ""}, ACCOUNT, [("channel_unnamed", "PORTONE_CHANNEL_KEY")]),
+        (
+            {"PORTONE_CHANNEL_KEY": "", "PORTONE_PG": "default"},
+            ACCOUNT,
+            [("channel_unnamed", "PORTONE_CHANNEL_KEY")],
+        ),
         (
             {"PORTONE_BILLING_CHANNEL_KEY": "channel-key-once"},
             ACCOUNT,
@@ -213,7 +228,7 @@ def test_the_contracts_that_are_named_must_be_the_accounts(
 
 
 def test_an_account_without_kg_mobilians_cannot_take_phone_bills(tmp_path: Path) -> None:
-    settings = load_settings(HEALTHY | {"PORTONE_CHANNEL_KEY": ""}, tmp_path)
+    settings = load_settings(HEALTHY | {"PORTONE_CHANNEL_KEY": "", "PORTONE_PG": "default"}, tmp_path)
     found = list(probes.of_channels(settings, [Channel("channel-key-card", "html5_inicis", "x", False)]))
     assert [(one.code, one.setting) for one in found] == [
         ("channel_unknown", "PORTONE_BILLING_CHANNEL_KEY"),

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # From the lowest floor up; files of one row do not import each other unless a row below says so.
 FLOORS = [
+    ["environment"],
     ["clock", "config", "privacy", "catalogue", "advice"],
     ["database"],
     ["models"],

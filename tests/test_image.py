@@ -178,7 +178,7 @@ def test_the_compose_file_runs_the_procfiles_set_with_stores_health_checks_and_v
 
 
 def test_every_setting_of_the_compose_file_is_one_that_the_shop_knows(compose: dict[str, Any]) -> None:
-    from shop.config import SETTINGS
+    from shop.environment import SETTINGS
 
     theirs = {"WEB_THREADS", "WEB_WORKERS", "HOST"}  # gunicorn.conf.py's
     for name in ("web", "worker", "scheduler", "sandbox"):

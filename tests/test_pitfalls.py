@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import responses
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from pytest_httpserver import HTTPServer
@@ -22,7 +23,7 @@ from pytest_httpserver import HTTPServer
 from app import create_app
 from sandbox import create_sandbox
 from sandbox.adapter import WSGIAdapter
-from shop import billing, cart, orders, payments
+from shop import billing, cart, clock, orders, payments
 from shop.clock import SEOUL
 from shop.config import ConfigError, load_settings
 from shop.database import db, transaction
@@ -552,6 +553,29 @@ def test_37_one_bad_row_stops_the_list(on_the_wire: PortOne, wire: responses.Req
     assert (type(row), row.imp_uid) == (UnreadableRow, "imp_usd")
 
 
+@pytest.mark.parametrize("day", ["2027-01-01T00:00+09:00", "2028-02-29T23:55+09:00", "2031-12-31T23:59+09:00"])
+def test_40_tests_that_know_one_day(day: str) -> None:
+    """The tests' business time is the same on every day on which they run."""
+    with time_machine.travel(day, tick=False):
+        assert clock.now() == clocks.NOON
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        {"PUBLIC_URL": "https://shop.example"},
+        {"PORTONE_CHANNEL_KEY": "channel-key-1"},
+        {"PORTONE_API_KEY": "1234567890123456"},
+        LIVE | {"PORTONE_PG": ""},
+    ],
+    ids=["address", "channel", "one key", "no channel"],
+)
+def test_42_half_configured(half: dict[str, str], tmp_path: Path) -> None:
+    """A live address, channel or key without the rest is not a demo: the shop does not start."""
+    with pytest.raises(ConfigError):
+        load_settings(half, tmp_path)
+
+
 def test_every_class_has_its_test() -> None:
     numbers = re.findall(r"^def test_(\d\d)_", Path(__file__).read_text(), re.MULTILINE)
-    assert numbers == [f"{number:02}" for number in range(1, 38)]
+    assert numbers == [f"{number:02}" for number in (*range(1, 38), 40, 42)]

@@ -41,6 +41,7 @@ LIVE = {
     "SECRET_KEY": "0f7c1d2e3a4b5c6d7e8f",
     "PUBLIC_URL": "https://shop.example",
     "PORTONE_TEST_CHANNEL": "true",
+    "PORTONE_PG": "default",
 }
 
 

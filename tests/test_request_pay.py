@@ -47,6 +47,7 @@ def test_a_one_time_payment_is_asked_for_completely(live: Settings) -> None:
     ("given", "once", "monthly"),
     [
         ({}, {}, {}),
+        ({"pg": ""}, {}, {}),
         ({"pg": "mobilians", "billing_pg": "mobilians.1"}, {"pg": "mobilians"}, {"pg": "mobilians.1"}),
         ({"channel_key": "ck-1", "billing_channel_key": "ck-2"}, {"channelKey": "ck-1"}, {"channelKey": "ck-2"}),
         ({"channel_key": "ck-1", "billing_pg": "mobilians.1"}, {"channelKey": "ck-1"}, {"pg": "mobilians.1"}),

@@ -15,7 +15,8 @@ from tests.conftest import NOBODY_ANSWERS, close, csrf_of, sign_in
 
 def test_over_https_a_form_works_without_a_referer(tmp_path: Path) -> None:
     """Privacy settings and web views leave it out, and a proxy may have another host than the browser saw."""
-    app = create_app(load_settings({**NOBODY_ANSWERS, "PUBLIC_URL": "https://shop.example"}, tmp_path))
+    demo = {"PUBLIC_URL": "https://shop.example", "SANDBOX_CONTROLS_TOKEN": "9a8b7c6d5e4f3a2b1c0d"}
+    app = create_app(load_settings(NOBODY_ANSWERS | demo, tmp_path))
     client = app.test_client()
     for referrer in ({}, {"Referer": "https://inside.example/login"}):
         shown = client.get("/login", base_url="https://shop.example").get_data(as_text=True)

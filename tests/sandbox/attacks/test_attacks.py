@@ -29,8 +29,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def play(address: str, name: str) -> dict[str, Any]:
-    answer = requests.post(f"{address}/controls/attacks/{name}?lang=en", timeout=20)
+def play(address: str, name: str, token: str = "") -> dict[str, Any]:
+    headers = {"X-Controls-Token": token}
+    answer = requests.post(f"{address}/controls/attacks/{name}?lang=en", headers=headers, timeout=20)
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
     return told
@@ -59,9 +60,10 @@ def test_the_duplicates_were_of_a_payment_that_did_count(server: Server) -> None
 
 @pytest.mark.slow
 def test_behind_https_the_lab_attacks_the_public_address_without_leaving_the_process(tmp_path: Path) -> None:
-    with serving(tmp_path, PUBLIC_URL="https://demo.example") as shop:
+    token = "9a8b7c6d5e4f3a2b1c0d"
+    with serving(tmp_path, PUBLIC_URL="https://demo.example", SANDBOX_CONTROLS_TOKEN=token) as shop:
         for name in ("replayed-payment", "strangers-order"):
-            assert play(f"{shop.url}/sandbox", name)["refused"]
+            assert play(f"{shop.url}/sandbox", name, token)["refused"]
 
 
 @pytest.mark.slow

@@ -1,0 +1,145 @@
+"""The settings as they are given: environment variables, secret files and `.env`, and which of them need each other.
+
+Nothing here knows a default. `config.py` makes typed settings of these values.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import load_dotenv
+
+LIVE_API_URL = "https://api.iamport.kr"
+LIVE_KEYS = ("PORTONE_IMP_CODE", "PORTONE_API_KEY", "PORTONE_API_SECRET")
+CONTRACTS = ("PORTONE_CHANNEL_KEY", "PORTONE_PG", "PORTONE_BILLING_CHANNEL_KEY", "PORTONE_BILLING_PG")
+
+SETTINGS = (
+    *LIVE_KEYS, *CONTRACTS, "SECRET_KEY", "DATABASE_URL", "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL",
+    "PORTONE_TEST_CHANNEL", "CELERY_BROKER_URL", "SANDBOX_CONTROLS_TOKEN", "TRUSTED_PROXIES", "CSP_WINDOW_HOSTS",
+    "CSP_ENFORCE", "RATELIMIT_STORAGE_URL", "SIGN_IN_LIMIT", "CHECKOUT_LIMIT", "METRICS_TOKEN", "LOG_FORMAT", "PORT",
+    "INSTANCE_PATH", "DEMO_RESET",
+)  # fmt: skip
+
+# Ids, keys, secrets and addresses. Docker's and systemd's env files keep quotation marks as part of the value.
+ONE_WORD = (
+    *LIVE_KEYS, *CONTRACTS, "SECRET_KEY", "METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN",
+    "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL",
+)  # fmt: skip
+QUOTES = "\"'`“”‘’"
+
+
+class ConfigError(Exception):
+    """A setting is missing or contradicts another. The message begins with its name and says what to put there."""
+
+    others: "tuple[ConfigError, ...]" = ()  # what else is wrong
+
+    @property
+    def setting(self) -> str:
+        return str(self).partition(" ")[0]
+
+
+def refuse(problems: Iterable[ConfigError]) -> None:
+    """Raise the first of these, and the others with it."""
+    found = list(problems)
+    if found:
+        found[0].others = tuple(found[1:])
+        raise found[0]
+
+
+def load_env_file(path: Path) -> None:
+    """Add the lines of `.env` to the environment; what is set there already stays. Raises ConfigError."""
+    try:
+        load_dotenv(path, encoding="utf-8")
+    except (OSError, ValueError) as error:  # ValueError: other bytes than UTF-8's, or NUL as in UTF-16
+        raise ConfigError(f"{path.name} cannot be read ({type(error).__name__}): save it as text in UTF-8") from error
+
+
+def with_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """The same settings, those named NAME_FILE read from their files. Raises ConfigError."""
+    found = dict(environ)
+    for name in SETTINGS:
+        path = environ.get(f"{name}_FILE", "").strip()
+        if not path:
+            continue
+        if environ.get(name, "").strip():
+            raise ConfigError(f"{name} and {name}_FILE are both set: keep one")
+        try:
+            # "-sig": with or without the byte order mark that Windows' editors write
+            found[name] = Path(path).read_text(encoding="utf-8-sig").strip()
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{name}_FILE cannot be read: {type(error).__name__}") from error
+    return found
+
+
+def is_live(environ: Mapping[str, str]) -> bool:
+    """Whether PortOne's three keys are given. `check_companions` refuses one or two of them."""
+    return len(_given(environ, LIVE_KEYS)) == len(LIVE_KEYS)
+
+
+def check_characters(environ: Mapping[str, str]) -> Iterator[ConfigError]:
+    """Find quotation marks and blanks that were copied along. The value is not repeated: it may be a secret."""
+    for name in _given(environ, ONE_WORD):
+        value = environ[name].strip()
+        if any(character in QUOTES or character == " " or not character.isprintable() for character in value):
+            yield ConfigError(f"{name} contains a quotation mark, a blank or an invisible character: remove it")
+
+
+def check_companions(environ: Mapping[str, str]) -> Iterator[ConfigError]:
+    """Find settings of a live shop that are given without the others that they need."""
+    keys, contracts = _given(environ, LIVE_KEYS), _given(environ, CONTRACTS)
+    if keys and not is_live(environ):
+        missing = [name for name in LIVE_KEYS if name not in keys]
+        yield ConfigError(f"{_are_set(keys)} but not {_listed(missing)}: give all three for live PortOne, or none")
+    if not keys:
+        yield from _check_demo(environ, contracts)
+    elif not _given(environ, ("PORTONE_CHANNEL_KEY", "PORTONE_PG")):
+        yield ConfigError(
+            "PORTONE_CHANNEL_KEY is missing: name the channel that takes payments (or its PORTONE_PG;"
+            " PORTONE_PG=default is the default PG of PortOne's console)"
+        )
+
+
+def _check_demo(environ: Mapping[str, str], contracts: list[str]) -> Iterator[ConfigError]:
+    """Without any key the sandbox is used: nothing may look as if the shop were live."""
+    keys = _listed(LIVE_KEYS)
+    if contracts:
+        yield ConfigError(f"{_are_set(contracts)} but not {keys}: the sandbox has no contract to choose")
+    if host_of(environ.get("PORTONE_API_URL", "")) == host_of(LIVE_API_URL):
+        yield ConfigError(f"PORTONE_API_URL is PortOne's own: set {keys} too")
+    public_url = environ.get("PUBLIC_URL", "").strip()
+    public = public_url.startswith("https:") and not is_private(host_of(public_url))
+    if public and not _given(environ, ("SANDBOX_CONTROLS_TOKEN",)):
+        yield ConfigError(
+            f"PUBLIC_URL is a public https address, but {keys} are not set: set them,"
+            " or SANDBOX_CONTROLS_TOKEN for a public demo where no real money moves"
+        )
+
+
+def host_of(url: str) -> str:
+    """The host that a URL names; empty where none can be read."""
+    try:
+        return urlsplit(url.strip()).hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_private(host: str) -> bool:
+    """Whether only this machine or its network reaches that host."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".localhost", ".internal", ".lan"))
+
+
+def _given(environ: Mapping[str, str], names: Iterable[str]) -> list[str]:
+    return [name for name in names if environ.get(name, "").strip()]
+
+
+def _are_set(names: list[str]) -> str:
+    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'} set"
+
+
+def _listed(names: Iterable[str]) -> str:
+    """With blanks around each name: the first word of a message is the setting's name."""
+    return " and ".join(names)
