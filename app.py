@@ -17,27 +17,17 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from shop import (
-    account,
-    admin_pages,
-    admin_payments,
-    cli,
-    doctor,
-    headers,
-    health,
-    legal,
-    logs,
-    metrics,
-    monthly,
-    results,
-    seed,
-    store,
-    web,
-)
+from payments import endpoints
+from payments.database import alone, db
+from payments.portone.client import PortOne
+from shop.backoffice import admin_pages, admin_payments, monthly_page
 from shop.config import Settings, load_settings
-from shop.database import alone, db
 from shop.environment import ConfigError, load_env_file
-from shop.portone import PortOne
+from shop.operations import commands, health, logs, metrics
+from shop.operations.doctor import doctor
+from shop.orders import seed
+from shop.storefront import account, legal, store
+from shop.web import common, headers
 
 HERE = Path(__file__).parent
 MIGRATIONS = HERE / "shop" / "migrations"
@@ -79,26 +69,26 @@ def assemble(settings: Settings) -> Flask:
     """The shop, room by room."""
     app = Flask(__name__, instance_path=str(settings.instance_path))
     app.config.update(flask_settings(settings))
-    app.json = web.StrictJSON(app)
+    app.json = common.StrictJSON(app)
     app.extensions["settings"] = settings
 
     db.init_app(app)
     Migrate(app, db, directory=str(MIGRATIONS))
-    Babel(app, locale_selector=web.language)
+    Babel(app, locale_selector=common.language)
     account.login_manager.init_app(app)
     csrf = CSRFProtect(app)
 
     app.extensions["provider"] = PortOne(settings)
-    web.install(app)
-    pages = (store, account, results, legal, admin_payments, admin_pages, monthly)
+    common.install(app)
+    pages = (store, account, endpoints, legal, admin_payments, admin_pages, monthly_page)
     for blueprint in dict.fromkeys(page.bp for page in pages):  # the back office's pages share one
         app.register_blueprint(blueprint)
-    results.exempt_from_csrf(csrf)
+    endpoints.exempt_from_csrf(csrf)
     headers.install(app, settings)
     logs.install(app, settings)
     health.install(app)
     metrics.install(app)
-    cli.install(app)
+    commands.install(app)
     doctor.install(app)
 
     if not settings.live:
@@ -147,22 +137,23 @@ def trust_proxies(app: Flask, count: int) -> None:
 
 def prepare_demo(app: Flask, settings: Settings) -> None:
     """Sandbox mode: the tables are brought up to date, an empty shop gets its goods, the sandbox is mounted beside."""
+    from shop.demo import accounts, learn_panel, sandbox_clock
+
     with (settings.instance_path / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one of several starting processes does it
         with app.app_context(), alone():
             upgrade()
             if seed.is_needed():
                 seed.seed_catalogue()
-                seed.seed_demo_accounts()
-    from shop import demo, learn
+                accounts.seed_demo_accounts()
 
     sandbox_http = requests.Session()
     if settings.controls_token:
         sandbox_http.headers["X-Controls-Token"] = settings.controls_token  # the back office moves the demo's clock
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
-    demo.install(app, sandbox_http, settings.api_url)
-    learn.install(app)
+    sandbox_clock.install(app, sandbox_http, settings.api_url)
+    learn_panel.install(app)
 
 
 def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:
@@ -193,8 +184,10 @@ def main() -> None:
     port = int(os.environ.get("PORT", "5000"))
     print(f"\n  {settings.public_url}\n")  # noqa: T201
     if not settings.live:
-        for email, role in seed.DEMO_ACCOUNTS.items():
-            print(f"  {role:<9} {email} / {seed.DEMO_PASSWORD}")  # noqa: T201
+        from shop.demo.accounts import DEMO_ACCOUNTS, DEMO_PASSWORD
+
+        for email, role in DEMO_ACCOUNTS.items():
+            print(f"  {role:<9} {email} / {DEMO_PASSWORD}")  # noqa: T201
         print()  # noqa: T201
     app.run(host="127.0.0.1", port=port, threaded=True)
 

@@ -11,9 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bench import plain
+from payments.database import db, transaction
 from shop.config import load_settings
-from shop.database import db, transaction
-from shop.models import User
+from shop.orders.models import User
 
 TOKEN = 'name="csrf-token" content="'
 QUIET = {"LOG_FORMAT": "json", "CHECKOUT_LIMIT": "off", "SIGN_IN_LIMIT": "off"}

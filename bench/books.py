@@ -18,12 +18,13 @@ from sqlalchemy import text
 
 from bench import apps
 from bench.rows import compared, row
-from shop import cart, orders, payments
-from shop.database import db
-from shop.events import News
-from shop.models import Product
-from shop.orders import Buyer
-from shop.provider import PaymentReport
+from payments import sync
+from payments.database import db
+from payments.events import News
+from payments.portone.report import PaymentReport
+from shop.orders import cart, orders
+from shop.orders.models import Product
+from shop.orders.orders import Buyer
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / ".venv-peers"
@@ -75,7 +76,7 @@ def per_second(write: Callable[[], object]) -> float:
 
 def ours_writes(user_id: int, product_id: int) -> None:
     cart.put_in_cart(user_id, product_id, 1)
-    payment = payments.start_payment(Confirms(), lambda: orders.place(user_id, SOMEBODY))  # type: ignore[arg-type]
+    payment = sync.start_payment(Confirms(), lambda: orders.place(user_id, SOMEBODY))  # type: ignore[arg-type]
     report = PaymentReport(
         imp_uid=f"imp_{payment.id:012d}",
         merchant_uid=payment.merchant_uid,
@@ -89,7 +90,7 @@ def ours_writes(user_id: int, product_id: int) -> None:
         paid_at=datetime.now(UTC),
         as_received={"status": "paid"},
     )
-    assert payments.record(report, "unknown", News("callback")).outcome == "paid"
+    assert sync.record(report, "unknown", News("callback")).outcome == "paid"
 
 
 def raw_books(path: Path) -> sqlite3.Connection:

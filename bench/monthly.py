@@ -26,10 +26,11 @@ from sqlalchemy import insert
 
 from app import create_app
 from bench.rows import row
-from shop import billing, clock, runs
+from payments import clock
+from payments.database import db, end_reading, transaction
+from payments.monthly import batch, charging
 from shop.config import load_settings
-from shop.database import db, end_reading, transaction
-from shop.models import BillingKey, Order, Payment, Product, Subscription, User
+from shop.orders.models import BillingKey, Order, Payment, Product, Subscription, User
 
 ROOT = Path(__file__).parents[1]
 LATENCY = 0.05
@@ -130,9 +131,9 @@ def charge(workers: int) -> dict[str, Any]:
 
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     provider = app.extensions["provider"]
-    count = billing.count_due().count
+    count = charging.count_due().count
     began, cpu = time.monotonic(), time.process_time()
-    results = Counter(done.result for done in runs.charge_all(app, provider, runs.due_now(), workers))
+    results = Counter(done.result for done in batch.charge_all(app, provider, batch.due_now(), workers))
     seconds, cpu = time.monotonic() - began, time.process_time() - cpu
     if results != {"charged": count}:
         raise RuntimeError(f"not all were charged: {results}")

@@ -29,12 +29,14 @@ from app import create_app
 from bench.__main__ import as_text
 from bench.rows import row
 from deploy.services import postgres_server
-from shop import clock, figures, history, listing
+from payments import clock
+from payments.database import db, end_reading
+from shop.backoffice import figures, listing
+from shop.backoffice.listing import PaymentFilter
+from shop.backoffice.paging import PAGE_SIZE, Cursor, Page
 from shop.config import load_settings
-from shop.database import db, end_reading
-from shop.listing import PaymentFilter
-from shop.models import Payment, Product
-from shop.paging import PAGE_SIZE, Cursor, Page
+from shop.demo import fake_history
+from shop.orders.models import Payment, Product
 
 SMALL = 1_000
 REPEATS = 400
@@ -108,7 +110,7 @@ def _shop(folder: Path, url: str | None, size: int) -> Flask:
         have = db.session.scalar(select(func.count()).select_from(Payment)) or 0
         end_reading()
         if have < size:
-            for _ in history.History(size - have).write():
+            for _ in fake_history.History(size - have).write():
                 pass
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             # What autovacuum does within a minute of so many rows.
@@ -270,7 +272,7 @@ def _export(folder: Path) -> dict[str, Any]:
     app = create_app(load_settings(NOBODY, folder))
     client = app.test_client()
     with app.app_context():
-        from shop.models import User
+        from shop.orders.models import User
 
         user_id = db.session.scalars(select(User).where(User.role == "operator")).first().get_id()  # type: ignore[union-attr]
         end_reading()

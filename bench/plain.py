@@ -15,8 +15,8 @@ from flask_login import LoginManager, UserMixin, current_user, login_required
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 
-import shop.database  # noqa: F401 - prepares every SQLite of this process: WAL, durable commits, waiting writers
-from shop.catalogue import CATALOGUE
+import payments.database  # noqa: F401 - prepares every SQLite of this process: WAL, durable commits, waiting writers
+from shop.orders.catalogue import CATALOGUE
 
 db = SQLAlchemy()
 login_manager = LoginManager()

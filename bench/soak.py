@@ -178,10 +178,10 @@ def judged(shop: Shop, rate: float, memory: list[float]) -> int:
 def books(shop: Shop) -> tuple[int, int, int]:
     """What came in by our books, by theirs, and how many payments differ, after one sweep."""
     from app import create_app
-    from shop import clock, reconcile, sweep
+    from payments import clock, reconcile, sweep
+    from payments.database import db, end_reading
     from shop.config import load_settings
-    from shop.database import db, end_reading
-    from shop.models import Payment
+    from shop.orders.models import Payment
 
     app = create_app(load_settings(shop.environ, shop.folder))
     with app.app_context():

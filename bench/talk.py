@@ -15,8 +15,8 @@ from flask import Flask
 
 from bench import apps
 from bench.rows import compared, row
+from payments.portone.client import PortOne
 from shop.config import load_settings
-from shop.portone import PortOne
 
 ROOT = Path(__file__).parents[1]
 CLIENTS = ROOT / ".venv-clients"  # as tests/sandbox/api/test_clients.py fills it

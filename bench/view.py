@@ -22,7 +22,7 @@ from werkzeug.serving import make_server
 
 from bench.rows import compared, row
 from tests.servers import Server, serving
-from tests.test_journeys import fill_buyer, pay_in_popup, put_in_cart, sign_in
+from tests.shop.storefront.test_journeys import fill_buyer, pay_in_popup, put_in_cart, sign_in
 
 SCENE = Path(__file__).parents[1] / "templates" / "store" / "night-shop.svg"
 TURNS = 9

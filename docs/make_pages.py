@@ -11,15 +11,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from shop.dictionary import ENTRIES  # noqa: E402
-from shop.flows import FLOWS, Flow, draw  # noqa: E402
+from payments.portone.error_codes import ENTRIES  # noqa: E402
+from shop.demo.flows import FLOWS, Flow, draw  # noqa: E402
 
 DOCS = ROOT / "docs"
 SUFFIX = {"ko": ".md", "en": ".en.md"}
 WORDS = {
     "ko": {
         "other": "English",
-        "made": "이 쪽은 `shop/flows.toml`에서 만들어집니다(`python docs/make_pages.py`).",
+        "made": "이 쪽은 `shop/demo/flows.toml`에서 만들어집니다(`python docs/make_pages.py`).",
         "steps": "순서",
         "what": "무엇이",
         "why": "왜",
@@ -29,15 +29,15 @@ WORDS = {
         "all": "모든 흐름",
         "errors": "오류 사전",
         "errors_about": "KG모빌리언스와 포트원의 코드가 무슨 뜻이고, 구매자와 상점이 무엇을 하면 되는지. 주문 화면, 콜백의 답, 관리 "
-        "화면이 [`shop/dictionary.py`](../shop/dictionary.py)의 `advice_for`로 이 사전을 씁니다. 이 쪽은 "
-        "`shop/dictionary.toml`에서 만들어집니다(`python docs/make_pages.py`).",
+        "화면이 [`payments/portone/error_codes.py`](../payments/portone/error_codes.py)의 `advice_for`로 이 사전을 씁니다. 이 쪽은 "
+        "`payments/portone/error_codes.toml`에서 만들어집니다(`python docs/make_pages.py`).",
         "columns": "| 코드 | 뜻 | 구매자 | 상점 | 다시 시도 |",
         "again": "예",
         "flows_about": "돈이 오고 가는 여섯 가지 길. 그림의 번호가 표의 번호입니다.",
     },
     "en": {
         "other": "한국어",
-        "made": "This page is made from `shop/flows.toml` (`python docs/make_pages.py`).",
+        "made": "This page is made from `shop/demo/flows.toml` (`python docs/make_pages.py`).",
         "steps": "Step by step",
         "what": "what",
         "why": "why",
@@ -48,7 +48,7 @@ WORDS = {
         "errors": "Error dictionary",
         "errors_about": "What KG Mobilians' and PortOne's codes mean, and what the buyer and the shop can do. The order's page, "
         "the callback's answer and the back office use it through `advice_for` in "
-        "[`shop/dictionary.py`](../shop/dictionary.py). This page is made from `shop/dictionary.toml` "
+        "[`payments/portone/error_codes.py`](../payments/portone/error_codes.py). This page is made from `payments/portone/error_codes.toml` "
         "(`python docs/make_pages.py`).",
         "columns": "| code | meaning | the buyer | the shop | try again? |",
         "again": "yes",

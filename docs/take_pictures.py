@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT))
 
 from docs.contact_sheets import strip  # noqa: E402
 from tests.servers import Server, serving  # noqa: E402
-from tests.test_journeys import fill_buyer, identify, pay_in_popup, put_in_cart, sign_in, type_code  # noqa: E402
+from tests.shop.storefront.test_journeys import fill_buyer, identify, pay_in_popup, put_in_cart, sign_in, type_code  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 KOREAN = {"locale": "ko-KR", "timezone_id": "Asia/Seoul"}

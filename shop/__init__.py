@@ -1,6 +1,8 @@
-"""The merchant: everything that a shop needs to take phone-bill payments through PortOne V1.
+"""The demo store around `payments/`. Imports run downwards only:
 
-Start reading at `store.py` (a buyer presses "pay") and follow the money:
-`store → orders → payments → portone` on the way out, `results → payments → portone` on the way back
-(`orders` reads the cart in `cart.py`, and takes out of it what was paid).
+`demo → operations → backoffice → storefront → web → orders → payments`
+
+Start reading at `storefront/store.py` (`checkout`) and follow the money:
+`storefront/store → orders/orders → payments/sync → payments/portone/client` on the way out,
+`payments/endpoints → payments/sync → payments/record` on the way back.
 """

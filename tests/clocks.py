@@ -9,10 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from payments import clock
+from payments.clock import SEOUL
 from sandbox.ledger import clock as sandbox_clock
 from sandbox.ledger.database import Database
-from shop import clock
-from shop.clock import SEOUL
 
 NOON = datetime(2054, 11, 15, 12, tzinfo=SEOUL)
 

@@ -13,11 +13,14 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from deploy.services import postgres_server, redis_server
-from shop import account, history, orders, subscriptions
+from payments.database import db, transaction
+from payments.monthly import subscriptions
 from shop.config import Settings, load_settings
-from shop.database import db, transaction
-from shop.models import Order, Product, User
-from shop.orders import Buyer
+from shop.demo import fake_history
+from shop.orders import orders
+from shop.orders.models import Order, Product, User
+from shop.orders.orders import Buyer
+from shop.storefront import account
 from tests import clocks
 from tests.fakes import FakeProvider
 
@@ -54,7 +57,7 @@ def past_database(tmp_path_factory: pytest.TempPathFactory, seeded_database: Pat
     shutil.copy(seeded_database, folder / "shop.sqlite3")
     app = create_shop(load_settings(NOBODY_ANSWERS, folder))
     with app.app_context():
-        list(history.History(PAST_PAYMENTS).write())
+        list(fake_history.History(PAST_PAYMENTS).write())
     close(app)
     return folder / "shop.sqlite3"
 

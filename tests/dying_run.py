@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from app import create_app
-from shop import billing
-from shop.provider import ChargeRequest, PaymentReport
+from payments.monthly import charging
+from payments.portone.report import ChargeRequest, PaymentReport
 
 STEPS = ("after the row", "after the request left", "after KG charged", "before our commit")
 
@@ -43,4 +43,4 @@ class DyingProvider:
 if __name__ == "__main__":
     app = create_app()
     with app.app_context():
-        billing.charge(DyingProvider(app.extensions["provider"], sys.argv[2]), int(sys.argv[1]))  # type: ignore[arg-type]
+        charging.charge(DyingProvider(app.extensions["provider"], sys.argv[2]), int(sys.argv[1]))  # type: ignore[arg-type]

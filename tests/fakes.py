@@ -8,9 +8,9 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, TypeVar
 
-from shop import clock
-from shop.database import in_transaction
-from shop.provider import (
+from payments import clock
+from payments.database import in_transaction
+from payments.portone.report import (
     BillingKeyReport,
     ChargeRequest,
     NotFound,

@@ -16,15 +16,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
+from payments import clock, sync
+from payments.database import db
+from payments.events import News
 from sandbox.ledger import kg
 from sandbox.ledger.cancels import REASON_BY_CONSOLE, cancel
 from sandbox.ledger.merchant import CHANNELS, IMP_CODE
 from sandbox.ledger.refusals import ApiRefused
-from shop import account, cart, clock, payments
 from shop.config import load_settings
-from shop.database import db
-from shop.events import News
-from shop.models import Base, Product, User
+from shop.orders import cart
+from shop.orders.models import Base, Product, User
+from shop.storefront import account
 from tests import clocks
 from tests.conftest import close, sign_in
 from tests.sandbox.driver import driven, travel
@@ -194,12 +196,12 @@ class World:
         with self.app.app_context():
             provider = self.app.extensions["provider"]
             if act == "cancel":
-                payments.cancel_payment(provider, payment_id, "관리자 취소", ADMIN)
+                sync.cancel_payment(provider, payment_id, "관리자 취소", ADMIN)
             elif act == "release":
-                payments.release(provider, payment_id, ADMIN, "확인함")
+                sync.release(provider, payment_id, ADMIN, "확인함")
             else:
                 merchant_uid = self.one("SELECT merchant_uid FROM payments WHERE id = ?", payment_id)["merchant_uid"]
-                payments.sync_payment(provider, News("admin", merchant_uid=merchant_uid))
+                sync.sync_payment(provider, News("admin", merchant_uid=merchant_uid))
 
     def console_cancel(self, imp_uid: str) -> None:
         with suppress(ApiRefused):

@@ -10,15 +10,16 @@ from typing import Any
 from flask import Flask
 
 from app import create_app
+from payments import sync
+from payments.clock import SEOUL
+from payments.database import db, end_reading, transaction
+from payments.events import News
+from payments.monthly import subscriptions
+from payments.portone.request_pay import request_pay
 from sandbox.ledger.merchant import IMP_CODE
-from shop import payments, subscriptions
-from shop.clock import SEOUL
 from shop.config import load_settings
-from shop.database import db, end_reading, transaction
-from shop.events import News
-from shop.models import Payment, User
-from shop.orders import Buyer
-from shop.request_pay import request_pay
+from shop.orders.models import Payment, User
+from shop.orders.orders import Buyer
 from tests import clocks
 from tests.conftest import close, product
 from tests.sandbox.driver import Ledger, driven
@@ -46,14 +47,14 @@ class Sandboxed:
     def pays_first_month(self, user_id: int, phone: str = "01012345678") -> Payment:
         buyer = Buyer("홍길동", phone, "buyer@example.com")
         plan_id = product("monthly").id
-        payment = payments.start_payment(self.provider, lambda: subscriptions.subscribe(user_id, plan_id, buyer))
+        payment = sync.start_payment(self.provider, lambda: subscriptions.subscribe(user_id, plan_id, buyer))
         assert payment.order
         params = request_pay(self.app.extensions["settings"], payment, payment.order)
         end_reading()
         window = self.ledger.open_window(IMP_CODE, params, device="pc", page_url="", user_agent="", callback=True)
         code = self.ledger.send_code(window, carrier="SKT", phone=phone, birth="900101", gender="1").sms_code
         self.ledger.confirm_code(window, code or "")
-        payments.sync_payment(self.provider, News("callback", merchant_uid=payment.merchant_uid))
+        sync.sync_payment(self.provider, News("callback", merchant_uid=payment.merchant_uid))
         return payment
 
     def at_kg(self, customer_uid: str | None = None) -> list[Any]:

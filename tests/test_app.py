@@ -12,11 +12,11 @@ import pytest
 from flask import Flask
 
 from app import create_app, settings_from_environment
+from payments.database import db
+from payments.portone.client import PortOne
+from payments.portone.report import NotFound
 from shop.config import load_settings
-from shop.database import db
-from shop.models import Product, User
-from shop.portone import PortOne
-from shop.provider import NotFound
+from shop.orders.models import Product, User
 from tests.conftest import NOBODY_ANSWERS, close, create_shop
 
 ROOT = Path(__file__).parents[1]

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,18 @@ from flask import Flask
 from docs.make_pages import pages
 from sandbox.ledger.outcomes import OUTCOMES
 from tests.servers import serving
-from tests.test_flows import functions_of
+from tests.shop.demo.test_flows import functions_of
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 READMES = [ROOT / "README.md", ROOT / "README.en.md"]
 MADE = ("docs/errors", "docs/flows/")
+
+# By name: `decision` and `orders` name one file each.
+MODULES: dict[str, list[Path]] = defaultdict(list)
+for source in [*(ROOT / "payments").rglob("*.py"), *(ROOT / "shop").rglob("*.py")]:
+    MODULES[source.stem].append(source)
 
 # Written in one language: they are read by those who work on the code, not by those who use it.
 ONE_LANGUAGE = {"decisions.md", "decisions.ko.md", "CHANGELOG.md", "AGENTS.md", "CONTRIBUTING.md"}
@@ -52,16 +58,16 @@ def anchor_of(title: str) -> str:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_every_function_that_is_named_beside_its_file_exists(path: Path) -> None:
     text = path.read_text()
-    links = re.findall(r"\[`((?:shop|sandbox|static|tests)/[\w./]+)`\]\([^)]*\)((?:의)? ?`[\w.]+`)?", text)
+    links = re.findall(r"\[`((?:payments|shop|sandbox|static|tests)/[\w./]+)`\]\([^)]*\)((?:의)? ?`[\w.]+`)?", text)
     for name, function in links:
         assert (ROOT / name).exists(), name
         if function:
             known = functions_of(ROOT / name) | (names_in(ROOT / name) if name.endswith(".py") else set())
             assert re.sub("[의 `]", "", function) in known, (name, function)
-    columns = set(re.findall(r"(\w+): Mapped", (ROOT / "shop" / "models.py").read_text()))
+    columns = set(re.findall(r"(\w+): Mapped", (ROOT / "shop" / "orders" / "models.py").read_text()))
     for module, function in re.findall(r"`(\w+)\.(\w+)`", text):
-        if (ROOT / "shop" / f"{module}.py").exists() and function not in ("py", "toml"):
-            known = names_in(ROOT / "shop" / f"{module}.py") | columns
+        if module in MODULES and function not in ("py", "toml"):
+            known = columns.union(*map(names_in, MODULES[module]))
             assert function in known, f"{module}.{function}"
 
 
@@ -104,7 +110,9 @@ def test_every_flask_command_exists(path: Path, app: Flask) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_every_setting_that_is_named_exists(path: Path) -> None:
-    source = "".join(file.read_text() for file in [*(ROOT / "shop").glob("*.py"), *(ROOT / "sandbox").rglob("*.py")])
+    source = "".join(
+        file.read_text() for folder in ("payments", "shop", "sandbox") for file in (ROOT / folder).rglob("*.py")
+    )
     for name in re.findall(r"`((?:PORTONE|PUBLIC|SECRET|DATABASE|CELERY|SANDBOX)_[A-Z_]+)", path.read_text()):
         assert f'"{name}' in source, name
 
@@ -119,7 +127,9 @@ def test_the_numbers_are_the_sandboxs(path: Path, language: str) -> None:
 def test_the_two_readmes_have_the_same_shape() -> None:
     korean, english = (path.read_text() for path in READMES)
     assert korean.count("\n## ") == english.count("\n## ")
-    assert re.findall(r"\]\((shop/\w+\.py)", korean) == re.findall(r"\]\((shop/\w+\.py)", english)
+    assert re.findall(r"\]\(((?:payments|shop)/[\w/]+\.py)", korean) == re.findall(
+        r"\]\(((?:payments|shop)/[\w/]+\.py)", english
+    )
 
 
 def test_no_tracked_file_names_a_secret_or_a_path_of_this_machine() -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Flask
 
-from shop.provider import ChargeRequest, PaymentReport
+from payments.portone.report import ChargeRequest, PaymentReport
 from tests.fakes import FakeProvider
 
 THREADS, EACH = 8, 150

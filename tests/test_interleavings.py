@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from payments.decision import GIVEN_BACK
 from sandbox.ledger import options
-from shop.decision import GIVEN_BACK
-from shop.models import Payment
+from shop.orders.models import Payment
 from tests.interleavings import STOCK, World
 
 LEASE = timedelta(minutes=11)  # longer than any claim on a payment

@@ -16,16 +16,30 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from payments import privacy
+from payments.portone import error_codes, responses
 from sandbox import create_sandbox
 from sandbox.api import envelope
 from sandbox.attacks import shopper
 from sandbox.ledger import faults
-from shop import account, answers, asked, checkup, dictionary, logs, orders, privacy, reasons
-from shop.logs import LineFormatter, Redactor
+from shop.backoffice import filters
+from shop.operations import logs
+from shop.operations.doctor import settings_checks
+from shop.operations.logs import LineFormatter, Redactor
+from shop.orders import orders
+from shop.storefront import account
+from shop.web import reasons
 from tests.conftest import csrf_of, sign_in
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted([ROOT / "app.py", *(ROOT / "shop").rglob("*.py"), *(ROOT / "sandbox").rglob("*.py")])
+SOURCES = sorted(
+    [
+        ROOT / "app.py",
+        *(ROOT / "payments").rglob("*.py"),
+        *(ROOT / "shop").rglob("*.py"),
+        *(ROOT / "sandbox").rglob("*.py"),
+    ]
+)
 CALLS = {"compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 
 MOST_CPU_SECONDS = 0.05  # for one pattern and its longest accepted text
@@ -54,45 +68,58 @@ def used(file: str, written: str, method: str, accepted: int, *hostile: Hostile)
     return Pattern(file, written, lambda text: getattr(pattern, method)(*given, text), accepted, hostile)
 
 
-ASCII = {"shop/listing.py", "shop/orders.py"}
+ASCII = {"shop/backoffice/listing.py", "shop/orders/orders.py"}
 REDACT = Redactor(SECRETS)
-LINE, SEARCH, PATH, PAGE = 2 * logs.LONGEST_END, asked.LONGEST_SEARCH, 65_536, shopper.LONGEST_PAGE
+LINE, SEARCH, PATH, PAGE = 2 * logs.LONGEST_END, filters.LONGEST_SEARCH, 65_536, shopper.LONGEST_PAGE
 
 OUTSIDE = (
     # what PortOne sends
-    used("shop/answers.py", r"[0-9]+(\.0+)?", "fullmatch", answers.LONGEST_NUMBER, ("", "1", "x"), ("1.", "0", "x")),
+    used(
+        "payments/portone/responses.py", r"[0-9]+(\.0+)?", "fullmatch", responses.LONGEST_NUMBER,
+        ("", "1", "x"), ("1.", "0", "x"),
+    ),
     # what visitors type
     used(
-        "shop/account.py", account.EMAIL, "match", account.LONGEST_EMAIL,
+        "shop/storefront/account.py", account.EMAIL, "match", account.LONGEST_EMAIL,
         ("a@", ".", " x"), ("a@", "a.", " "), ("", "a", " "), ("a@", "a", " "), ("", "@", " "), ("", "a@.", " "),
     ),
     used(
-        "shop/orders.py", orders.EMAIL, "fullmatch", orders.LONGEST_EMAIL,
+        "shop/orders/orders.py", orders.EMAIL, "fullmatch", orders.LONGEST_EMAIL,
         ("a@", ".", " x"), ("a@", "a.", " "), ("", "a", " "), ("a@", "a", " "), ("", "@", " "),
     ),
-    used("shop/orders.py", r"[\s.-]", "sub", orders.LONGEST_TEL, ("", " ", ""), ("", "-1", "")),
-    used("shop/orders.py", r"01[016789]\d{7,8}", "fullmatch", orders.LONGEST_TEL, ("010", "1", "x"), ("", "010", "")),
-    used("shop/orders.py", r"\d{5}", "fullmatch", orders.LONGEST_TEL, ("", "1", "x")),
-    # what staff looks for
-    used("shop/listing.py", r"#?\s*(\d{1,9})", "fullmatch", SEARCH, ("#", " ", "x"), ("", " ", ""), ("", "1", "x")),
+    used("shop/orders/orders.py", r"[\s.-]", "sub", orders.LONGEST_TEL, ("", " ", ""), ("", "-1", "")),
     used(
-        "shop/listing.py", r"\d{6}-[\da-f]+|sub-[\da-f]+-\d{6}-\d+|key-[\da-f]+|imps?_\d+", "fullmatch", SEARCH,
+        "shop/orders/orders.py", r"01[016789]\d{7,8}", "fullmatch", orders.LONGEST_TEL,
+        ("010", "1", "x"), ("", "010", ""),
+    ),
+    used("shop/orders/orders.py", r"\d{5}", "fullmatch", orders.LONGEST_TEL, ("", "1", "x")),
+    # what staff looks for
+    used(
+        "shop/backoffice/listing.py", r"#?\s*(\d{1,9})", "fullmatch", SEARCH,
+        ("#", " ", "x"), ("", " ", ""), ("", "1", "x"),
+    ),
+    used(
+        "shop/backoffice/listing.py",
+        r"\d{6}-[\da-f]+|sub-[\da-f]+-\d{6}-\d+|key-[\da-f]+|imps?_\d+", "fullmatch", SEARCH,
         ("123456-", "a", "x"), ("sub-", "1", "x"), ("sub-a-123456-", "1", "x"), ("", "sub-1-123456-", ""),
     ),
-    used("shop/listing.py", r"\d{4}", "fullmatch", SEARCH, ("", "1", "x")),
+    used("shop/backoffice/listing.py", r"\d{4}", "fullmatch", SEARCH, ("", "1", "x")),
     used(
-        "shop/listing.py", r"^sub-(\w+)-\d{6}-\d+$", "sub", SEARCH,
+        "shop/backoffice/listing.py", r"^sub-(\w+)-\d{6}-\d+$", "sub", SEARCH,
         ("sub-", "a", "x"), ("sub-a-123456-", "1", "x"), ("", "sub-a-123456-1", "-"), ("sub-", "a-123456-1", "x"),
     ),
     # what PortOne, KG and webhooks say
     Pattern(
-        "shop/dictionary.py", r"[\W_]", dictionary._bare, dictionary.LONGEST_REASON,
+        "payments/portone/error_codes.py", r"[\W_]", error_codes._bare, error_codes.LONGEST_REASON,
         (("", "!", ""), ("", "a_", ""), ("", "가 ", "")),
     ),
-    used("shop/dictionary.py", r"\s*\[(\w+)\]", "match", dictionary.LONGEST_REASON, ("", " ", "x"), ("[", "a", "x")),
+    used(
+        "payments/portone/error_codes.py", r"\s*\[(\w+)\]", "match", error_codes.LONGEST_REASON,
+        ("", " ", "x"), ("[", "a", "x"),
+    ),
     *(
         Pattern(
-            "shop/reasons.py", "re.escape(told).replace('\\\\{\\\\}', '(.+?)') + '$'", found.match, 300,
+            "shop/web/reasons.py", "re.escape(told).replace('\\\\{\\\\}', '(.+?)') + '$'", found.match, 300,
             tuple(
                 (told.partition("{}")[0], repeated, end)
                 for repeated in ("x", "\n", *(part for part in told.split("{}") if part))
@@ -102,41 +129,41 @@ OUTSIDE = (
         for (found, _), (told, _) in zip(reasons._PATTERNS, reasons.WITH_MORE, strict=True)
     ),
     used(
-        "shop/titles.py", r"(.+) 외 (\d+)건", "fullmatch", 40,
+        "shop/backoffice/titles.py", r"(.+) 외 (\d+)건", "fullmatch", 40,
         ("가", " 외 1", ""), ("가 외 ", "1", ""), ("가", " 외 1건", "x"),
     ),
-    used("shop/titles.py", r"(.+) (\d{1,2})월", "fullmatch", 40, ("가", " 1", ""), ("가", " 11월", "x")),
+    used("shop/backoffice/titles.py", r"(.+) (\d{1,2})월", "fullmatch", 40, ("가", " 1", ""), ("가", " 11월", "x")),
     # phone numbers and addresses in what is kept or shown
     Pattern(
-        "shop/privacy.py", privacy._MOBILE.pattern, privacy.mask_text, privacy.LONGEST_TEXT,
+        "payments/privacy.py", privacy._MOBILE.pattern, privacy.mask_text, privacy.LONGEST_TEXT,
         (
             ("", "0", ""), ("", "010", ""), ("", "010-1234-123 ", ""), ("", "010-1234-5678 ", ""), ("", "+82 010 ", ""),
             ("", "01012345678", ""),
         ),
     ),
     Pattern(
-        "shop/privacy.py", privacy._EMAIL.pattern, privacy.mask_emails, LINE,
+        "payments/privacy.py", privacy._EMAIL.pattern, privacy.mask_emails, LINE,
         (
             ("", "a", "@"), ("", "a", "@a"), ("", "a@", ""), ("", "a@a.", "1"), ("a@", "a.", "1"), ("", "a ", "@"),
             ("", "a.b@c.de ", ""), ("a@", "a", "@"), ("", "a@b.c1", ""), ("", "a@b.co1", ""), ("", "-", "@"),
         ),
     ),
-    Pattern("shop/privacy.py", r"\D", privacy.mask_phone, privacy.LONGEST_TEXT, (("", "-", ""), ("", "1-", ""))),
+    Pattern("payments/privacy.py", r"\D", privacy.mask_phone, privacy.LONGEST_TEXT, (("", "-", ""), ("", "1-", ""))),
     # log lines
     Pattern(
-        "shop/logs.py", logs._NAMED_SECRET.pattern, REDACT, LINE,
+        "shop/operations/logs.py", logs._NAMED_SECRET.pattern, REDACT, LINE,
         (
             ("password", " ", ""), ("", "password ", ""), ("password =", " ", ""), ("", "session", ""),
             ("token='", "x", "'"), ("", "token=", ""), ("", "authorization: ", ""), ("", "cookie:'", ""),
         ),
     ),
-    Pattern("shop/logs.py", logs._BEARER.pattern, REDACT, LINE, (("bearer", " ", ""), ("", "bearer ", ""))),
+    Pattern("shop/operations/logs.py", logs._BEARER.pattern, REDACT, LINE, (("bearer", " ", ""), ("", "bearer ", ""))),
     Pattern(
-        "shop/logs.py", logs._URL_PASSWORD.pattern, REDACT, LINE,
+        "shop/operations/logs.py", logs._URL_PASSWORD.pattern, REDACT, LINE,
         (("", "a://a:", ""), ("a://a:", "x", ""), ("a://", ":", ""), ("", "a://", ""), ("a://a:", "x:", "")),
     ),
     Pattern(
-        "shop/logs.py", "'|'.join(known) or '(?!)'", REDACT, LINE,
+        "shop/operations/logs.py", "'|'.join(known) or '(?!)'", REDACT, LINE,
         (("", SECRETS[0][:-1], ""), ("", "a", ""), ("", SECRETS[0] + SECRETS[1], "")),
     ),
     # what the sandbox is asked
@@ -182,9 +209,9 @@ OURS = {
     ("shop/config.py", r"(https://)?(\*\.)?[a-z0-9.-]+(:\d+)?"): A_SETTING,
     ("shop/config.py", r"(memory|rediss?)://"): A_SETTING,
     ("shop/config.py", r"^postgres(ql)?://"): A_SETTING,
-    ("shop/checkup.py", checkup.OURS.pattern): A_SETTING,
-    ("shop/checkup.py", r"imp\d{8}"): A_SETTING,
-    ("shop/cli.py", account.EMAIL): "a command's argument; the same pattern as in account.py",
+    ("shop/operations/doctor/settings_checks.py", settings_checks.OURS.pattern): A_SETTING,
+    ("shop/operations/doctor/settings_checks.py", r"imp\d{8}"): A_SETTING,
+    ("shop/operations/commands.py", account.EMAIL): "a command's argument; the same pattern as in account.py",
     ("sandbox/ledger/faults.py", r"(\{\w+\})"): "a rule's path, at most 200 characters when it was stored",
     ("sandbox/controls/controls.py", r"\*|\{\w+\}"): "a rule's path, at most 200 characters",
     ("sandbox/controls/controls.py", r"<[^>]+>"): "the sandbox's own addresses",
@@ -194,7 +221,7 @@ OURS = {
 def written_in(path: Path) -> Iterator[tuple[str, str]]:
     """The patterns of a file: their text, or the expression that makes it."""
     tree = ast.parse(path.read_text())
-    named = {"EMAIL": account.EMAIL}  # cli.py imports it
+    named = {"EMAIL": account.EMAIL}  # commands.py imports it
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             named |= {target.id: node.value.value for target in node.targets if isinstance(target, ast.Name)}

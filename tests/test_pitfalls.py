@@ -21,25 +21,27 @@ from flask.testing import FlaskClient
 from pytest_httpserver import HTTPServer
 
 from app import create_app
+from payments import clock, sync
+from payments.clock import SEOUL
+from payments.database import db, transaction
+from payments.events import News
+from payments.monthly import charging
+from payments.portone.client import PortOne
+from payments.portone.report import ChargeRequest, OutcomeUnknown, PaymentProvider, Refused, UnreadableRow
+from payments.sweep import sweep
 from sandbox import create_sandbox
 from sandbox.adapter import WSGIAdapter
-from shop import billing, cart, clock, orders, payments
-from shop.clock import SEOUL
 from shop.config import ConfigError, load_settings
-from shop.database import db, transaction
-from shop.events import News
-from shop.models import Event, Payment, Product, Subscription, User
-from shop.portone import PortOne
-from shop.provider import ChargeRequest, OutcomeUnknown, PaymentProvider, Refused, UnreadableRow
-from shop.sweep import sweep
+from shop.orders import cart, orders
+from shop.orders.models import Event, Payment, Product, Subscription, User
 from tests import clocks
 from tests.conftest import ADDRESSED_BUYER, NOBODY_ANSWERS, close, create_shop, csrf_of, product, sign_in
 from tests.fakes import FakeProvider
+from tests.payments.monthly.test_charging import started
+from tests.payments.test_money_laws import at_once
 from tests.sandbox.conftest import served
 from tests.sandbox.driver import driven
-from tests.test_billing import started
-from tests.test_config import LIVE
-from tests.test_money_laws import at_once
+from tests.shop.test_config import LIVE
 
 ROOT = Path(__file__).parents[1]
 WIRE = "http://portone.example"
@@ -49,13 +51,13 @@ ADMIN = News("admin", actor="admin@example.com")
 def opened(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
     """An open attempt to buy one thing."""
     cart.put_in_cart(buyer.id, (what or product()).id, 1)
-    return payments.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+    return sync.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
 def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
     payment = opened(provider, buyer, what)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    payments.sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    sync.sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
     return payment
 
 
@@ -115,7 +117,7 @@ def test_05_cancel_forgotten(provider: FakeProvider, buyer: User) -> None:
     """PortOne gave the money back but its answer was lost: our mark was there before, and the sweep learns of it."""
     payment = paid(provider, buyer)
     provider.cancel_answers = ["dropped"]
-    assert payments.cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
+    assert sync.cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
     db.session.expire_all()
     assert payment.cancel_requested_at
     provider.hears_of(payment.merchant_uid, "cancelled", payment.amount, imp_uid=payment.imp_uid)
@@ -254,9 +256,9 @@ def test_14_cross_user_view(
 def test_15_double_charge(provider: FakeProvider, subscription: Subscription) -> None:
     """An answer that was lost is looked up by the same id before anything is asked again."""
     provider.answers = ["lost"]
-    assert billing.charge(provider, subscription.id) == "unknown"
+    assert charging.charge(provider, subscription.id) == "unknown"
     clocks.stand_at(datetime(2055, 2, 15, 12, 30, tzinfo=SEOUL))
-    assert billing.charge(provider, subscription.id) == "charged"
+    assert charging.charge(provider, subscription.id) == "charged"
     assert len(provider.charges) == 1
     taken = [one for one in provider.reports.values() if one.customer_uid == subscription.customer_uid]
     assert Counter(one.status for one in taken) == {"paid": 2}  # the first month, and this one
@@ -264,11 +266,11 @@ def test_15_double_charge(provider: FakeProvider, subscription: Subscription) ->
 
 def test_16_runaway_schedule(client: FlaskClient, provider: FakeProvider, subscription: Subscription) -> None:
     """A webhook of a paid month, replayed, sets off no further charge."""
-    billing.charge(provider, subscription.id)
+    charging.charge(provider, subscription.id)
     [charge] = provider.charges
     for _ in range(5):
         client.post("/payment/webhook", json={"merchant_uid": charge.merchant_uid, "status": "paid"})
-        assert list(billing.due()) == []
+        assert list(charging.due()) == []
     assert len(provider.charges) == 1
 
 
@@ -292,9 +294,9 @@ def test_18_overwritten_cancel_total(provider: FakeProvider, buyer: User) -> Non
     imp_uid, amount = payment.imp_uid, payment.amount
     facts = {"imp_uid": imp_uid, "cancelled_amount": 1000, "paid_at": payment.paid_at}
     provider.hears_of(payment.merchant_uid, "cancelled", amount, **facts)
-    payments.sync_payment(provider, News("webhook", imp_uid, payment.merchant_uid))
+    sync.sync_payment(provider, News("webhook", imp_uid, payment.merchant_uid))
     assert books(payment) == ("paid", "paid")
-    payments.cancel_payment(provider, payment.id, "나머지", ADMIN)
+    sync.cancel_payment(provider, payment.id, "나머지", ADMIN)
     assert provider.cancels == [(imp_uid, amount - 1000)]
 
 
@@ -433,7 +435,7 @@ def test_28_test_channel_goods(provider: FakeProvider, buyer: User) -> None:
     provider.is_test_channel = False
     payment = opened(provider, buyer)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, is_test_channel=True)
-    assert payments.sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
+    assert sync.sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert books(payment) == ("ready", "pending")
 
 
@@ -451,7 +453,7 @@ def test_29_secret_spread(portone: PortOne, caplog: pytest.LogCaptureFixture, tm
 
 def test_30_assert_as_security() -> None:
     """`python -O` takes no check away: the shop and the sandbox hold no assert."""
-    for building in ("shop", "sandbox"):
+    for building in ("payments", "shop", "sandbox"):
         for path in (ROOT / building).rglob("*.py"):
             assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(path.read_text()))), path
 
@@ -471,7 +473,7 @@ def test_32_card_only_support() -> None:
     """What is listed works: the client does everything that the shop asks of a provider."""
     for name in (name for name in vars(PaymentProvider) if not name.startswith("_")):
         assert callable(getattr(PortOne, name, None)) or name == "is_test_channel", name
-    for path in (ROOT / "shop").glob("*.py"):
+    for path in [*(ROOT / "payments").rglob("*.py"), *(ROOT / "shop").rglob("*.py")]:
         assert "NotImplementedError" not in path.read_text(), path
 
 
@@ -524,10 +526,10 @@ def test_35_too_late_to_look(provider: FakeProvider, buyer: User) -> None:
     """KG cancels nothing after the month, but a cancel that it carried out in time is still found."""
     payment = paid(provider, buyer)
     provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
-    payments.cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    sync.cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     provider.trouble = None
     clocks.later(timedelta(days=40))
-    assert payments.resume_cancel(provider, payment.id, ADMIN).outcome == "cancelled"
+    assert sync.resume_cancel(provider, payment.id, ADMIN).outcome == "cancelled"
     assert books(payment) == ("cancelled", "cancelled")
 
 

@@ -25,18 +25,13 @@ from flask import Flask
 from app import create_app
 from bench.shopper import Shopper
 from deploy.services import free_port
-from shop import clock, reconcile, sweep
+from payments import clock, reconcile, sweep
+from payments.database import db
 from shop.config import load_settings
-from shop.database import db
-from shop.models import Order, Payment
+from shop.orders.models import Order, Payment
 from tests.clocks import NOON
 from tests.conftest import close
 from tests.servers import Server
-from tests.test_journeys import (  # noqa: F401 - the journeys themselves, run here against another server
-    phone,
-    test_on_a_pc_the_popup_leads_to_a_paid_order,
-    test_on_a_phone_the_page_goes_to_the_window_and_comes_back_to_a_paid_order,
-)
 
 ROOT = Path(__file__).parents[1]
 

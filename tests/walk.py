@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.servers import Server
-from tests.test_journeys import identify, pay_in_popup, type_code
+from tests.shop.storefront.test_journeys import identify, pay_in_popup, type_code
 from tests.walk_states import Look, cart_states, order_states, refusing, subscription_states
 
 PUBLIC = {

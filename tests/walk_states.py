@@ -8,9 +8,9 @@ from typing import Any
 from flask import abort
 from playwright.sync_api import Page
 
-from shop import clock
-from shop.database import db, transaction
-from shop.models import Order, Payment, Product, Subscription
+from payments import clock
+from payments.database import db, transaction
+from shop.orders.models import Order, Payment, Product, Subscription
 from tests.servers import Server
 
 Look = Callable[[str, Page], None]

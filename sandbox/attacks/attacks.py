@@ -233,14 +233,18 @@ class Attack:
 
 
 ATTACKS: dict[str, Attack] = {
-    "changed-price": Attack(changed_price, (("shop/orders.py", "place"), ("shop/payments.py", "start_payment"))),
-    "replayed-payment": Attack(replayed_payment, (("shop/books.py", "record"),)),
-    "failed-payment": Attack(failed_payment, (("shop/decision.py", "decide"),)),
-    "forged-webhook": Attack(forged_webhook, (("shop/results.py", "webhook"), ("shop/payments.py", "sync_payment"))),
-    "forged-redirect": Attack(
-        forged_redirect, (("shop/results.py", "redirect_back"), ("shop/payments.py", "sync_payment"))
+    "changed-price": Attack(changed_price, (("shop/orders/orders.py", "place"), ("payments/sync.py", "start_payment"))),
+    "replayed-payment": Attack(replayed_payment, (("payments/record.py", "record"),)),
+    "failed-payment": Attack(failed_payment, (("payments/decision.py", "decide"),)),
+    "forged-webhook": Attack(
+        forged_webhook, (("payments/endpoints.py", "webhook"), ("payments/sync.py", "sync_payment"))
     ),
-    "strangers-order": Attack(strangers_order, (("shop/store.py", "order"),)),
-    "duplicate-webhooks": Attack(duplicate_webhooks, (("shop/books.py", "record"), ("shop/decision.py", "decide"))),
-    "negative-quantity": Attack(negative_quantity, (("shop/store.py", "add_item"),)),
+    "forged-redirect": Attack(
+        forged_redirect, (("payments/endpoints.py", "redirect_back"), ("payments/sync.py", "sync_payment"))
+    ),
+    "strangers-order": Attack(strangers_order, (("shop/storefront/store.py", "order"),)),
+    "duplicate-webhooks": Attack(
+        duplicate_webhooks, (("payments/record.py", "record"), ("payments/decision.py", "decide"))
+    ),
+    "negative-quantity": Attack(negative_quantity, (("shop/storefront/store.py", "add_item"),)),
 }

@@ -3,8 +3,8 @@
 from alembic import context
 from flask import current_app
 
-from shop import models  # noqa: F401 - fills the metadata
-from shop.database import Base, Moment
+from payments.database import Base, Moment
+from shop.orders import models  # noqa: F401 - fills the metadata
 
 
 def render_item(kind, item, autogen_context):

@@ -20,10 +20,10 @@ from sqlalchemy import create_engine, text
 
 from app import create_app
 from deploy.services import free_port
-from shop.clock import period_of
+from payments.clock import period_of
+from payments.database import db, transaction
 from shop.config import load_settings
-from shop.database import db, transaction
-from shop.models import Product, User
+from shop.orders.models import Product, User
 from tests.clocks import start_sandbox
 from tests.conftest import close
 

@@ -1,0 +1,16 @@
+"""Phone-bill payments (KG Mobilians) through PortOne V1: take the money, record it, give it back.
+
+In reading order:
+
+`endpoints.py`    callback, redirect, webhook, confirm: each only causes a look-up
+`sync.py`         open an attempt, ask PortOne what became of it, cancel it
+`decision.py`     what a report means for a payment; pure
+`record.py`       write the decision and what follows from it, in one transaction
+`sweep.py`        look up what is still open (`flask sync`)
+`reconcile.py`    compare our payments with PortOne's (`flask reconcile`)
+`portone/`        PortOne V1: reports and errors, the REST client, the parameters of `IMP.request_pay`, error codes
+`monthly/`        billing keys, subscriptions, and the monthly run (`flask bill`)
+
+Used by all of them: `database.py` (transactions), `clock.py` (business time), `events.py` (the event log), `signals.py`
+(what logs and metrics listen to), `privacy.py` (masking).
+"""

@@ -1,0 +1,110 @@
+"""How does the month stand that a subscription pays next: its window, its attempts, and what may be done about it now?
+
+One answer for the monthly run, which acts by it, and for the pages, which tell it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import select
+
+from shop.orders.models import Payment, Subscription
+
+from ..clock import SEOUL
+from ..database import db
+from .subscriptions import ChargeWindow, charge_window
+
+PAUSE_AFTER_DECLINE = timedelta(hours=4)
+NOTICE_DAYS = timedelta(days=7)  # so long before a charge the buyer is told of it
+
+Standing = Literal[
+    "early",  # its day has not come
+    "due",  # it may be asked for now
+    "declined",  # KG said no a short while ago; it is tried again later
+    "in_flight",  # somebody is asking for it at this moment
+    "unanswered",  # it was asked for and no answer came: to be looked up first
+    "held",  # money came that is not as it should be; a person decides
+    "closed",  # its window is over
+]
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month of a subscription. `attempts` are this month's, oldest first."""
+
+    due_on: date
+    window: ChargeWindow
+    attempts: Sequence[Payment]
+
+    @property
+    def period(self) -> str:
+        return f"{self.due_on:%Y-%m}"
+
+    @property
+    def open(self) -> Payment | None:
+        """The attempt whose outcome is not known; at most one (money law 6)."""
+        return next((attempt for attempt in self.attempts if attempt.status == "ready"), None)
+
+    @property
+    def declined(self) -> Payment | None:
+        """The latest attempt that KG declined, with its reason."""
+        return next((attempt for attempt in reversed(self.attempts) if attempt.status == "failed"), None)
+
+    @property
+    def try_again_at(self) -> datetime | None:
+        """From when on a declined month is asked for again; None: it was not declined, or no time is left for it."""
+        if self.declined is None or self.declined.failed_at is None:
+            return None
+        moment = self.declined.failed_at + PAUSE_AFTER_DECLINE
+        return moment if self.window.state_at(moment) != "closed" else None
+
+    def standing(self, now: datetime) -> Standing:
+        """What may be done about this month at the moment `now`."""
+        state = self.window.state_at(now)
+        if state == "early":
+            return "early"
+        if self.open:
+            claimed = self.open.claimed_until
+            return "in_flight" if claimed and claimed > now else "unanswered"
+        if any(attempt.status == "paid" for attempt in self.attempts):
+            return "held"  # money that paid the month would have moved the subscription on to the next one
+        if state == "closed":
+            return "closed"
+        failed_at = self.declined.failed_at if self.declined else None
+        return "declined" if failed_at and now < failed_at + PAUSE_AFTER_DECLINE else "due"
+
+    def is_near(self, now: datetime) -> bool:
+        """Whether the charge is so near that the buyer is told of it."""
+        return self.due_on - now.astimezone(SEOUL).date() <= NOTICE_DAYS
+
+
+def month_of(subscription: Subscription) -> Month | None:
+    """The month that is charged next; None when none is."""
+    return months_of([subscription]).get(subscription.id)
+
+
+def months_of(subscriptions: Sequence[Subscription]) -> dict[int, Month]:
+    """The next month of each subscription that has one, by the subscription's id."""
+    running = {one.id: one.next_charge_on for one in subscriptions if one.next_charge_on}
+    periods = {period for day in running.values() for period in (_before(day), f"{day:%Y-%m}")}
+    query = select(Payment).where(Payment.subscription_id.in_(running), Payment.period.in_(periods))
+    attempts: dict[int, list[Payment]] = {subscription_id: [] for subscription_id in running}
+    for attempt in db.session.scalars(query.order_by(Payment.id)):
+        attempts[attempt.subscription_id or 0].append(attempt)
+    return {one.id: _month(one, one.next_charge_on, attempts[one.id]) for one in subscriptions if one.next_charge_on}
+
+
+def _month(subscription: Subscription, due_on: date, attempts: Sequence[Payment]) -> Month:
+    before, period = _before(due_on), f"{due_on:%Y-%m}"
+    paid = [one.paid_at for one in attempts if one.period == before and one.status == "paid" and not one.held_reason]
+    # The very first month was paid by issuing the key; that payment belongs to the order.
+    last_paid = next(iter(paid), None) or subscription.started_at or subscription.created_at
+    window = charge_window(due_on, last_paid.astimezone(SEOUL).date())
+    return Month(due_on, window, [attempt for attempt in attempts if attempt.period == period])
+
+
+def _before(day: date) -> str:
+    """The month before, as YYYY-MM."""
+    return f"{day.replace(day=1) - timedelta(days=1):%Y-%m}"

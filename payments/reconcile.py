@@ -1,0 +1,193 @@
+"""Do our books and PortOne's agree, and what repairs them? Both ways, for the days that are asked about.
+
+Theirs are all approved and cancelled payments of the account, whoever's they are; ours are told by their
+`merchant_uid`. A repair is one more look-up through `sync_payment`, so nothing is decided here but there.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal, TypeVar
+
+from sqlalchemy import or_, select
+
+from shop.orders.models import Event, Payment
+
+from . import sync
+from .clock import SEOUL
+from .database import db, end_reading
+from .events import News
+from .portone.report import NotFound, PaymentProvider, PaymentReport, PaymentStatus, UnreadableAnswer, UnreadableRow
+
+Kind = Literal["theirs_only", "ours_only", "state", "amount", "surplus", "undone_at_kg", "unreadable"]
+
+MONEY_STATES: tuple[PaymentStatus, ...] = ("paid", "cancelled")
+REPAIRABLE = ("state", "amount", "surplus")
+UNDONE_AT_KG = "이미 취소가 완료"  # KG's code 0044: it took the money back by itself, as it does with test payments
+AT_ONCE = 500
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One payment about which the two books differ. Amounts in won: what the buyer has paid and not got back.
+
+    `theirs_only`: PortOne has money for an id that is not ours. `ours_only`: PortOne knows nothing of a payment that
+    we call paid. `state`, `amount`: both know it, differently. `surplus`: a second payment of an id of ours.
+    `undone_at_kg`: both say paid, but KG has taken it back (test channels). `unreadable`: a row of PortOne's that is
+    no readable payment; such a row that is nobody's of ours is listed, but is no difference between the books.
+    """
+
+    kind: Kind
+    merchant_uid: str
+    imp_uid: str | None
+    ours: str
+    theirs: str
+    our_amount: int
+    their_amount: int
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is an unreadable row that is none of our payments: worth a look, but our books agree."""
+        return self.kind == "unreadable" and self.ours == "-"
+
+
+def compare(provider: PaymentProvider, first: date, last: date) -> list[Difference]:
+    """Every difference about payments approved or cancelled on these days in Seoul, both included. Asks PortOne."""
+    end_reading()
+    since = datetime.combine(first, time(), SEOUL)
+    until = datetime.combine(last + timedelta(days=1), time(), SEOUL)
+    theirs, unreadable = {}, {}
+    for status in MONEY_STATES:
+        for row in provider.payments_between(status, since, until):
+            if isinstance(row, UnreadableRow):
+                unreadable[row.imp_uid, row.merchant_uid] = row
+            else:
+                theirs[row.imp_uid] = row
+    ours = _ours(since, until)
+    found = [*_compare_theirs(theirs.values()), *map(_unreadable, unreadable.values())]
+    listed = set(theirs) | {imp_uid for imp_uid, _ in unreadable}
+    for payment in ours:
+        if payment.imp_uid not in listed:
+            found += _missing_there(provider, payment)
+    found += _undone_at_kg(ours)
+    return sorted(found, key=lambda one: (one.merchant_uid, one.imp_uid or ""))
+
+
+def repair(provider: PaymentProvider, differences: Iterable[Difference]) -> Counter[str]:
+    """Look up again what can be mended by that; how often each outcome came. The rest waits for a person."""
+    done: Counter[str] = Counter()
+    for one in differences:
+        if one.kind not in REPAIRABLE:
+            done["left"] += 1
+            continue
+        result = sync.sync_payment(provider, News("reconcile", one.imp_uid, one.merchant_uid))
+        done[result.outcome] += 1
+    return done
+
+
+def _ours(since: datetime, until: datetime) -> list[Payment]:
+    """Our payments that brought money, or gave it back, in `since` ≤ t < `until`."""
+    paid = (Payment.paid_at >= since) & (Payment.paid_at < until)
+    cancelled = (Payment.cancelled_at >= since) & (Payment.cancelled_at < until)
+    has_money = or_(Payment.status.in_(MONEY_STATES), Payment.held_reason.is_not(None))
+    query = select(Payment).where(or_(paid, cancelled), has_money).order_by(Payment.id)
+    found = list(db.session.scalars(query))
+    end_reading()
+    return found
+
+
+def _compare_theirs(reports: Iterable[PaymentReport]) -> Iterator[Difference]:
+    for page in _in_pages(list(reports)):
+        uids = [report.merchant_uid for report in page]
+        known = {
+            payment.merchant_uid: payment
+            for payment in db.session.scalars(select(Payment).where(Payment.merchant_uid.in_(uids)))
+        }
+        end_reading()
+        for report in page:
+            kind = _kind_of(known.get(report.merchant_uid), report)
+            if kind:
+                yield _difference(kind, known.get(report.merchant_uid), report)
+
+
+def _kind_of(payment: Payment | None, report: PaymentReport) -> Kind | None:
+    if payment is None:
+        return "theirs_only" if report.status == "paid" else None
+    if payment.imp_uid != report.imp_uid and _has_money(payment):
+        return "surplus" if report.status == "paid" else None  # a surplus that went back is as it should be
+    if _state(payment) != report.status:
+        return "state"
+    left = report.amount - report.cancelled_amount
+    return "amount" if _left(payment) != left else None
+
+
+def _missing_there(provider: PaymentProvider, payment: Payment) -> Iterator[Difference]:
+    """Ours has no counterpart in their list of these days: it may stand on another day, or nowhere."""
+    try:
+        report = (
+            provider.get_payment(payment.imp_uid) if payment.imp_uid else provider.find_payment(payment.merchant_uid)
+        )
+    except (NotFound, UnreadableAnswer) as error:
+        why: Kind = "ours_only" if isinstance(error, NotFound) else "unreadable"
+        yield Difference(why, payment.merchant_uid, payment.imp_uid, payment.status, "-", _left(payment), 0)
+        return
+    kind = _kind_of(payment, report)
+    if kind:
+        yield _difference(kind, payment, report)
+
+
+def _undone_at_kg(ours: list[Payment]) -> Iterator[Difference]:
+    """Paid in both books, but KG refused to cancel because it had done so itself."""
+    paid = {payment.id: payment for payment in ours if payment.status == "paid"}
+    for page in _in_pages(list(paid)):
+        refused = select(Event.payment_id).where(
+            Event.payment_id.in_(page), Event.outcome == "refused", Event.reason.contains(UNDONE_AT_KG)
+        )
+        for payment_id in set(db.session.scalars(refused)):
+            one = paid[payment_id or 0]
+            yield Difference("undone_at_kg", one.merchant_uid, one.imp_uid, "paid", "paid", _left(one), _left(one))
+        end_reading()
+
+
+def _unreadable(row: UnreadableRow) -> Difference:
+    ids = or_(Payment.merchant_uid == row.merchant_uid, Payment.imp_uid == row.imp_uid)
+    payment = db.session.scalar(select(Payment).where(ids).limit(1))
+    end_reading()
+    status, left = (payment.status, _left(payment)) if payment else ("-", 0)
+    return Difference("unreadable", row.merchant_uid, row.imp_uid, status, "-", left, 0)
+
+
+def _difference(kind: Kind, payment: Payment | None, report: PaymentReport) -> Difference:
+    return Difference(
+        kind=kind,
+        merchant_uid=report.merchant_uid,
+        imp_uid=report.imp_uid,
+        ours=_state(payment) if payment else "-",
+        theirs=report.status,
+        our_amount=_left(payment) if payment else 0,
+        their_amount=report.amount - report.cancelled_amount if report.status in MONEY_STATES else 0,
+    )
+
+
+def _has_money(payment: Payment) -> bool:
+    return _state(payment) in MONEY_STATES
+
+
+def _state(payment: Payment) -> str:
+    """The payment's state, but `paid` for money that waits for a person and is not called paid (another channel's)."""
+    return "paid" if payment.held_reason and payment.status in ("ready", "failed") else payment.status
+
+
+def _left(payment: Payment) -> int:
+    """What the buyer has paid and not got back, in won."""
+    if not _has_money(payment):
+        return 0
+    return (payment.reported_amount or 0) - payment.cancelled_amount
+
+
+def _in_pages(items: list[Item]) -> Iterator[list[Item]]:
+    for start in range(0, len(items), AT_ONCE):
+        yield items[start : start + AT_ONCE]

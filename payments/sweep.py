@@ -1,0 +1,197 @@
+"""What is still open, and what becomes of it? `flask sync`: the look-up that needs nobody's call.
+
+Windows close, webhooks get lost, processes die. Whatever our rows say is unfinished is taken up here: by the same
+look-up, the same record and the same cancel as everything else. Safe to run at any time, and twice at once.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from functools import partial
+
+from sqlalchemy import ColumnElement, Row, or_, select
+from sqlalchemy.orm import aliased
+
+from shop.orders import orders
+from shop.orders.models import BillingKey, Event, Order, Payment, Subscription, move
+
+from . import clock, sync
+from .database import db, end_reading, transaction
+from .events import News, note
+from .monthly import charging
+from .portone.report import PaymentProvider
+
+PAGE = 200
+LOOK_AFTER = timedelta(minutes=3)  # as long as KG's approval number lives: before that the buyer is still typing
+LOOK_FOR = timedelta(days=1)  # later news of a payment that nobody finished comes by webhook or reconciliation
+ABANDON_AFTER = timedelta(days=1)
+SURPLUS_AGAIN_AFTER = timedelta(hours=1)  # each try leaves lines in the book of events
+
+SWEEP = News("sweep")
+
+log = logging.getLogger(__name__)
+
+
+def sweep(provider: PaymentProvider) -> Counter[str]:
+    """Bring everything that is open as far as it can be brought now; how often each outcome came.
+
+    Beside the outcomes of `sync_payment`: `expired` orders, `given_back` payments, `deleted` and `abandoned` keys, and
+    `error` for what a bug stopped; each is a unit of its own, so the others go on.
+    """
+    done: Counter[str] = Counter()
+    silent = _look_up_open_payments(provider, done)
+    done["expired"] += _expire_orders(silent)
+    for payment_id in _pages(_cancels_under_way()):
+        resumed = _alone(partial(_resume_cancel, provider, payment_id))
+        done["given_back"] += resumed == "cancelled"
+        done["error"] += resumed == "error"
+    for imp_uid, merchant_uid in _surpluses_owed():
+        news = News("sweep", imp_uid, merchant_uid)
+        done[_alone(partial(_look_at_surplus, provider, news))] += 1
+    done["abandoned"] += _abandon_keys()
+    done["deleted"] += charging.delete_ended_keys(provider)
+    return +done
+
+
+def _look_up_open_payments(provider: PaymentProvider, done: Counter[str]) -> set[int]:
+    """Ask what became of every payment that may still change; the ids of those for which no answer came."""
+    silent = set()
+    for payment_id in _pages(_may_still_change()):
+        outcome = _alone(partial(_look_up, provider, payment_id))
+        done[outcome] += 1
+        if outcome in ("unknown", "error"):
+            silent.add(payment_id)
+    return silent
+
+
+def _look_up(provider: PaymentProvider, payment_id: int) -> str:
+    merchant_uid = db.session.get_one(Payment, payment_id).merchant_uid
+    end_reading()
+    outcome = sync.sync_payment(provider, News("sweep", merchant_uid=merchant_uid)).outcome
+    if outcome == "not_found":
+        _close_a_charge_that_never_went_out(payment_id)
+    return outcome
+
+
+def _resume_cancel(provider: PaymentProvider, payment_id: int) -> str:
+    return sync.resume_cancel(provider, payment_id, SWEEP).outcome
+
+
+def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
+    """Money of second windows that could not be given back when it was last tried, some time ago: `imp_uid` and our
+    `merchant_uid`. Those of last month are looked up too: KG cancels nothing any longer, but it may have done so."""
+    later = aliased(Event)
+    tried = or_(later.outcome == "cancelled", later.reason.contains(sync.NOT_GIVEN_BACK))
+    tried_last = ~select(later.id).where(later.imp_uid == Event.imp_uid, later.id > Event.id, tried).exists()
+    stays = (Event.outcome == "unknown") & Event.reason.contains(sync.NOT_GIVEN_BACK)
+    stays &= ~Event.reason.endswith(": month")  # too late: a person sees to it
+    seen = (Event.outcome == "held") & Event.reason.endswith("paid too, surplus")  # and then the process died
+    owed = (
+        select(Event.imp_uid, Payment.merchant_uid)
+        .join(Payment, Payment.id == Event.payment_id)
+        .where(or_(stays, seen), tried_last, Event.imp_uid.is_not(None))
+        .distinct()
+        .where(Event.at >= clock.month_before_began(), Event.at <= clock.now() - SURPLUS_AGAIN_AFTER)
+    )
+    found = db.session.execute(owed).all()
+    end_reading()
+    return found
+
+
+def _look_at_surplus(provider: PaymentProvider, news: News) -> str:
+    result = sync.sync_payment(provider, news)
+    if result.outcome == "unchanged":  # no longer paid: it went back, and the answer to that cancel was lost
+        with transaction():
+            note(news, "cancelled", f"surplus {news.imp_uid} was given back", result.payment)
+    return result.outcome
+
+
+def _alone(work: Callable[[], str]) -> str:
+    """What the work answers; `error` where a bug or a broken row stopped it, which must stop nobody else's."""
+    try:
+        return work()
+    except Exception:
+        db.session.rollback()
+        log.exception("one of the sweep's looks failed")
+        return "error"
+
+
+def _may_still_change() -> ColumnElement[bool]:
+    now = clock.now()
+    window = Payment.order_id.is_not(None) & Payment.held_reason.is_(None) & (Payment.created_at <= now - LOOK_AFTER)
+    waiting = Payment.order_id.in_(select(Order.id).where(Order.status == "pending"))
+    key_not_seen = Payment.customer_uid.in_(
+        select(BillingKey.customer_uid).where(BillingKey.status.in_(BillingKey.NOT_SEEN))
+    )
+    return or_(
+        # A failed window does not end the attempt: another one of the same `merchant_uid` may have been paid since.
+        Payment.status.in_(("ready", "failed")) & window & (waiting | (Payment.created_at >= now - LOOK_FOR)),
+        (Payment.status == "ready") & Payment.subscription_id.is_not(None),
+        (Payment.status == "paid") & Payment.held_reason.is_(None) & key_not_seen,
+    )
+
+
+def _cancels_under_way() -> ColumnElement[bool]:
+    return Payment.cancel_requested_at.is_not(None) & Payment.status.in_(("ready", "failed", "paid"))
+
+
+def _pages(condition: ColumnElement[bool]) -> Iterator[int]:
+    """The ids of the payments that meet a condition, in pages; no reading stays open while the caller works."""
+    last = 0
+    while True:
+        query = select(Payment.id).where(condition, Payment.id > last).order_by(Payment.id).limit(PAGE)
+        page = db.session.scalars(query).all()
+        end_reading()
+        if not page:
+            return
+        yield from page
+        last = page[-1]
+
+
+def _close_a_charge_that_never_went_out(payment_id: int) -> None:
+    """PortOne has never heard of an attempt at a month that is paid, or whose subscription has ended: nobody will ask
+    for it any more."""
+    with transaction():
+        owner = select(Subscription).join(Payment, Payment.subscription_id == Subscription.id)
+        subscription = db.session.scalar(owner.where(Payment.id == payment_id).with_for_update(of=Subscription))
+        payment = db.session.get_one(Payment, payment_id, with_for_update=True)
+        claimed = payment.claimed_until is not None and payment.claimed_until > clock.now()
+        if subscription is None or payment.status != "ready" or claimed:
+            return
+        if subscription.status == "ended":
+            why, reason = "not charged: the subscription has ended", "구독이 끝나 청구하지 않았습니다."
+        elif subscription.next_charge_on and (payment.period or "") < f"{subscription.next_charge_on:%Y-%m}":
+            why, reason = "not charged: that month is paid already", "그달은 이미 결제되어 청구하지 않았습니다."
+        else:
+            return
+        if move(Payment, payment.id, "failed", failed_at=clock.now(), fail_reason=reason):
+            note(SWEEP, "failed", why, payment)
+
+
+def _expire_orders(silent: set[int]) -> int:
+    """Orders that nobody paid in time give their stock back; not those about whose payment nobody could tell us."""
+    late = select(Order.id).where(Order.status == "pending", Order.expires_at <= clock.now()).order_by(Order.id)
+    unheard = select(Payment.order_id).where(Payment.id.in_(silent), Payment.order_id.is_not(None))
+    ids = set(db.session.scalars(late)) - set(db.session.scalars(unheard))
+    end_reading()
+    expired = 0
+    for order_id in sorted(ids):
+        expired += _alone(partial(_expire, order_id)) == "expired"
+    return expired
+
+
+def _expire(order_id: int) -> str:
+    with transaction():
+        return "expired" if orders.expire(db.session.get_one(Order, order_id, with_for_update=True)) else "unchanged"
+
+
+def _abandon_keys() -> int:
+    """Keys that no window ever issued; late money would issue one after all."""
+    never = select(Payment.customer_uid).where(
+        Payment.status.in_(("ready", "failed")), Payment.customer_uid.is_not(None), Payment.order_id.is_not(None)
+    )
+    old = (BillingKey.status == "issuing") & (BillingKey.created_at <= clock.now() - ABANDON_AFTER)
+    with transaction():
+        ids = db.session.scalars(select(BillingKey.id).where(old, BillingKey.customer_uid.in_(never))).all()
+        return sum(move(BillingKey, key_id, "abandoned") for key_id in ids)

@@ -1,0 +1,1 @@
+"""What staff see and may do: lists, figures, one payment's timeline, cancels, exports, the monthly run."""

@@ -1,0 +1,76 @@
+"""Who may enter the back office, and who may act there? Viewers look, operators act and say why."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from flask import Blueprint, abort, render_template, request
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import select
+from werkzeug.wrappers import Response as AnyResponse
+
+from payments.database import db, transaction
+from payments.events import News, note, note_act
+from shop.orders.models import Payment
+from shop.storefront.account import login_manager
+from shop.web.common import View, given_reason
+
+KNOCK = "doctor"  # the merchant_uid of the webhook that `flask doctor` sends to itself; the inbox marks it
+bp = Blueprint("admin", __name__, url_prefix="/admin")
+
+LONGEST_REASON = 100
+
+
+@bp.before_request
+def only_staff() -> AnyResponse | None:
+    """Nobody but staff passes; to a signed-in buyer the back office does not exist."""
+    if not current_user.is_authenticated:
+        return login_manager.unauthorized()  # type: ignore[no-any-return]
+    if not current_user.is_staff:
+        abort(404)
+    return None
+
+
+def operators_only(view: View) -> View:
+    """Viewers look, operators act."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if current_user.role != "operator":
+            abort(403)
+        return view(*args, **kwargs)
+
+    return cast("View", guarded)
+
+
+def with_reason(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Where money moves, an operator says why: the view gets `reason`; without one nothing is done (400)."""
+
+    @wraps(view)
+    @operators_only
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        reason = given_reason()
+        if not reason or len(reason) > LONGEST_REASON:
+            message = _("이 일에는 사유가 필요합니다. 1자에서 %(most)s자까지 적어 주세요.", most=LONGEST_REASON)
+            return render_template("error.html", code=400, title=_("사유를 적어 주세요"), message=message), 400
+        return view(*args, reason=reason, **kwargs)
+
+    return guarded
+
+
+def acting(**about: Any) -> News:
+    """What the person at this request does, for the book of events: who and from where."""
+    return News("admin", actor=current_user.email, address=request.remote_addr, **about)
+
+
+def note_before(act: str, reason: str, **about: Any) -> News:
+    """Write down that a person is about to act, before anything happens; the result is noted by whoever does it."""
+    news = acting(**about)
+    with transaction():
+        payment = db.session.scalar(select(Payment).filter_by(merchant_uid=news.merchant_uid))
+        if payment:
+            note(news, act, reason, payment)
+        else:
+            note_act(news, act, reason)
+    return news

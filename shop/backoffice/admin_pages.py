@@ -1,0 +1,171 @@
+"""What else does the back office show? Dashboard, billing keys, subscriptions, webhook inbox, reconciliation, audit."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from payments import clock, reconcile, sync
+from payments.database import db
+from payments.portone.report import ProviderError
+from shop.orders.models import BillingKey, Event, Subscription
+from shop.web.common import provider
+from shop.web.labels import LABELS, label
+
+from . import export, figures, filters, listing
+from .admin import KNOCK, bp, note_before, operators_only, with_reason
+from .admin_payments import as_csv, plans
+from .figures import Sums
+from .filters import Unreadable
+
+CHART_DAYS = 31
+RECONCILED_DAYS = 7
+
+
+@bp.get("/")
+def index() -> str:
+    """Show how the shop does today and this month, and what wants a person."""
+    today = clock.today()
+    days = figures.sums_by_day(today.replace(day=1), today)
+    chart = figures.sums_by_day(*_last_days(CHART_DAYS))
+    return render_template(
+        "admin/index.html",
+        today=today,
+        sums={"today": days[today], "month": sum(days.values(), Sums())},
+        cancelled_today=figures.cancelled_today(),
+        chart=chart,
+        reasons=figures.failure_reasons(*_last_days(CHART_DAYS)),
+        to_do=figures.to_do(),
+        keys_gone=figures.keys_gone(),
+        next_charges=figures.next_charges(),
+    )
+
+
+def _last_days(number: int) -> tuple[date, date]:
+    """The days up to today, both included."""
+    return clock.today() - timedelta(days=number - 1), clock.today()
+
+
+@bp.get("/billing-keys")
+def billing_keys() -> str:
+    """List billing keys, newest first, with their last and next charge."""
+    state, q = filters.choice("status", BillingKey.STATES), filters.text("q")
+    page = listing.billing_keys(state, q, filters.cursor())
+    return render_template(
+        "admin/billing_keys.html", page=page, **_asked(chosen_state=state, q=q), states=BillingKey.STATES
+    )
+
+
+@bp.get("/subscriptions")
+def subscriptions() -> str:
+    """List subscriptions, newest first."""
+    state, q, plan_id = filters.choice("status", Subscription.STATES), filters.text("q"), filters.number("plan")
+    page = listing.subscriptions(state, plan_id, q, filters.cursor())
+    more = _asked(chosen_state=state, q=q, plan_id=plan_id)
+    return render_template("admin/subscriptions.html", page=page, plans=plans(), states=Subscription.STATES, **more)
+
+
+def _asked(**chosen: Any) -> dict[str, Any]:
+    """What the reader chose, for the form that shows it and for the links that go on from it."""
+    args = {name: value for name, value in request.args.items() if name not in ("older", "newer") and value}
+    return {**chosen, "args": args}
+
+
+# --- the webhook inbox ------------------------------------------------------------------------------------------------
+
+
+@bp.get("/webhooks")
+def webhooks() -> str:
+    """Show every webhook as it came, what it claimed, and what was decided."""
+    state, q = filters.choice("status", LABELS["outcome"]), filters.text("q")
+    page = listing.webhooks(state, q, filters.cursor())
+    return render_template(
+        "admin/webhooks.html",
+        page=page,
+        repeats=listing.repeats(page.rows),
+        knock=KNOCK,
+        outcomes=("paid", "failed", "cancelled", "held", "unchanged", "mismatch", "not_found", "unknown"),
+        **_asked(chosen_state=state, q=q),
+    )
+
+
+@bp.post("/webhooks/<int:event_id>/replay")
+@operators_only
+def replay(event_id: int) -> AnyResponse:
+    """Take a webhook as if it came now: ask PortOne about the payment that it named."""
+    event = db.session.get(Event, event_id)
+    if event is None or event.source != "webhook" or not (event.imp_uid or event.merchant_uid):
+        abort(404)
+    claimed = {"webhook": str(event.id)}
+    news = note_before(
+        "replay", f"webhook {event.id}", imp_uid=event.imp_uid, merchant_uid=event.merchant_uid, claimed=claimed
+    )
+    result = sync.sync_payment(provider(), news)
+    told = _("웹훅을 다시 확인했습니다: %(outcome)s", outcome=label("outcome", result.outcome))
+    flash(told, "error" if result.outcome in ("unknown", "mismatch", "not_found") else "success")
+    return redirect(url_for("admin.webhooks"))
+
+
+# --- reconciliation ---------------------------------------------------------------------------------------------------
+
+
+@bp.get("/reconcile", endpoint="reconcile")
+def reconcile_page() -> str | tuple[str, int]:
+    """Compare our books with PortOne's for some days, when asked to."""
+    try:
+        days = filters.period(RECONCILED_DAYS)
+    except Unreadable as problem:
+        return render_template("admin/reconcile.html", days=None, found=None, problem=str(problem)), 400
+    if "first" not in request.args:
+        return render_template("admin/reconcile.html", days=days, found=None)
+    try:
+        found = reconcile.compare(provider(), *days)
+    except ProviderError as error:
+        problem_text = _("포트원의 장부를 읽지 못했습니다. 잠시 뒤 다시 시도해 주세요. (%(error)s)", error=error)
+        return render_template("admin/reconcile.html", days=days, found=None, problem=problem_text), 503
+    return render_template("admin/reconcile.html", days=days, found=found, repairable=reconcile.REPAIRABLE)
+
+
+@bp.get("/reconcile.csv")
+def reconcile_csv() -> AnyResponse | tuple[str, int]:
+    """The differences as a table."""
+    try:
+        days = filters.period(RECONCILED_DAYS)
+        found = reconcile.compare(provider(), *days)
+    except (Unreadable, ProviderError) as problem:
+        status = 400 if isinstance(problem, Unreadable) else 503
+        return render_template("error.html", code=status, title=_("비교하지 못했습니다"), message=problem), status
+    return as_csv(
+        export.BYTE_ORDER_MARK + export.differences_csv(found), f"reconcile-{days[0]:%Y%m%d}-{days[1]:%Y%m%d}.csv"
+    )
+
+
+@bp.post("/reconcile/repair")
+@with_reason
+def repair(reason: str) -> AnyResponse | tuple[str, int]:
+    """Look up again what differs; the rest is left to a person."""
+    try:
+        days = filters.period(RECONCILED_DAYS)
+        note_before("repair", reason, claimed={"first": days[0].isoformat(), "last": days[1].isoformat()})
+        done = reconcile.repair(provider(), reconcile.compare(provider(), *days))
+    except (Unreadable, ProviderError) as problem:
+        status = 400 if isinstance(problem, Unreadable) else 503
+        return render_template("error.html", code=status, title=_("비교하지 못했습니다"), message=problem), status
+    for outcome, count in sorted(done.items()):
+        flash(f"{label('outcome', outcome)} ({count})", "info")
+    if not done:
+        flash(_("고칠 것이 없습니다."), "success")
+    return redirect(url_for("admin.reconcile", first=days[0], last=days[1]))
+
+
+# --- audit ------------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/audit")
+def audit() -> str:
+    """Show who did what, when, why and from where."""
+    actor, act = filters.text("q"), filters.choice("act", LABELS["act"])
+    page = listing.audit(actor, act, filters.cursor())
+    return render_template("admin/audit.html", page=page, acts=LABELS["act"], **_asked(q=actor, act=act))

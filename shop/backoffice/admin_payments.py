@@ -1,0 +1,197 @@
+"""What does the back office show of payments, and what may be done with one? List, sums, export, timeline, acts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask, Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response as AnyResponse
+
+from payments import clock, record, sync
+from payments.database import db, transaction
+from payments.decision import refusal_to_cancel
+from payments.events import note
+from shop.orders import orders
+from shop.orders.models import Order, Payment, Product
+from shop.web.common import provider
+from shop.web.labels import label
+
+from . import export, figures, filters, listing, timeline
+from .admin import acting, bp, note_before, operators_only, with_reason
+from .filters import TooManyDays, Unreadable
+from .listing import PaymentFilter
+from .paging import Page
+from .titles import titles
+
+COUNTED = ("ready", "paid", "failed", "cancelled", "held")
+
+
+@bp.get("/payments", endpoint="payments")
+def payment_list() -> str | tuple[str, int]:
+    """List payments, newest first: filtered, searched, summed."""
+    try:
+        chosen = filters.payment_filter()
+    except Unreadable as problem:
+        return _list(PaymentFilter(q=filters.text("q")), Page([]), problem=str(problem)), 400
+    return _list(chosen, listing.payments(chosen, filters.cursor()), **_sums(chosen))
+
+
+def _sums(chosen: PaymentFilter) -> dict[str, Any]:
+    """The sums of the chosen days, or why there are none: the list itself goes back as far as one likes."""
+    facet = figures.facet_of(chosen)
+    if facet is None:
+        return {"no_sums": _("찾은 결과에는 합계를 내지 않습니다.")}
+    try:
+        days = filters.period()
+    except TooManyDays:
+        most = figures.LONGEST_PERIOD.days
+        return {"no_sums": _("합계는 %(days)s일까지만 냅니다. 기간을 줄이면 보입니다.", days=most)}
+    return {"days": days, "sums": figures.sums(*days, facet)}
+
+
+def _list(chosen: PaymentFilter, page: Page, **more: Any) -> str:
+    return render_template(
+        "admin/payments.html",
+        chosen=chosen,
+        page=page,
+        args={name: value for name, value in request.args.items() if name not in ("older", "newer") and value},
+        states=listing.PAYMENT_STATES,
+        kinds=Payment.KINDS,
+        plans=plans(),
+        pgs=listing.pg_providers(),
+        today=clock.today(),
+        title=titles(),
+        expected=_expected_rows(chosen),
+        **more,
+    )
+
+
+def plans() -> dict[int, Product]:
+    """The plans that can be subscribed to, by id."""
+    query = select(Product).where(Product.kind == "monthly").order_by(Product.position)
+    return {plan.id: plan for plan in db.session.scalars(query)}
+
+
+def _expected_rows(chosen: PaymentFilter) -> int | None:
+    """How many rows an export of these will have; None: that would have to be counted first."""
+    facet = figures.facet_of(chosen)
+    if facet is None or chosen.state not in ("", *COUNTED):
+        return None
+    sums = figures.total(chosen.first, chosen.last, facet)
+    return int(getattr(sums, chosen.state)) if chosen.state else sums.attempts
+
+
+@bp.get("/payments.csv")
+def payments_csv() -> AnyResponse | tuple[str, int]:
+    """The chosen payments as a table for a spreadsheet."""
+    try:
+        chosen = filters.payment_filter()
+    except Unreadable as problem:
+        return render_template("error.html", code=400, title=_("기간을 확인해 주세요"), message=problem), 400
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return as_csv(_piecemeal(app, export.payments_csv(chosen)), f"payments-{clock.today():%Y%m%d}.csv")
+
+
+def _piecemeal(app: Flask, pieces: Iterator[str]) -> Iterator[str]:
+    """Each piece is read in a context of its own: a slow reader keeps no database connection waiting."""
+    while True:
+        with app.app_context():
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
+
+
+def as_csv(pieces: Any, name: str) -> Response:
+    """A table to keep, sent while it is made."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(pieces, mimetype="text/csv", headers=headers)
+
+
+# --- one payment ------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/payments/<merchant_uid>")
+def payment(merchant_uid: str) -> str:
+    """Show one payment: what we know, what happened, what PortOne said, what may be done."""
+    found = _payment(merchant_uid)
+    events = timeline.events_of(found)
+    return render_template(
+        "admin/payment.html",
+        payment=found,
+        title=titles(),
+        order=found.order,
+        line=timeline.line_of(found, events),
+        report=timeline.latest_report(found, events),
+        remaining=_remaining(found),
+        why_not_cancel=refusal_to_cancel(found, clock.now()),
+        why_not_release=record.why_not_keep(found),
+    )
+
+
+@bp.post("/payments/<merchant_uid>/ask")
+@operators_only
+def ask_again(merchant_uid: str) -> AnyResponse:
+    """Look the payment up at PortOne and record what it says."""
+    _payment(merchant_uid)
+    news = note_before("ask", "asked by hand", merchant_uid=merchant_uid)
+    result = sync.sync_payment(provider(), news)
+    told = _("포트원에 다시 물었습니다: %(outcome)s", outcome=label("outcome", result.outcome))
+    flash(told, "error" if result.outcome in ("unknown", "mismatch") else "success")
+    return _back(merchant_uid)
+
+
+@bp.post("/payments/<merchant_uid>/cancel")
+@with_reason
+def cancel(merchant_uid: str, reason: str) -> AnyResponse:
+    """Give the whole amount back."""
+    found = _payment(merchant_uid)
+    news = note_before("refuse" if found.held_reason else "cancel", reason, merchant_uid=merchant_uid)
+    result = sync.cancel_payment(provider(), found.id, reason, news)
+    flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
+    return _back(merchant_uid)
+
+
+@bp.post("/payments/<merchant_uid>/decline")
+@with_reason
+def decline(merchant_uid: str, reason: str) -> AnyResponse:
+    """Turn down a buyer's wish for the money back; the buyer reads the reason on the order's page."""
+    found = _payment(merchant_uid)
+    with transaction():
+        db.session.get_one(Payment, found.id, with_for_update=True)  # in the order in which news of it locks
+        order = db.session.get(Order, found.order_id, with_for_update=True) if found.order_id else None
+        if order is None or not orders.decline_wish(order):
+            abort(409)
+        note(acting(merchant_uid=merchant_uid), "decline", reason, found)
+    flash(_("취소 신청을 거절했습니다. 구매자의 주문 화면에 사유가 보입니다."), "success")
+    return _back(merchant_uid)
+
+
+@bp.post("/payments/<merchant_uid>/release")
+@with_reason
+def release(merchant_uid: str, reason: str) -> AnyResponse:
+    """Keep money that was held: what it was for is honoured."""
+    found = _payment(merchant_uid)
+    news = note_before("release", reason, merchant_uid=merchant_uid)
+    refusal = sync.release(provider(), found.id, news, reason)
+    if refusal:
+        flash(label("release", refusal), "error")
+    else:
+        flash(_("보류를 풀었습니다. 주문을 결제된 것으로 처리합니다."), "success")
+    return _back(merchant_uid)
+
+
+def _payment(merchant_uid: str) -> Payment:
+    return db.session.scalar(select(Payment).filter_by(merchant_uid=merchant_uid)) or abort(404)
+
+
+def _remaining(payment: Payment) -> int:
+    """What has been paid and not given back, in won."""
+    if payment.paid_at is None or payment.status == "cancelled":
+        return 0
+    return (payment.reported_amount or payment.amount) - payment.cancelled_amount
+
+
+def _back(merchant_uid: str) -> AnyResponse:
+    return redirect(url_for("admin.payment", merchant_uid=merchant_uid))

@@ -1,0 +1,135 @@
+"""How is the shop doing? Sums of a period, today and this month, why payments fail, and what wants a person.
+
+A period's sums are read from the sums of its days, and each count from an index that holds only what is counted, so
+none of it grows with the number of payments.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from payments import clock
+from payments.database import db
+from shop.orders.models import BillingKey, Payment, PaymentDay, Subscription
+
+from . import listing
+from .listing import PaymentFilter, midnight
+from .paging import fixed
+
+LONGEST_PERIOD = timedelta(days=31)
+FAILURES_READ = 500
+REASONS_SHOWN = 6
+MOST_COUNTED = 999
+
+
+@dataclass(frozen=True)
+class Sums:
+    """How the attempts of some days stand: counts and won."""
+
+    ready: int = 0
+    paid: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    held: int = 0
+    paid_won: int = 0
+    cancelled_won: int = 0
+    held_won: int = 0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+
+    @property
+    def attempts(self) -> int:
+        return self.ready + self.paid + self.failed + self.cancelled + self.held
+
+    @property
+    def success_rate(self) -> float | None:
+        """The share of attempts with an outcome that brought money; what went back later had come in."""
+        came = self.paid + self.cancelled + self.held
+        return came / (came + self.failed) if came + self.failed else None
+
+
+def sums_by_day(first: date, last: date, facet: str = "all") -> dict[date, Sums]:
+    """Every day of a period with its sums, days without payments included."""
+    query = select(PaymentDay).where(PaymentDay.facet == facet, PaymentDay.day.between(first, last))
+    known = {row.day: _sums(row) for row in db.session.scalars(query)}
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    return {day: known.get(day, Sums()) for day in days}
+
+
+def sums(first: date, last: date, facet: str = "all") -> Sums:
+    """The sums of a period."""
+    return sum(sums_by_day(first, last, facet).values(), Sums())
+
+
+def total(first: date | None, last: date | None, facet: str) -> Sums:
+    """The sums of any stretch of days, open where no day is named: one row a day, however many payments."""
+    columns = (func.coalesce(func.sum(getattr(PaymentDay, one.name)), 0) for one in fields(Sums))
+    query = select(*columns).where(PaymentDay.facet == facet)
+    if first:
+        query = query.where(PaymentDay.day >= first)
+    if last:
+        query = query.where(PaymentDay.day <= last)
+    return Sums(*(int(value) for value in db.session.execute(query).one()))
+
+
+def _sums(row: PaymentDay) -> Sums:
+    return Sums(*(getattr(row, one.name) for one in fields(Sums)))
+
+
+def facet_of(chosen: PaymentFilter) -> str | None:
+    """Under which name the days' sums answer this filter (its state is a column of theirs); None: they do not."""
+    return None if chosen.q else facet(chosen.kind, chosen.plan_id, chosen.pg)
+
+
+def facet(kind: str = "", plan_id: int | None = None, pg: str = "") -> str:
+    """The name under which the payments of a kind, a plan, a PG or several of these are summed; `all` for none."""
+    others = [*([f"kind:{kind}"] if kind else []), *([f"plan:{plan_id}"] if plan_id is not None else [])]
+    return " ".join([*others, *([f"pg:{pg[: 60 if others else 90]}"] if pg else [])]) or "all"
+
+
+def cancelled_today() -> tuple[int, int]:
+    """How many payments were given back today, and how many won, whenever they were begun."""
+    query = select(func.count(), func.coalesce(func.sum(Payment.cancelled_amount), 0)).where(
+        Payment.status == fixed("cancelled"), Payment.cancelled_at >= midnight(clock.today())
+    )
+    count, won = db.session.execute(query).one()
+    return count, won
+
+
+def failure_reasons(first: date, last: date) -> list[tuple[str, int]]:
+    """Why the latest failed payments of a period failed, the most frequent reason first."""
+    chosen = listing.conditions(PaymentFilter(state="failed", first=first, last=last))
+    newest = (Payment.created_at.desc(), Payment.id.desc())
+    reasons = db.session.scalars(select(Payment.fail_reason).where(*chosen).order_by(*newest).limit(FAILURES_READ))
+    return Counter(reason or "" for reason in reasons).most_common(REASONS_SHOWN)
+
+
+def to_do() -> dict[str, int]:
+    """How many payments want a person, by the state that lists them; nobody needs to know more than `MOST_COUNTED`."""
+    return {state: _count(PaymentFilter(state=state)) for state in listing.TO_DO}
+
+
+def keys_gone() -> int:
+    """How many running subscriptions have a billing key that PortOne no longer has."""
+    gone = select(func.count()).select_from(Subscription).join(Subscription.billing_key)
+    return db.session.scalar(gone.where(Subscription.status == "past_due", BillingKey.status == "deleted")) or 0
+
+
+def _count(chosen: PaymentFilter) -> int:
+    some = select(Payment.id).where(*listing.conditions(chosen)).limit(MOST_COUNTED + 1)
+    return db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
+def next_charges(limit: int = 6) -> Sequence[Subscription]:
+    """The subscriptions that are charged next."""
+    query = (
+        select(Subscription)
+        .where(Subscription.next_charge_on.is_not(None))  # the day is taken away when a subscription ends
+        .options(joinedload(Subscription.product), joinedload(Subscription.user))
+    )
+    return db.session.scalars(query.order_by(Subscription.next_charge_on, Subscription.id).limit(limit)).all()

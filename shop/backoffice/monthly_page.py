@@ -1,0 +1,210 @@
+"""What does the back office see of billing keys and of the monthly run, and what may it do about them?
+
+The pages belong to the blueprint of `admin.py`. Whoever acts where money moves gives a reason, which is written down
+with the name and address before anything happens.
+"""
+
+from collections import Counter
+from itertools import islice
+
+from flask import abort, current_app, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response as AnyResponse
+
+from payments import clock
+from payments.database import db, end_reading, transaction
+from payments.events import note_act
+from payments.monthly import batch, charging, subscriptions
+from payments.monthly.billing_month import Month, month_of, months_of
+from payments.portone.report import ProviderError
+from payments.record import GIVE_BACK_TEXTS
+from shop.orders.models import BillingKey, Event, Payment, Subscription
+from shop.web.common import given_reason, provider
+from shop.web.labels import label
+
+from .admin import acting, bp, operators_only
+
+RUN_WORKERS = 8
+MOST_IN_ONE_CLICK = 300  # about ten seconds at PortOne's pace; the command has no such limit
+
+
+@bp.get("/billing-keys/<customer_uid>")
+def billing_key(customer_uid: str) -> str:
+    """Show one billing key: owner, subscription, every payment made with it, who did what, and what may be done."""
+    return _key_page(_key(customer_uid))
+
+
+@bp.get("/billing-keys/<customer_uid>/portone")
+def billing_key_at_portone(customer_uid: str) -> str:
+    """Show the key as PortOne sees it at this moment."""
+    found = _key(customer_uid)
+    end_reading()
+    try:
+        seen = provider().get_billing_key(customer_uid)
+    except ProviderError as error:
+        flash(_("포트원이 답하지 않았습니다: %(why)s", why=str(error)), "error")
+        return _key_page(found)
+    return _key_page(found, asked=True, seen=seen)
+
+
+@bp.post("/billing-keys/<customer_uid>/charge")
+@operators_only
+def charge_now(customer_uid: str) -> AnyResponse | tuple[str, int]:
+    """Charge the month that is due now, by the same rules as the monthly run."""
+    found = _key(customer_uid)
+    subscription = _subscription_of(found) or abort(404)
+    reason = _reason()
+    if not reason:
+        return _key_page(found), 400
+    _acts("charge", reason, customer_uid)
+    result = charging.charge(provider(), subscription.id)
+    flash(label("charge", result), "success" if result == "charged" else "info")
+    return redirect(url_for("admin.billing_key", customer_uid=customer_uid))
+
+
+@bp.get("/billing-keys/<customer_uid>/delete")
+@operators_only
+def confirm_delete(customer_uid: str) -> str:
+    """Ask before a key is deleted: it cannot be taken back."""
+    return _confirm_delete_page(_key(customer_uid))
+
+
+@bp.post("/billing-keys/<customer_uid>/delete")
+@operators_only
+def delete_key(customer_uid: str) -> AnyResponse | tuple[str, int]:
+    """End the subscription and delete its key at PortOne."""
+    found = _key(customer_uid)
+    subscription = _subscription_of(found) or abort(404)
+    reason = _reason()
+    if not reason:
+        return _confirm_delete_page(found), 400
+    _acts("delete_key", reason, customer_uid)
+    with transaction():
+        subscriptions.end(db.session.get_one(Subscription, subscription.id), "by_admin", clock.now())
+    charging.delete_ended_keys(provider())
+    db.session.expire_all()
+    if _key(customer_uid).status == "deleted":
+        flash(_("구독을 끝내고 빌링키를 지웠습니다."), "success")
+    else:  # a charge is in flight, or PortOne did not answer
+        flash(_("구독을 끝냈습니다. 포트원의 빌링키는 진행 중인 결제가 끝나는 대로 지웁니다."), "info")
+    return redirect(url_for("admin.billing_key", customer_uid=customer_uid))
+
+
+@bp.get("/monthly")
+def monthly() -> str:
+    """Show what is due, what comes, what was declined and why, and what ended."""
+    return _monthly_page()
+
+
+@bp.post("/monthly/run")
+@operators_only
+def run_monthly() -> AnyResponse | tuple[str, int]:
+    """Carry out the monthly run now, as the command does, as far as one request can."""
+    reason = _reason()
+    if not reason:
+        return _monthly_page(), 400
+    _acts("run", reason)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    due = islice(batch.due_now(), MOST_IN_ONE_CLICK)
+    results: Counter[str] = Counter()
+    for done in batch.charge_all(app, provider(), due, RUN_WORKERS):
+        results[done.result] += 1
+    batch.delete_ended_keys(provider())
+    for result, count in sorted(results.items()):
+        flash(
+            f"{label('charge', result)} ({count})", "error" if result in ("error", "declined", "key_gone") else "info"
+        )
+    if not results:
+        flash(label("charge", "none"), "info")
+    return redirect(url_for("admin.monthly"))
+
+
+# --- what the pages are made of ---
+
+
+def _key(customer_uid: str) -> BillingKey:
+    return db.session.scalar(select(BillingKey).filter_by(customer_uid=customer_uid)) or abort(404)
+
+
+def _subscription_of(key: BillingKey) -> Subscription | None:
+    return db.session.scalar(select(Subscription).filter_by(customer_uid=key.customer_uid))
+
+
+def _key_page(key: BillingKey, **at_portone: object) -> str:
+    made = select(Payment).filter_by(customer_uid=key.customer_uid).order_by(Payment.id.desc()).limit(500)
+    payments = db.session.scalars(made).all()
+    acts = select(Event).filter_by(customer_uid=key.customer_uid, payment_id=None).order_by(Event.id.desc()).limit(100)
+    subscription = _subscription_of(key)
+    month = month_of(subscription) if subscription else None
+    return render_template(
+        "admin/billing_key.html",
+        key=key,
+        subscription=subscription,
+        month=month,
+        why_not_charge=_why_not_charge(subscription, month),
+        without_contract=any(_made_no_key(payment) for payment in payments),
+        payments=payments,
+        acts=db.session.scalars(acts).all(),
+        **at_portone,
+    )
+
+
+def _made_no_key(payment: Payment) -> bool:
+    """Paid, but no key came of it; the money is held or has gone back."""
+    return payment.held_reason == "no_billing_key" or payment.cancel_reason == GIVE_BACK_TEXTS["no_billing_key"]
+
+
+def _confirm_delete_page(key: BillingKey) -> str:
+    subscription = _subscription_of(key) or abort(404)
+    return render_template("admin/billing_key_delete.html", key=key, subscription=subscription)
+
+
+def _monthly_page() -> str:
+    live = (
+        select(Subscription)
+        .where(Subscription.status.in_(subscriptions.LIVE))
+        .options(joinedload(Subscription.user), joinedload(Subscription.product))
+    )
+    coming = db.session.scalars(live.order_by(Subscription.next_charge_on, Subscription.id).limit(200)).all()
+    ended = select(Subscription).where(Subscription.status == "ended", Subscription.started_at.is_not(None))
+    ended = ended.options(joinedload(Subscription.user), joinedload(Subscription.product))
+    attempts = select(Payment).where(Payment.subscription_id.is_not(None))
+    now, months = clock.now(), months_of(coming)
+    return render_template(
+        "admin/monthly.html",
+        today=clock.today(),
+        now=now,
+        due=charging.count_due(),
+        paused=charging.count_paused(),
+        subscriptions=coming,
+        months=months,
+        standing={subscription_id: month.standing(now) for subscription_id, month in months.items()},
+        attempts=db.session.scalars(attempts.order_by(Payment.id.desc()).limit(100)).all(),
+        ended=db.session.scalars(ended.order_by(Subscription.ended_at.desc()).limit(50)).all(),
+        demo_clock="demo" in current_app.blueprints,
+        most=MOST_IN_ONE_CLICK,
+    )
+
+
+def _why_not_charge(subscription: Subscription | None, month: Month | None) -> str | None:
+    """Why the month cannot be charged now, in words for the page; None: it can."""
+    if subscription is None or month is None or subscription.status not in subscriptions.LIVE:
+        return str(_("이용 중인 구독이 없습니다."))
+    standing = month.standing(clock.now())
+    return None if standing in ("due", "unanswered") else label("month", standing)
+
+
+def _reason() -> str:
+    """Why somebody acts; empty, with a word to the reader, when nothing was given."""
+    reason = given_reason()
+    if not reason:
+        flash(_("사유를 적어 주세요. 누가 왜 했는지 기록에 남습니다."), "error")
+    return reason
+
+
+def _acts(act: str, reason: str, customer_uid: str | None = None) -> None:
+    """Write down who acts and why, before it happens."""
+    with transaction():
+        note_act(acting(), act, reason, customer_uid)

@@ -1,0 +1,228 @@
+"""What do the rows of a made-up payment look like? The order, the key and the events that belong to it included.
+
+`fake_history.py` decides how many there are of which kind, and when.
+"""
+
+import json
+import random
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from payments import clock
+from payments.database import db
+from payments.monthly.subscriptions import charge_day
+from payments.privacy import listed_buyer
+from shop.orders.models import BillingKey, Event, Order, OrderLine, Payment, Product, Subscription
+
+from .bulk_insert import IN_ORDER, Bulk
+
+FAILURES = (
+    ["당월 한도 초과로 결제 불가합니다."] * 5
+    + ["결제가 취소되었습니다."] * 4
+    + ["통신사에 등록된 정보와 일치하지 않습니다."] * 3
+    + ["소액결제가 차단된 번호입니다.", "미납 요금이 있어 이용할 수 없습니다.", "승인번호가 맞지 않습니다."]
+)
+CANCELS = ("구매자 변심", "품절", "중복 주문")
+CAME = ("paid", "cancelled", "held")  # the endings in which money came in
+HELD = ("surplus", "amount", "out_of_stock", "order_cancelled")
+
+Buyer = tuple[int, str, str, str]  # user id, name, number, e-mail
+
+
+@dataclass
+class Sub:
+    """A subscription whose whole life is known when it begins."""
+
+    id: int
+    token: str
+    plan: Product
+    buyer: Buyer
+    customer_uid: str
+    anchor: int
+    months_left: int
+
+
+class MadeUp:
+    """Makes rows and hands them to `bulk_insert`. The same database gives the same rows every time."""
+
+    def __init__(self) -> None:
+        self.bulk = Bulk()
+        self.next_id = {one: int(db.session.scalar(select(func.max(one.id))) or 0) + 1 for one in IN_ORDER}
+        self.random = random.Random(self.next_id[Payment])  # noqa: S311 - nothing here is a secret
+        self.today, self.now = clock.today(), clock.now()
+
+    def new_id(self, model: Any) -> int:
+        self.next_id[model] += 1
+        return self.next_id[model] - 1
+
+    def merchant_uid(self, at: datetime) -> str:
+        return f"{at.astimezone(clock.SEOUL):%y%m%d}-{self.random.getrandbits(64):016x}"
+
+    def order(self, buyer: Buyer, merchant_uid: str, product: Product, quantity: int, at: datetime, ending: str) -> int:
+        order_id, digital = self.new_id(Order), product.digital
+        paid = ending in ("paid", "cancelled")
+        states = {"paid": "paid", "cancelled": "cancelled", "held": "cancelled"}
+        self.bulk.add(
+            Order,
+            id=order_id,
+            user_id=buyer[0],
+            kind=product.kind,
+            status=states.get(ending, "expired"),
+            amount=product.price * quantity,
+            digital=digital,
+            buyer_name=buyer[1],
+            buyer_tel=buyer[2],
+            buyer_email=buyer[3],
+            buyer_addr=None if digital else "서울특별시 중구 세종대로 110",
+            buyer_postcode=None if digital else "04524",
+            created_at=at,
+            expires_at=at + timedelta(minutes=30),
+            paid_at=at + timedelta(minutes=2) if paid else None,
+            paid_by=merchant_uid if paid else None,
+        )
+        self.bulk.add(
+            OrderLine,
+            id=self.new_id(OrderLine),
+            order_id=order_id,
+            product_id=product.id,
+            name_ko=product.name_ko,
+            name_en=product.name_en,
+            unit_price=product.price,
+            quantity=quantity,
+        )
+        return order_id
+
+    def key_and_subscription(self, sub: Sub, order_id: int, at: datetime, ending: str) -> None:
+        """A billing key and its subscription, as they stand today."""
+        paid, lives, next_charge, ends = self._life(sub, at, ending)
+        ended_at = None if lives else datetime.combine(ends, time(10), clock.SEOUL) if paid else at
+        reason = None if lives else self.random.choice(("by_buyer", "missed")) if paid else "replaced"
+        frozen = {"user_id": sub.buyer[0], "created_at": at, "ended_at": ended_at, "end_reason": reason}
+        self._key(sub, at, paid=paid, lives=lives, frozen=frozen)
+        self.bulk.add(
+            Subscription,
+            id=sub.id,
+            token=sub.token,
+            product_id=sub.plan.id,
+            order_id=order_id,
+            customer_uid=sub.customer_uid if paid else None,
+            status="active" if lives else "ended",
+            amount=sub.plan.price,
+            anchor_day=sub.anchor if paid else None,
+            next_charge_on=next_charge if lives else None,
+            started_at=at if paid else None,
+            **frozen,
+        )
+
+    def _life(self, sub: Sub, at: datetime, ending: str) -> tuple[bool, bool, date, date]:
+        """Whether it began, whether it goes on, the next day that is charged, and the day on which it ends."""
+        paid = ending == "paid"
+        last = next_charge = at.astimezone(clock.SEOUL).date()
+        for _ in range(sub.months_left):
+            last = charge_day(last, sub.anchor)
+        ends = charge_day(last, sub.anchor)
+        lives = paid and ends > self.today
+        while lives and next_charge <= self.today:
+            next_charge = charge_day(next_charge, sub.anchor)
+        return paid, lives, next_charge, ends
+
+    def _key(self, sub: Sub, at: datetime, *, paid: bool, lives: bool, frozen: dict[str, Any]) -> None:
+        self.bulk.add(
+            BillingKey,
+            id=self.new_id(BillingKey),
+            customer_uid=sub.customer_uid,
+            status="active" if lives else "deleted" if paid else "abandoned",
+            buyer_name=sub.buyer[1],
+            buyer_tel=sub.buyer[2],
+            buyer_email=sub.buyer[3],
+            tel_tail=sub.buyer[2][-4:],
+            pg_provider="mobilians" if paid else None,
+            issued_at=at + timedelta(minutes=2) if paid else None,
+            **frozen,
+        )
+
+    def payment(
+        self,
+        at: datetime,
+        ending: str,
+        buyer: Buyer,
+        kind: str,
+        name: str,
+        amount: int,
+        merchant_uid: str,
+        *,
+        with_events: bool,
+        **owner: Any,
+    ) -> None:
+        """One attempt to collect `amount` that ended as `ending`."""
+        answered = at + timedelta(seconds=self.random.randrange(40, 170))
+        payment_id = self.new_id(Payment)
+        row = {
+            "id": payment_id,
+            "merchant_uid": merchant_uid,
+            "period": clock.period_of(at) if kind != "once" and ending in CAME else None,
+            "name": name[:40],
+            "amount": amount,
+            "is_test_channel": True,
+            "status": "paid" if ending == "held" else ending,
+            "held_reason": self.random.choice(HELD) if ending == "held" else None,
+            "cancelled_amount": amount if ending == "cancelled" else 0,
+            "created_at": at,
+            "cancel_requested_at": answered if ending == "paid" and self._is_rare(at) else None,
+            "kind": kind,
+            **self._answer(payment_id, amount, ending, answered),
+            **listed_buyer(*buyer[1:]),
+        }
+        self.bulk.add(Payment, **row, **owner)
+        self.bulk.count(row | owner)
+        if with_events:
+            self._events(row, answered)
+
+    def _answer(self, payment_id: int, amount: int, ending: str, answered: datetime) -> dict[str, Any]:
+        """What PortOne has said of it; nothing of a window that was left open."""
+        heard, came = ending != "ready", ending in CAME
+        return {
+            "imp_uid": f"imp_9{payment_id:011d}" if heard else None,
+            "pg_tid": f"MTID{payment_id:012d}" if came else None,
+            "pg_provider": ("danal" if payment_id % 29 == 0 else "mobilians") if heard else None,
+            "reported_amount": amount if heard else None,
+            "fail_reason": self.random.choice(FAILURES) if ending == "failed" else None,
+            "cancel_reason": self.random.choice(CANCELS) if ending == "cancelled" else None,
+            "paid_at": answered if came else None,
+            "failed_at": answered if ending == "failed" else None,
+            "cancelled_at": self._later(answered) if ending == "cancelled" else None,
+        }
+
+    def _is_rare(self, at: datetime) -> bool:
+        """One in a thousand of the last days: what a person has to look at."""
+        return at.date() > self.today - timedelta(days=5) and self.random.random() < 0.001
+
+    def _events(self, row: dict[str, Any], answered: datetime) -> None:
+        about = {"payment_id": row["id"], "merchant_uid": row["merchant_uid"], "imp_uid": row["imp_uid"]}
+        if row["kind"] != "renewal":
+            self._event(row["created_at"], "checkout", "ready", "opened", **about)
+        if row["status"] == "ready":
+            if self.random.random() < 0.02:
+                self._event(answered, "callback", "unknown", "no answer: connection timed out", **about)
+            return
+        outcome = "held" if row["held_reason"] else "failed" if row["status"] == "failed" else "paid"
+        said = {"imp_uid": row["imp_uid"], "merchant_uid": row["merchant_uid"], "status": outcome}
+        report = json.dumps({**said, "amount": row["amount"], "pg_provider": row["pg_provider"]})
+        reason = row["fail_reason"] or row["held_reason"] or "status, amount, currency and ids are what we asked for"
+        door = "charge" if row["kind"] == "renewal" else self.random.choice(("callback", "redirect"))
+        claimed = json.dumps({"imp_uid": row["imp_uid"], "imp_success": "true"})
+        self._event(answered, door, outcome, reason, claimed=claimed, report=report, address="203.0.113.7", **about)
+        for copy in range(1 + (self.random.random() < 0.05)):
+            at = answered + timedelta(seconds=1 + 60 * copy)
+            hook = {"claimed": json.dumps(said), "raw": json.dumps(said), "address": "52.78.100.19"}
+            self._event(at, "webhook", "unchanged", "already recorded", report=report, **hook, **about)
+
+    def _event(self, at: datetime, source: str, outcome: str, reason: str, **more: Any) -> None:
+        row = {"claimed": "{}", **more}
+        self.bulk.add(Event, id=self.new_id(Event), at=at, source=source, outcome=outcome, reason=reason, **row)
+
+    def _later(self, moment: datetime) -> datetime:
+        return min(moment + timedelta(hours=self.random.randrange(1, 60)), self.now)

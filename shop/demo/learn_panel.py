@@ -1,0 +1,199 @@
+"""What just happened behind this page? The learn panel of the demo: doors, look-ups, decisions, and the flow with the
+present step lit.
+
+`app.py` loads this file in sandbox mode only: with live settings no code path leads here.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from flask import Flask, current_app, render_template, request
+from flask_babel import get_locale
+from markupsafe import Markup
+from sqlalchemy import select
+
+from payments.database import db
+from payments.portone.request_pay import request_pay
+from payments.portone.responses import Answer
+from payments.privacy import mask_beginning, mask_phone, mask_report
+from payments.signals import Asked, portone_asked
+from shop.orders import orders
+from shop.orders.models import CartItem, Event, Order, OrderLine, Payment, Subscription
+from shop.web.common import settings
+
+from .flows import FLOWS, Flow, Step, draw
+
+MOST_SHOWN = 12
+SECRETS = ("imp_key", "imp_secret", "access_token")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to PortOne as it went over the wire: what was asked and what came back, secrets and numbers masked."""
+
+    method: str
+    path: str
+    body: str
+    status: int
+    answer: str
+
+
+class Calls:
+    """The latest answers, kept in this process's memory as they came, and masked when they are shown."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Answer] = deque(maxlen=200)
+
+    def hear(self, _client: object, asked: Asked) -> None:
+        """One call to PortOne has ended."""
+        if asked.answer is not None:
+            self._kept.append(asked.answer)
+
+    def about(self, ids: Iterable[str | None]) -> list[Call]:
+        """The calls that name one of these ids, oldest first."""
+        wanted = [name for name in ids if name]
+        kept = tuple(self._kept)  # another thread may be hearing of the next one
+        found = [answer for answer in kept if any(name in _path(answer) + _body(answer) for name in wanted)]
+        return [_call(answer) for answer in found[-MOST_SHOWN:]]
+
+
+def _call(answer: Answer) -> Call:
+    method = answer.request.method or ""
+    body = answer.body.decode(errors="replace")
+    return Call(method, _path(answer), _masked(_body(answer)), answer.status, _masked(body))
+
+
+def _path(answer: Answer) -> str:
+    parts = urlsplit(str(answer.request.url))
+    return unquote(parts.path) + (f"?{parts.query}" if parts.query else "")
+
+
+def _body(answer: Answer) -> str:
+    body = answer.request.body or ""
+    return body.decode() if isinstance(body, bytes) else str(body)
+
+
+def _masked(text: str) -> str:
+    """JSON, laid out for reading, without secrets and without phone numbers; other text with its numbers masked."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return mask_beginning(text, 500)
+    if not isinstance(found, Mapping):
+        return mask_beginning(text, 500)
+    response = found.get("response")
+    inner = {"response": _without_empty(response)} if isinstance(response, Mapping) else {}
+    return pretty({key: "****" if key in SECRETS else value for key, value in found.items()} | inner)
+
+
+def _without_empty(response: Mapping[str, Any]) -> dict[str, Any]:
+    """A payment has 54 fields, most of them about cards: those without a value only hide the others."""
+    masked = {key: "****" if key in SECRETS else value for key, value in response.items()}
+    return {key: value for key, value in masked.items() if value not in (None, "", [], 0) or key == "cancel_amount"}
+
+
+def pretty(facts: Mapping[str, Any]) -> str:
+    masked = mask_report(facts)
+    return json.dumps(masked, ensure_ascii=False, indent=2)
+
+
+def install(app: Flask) -> None:
+    """Give templates the panel, and listen to the calls that go to the sandbox."""
+    calls = Calls()
+    app.extensions["learn_calls"] = calls
+    portone_asked.connect(calls.hear, sender=app.extensions["provider"])
+    app.jinja_env.globals.update(
+        learn_cart=panel_of_cart, learn_order=panel_of_order, learn_subscriptions=panel_of_subscriptions
+    )
+
+
+def panel_of_cart(goods: Sequence[CartItem], plans: Sequence[CartItem], buyer: Mapping[str, str]) -> Markup:
+    """Before anything has happened: what `IMP.request_pay` is going to be called with."""
+    flow = FLOWS["once-pc" if goods else "billing-key"]
+    bought = list(goods) or list(plans[:1])
+    return _panel(flow, "checkout", request_pay=pretty(_request_pay(bought, buyer)) if bought else "")
+
+
+def panel_of_order(order: Order, payments: Sequence[Payment]) -> Markup:
+    """What was heard about an order's payments, through which doors, and what was decided."""
+    events = _events_of(payments)
+    flow = _flow_of(order, events)
+    return _panel(flow, _lit(flow, events), events=events, calls=_calls_of(payments))
+
+
+def panel_of_subscriptions(subscriptions: Sequence[Subscription]) -> Markup:
+    """The months of a buyer's plans."""
+    keys = [subscription.customer_uid for subscription in subscriptions if subscription.customer_uid]
+    of_keys = select(Payment).where(Payment.customer_uid.in_(keys)).order_by(Payment.id.desc()).limit(MOST_SHOWN)
+    payments = db.session.scalars(of_keys).all()
+    events = _events_of(payments)
+    later = any(event.source == "charge" for event in events)
+    flow = FLOWS["monthly"]
+    return _panel(flow, "charge" if later else "run", events=events, calls=_calls_of(payments))
+
+
+def _panel(flow: Flow, lit: str, **facts: Any) -> Markup:
+    drawing = Markup(draw(flow, str(get_locale()), lit))  # noqa: S704  # escaped where it is drawn
+    is_open = request.cookies.get("learn") == "open"
+    step: Step | None = flow.step(lit)
+    page = render_template("learn.html", flow=flow, drawing=drawing, step=step, is_open=is_open, pretty=pretty, **facts)
+    return Markup(page)  # noqa: S704  # a template's output
+
+
+def _events_of(payments: Sequence[Payment]) -> Sequence[Event]:
+    ids = [payment.id for payment in payments]
+    newest = select(Event).where(Event.payment_id.in_(ids)).order_by(Event.id.desc()).limit(MOST_SHOWN)
+    return list(reversed(db.session.scalars(newest).all()))
+
+
+def _calls_of(payments: Sequence[Payment]) -> list[Call]:
+    calls: Calls = current_app.extensions["learn_calls"]
+    return calls.about(name for payment in payments for name in (payment.merchant_uid, payment.imp_uid))
+
+
+def _flow_of(order: Order, events: Sequence[Event]) -> Flow:
+    sources = {event.source for event in events}
+    if any(event.outcome == "cancelled" for event in events):
+        return FLOWS["cancel"]
+    if order.kind == "monthly":
+        return FLOWS["billing-key"]
+    if "redirect" in sources:
+        return FLOWS["once-mobile"]
+    if sources & {"webhook", "sweep"} and "callback" not in sources:
+        return FLOWS["lost-window"]
+    return FLOWS["once-pc"]
+
+
+def _lit(flow: Flow, events: Sequence[Event]) -> str:
+    """The step of the event that last changed something, else of the newest one."""
+    if flow.slug == "cancel":
+        return "cancel"
+    told = [event for event in events if event.outcome not in ("unchanged", "ready")]
+    for event in [*reversed(told), *reversed(events)]:
+        if flow.step(event.source):
+            return event.source
+    return "decide" if told else flow.steps[0].id
+
+
+def _request_pay(bought: Sequence[CartItem], buyer: Mapping[str, str]) -> dict[str, Any]:
+    """What the checkout will answer, with dots where the server has yet to make an id. Nothing is written."""
+    products = [item.product for item in bought]
+    monthly = products[0].kind == "monthly"
+    order = Order(
+        lines=[OrderLine(name_ko=product.name_ko) for product in products],
+        digital=all(product.digital for product in products),
+        buyer_name=buyer["name"] or "…",
+        buyer_tel=mask_phone(buyer["tel"]) or "…",
+        buyer_email=buyer["email"],
+    )
+    payment = Payment(
+        merchant_uid="……",
+        customer_uid="……" if monthly else None,
+        name=orders.title(order),
+        amount=sum(item.product.price * item.quantity for item in bought),
+    )
+    return request_pay(settings(), payment, order)

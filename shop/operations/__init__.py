@@ -1,0 +1,1 @@
+"""Running the shop: commands, health checks, metrics, logs, background workers, and `doctor/`."""

@@ -1,0 +1,213 @@
+"""Which commands does an operator have? They are listed in `install()`; `flask --help` tells what each does."""
+
+import logging
+import re
+import sys
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TextIO
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+from flask_migrate import upgrade
+from sqlalchemy.exc import IntegrityError
+
+from payments import clock, reconcile, sweep
+from payments.monthly import batch
+from payments.portone.report import ProviderError
+from shop.backoffice import export
+from shop.orders import seed
+from shop.storefront.account import EMAIL, create_user
+from shop.web.common import provider, settings
+
+
+def install(app: Flask) -> None:
+    for command in (init_db, seed_shop, create_admin, bill, sync, reconcile_books, worker, scheduler):
+        app.cli.add_command(command)
+
+
+@click.command("init-db")
+@with_appcontext
+def init_db() -> None:
+    """Create the tables, or bring them up to date. May be run again at any time."""
+    upgrade()
+    click.echo("The tables are up to date.")
+
+
+@click.command("seed")
+@click.option("--payments", type=click.IntRange(1), help="Also make up so many payments of two years (sandbox only).")
+@with_appcontext
+def seed_shop(payments: int | None) -> None:
+    """Put the catalogue into the shop (and, with the sandbox, the two demo accounts). May be run again at any time."""
+    if payments and settings().live:
+        raise click.ClickException("made-up payments have no place in a live shop")
+    seed.seed_catalogue()
+    if not settings().live:
+        from shop.demo import accounts
+
+        accounts.seed_demo_accounts()
+    click.echo("The catalogue is in place.")
+    if payments:
+        from shop.demo import fake_history
+
+        past = fake_history.History(payments)
+        with click.progressbar(length=payments, label="Making up payments", file=sys.stderr) as bar:
+            for added in past.write():
+                bar.update(added)
+        click.echo(f"{past.written:,} payments of the last two years are in place.")
+
+
+@click.command("create-admin")
+@click.option("--email", prompt=True)
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
+@click.option("--role", type=click.Choice(["operator", "viewer"]), default="operator", show_default=True)
+@with_appcontext
+def create_admin(email: str, password: str, role: str) -> None:
+    """Create an account for the back office: an operator may act there, a viewer may only look."""
+    if not re.fullmatch(EMAIL, email.strip()):
+        raise click.BadParameter("an e-mail address, such as you@example.com", param_hint="--email")
+    if len(password) < 8:
+        raise click.BadParameter("at least 8 characters", param_hint="--password")
+    try:
+        create_user(email, password, role=role)
+    except IntegrityError:
+        raise click.ClickException(f"{email} has an account already") from None
+    click.echo(f"{email} may now sign in to /admin/.")
+
+
+@click.command("bill")
+@click.option("--on", "day", help="As if it were nine in the morning of this day in Seoul, YYYY-MM-DD.")
+@click.option("--dry-run", is_flag=True, help="Say what is due; charge nothing.")
+@click.option("--workers", default=8, show_default=True, type=click.IntRange(1, 64), help="Charges at a time.")
+@with_appcontext
+def bill(day: str | None, dry_run: bool, workers: int) -> None:
+    """Charge every subscription whose day has come. Meant to be run every hour; safe to run twice, or at once."""
+    if day and settings().live and not dry_run:
+        raise click.BadParameter(
+            "only with --dry-run: PortOne charges today, whatever our clock says", param_hint="--on"
+        )
+    if day:
+        clock.use_source(_nine_in_the_morning(day))
+    due, paused = batch.count_due(), batch.count_paused()
+    if dry_run:
+        waiting = ""
+        if paused.until:
+            until = paused.until.astimezone(clock.SEOUL)
+            waiting = f"{paused.count} declined, to be tried again from {until:%H:%M} ({paused.won:,} won); "
+        click.echo(f"{due.count} due on {clock.today()} ({due.won:,} won); {waiting}nothing was charged.")
+        return
+    if sys.stderr.isatty():  # the bar tells; each charge has its line in the book of events
+        logging.getLogger("shop.events").setLevel(logging.WARNING)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    run = batch.charge_all(app, provider(), batch.due_now(), workers)
+    results: Counter[str] = Counter()
+    with click.progressbar(run, length=due.count + paused.count, label="Charging", file=sys.stderr) as finished:
+        for done in finished:
+            results[done.result] += 1
+            results["won"] += done.won
+    deleted = batch.delete_ended_keys(provider())
+    click.echo(_summary(results, deleted))
+    for result, line in OPEN_RESULTS.items():
+        if results[result]:
+            click.echo(f"{results[result]} {result}: {line}")
+    if any(results[result] for result in OPEN_RESULTS):
+        sys.exit(1)
+
+
+@click.command("sync")
+@with_appcontext
+def sync() -> None:
+    """Look up what is open, expire what nobody paid, finish cancels. Meant to be run every few minutes; always safe."""
+    done = sweep.sweep(provider())
+    click.echo(", ".join(f"{count} {outcome}" for outcome, count in sorted(done.items())) or "Nothing was open.")
+    if done["unknown"] or done["error"]:
+        sys.exit(1)  # PortOne did not answer, or something broke (see the log): the next run asks again
+
+
+@click.command("reconcile")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day in Seoul [default: 7 days ago].")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day in Seoul, included [default: today].")
+@click.option("--repair", is_flag=True, help="Look up again what differs, and record what PortOne says.")
+@click.option("--csv", "target", type=click.File("w", encoding="utf-8-sig"), help="Save the report here.")
+@with_appcontext
+def reconcile_books(first: datetime | None, last: datetime | None, repair: bool, target: TextIO | None) -> None:
+    """Compare our books with PortOne's, both ways. Exit status 1 when they differ.
+
+    A row of PortOne's that cannot be read is listed; it counts as a difference if it is one of our payments.
+    """
+    last_day = last.date() if last else clock.today()
+    first_day = first.date() if first else last_day - timedelta(days=7)
+    if first_day > last_day:
+        raise click.BadParameter("the first day is after the last", param_hint="--from")
+    try:
+        differences = reconcile.compare(provider(), first_day, last_day)
+        repaired = reconcile.repair(provider(), differences) if repair else Counter()
+        if repaired:
+            differences = reconcile.compare(provider(), first_day, last_day)
+    except ProviderError as error:
+        raise click.ClickException(f"PortOne did not answer: {error}") from None
+    if target:
+        target.write(export.differences_csv(differences))
+    for one in differences:
+        click.echo(
+            f"{one.kind:<13} {one.merchant_uid}  {one.imp_uid}  {one.ours} {one.our_amount:,} won"
+            f" | PortOne: {one.theirs} {one.their_amount:,} won"
+        )
+    for outcome, count in sorted(repaired.items()):
+        click.echo(f"repair: {count} {outcome}")
+    foreign = sum(one.is_foreign for one in differences)
+    unreadable = f", unreadable rows that are not ours: {foreign}" if foreign else ""
+    click.echo(f"{first_day} to {last_day}, differences: {len(differences) - foreign}{unreadable}")
+    if len(differences) > foreign:
+        sys.exit(1)
+
+
+@click.command("worker")
+@click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1, 64), help="Charges at a time.")
+@with_appcontext
+def worker(concurrency: int) -> None:
+    """Work off what the scheduler hands out, on as many machines as you like. Needs CELERY_BROKER_URL."""
+    # Threads: a charge is waiting for an answer, and threads share one pool of connections.
+    _celery().worker_main(["worker", "--pool", "threads", "--concurrency", str(concurrency), "--loglevel", "INFO"])
+
+
+@click.command("scheduler")
+@with_appcontext
+def scheduler() -> None:
+    """Hand out what is due, every hour. One of these; needs CELERY_BROKER_URL."""
+    _celery().start(["beat", "--loglevel", "INFO", "--pidfile="])
+
+
+def _celery() -> Any:
+    """The Celery app. Only these two commands need the library."""
+    if not settings().broker_url:
+        raise click.ClickException("CELERY_BROKER_URL is not set; without a broker, let cron run `flask bill`")
+    try:
+        from .worker import create_worker
+    except ImportError as error:
+        raise click.ClickException(f"{error}: pip install -r requirements-scale.txt") from None
+    return create_worker(current_app._get_current_object(), settings())  # type: ignore[attr-defined]
+
+
+def _nine_in_the_morning(day: str) -> batch.Source:
+    try:
+        moment = datetime.combine(date.fromisoformat(day), time(9), clock.SEOUL).astimezone(UTC)
+    except ValueError:
+        raise click.BadParameter("a day such as 2027-01-31", param_hint="--on") from None
+    return lambda: moment
+
+
+# What leaves a month open, and what becomes of it. The command then exits with status 1.
+OPEN_RESULTS = {
+    "unknown": "PortOne gave no usable answer. Nothing ended; the next run looks these months up before it asks again.",
+    "key_gone": "PortOne has no such billing key. The subscriptions are past due and end when their days are over"
+    " (see /admin/monthly).",
+    "error": "something broke, see the log. The next run goes on with these months.",
+}
+
+
+def _summary(results: Counter[str], deleted: int) -> str:
+    names = ("charged", "declined", "held", "unknown", "ended", "skipped", "error")
+    counts = ", ".join(f"{results[name]} {name}" for name in names)
+    return f"{counts}; {results['won']:,} won; {deleted} ended keys deleted at PortOne"

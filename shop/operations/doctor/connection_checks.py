@@ -1,0 +1,151 @@
+"""Do the things that the settings name answer as they should? The database, PortOne, our own webhook, Redis."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import requests
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from payments.database import db, end_reading
+from payments.portone.client import PortOne
+from payments.portone.report import Channel, ProviderError, Refused, Unauthorized
+from shop.backoffice.admin import KNOCK
+from shop.config import Settings
+from shop.orders.models import User
+
+from .settings_checks import Finding, is_public
+
+TIMEOUT_SECONDS = 5.0
+MOST_SKEW_SECONDS = 30
+DEMO_EMAILS = ("buyer@example.com", "admin@example.com")
+KG_MOBILIANS = "mobilians"
+
+
+def of_database(settings: Settings, migrations: str) -> Iterator[Finding]:
+    """Ask the database; `migrations` is the folder of the code's migrations. Inside an app context."""
+    try:
+        with db.engine.connect() as connection:
+            has = MigrationContext.configure(connection).get_current_revision()
+        needs = ScriptDirectory(migrations).get_current_head()
+        if has != needs:
+            yield Finding("migrations_behind", "DATABASE_URL", {"has": has or "-", "needs": needs})
+            return
+        yield from _accounts(settings)
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        yield Finding("database_silent", "DATABASE_URL", {"message": type(error).__name__})
+
+
+def _accounts(settings: Settings) -> Iterator[Finding]:
+    demo = db.session.scalars(select(User.email).where(User.email.in_(DEMO_EMAILS))).all()
+    operators = db.session.scalar(select(func.count()).where(User.role == "operator"))
+    end_reading()
+    if settings.live:
+        for email in demo:
+            yield Finding("demo_accounts", "DATABASE_URL", {"email": email})
+    if not operators:
+        yield Finding("no_operator", "DATABASE_URL")
+
+
+def of_portone(settings: Settings, portone: PortOne) -> Iterator[Finding]:
+    """Does our token work, do the clocks agree, and are the contracts that we name there and of the right kind?"""
+    try:
+        channels = portone.channels()
+    except Unauthorized as error:
+        yield Finding("credentials_refused", "PORTONE_API_KEY", {"message": error.message})
+        return
+    except Refused as error:
+        yield Finding("credentials_refused", "PORTONE_API_SECRET", {"message": error.message})
+        return
+    except ProviderError as error:
+        yield Finding("portone_silent", "PORTONE_API_URL", {"message": error})
+        return
+    if abs(portone.clock_ahead) > MOST_SKEW_SECONDS:
+        yield Finding("clock_skew", "NTP", {"seconds": round(abs(portone.clock_ahead))})
+    yield from of_channels(settings, channels)
+
+
+def of_channels(settings: Settings, channels: list[Channel]) -> Iterator[Finding]:
+    once, monthly = _named(settings, channels, billing=False), _named(settings, channels, billing=True)
+    for setting, name, channel in (once, monthly):
+        if name:
+            yield from _contract(settings, setting, name, channel)
+    if not once[1] and len(channels) > 1 and settings.live:
+        yield Finding("channel_unnamed", "PORTONE_CHANNEL_KEY", {"count": len(channels)})
+    if not once[1] and not any(channel.pg_provider == KG_MOBILIANS for channel in channels):
+        yield Finding("channel_unknown", "PORTONE_CHANNEL_KEY", {"name": KG_MOBILIANS})
+    if settings.live and monthly[2] and once[2] and monthly[2].pg_id == once[2].pg_id:
+        yield Finding("billing_same", monthly[0], {"name": monthly[2].pg_id})
+
+
+def _named(settings: Settings, channels: list[Channel], *, billing: bool) -> tuple[str, str, Channel | None]:
+    """The setting that names a contract, what it says, and the contract if the account has it."""
+    kind = "PORTONE_BILLING" if billing else "PORTONE"
+    key, pg = settings.contract(billing=billing)
+    if key:
+        return f"{kind}_CHANNEL_KEY", key, next((one for one in channels if one.key == key), None)
+    provider, _, mid = pg.partition(".")
+    fitting = [one for one in channels if one.pg_provider == provider and mid in ("", one.pg_id)]
+    in_mode = [one for one in fitting if one.is_test_channel == settings.is_test_channel]
+    return f"{kind}_PG", pg, next(iter(in_mode + fitting), None)
+
+
+def _contract(settings: Settings, setting: str, name: str, channel: Channel | None) -> Iterator[Finding]:
+    modes: Mapping[bool, str] = {True: "test", False: "live"}
+    if channel is None:
+        yield Finding("channel_unknown", setting, {"name": name})
+    elif channel.pg_provider != KG_MOBILIANS:
+        yield Finding("channel_kind", setting, {"pg": channel.pg_provider})
+    elif channel.is_test_channel != settings.is_test_channel:
+        facts = {"is": modes[channel.is_test_channel], "wanted": modes[settings.is_test_channel]}
+        yield Finding("channel_mode", setting, facts)
+
+
+def of_webhook(settings: Settings, session: requests.Session) -> Iterator[Finding]:
+    """Knock at our own webhook from outside, with an id that is nobody's: the right answer is a calm 200."""
+    url = f"{settings.public_url}/payment/webhook"
+    body = {"imp_uid": "imp_doctor", "merchant_uid": KNOCK, "status": "paid"}
+    try:
+        answer = session.post(url, json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+    except requests.RequestException as error:
+        local = not settings.live and not is_public(settings)
+        code = "webhook_local" if local else "webhook_silent"
+        yield Finding(code, "PUBLIC_URL", {"url": url, "message": type(error).__name__})
+        return
+    if answer.status_code != 200 or _outcome(answer) != "not_found":
+        yield Finding("webhook_wrong", "PUBLIC_URL", {"url": url, "message": f"HTTP {answer.status_code}"})
+
+
+def _outcome(answer: requests.Response) -> Any:
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    return body.get("outcome") if isinstance(body, dict) else None
+
+
+def redis_named(settings: Settings) -> dict[str, str]:
+    """The settings that name a Redis, and its address."""
+    urls = {
+        "RATELIMIT_STORAGE_URL": settings.ratelimit_storage_url,
+        "CELERY_BROKER_URL": settings.broker_url,
+    }
+    return {setting: url for setting, url in urls.items() if url.startswith(("redis://", "rediss://"))}
+
+
+def of_redis(named: Mapping[str, str]) -> Iterator[Finding]:
+    """Does each Redis that is named answer?"""
+    for setting, url in named.items():
+        try:
+            from redis import Redis, RedisError
+        except ImportError:
+            yield Finding("redis_silent", setting, {"message": "requirements-scale.txt is not installed"})
+            continue
+        try:
+            with Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as redis:
+                redis.ping()
+        except RedisError as error:
+            yield Finding("redis_silent", setting, {"message": type(error).__name__})

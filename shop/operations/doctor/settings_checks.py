@@ -1,0 +1,133 @@
+"""Are the settings complete, consistent and safe? What can be seen without asking anybody."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from shop.config import LIVE_SDK_URL, WEAK_SECRET_KEYS, Settings
+from shop.environment import LIVE_API_URL, SETTINGS, ConfigError, host_of, is_private
+
+from . import connection_advice, settings_advice
+from .settings_advice import Level
+
+ADVICE = settings_advice.ADVICE | connection_advice.ADVICE
+
+OURS = re.compile(r"(PORTONE|SANDBOX|PUBLIC|SECRET|DATABASE|RATELIMIT|CSP|METRICS|TRUSTED|IMP)_[A-Z_]+")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to mend: which advice applies, the setting that is concerned, and the facts of the case."""
+
+    code: str
+    setting: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def level(self) -> Level:
+        return ADVICE[self.code].level
+
+    def text(self, language: str) -> tuple[str, str]:
+        """What is wrong, and how to mend it; Korean, or English for `en`."""
+        words = ADVICE[self.code]
+        what, mend = (words.en, words.en_mend) if language == "en" else (words.ko, words.ko_mend)
+        facts = {"setting": self.setting, **self.facts}
+        return what.format_map(facts), mend.format_map(facts)
+
+
+def of_error(error: ConfigError) -> Iterator[Finding]:
+    """What a shop that refused to start said."""
+    for one in (error, *error.others):
+        ko, en = settings_advice.BELONGS.get(one.setting, ("위에 적힌 값", "what is written above"))
+        yield Finding("config", one.setting, {"message": one, "belongs_ko": ko, "belongs_en": en})
+
+
+def of_names(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Settings that nobody reads, because their name is misspelt."""
+    known = {*SETTINGS, *(f"{name}_FILE" for name in SETTINGS)}
+    for name in sorted(environ):
+        if OURS.fullmatch(name) and name not in known:
+            guess = difflib.get_close_matches(name, known, n=1)
+            if guess:
+                yield Finding("unknown_setting", name, {"guess": guess[0]})
+
+
+def of_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    yield from _address(settings)
+    yield from _secrets(settings)
+    if settings.live:
+        yield from _live(settings)
+    else:
+        yield from _demo(settings, environ)
+    yield from _limits(settings, environ)
+
+
+def is_public(settings: Settings) -> bool:
+    """Whether others than this machine are meant to reach the shop."""
+    return not is_private(host_of(settings.public_url))
+
+
+def _address(settings: Settings) -> Iterator[Finding]:
+    if settings.live and not is_public(settings):
+        yield Finding("public_url_private", "PUBLIC_URL", {"host": host_of(settings.public_url)})
+    if is_public(settings) and not settings.https:
+        yield Finding("public_url_http", "PUBLIC_URL")
+    if is_public(settings) and settings.https and not settings.trusted_proxies:
+        yield Finding("proxies_unknown", "TRUSTED_PROXIES")
+    if is_public(settings) and not settings.metrics_token:
+        yield Finding("metrics_no_token", "METRICS_TOKEN")
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    weak = len(settings.secret_key) < 16 or settings.secret_key.lower() in WEAK_SECRET_KEYS
+    if is_public(settings) and weak:
+        yield Finding("secret_key_weak", "SECRET_KEY")
+    for name, value in (("PORTONE_API_SECRET", settings.api_secret), ("METRICS_TOKEN", settings.metrics_token)):
+        if value == settings.secret_key:
+            yield Finding("secret_reused", "SECRET_KEY", {"other": name})
+
+
+def _live(settings: Settings) -> Iterator[Finding]:
+    api, sdk = urlsplit(settings.api_url), urlsplit(settings.sdk_url)
+    if not re.fullmatch(r"imp\d{8}", settings.imp_code):
+        yield Finding("imp_code_shape", "PORTONE_IMP_CODE")
+    if api.hostname != urlsplit(LIVE_API_URL).hostname:
+        yield Finding("api_url_foreign", "PORTONE_API_URL", {"host": api.netloc})
+    if sdk.hostname != urlsplit(LIVE_SDK_URL).hostname or sdk.scheme != "https":
+        yield Finding("sdk_url_foreign", "PORTONE_SDK_URL", {"host": f"{sdk.scheme}://{sdk.netloc}"})
+    if settings.channel_key and "iamport.payment-" in sdk.path:
+        yield Finding("sdk_old", "PORTONE_SDK_URL", {"file": Path(sdk.path).name})
+    if settings.is_test_channel:
+        yield Finding("test_channel", "PORTONE_TEST_CHANNEL")
+    if not settings.billing_available:
+        yield Finding("billing_missing", "PORTONE_BILLING_CHANNEL_KEY")
+    if not settings.csp_enforce:
+        yield Finding("csp_reports", "CSP_ENFORCE")
+
+
+def _demo(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    if not is_public(settings):
+        return
+    if environ.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no", "off"):
+        yield Finding("debug_public", "FLASK_DEBUG")
+    if not settings.controls_token:
+        yield Finding("controls_open", "SANDBOX_CONTROLS_TOKEN")
+
+
+def _limits(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    for name, limit in (("SIGN_IN_LIMIT", settings.sign_in_limit), ("CHECKOUT_LIMIT", settings.checkout_limit)):
+        if limit == "off" and is_public(settings):
+            yield Finding("brakes_off", name)
+    folder = environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+    if folder and not os.access(folder, os.W_OK):
+        yield Finding("metrics_folder", "PROMETHEUS_MULTIPROC_DIR")
+    counts = [environ.get(name, "") for name in ("WEB_WORKERS", "WEB_CONCURRENCY")]
+    processes = max([int(count) for count in counts if count.isdigit()], default=1)
+    if processes > 1 and settings.ratelimit_storage_url.startswith("memory"):
+        yield Finding("limits_apart", "RATELIMIT_STORAGE_URL", {"processes": processes})
+    if processes > 1 and not folder:
+        yield Finding("metrics_apart", "PROMETHEUS_MULTIPROC_DIR", {"processes": processes})

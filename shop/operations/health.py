@@ -1,0 +1,69 @@
+"""Is this process alive, may it be sent visitors, and how did PortOne last answer? `/healthz` and `/readyz`.
+
+Readiness is the database alone: a shop whose PortOne is silent still shows its goods and says what it cannot do. How
+PortOne last answered is reported beside it from memory; nobody who asks here waits for the network.
+"""
+
+import time
+
+from flask import Blueprint, Flask, Response, current_app, jsonify
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from payments.database import db, end_reading
+from payments.signals import Asked, portone_asked
+
+bp = Blueprint("health", __name__)
+
+
+class LastHeard:
+    """How the latest call to PortOne ended, and when."""
+
+    def __init__(self) -> None:
+        self.state = "not_asked"  # ok, refused (our credentials), silent, not_asked
+        self._at = 0.0
+
+    def hear(self, _client: object, asked: Asked) -> None:
+        silent = asked.result == "no answer" or asked.result.startswith("5")
+        self.state = "silent" if silent else "refused" if asked.result == "401" else "ok"
+        self._at = time.monotonic()
+
+    @property
+    def seconds_ago(self) -> int | None:
+        return round(time.monotonic() - self._at) if self._at else None
+
+
+def install(app: Flask) -> None:
+    heard = LastHeard()
+    app.extensions["portone_heard"] = heard  # also keeps the listener alive: signals hold it weakly
+    portone_asked.connect(heard.hear, sender=app.extensions["provider"])
+    app.register_blueprint(bp)
+
+
+@bp.get("/healthz", endpoint="healthz")
+def alive() -> Response:
+    """This process answers."""
+    return jsonify(status="alive")
+
+
+@bp.get("/readyz", endpoint="readyz")
+def ready() -> tuple[Response, int]:
+    """The database answers; PortOne's state is told beside it and makes nobody wait."""
+    heard: LastHeard = current_app.extensions["portone_heard"]
+    database_answers = _database_answers()
+    body = {
+        "status": "ready" if database_answers else "not_ready",
+        "database": "ok" if database_answers else "silent",
+        "portone": {"state": heard.state, "seconds_ago": heard.seconds_ago},
+    }
+    return jsonify(body), 200 if database_answers else 503
+
+
+def _database_answers() -> bool:
+    try:
+        db.session.execute(text("SELECT 1"))
+        end_reading()
+    except SQLAlchemyError:
+        db.session.rollback()
+        return False
+    return True

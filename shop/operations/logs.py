@@ -1,0 +1,167 @@
+"""What does the shop write to its log, and what never?
+
+One line per request, per line in the book of events and per call to PortOne that failed; as JSON for machines or as
+text for people (LOG_FORMAT). `merchant_uid` is the thread: whatever a request writes after its payment is known carries
+it. Secrets, phone numbers and e-mail addresses are taken out of the finished line, whoever wrote it, tracebacks too.
+"""
+
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, TextIO, cast
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, g, has_request_context, request
+from flask.logging import wsgi_errors_stream
+
+from payments.privacy import mask_emails, mask_text
+from payments.signals import Asked, event_written, portone_asked
+from shop.config import Settings
+from shop.orders.models import Event
+
+access = logging.getLogger("shop.access")
+book = logging.getLogger("shop.events")
+calls = logging.getLogger("shop.portone")
+
+HIDDEN = "[hidden]"
+QUIET = {"health.healthz", "health.readyz", "metrics.metrics", "static"}  # asked every few seconds, or of no interest
+
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
+IN_MESSAGE = {"method", "path", "status", "source", "outcome", "call", "result"}  # not said twice to people
+
+# Whatever stands behind these words is nobody's business, in a URL, a form, JSON, a header or a Python dict.
+_NAMED_SECRET = re.compile(
+    r"""((?:password|passwd|secret|imp_key|api_key|token|authorization|cookie|session)["']?\s*[=:]\s*["']?)[^\s"',;&}]+""",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"(bearer\s+)[\w.~+/=-]+", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+@")
+
+
+LONGEST_END = 10_000  # characters of the beginning and of the end of a long text that are written
+BESIDE_THE_CUT = 1000  # longer than any secret
+
+
+class Redactor:
+    """Takes out of a text what must not be kept, and out of a long text its middle."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        known = [re.escape(secret) for secret in secrets if len(secret) >= 6]
+        self._known = re.compile("|".join(known) or r"(?!)")
+
+    def __call__(self, text: str) -> str:
+        if len(text) <= 2 * LONGEST_END:
+            return self._redacted(text)
+        # Half of a secret is not recognised as one: what stands beside the cut is left out once the rest is redacted.
+        beginning = self._redacted(text[:LONGEST_END])[:-BESIDE_THE_CUT]
+        end = self._redacted(text[-LONGEST_END:])[BESIDE_THE_CUT:]
+        return f"{beginning} […] {end}"
+
+    def _redacted(self, text: str) -> str:
+        text = self._known.sub(HIDDEN, text)
+        text = _BEARER.sub(rf"\1{HIDDEN}", text)
+        text = _NAMED_SECRET.sub(rf"\1{HIDDEN}", text)
+        text = _URL_PASSWORD.sub(rf"\1{HIDDEN}@", text)
+        return mask_emails(mask_text(text))
+
+
+class LineFormatter(logging.Formatter):
+    """One line for one record. Facts come by `extra={"facts": {...}}`."""
+
+    def __init__(self, redact: Redactor, as_json: bool) -> None:
+        super().__init__()
+        self._redact = lru_cache(maxsize=500)(redact)  # most lines say GET, / and 200
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = {**_thread(), **getattr(record, "facts", {})}
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": self._redact(record.getMessage()),
+            **{name: self._clean(value) for name, value in facts.items() if value not in (None, "")},
+        }
+        if record.exc_info:
+            line["error"] = self._redact(self.formatException(record.exc_info))
+        return _to_json(line) if self._as_json else _as_text(line)
+
+    def _clean(self, value: Any) -> Any:
+        return value if isinstance(value, int | float) else self._redact(str(value))
+
+
+def _thread() -> dict[str, str | None]:
+    """The payment that this request is about, once it is known."""
+    return {"merchant_uid": g.get("merchant_uid")} if has_request_context() else {}
+
+
+def _as_text(line: dict[str, Any]) -> str:
+    error = line.pop("error", "")
+    head = " ".join(str(line.pop(part)) for part in ("time", "level", "logger", "message"))
+    facts = "".join(f" {name}={value}" for name, value in line.items() if name not in IN_MESSAGE)
+    one_line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in head + facts)
+    return f"{one_line}\n{error}" if error else one_line
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Write the lines of this process to standard error, and one for each request of `app`."""
+    password = urlsplit(settings.database_url).password or ""
+    secrets = (settings.secret_key, settings.api_secret, settings.api_key, settings.metrics_token, password)
+    handler = logging.StreamHandler(cast("TextIO", wsgi_errors_stream))
+    handler.set_name("shop")
+    handler.setFormatter(LineFormatter(Redactor(secrets), settings.log_format == "json"))
+    root = logging.getLogger()
+    for old in [one for one in root.handlers if one.get_name() == "shop"]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    for package in ("payments", "shop"):
+        logging.getLogger(package).setLevel(logging.INFO)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # its own access line holds the query
+
+    event_written.connect(_write_event)
+    portone_asked.connect(_write_call)
+    app.before_request(_begin)
+    app.after_request(_write_access)
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+    named = (request.view_args or {}).get("merchant_uid")
+    if named:
+        g.merchant_uid = named
+
+
+def _write_access(response: Response) -> Response:
+    """Method, path and status; never the query, whose names anybody may choose."""
+    if request.endpoint not in QUIET and access.isEnabledFor(logging.INFO):
+        facts = {
+            "method": request.method,
+            "path": request.path,
+            "status": response.status_code,
+            "ms": round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None,
+            "address": request.remote_addr,
+        }
+        access.info("%s %s %s", request.method, request.path, response.status_code, extra={"facts": facts})
+    return response
+
+
+def _write_event(line: Event) -> None:
+    if has_request_context():
+        g.merchant_uid = line.merchant_uid or g.get("merchant_uid")
+    elif sys.stderr.isatty():
+        return  # somebody runs a command by hand and looks at its progress bar
+    names = ("merchant_uid", "imp_uid", "customer_uid", "source", "outcome", "reason", "actor")
+    facts = {name: getattr(line, name) for name in names}
+    book.info("%s: %s", line.source, line.outcome, extra={"facts": facts})
+
+
+def _write_call(_client: object, asked: Asked) -> None:
+    failed = asked.result == "no answer" or asked.result.startswith("5") or asked.result == "401"
+    facts = {"call": asked.call, "result": asked.result, "ms": round(asked.seconds * 1000, 1)}
+    calls.log(logging.WARNING if failed else logging.DEBUG, "%s: %s", asked.call, asked.result, extra={"facts": facts})

@@ -1,0 +1,142 @@
+"""What can Prometheus read about this shop? `/metrics`: requests, doors, decisions, calls to PortOne, and what is open.
+
+What happens is counted in this process (in several, set PROMETHEUS_MULTIPROC_DIR and they are added up). What stands
+open is counted in the database when it is read, so that it is right however many processes and commands there are.
+"""
+
+import hmac
+import os
+import threading
+import time
+from collections.abc import Iterator
+from functools import cache
+from ipaddress import ip_address
+from types import SimpleNamespace
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, g, request
+from sqlalchemy import func, select
+
+from payments import clock
+from payments.database import db, end_reading
+from payments.signals import Asked, event_written, portone_asked
+from shop.orders.models import Event, Payment
+from shop.web.common import settings
+
+bp = Blueprint("metrics", __name__)
+
+DOORS = ("callback", "redirect", "webhook", "confirm")
+FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
+
+# The words of V1's addresses; all other parts are ids, which would make a series each.
+PORTONE_WORDS = {
+    "users", "getToken", "pg", "payments", "prepare", "find", "status", "ready", "paid", "failed", "cancelled",
+    "cancel", "subscribe", "customers", "again",
+}  # fmt: skip
+
+
+_making = threading.Lock()
+
+
+def counters() -> SimpleNamespace:
+    """Made at first use: the library is not loaded while the shop starts. Once, though many may be the first."""
+    with _making:
+        return _counters()
+
+
+@cache
+def _counters() -> SimpleNamespace:
+    from prometheus_client import Counter, Histogram, disable_created_metrics
+
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which tells when it began
+    return SimpleNamespace(
+        requests=Histogram(
+            "shop_request_seconds", "Requests by route.", ("method", "route", "status"), buckets=SECONDS
+        ),
+        doors=Counter("shop_doors", "News of a payment, by the door it came through.", ("door", "outcome")),
+        decisions=Counter("shop_decisions", "Lines in the book of events.", ("source", "outcome")),
+        portone=Histogram("shop_portone_seconds", "Calls to PortOne.", ("call", "result"), buckets=SECONDS),
+    )
+
+
+def install(app: Flask) -> None:
+    event_written.connect(_count_event)
+    portone_asked.connect(_count_call)
+    app.after_request(_count_request)
+    app.register_blueprint(bp)
+
+
+@bp.get("/metrics", endpoint="metrics")
+def show() -> Response:
+    """Everything that is measured, in Prometheus's text format; for those who may see it."""
+    if not _may_read():
+        abort(403)
+    from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+
+    counters()
+    counted = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        counted = CollectorRegistry()
+        multiprocess.MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+    books = CollectorRegistry()
+    books.register(Books())
+    return Response(generate_latest(counted) + generate_latest(books), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_read() -> bool:
+    """With METRICS_TOKEN set, who brings it; else who calls from this machine, and not through a proxy on it."""
+    token = settings().metrics_token
+    if token:
+        return hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode())
+    if any(name in request.headers for name in FORWARDED):
+        return False
+    try:
+        return ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False
+
+
+class Books:
+    """What the database says at this moment."""
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.core import GaugeMetricFamily
+
+        waiting = (Payment.status == "ready") & Payment.held_reason.is_(None)
+        opened, oldest = db.session.execute(select(func.count(), func.min(Payment.created_at)).where(waiting)).one()
+        held = db.session.scalar(select(func.count()).where(Payment.held_reason.is_not(None)))
+        # A month's charges are made in that month; the day they were made on has an index.
+        monthly = select(Payment.status, func.count()).where(
+            Payment.created_at >= clock.month_began(), Payment.subscription_id.is_not(None)
+        )
+        by_status = db.session.execute(monthly.group_by(Payment.status)).all()
+        end_reading()
+        age = (clock.now() - oldest).total_seconds() if oldest else 0
+        yield GaugeMetricFamily("shop_open_payments", "Payments whose outcome is not known yet.", opened)
+        yield GaugeMetricFamily("shop_oldest_open_payment_seconds", "Age of the oldest of them.", max(age, 0))
+        yield GaugeMetricFamily("shop_held_payments", "Payments whose money waits for a decision.", held)
+        family = GaugeMetricFamily("shop_monthly_charges", "Charges for this month, by state.", labels=["status"])
+        for status, count in by_status:
+            family.add_metric([status], count)
+        yield family
+
+
+def _count_request(response: Response) -> Response:
+    route = request.url_rule.rule if request.url_rule else "none"
+    method = request.method if request.method in ("GET", "POST", "HEAD", "OPTIONS") else "other"
+    seconds = time.perf_counter() - g.began if "began" in g else 0.0  # the log's line tells the same time
+    counters().requests.labels(method, route, str(response.status_code)).observe(seconds)
+    return response
+
+
+def _count_event(line: Event) -> None:
+    counters().decisions.labels(line.source, line.outcome).inc()
+    if line.source in DOORS:
+        counters().doors.labels(line.source, line.outcome).inc()
+
+
+def _count_call(_client: object, asked: Asked) -> None:
+    method, _, path = asked.call.partition(" ")
+    parts = [part if part in PORTONE_WORDS else "{id}" for part in path.split("/")[1:]]
+    counters().portone.labels(f"{method} /{'/'.join(parts)}", asked.result).observe(asked.seconds)

@@ -1,0 +1,93 @@
+"""How do many machines share the monthly run? Celery hands out the work; the rows in the database stay the promise.
+
+Optional: `pip install -r requirements-scale.txt` and `CELERY_BROKER_URL`. Nothing else of the shop imports this file.
+A message only says "look at this subscription": one that is lost, doubled or late does no harm, because
+`charging.charge` decides by the row. So a killed worker needs no cure of its own: the next tick hands out again
+whatever is still due.
+"""
+
+import logging
+from typing import Any
+
+from celery import Celery, Task
+from celery.schedules import crontab
+from flask import Flask, current_app
+
+from payments import sweep
+from payments.monthly import batch, charging
+from shop.config import Settings
+from shop.web.common import provider
+
+HOUR_SECONDS = 3600
+SWEEP_EVERY_SECONDS = 180
+# Redis gives a message back when nobody has confirmed it for this long: longer than any charge takes.
+VISIBILITY_SECONDS = 600
+
+log = logging.getLogger(__name__)
+
+
+def create_worker(app: Flask, settings: Settings) -> Celery:
+    """The Celery app whose tasks call the same functions as the commands, inside the shop's app context."""
+
+    class ShopTask(Task):  # type: ignore[misc]  # Celery has no types
+        def __call__(self, *args: object, **options: object) -> Any:
+            with app.app_context():
+                return self.run(*args, **options)
+
+    celery = Celery("shop", task_cls=ShopTask)
+    celery.conf.update(
+        broker_url=settings.broker_url,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
+        task_ignore_result=True,  # the result is a row
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,  # the shop writes its own log …
+        worker_redirect_stdouts=False,  # … to the stream that Celery would turn into log lines
+        timezone="Asia/Seoul",
+        beat_schedule_filename=str(settings.instance_path / "scheduler"),
+        beat_schedule={
+            "bill": {"task": "shop.tick", "schedule": crontab(minute="5")},
+            "sync": {"task": "shop.sync", "schedule": SWEEP_EVERY_SECONDS},
+        },
+    )
+    if settings.demo_reset:
+        celery.conf.beat_schedule["reset"] = {"task": "shop.reset", "schedule": crontab(hour="4", minute="0")}
+    _add_tasks(celery)
+    app.extensions["celery"] = celery
+    return celery
+
+
+def _add_tasks(celery: Celery) -> None:
+    # A message that waited until the next one of its kind was sent is dropped.
+    def task(name: str, every: int) -> Any:
+        return celery.task(name=name, expires=every, shared=False)
+
+    @task("shop.charge", HOUR_SECONDS)  # type: ignore[untyped-decorator]
+    def charge(subscription_id: int) -> str:
+        """Bring one due subscription as far as it can be brought now."""
+        result = charging.charge(provider(), subscription_id)
+        log.info("subscription %s: %s", subscription_id, result)
+        return result
+
+    @task("shop.tick", HOUR_SECONDS)  # type: ignore[untyped-decorator]
+    def tick() -> int:
+        """Hand out everything that is due, page by page; how many messages."""
+        count = 0
+        with celery.producer_pool.acquire(block=True) as producer:
+            for due in batch.due_now():
+                charge.apply_async((due.subscription_id,), producer=producer)
+                count += 1
+        log.info("%s charges handed out", count)
+        return count
+
+    @task("shop.sync", SWEEP_EVERY_SECONDS)  # type: ignore[untyped-decorator]
+    def sync() -> None:
+        """Look up what is open, expire what nobody paid, finish cancels, delete the keys of ended subscriptions."""
+        log.info("swept: %s", dict(sweep.sweep(provider())))
+
+    @task("shop.reset", HOUR_SECONDS)  # type: ignore[untyped-decorator]
+    def reset() -> None:
+        """A public demo begins anew; only with the sandbox, where `reset.py` is loaded."""
+        current_app.extensions["reset_demo"]()

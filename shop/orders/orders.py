@@ -1,0 +1,284 @@
+"""How does a cart become an order, at our prices, from our stock; and what follows when it is paid?
+
+Prices come from our tables, never from the browser. Stock is reserved by a guarded UPDATE when the order is placed,
+given back when the order is cancelled or expires, and merely kept when it is paid.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, bindparam, select, update
+from sqlalchemy.orm import joinedload
+
+from payments import clock
+from payments.database import db
+
+from . import cart
+from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
+from .models import Order, OrderLine, Product, move
+
+# The first dot of the host that is not its first character is named apart, so that no part of the text is read twice.
+EMAIL = r"[^@\s]+@[^@\s][^@\s.]*\.[^@\s]+"
+LONGEST_EMAIL = 254
+LONGEST_TEL = 40  # as typed, with spaces and dashes
+
+# KG's approval number lives three minutes; a buyer who looks for the phone needs a few tries.
+PENDING_FOR = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Buyer:
+    """Who buys: what KG and the parcel service need. `tel` is digits only."""
+
+    name: str
+    tel: str
+    email: str
+    addr: str | None = None
+    postcode: str | None = None
+
+    @classmethod
+    def checked(cls, name: str, tel: str, email: str, addr: str = "", postcode: str = "") -> "Buyer":
+        """The buyer's data, tidied and checked. Raises InvalidBuyer with every field that is wrong."""
+        digits = re.sub(r"[\s.-]", "", tel) if len(tel) <= LONGEST_TEL else ""
+        name, email, addr, postcode = name.strip(), email.strip(), addr.strip(), postcode.strip()
+        wrong = {}
+        # KG takes 30 bytes, two for a Hangul syllable (code 9111)
+        if not (1 <= len(name) <= 15 and name.isprintable()):
+            wrong["buyer_name"] = "name"
+        if not re.fullmatch(r"01[016789]\d{7,8}", digits, re.ASCII):
+            wrong["buyer_tel"] = "mobile"
+        if not (len(email) <= LONGEST_EMAIL and email.isprintable() and re.fullmatch(EMAIL, email)):
+            wrong["buyer_email"] = "email"
+        if not (len(addr) <= 200 and addr.isprintable()):
+            wrong["buyer_addr"] = "addr"
+        if postcode and not re.fullmatch(r"\d{5}", postcode, re.ASCII):
+            wrong["buyer_postcode"] = "postcode"
+        if wrong:
+            raise InvalidBuyer(wrong)
+        return cls(name, digits, email, addr or None, postcode or None)
+
+
+# --- placing --------------------------------------------------------------------------------------------------------
+
+
+def place(user_id: int, buyer: Buyer) -> Order:
+    """Turn the goods in the cart into a pending order with its stock reserved. Raises OrderError.
+
+    What was taken off sale meanwhile stays in the cart, and the rest is ordered.
+    Checking out again with the same goods gives the same order; with other goods the old order is cancelled.
+    Call inside a transaction().
+    """
+    cart.lock_buyer(user_id)
+    items = cart.cart_items(user_id, "once")
+    goods = [(item.product, item.quantity) for item in items if item.product.on_sale]
+    if not goods:
+        raise NotOnSale(*(item.product for item in items)) if items else EmptyCart
+    return open_order(user_id, "once", goods, buyer)
+
+
+PENDING_ORDER = (
+    select(Order)
+    .where(Order.user_id == bindparam("user_id"), Order.kind == bindparam("kind"), Order.status == "pending")
+    .with_for_update()  # it may be paid in this very moment
+)
+
+
+def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], buyer: Buyer) -> Order:
+    """The buyer's one pending order of this kind, for these goods. Call inside a transaction()."""
+    _require_address(goods, buyer)
+    order = db.session.scalar(PENDING_ORDER, {"user_id": user_id, "kind": kind})
+    if order and not _same_goods(order, goods):
+        _lock_goods({line.product_id for line in order.lines} | {product.id for product, _ in goods})
+        cancel_pending(order)
+        order = None
+    if order is None:
+        order = _new_order(user_id, kind, goods)
+    order.buyer_name, order.buyer_tel, order.buyer_email = buyer.name, buyer.tel, buyer.email
+    # Nobody needs an address for what is downloaded.
+    order.buyer_addr = None if order.digital else buyer.addr
+    order.buyer_postcode = None if order.digital else buyer.postcode
+    order.expires_at = clock.now() + PENDING_FOR
+    db.session.add(order)
+    return order
+
+
+def _new_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]]) -> Order:
+    for product, _ in goods:
+        if not product.on_sale or product.kind != kind:
+            raise NotOnSale(product)
+    reserve(goods)
+    lines = [
+        OrderLine(
+            product_id=product.id,
+            name_ko=product.name_ko,
+            name_en=product.name_en,
+            unit_price=product.price,
+            quantity=quantity,
+        )
+        for product, quantity in goods
+    ]
+    return Order(
+        user_id=user_id,
+        kind=kind,
+        lines=lines,
+        amount=sum(product.price * quantity for product, quantity in goods),
+        digital=all(product.digital for product, _ in goods),
+    )
+
+
+def _same_goods(order: Order, goods: Iterable[tuple[Product, int]]) -> bool:
+    ordered = {(line.product_id, line.unit_price, line.quantity) for line in order.lines}
+    return ordered == {(product.id, product.price, quantity) for product, quantity in goods}
+
+
+def _require_address(goods: Iterable[tuple[Product, int]], buyer: Buyer) -> None:
+    if all(product.digital for product, _ in goods):
+        return
+    missing = {"buyer_addr": buyer.addr, "buyer_postcode": buyer.postcode}
+    wrong = {name: "required" for name, value in missing.items() if not value}
+    if wrong:
+        raise InvalidBuyer(wrong)
+
+
+def _lock_goods(product_ids: Iterable[int]) -> None:
+    """Hold the shelf places that are given back and taken in one go, in the one order of locks for everybody."""
+    db.session.execute(select(Product.id).where(Product.id.in_(product_ids)).order_by(Product.id).with_for_update())
+
+
+# --- stock ----------------------------------------------------------------------------------------------------------
+
+
+def reserve(goods: Iterable[tuple[Product, int]]) -> None:
+    """Take the pieces off the shelf, all or (after the rollback) none. Raises OutOfStock."""
+    for product, quantity in sorted(goods, key=lambda line: line[0].id):  # one order of locks for everybody
+        if product.stock is None:
+            continue
+        taken = db.session.execute(
+            update(Product)
+            .where(Product.id == product.id, Product.stock >= quantity)
+            .values(stock=Product.stock - quantity)
+        )
+        if cast("CursorResult[Any]", taken).rowcount != 1:
+            raise OutOfStock(product)
+
+
+def give_back(order: Order) -> None:
+    """Put the pieces of an order back on the shelf."""
+    for line in sorted(order.lines, key=lambda line: line.product_id):
+        db.session.execute(
+            update(Product)
+            .where(Product.id == line.product_id, Product.stock.is_not(None))
+            .values(stock=Product.stock + line.quantity)
+        )
+
+
+# --- what follows from news about the payment; all called inside the payment's transaction ----------------------------
+
+
+def pay(order: Order, merchant_uid: str) -> bool:
+    """The order is paid by the payment `merchant_uid`; an expired one only if its goods can be reserved again.
+
+    False: it cannot be.
+    """
+    if order.status == "expired":
+        try:
+            with db.session.begin_nested():
+                reserve([(line.product, line.quantity) for line in order.lines])
+        except OutOfStock:
+            return False
+    if not move(Order, order.id, "paid", paid_at=clock.now(), paid_by=merchant_uid):
+        return False
+    cart.take_bought(order)
+    return True
+
+
+def cancel_pending(order: Order) -> None:
+    """The buyer changed the cart before paying: the old order ends and its stock returns."""
+    if order.status == "pending" and move(Order, order.id, "cancelled"):
+        give_back(order)
+
+
+def cancel_paid(order: Order, merchant_uid: str) -> bool:
+    """The money of the payment `merchant_uid` went back: the order that it paid is cancelled, its stock returns.
+
+    False: it had not paid the order (a surplus payment), so nothing happens.
+    """
+    if order.paid_by != merchant_uid or not move(Order, order.id, "cancelled"):
+        return False
+    give_back(order)
+    return True
+
+
+def expire(order: Order) -> bool:
+    """Nobody paid in time: the pieces go back on the shelf. False: the order is not pending, or not yet late."""
+    if order.status != "pending" or order.expires_at > clock.now() or not move(Order, order.id, "expired"):
+        return False
+    give_back(order)
+    return True
+
+
+def fulfil(order: Order) -> bool:
+    """The buyer uses what was bought, or the parcel leaves: from now on a cancel needs a person."""
+    if order.status != "paid" or order.fulfilled_at:
+        return False
+    order.fulfilled_at = clock.now()
+    return True
+
+
+def want_cancel(order: Order, reason: str) -> bool:
+    """The buyer wants the money back and a person has to see to it. False: nothing is paid, or it is known."""
+    if order.status != "paid" or order.cancel_wanted_at:
+        return False
+    order.cancel_wanted_at, order.cancel_wanted_reason = clock.now(), reason
+    return True
+
+
+def decline_wish(order: Order) -> bool:
+    """The buyer's wish for the money back is turned down: the goods may be used again. False: there was none."""
+    if order.status != "paid" or order.cancel_wanted_at is None:
+        return False
+    order.cancel_wanted_at, order.cancel_wanted_reason = None, None
+    return True
+
+
+def begin_cancel_at_once(order: Order, reason: str) -> bool:
+    """The mark that the money of unused goods goes back: from now on they cannot be used. False: ask a person.
+
+    Call inside a transaction(), the order locked.
+    """
+    if not may_cancel_at_once(order):
+        return False
+    order.cancel_wanted_at, order.cancel_wanted_reason = order.cancel_wanted_at or clock.now(), reason
+    return True
+
+
+def may_cancel_at_once(order: Order) -> bool:
+    """Whether the buyer needs nobody's leave: digital goods that were not used yet (청약철회)."""
+    return order.status == "paid" and order.digital and order.fulfilled_at is None
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+def title(order: Order) -> str:
+    """What the phone bill and the payment window call the order: `첫 상품 외 2건`, at most 30 bytes for KG."""
+    others = len(order.lines) - 1
+    ending = f" 외 {others}건" if others else ""
+    return fit_bytes(order.lines[0].name_ko, 30 - len(ending.encode("cp949"))) + ending
+
+
+def fit_bytes(text: str, most: int) -> str:
+    """The longest beginning of `text` that KG can take in `most` bytes: a Hangul syllable counts two (code 9109)."""
+    return text.encode("cp949", "ignore")[:most].decode("cp949", "ignore").strip()
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def orders_of(user_id: int) -> Sequence[Order]:
+    """A buyer's latest hundred orders, newest first."""
+    query = select(Order).where(Order.user_id == user_id).options(joinedload(Order.lines))
+    return db.session.scalars(query.order_by(Order.id.desc()).limit(100)).unique().all()

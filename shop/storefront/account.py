@@ -1,0 +1,246 @@
+"""Who is the buyer? Sign-up, login, logout, language, and what they subscribe to."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_wtf import FlaskForm
+from sqlalchemy import bindparam, select
+from sqlalchemy.exc import IntegrityError
+from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import BooleanField, EmailField, Field, PasswordField, StringField
+from wtforms.form import BaseForm
+from wtforms.validators import DataRequired, Length, Regexp, StopValidation, ValidationError
+
+from payments import clock
+from payments.database import db, plain_rows, transaction
+from payments.monthly import charging, subscriptions
+from payments.monthly.billing_month import month_of
+from shop.orders import cart
+from shop.orders.cart import NotOnSale
+from shop.orders.models import Subscription, User, table_of
+from shop.web.common import LANGUAGES, local_path, login_required, off_sale, provider, settings
+
+from . import rate_limits
+
+bp = Blueprint("account", __name__)
+login_manager = LoginManager()
+login_manager.login_view = "account.login"
+login_manager.login_message = _l("로그인이 필요합니다.")
+login_manager.login_message_category = "info"
+
+# Visible ASCII characters. The host has a dot that is neither its first character nor its last; the first such dot is
+# named apart, so that no part of the text is read twice.
+EMAIL = r"^[!-?A-~]+@[!-?A-~][!-,\-/-?A-~]*\.[!-?A-~]+\Z"
+LONGEST_EMAIL = 254
+LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
+
+HASH_METHOD = "scrypt:32768:8:1"  # today's cost: 32 MiB and about a tenth of a second for each guess
+
+# Checked when nobody has that e-mail, so that the answer takes as long as a wrong password.
+_NOBODYS_HASH = f"{HASH_METHOD}$sBT9mLyYkUdPXWb0$" + "0" * 128
+
+
+_user = table_of(User).c
+VISITOR = select(_user.id, _user.email, _user.role, cart.lines_in_cart_of(_user.id)).where(
+    _user.id == bindparam("user_id")
+)
+
+
+class LengthFirst(Length):
+    """`Length` that ends a field's validation when it fails, so that no text that is too long meets a pattern."""
+
+    def __call__(self, form: BaseForm, field: StringField) -> None:
+        try:
+            super().__call__(form, field)
+        except ValidationError as error:
+            raise StopValidation(*error.args) from error
+
+
+class CredentialsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    email = EmailField(
+        _l("이메일"),
+        [
+            DataRequired(_l("이메일을 입력해 주세요.")),
+            LengthFirst(max=LONGEST_EMAIL),
+            Regexp(EMAIL, message=_l("이메일 주소를 확인해 주세요.")),
+        ],
+    )
+    password = PasswordField(_l("비밀번호"), [DataRequired(_l("비밀번호를 입력해 주세요.")), Length(max=200)])
+
+
+class SignUpForm(CredentialsForm):
+    password = PasswordField(
+        _l("비밀번호"),
+        [
+            DataRequired(_l("비밀번호를 입력해 주세요.")),
+            Length(8, 200, _l("비밀번호는 8자 이상 200자 이하여야 합니다.")),
+        ],
+    )
+    terms = BooleanField(_l("만 14세 이상이며 이용약관에 동의합니다. (필수)"))
+    privacy = BooleanField(_l("개인정보 수집·이용에 동의합니다. (필수)"))
+
+    def validate_terms(self, field: Field) -> None:
+        _require_consent(field)
+
+    def validate_privacy(self, field: Field) -> None:
+        _require_consent(field)
+
+
+def _require_consent(field: Field) -> None:
+    """A page that asked for consent must have been given it; a client that sends the bare fields was not asked."""
+    if "consents_asked" in request.form and not field.data:
+        raise ValidationError(_("동의하셔야 가입할 수 있습니다."))
+
+
+@dataclass(frozen=True)
+class Visitor(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
+    """Whoever is signed in, as every page needs it: `current_user`. No row of the ORM's: it is only read."""
+
+    id: int
+    email: str
+    role: str
+    cart_lines: int
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the back office opens for this user (viewers look, operators act)."""
+        return self.role != "buyer"
+
+
+def load_user(user_id: str) -> Visitor | None:
+    """The user that a session cookie names, and the size of the cart, which every page shows: one question for both."""
+    found = plain_rows(VISITOR, {"user_id": int(user_id)}).one_or_none()
+    return Visitor(*found) if found else None
+
+
+login_manager.user_loader(load_user)
+
+
+@bp.route("/login", methods=["GET", "POST"])
+def login() -> AnyResponse | str | tuple[str, int]:
+    """Sign in and go on to where the visitor wanted to go."""
+    form = CredentialsForm(request.form)  # not a JSON body, which Flask-WTF would read as well
+    destination = local_path(request.values.get("next"), url_for("store.index"))
+    if request.method == "GET":
+        return render_template("account/login.html", form=form, next=destination)
+    email = form.email.data or ""
+    rate_limits.check_sign_in(email)
+    user = _user_with(email, form.password.data or "") if form.validate() else None
+    if user is None:
+        rate_limits.note_failed_sign_in(email)
+        flash(_("이메일 또는 비밀번호가 맞지 않습니다."), "error")
+        return render_template("account/login.html", form=form, next=destination), 400
+    return _enter(user, destination)
+
+
+@bp.route("/signup", methods=["GET", "POST"])
+def signup() -> AnyResponse | str | tuple[str, int]:
+    """Open an account and sign in with it."""
+    form = SignUpForm(request.form)
+    destination = local_path(request.values.get("next"), url_for("store.index"))
+    if request.method == "GET":
+        return render_template("account/signup.html", form=form, next=destination)
+    if not form.validate():
+        return render_template("account/signup.html", form=form, next=destination), 400
+    email = form.email.data or ""
+    rate_limits.check_sign_in(email)
+    try:
+        user = create_user(email, form.password.data or "")
+    except IntegrityError:
+        rate_limits.note_failed_sign_in(email)  # who tries addresses to learn which have an account
+        form.email.errors = [_("이미 가입된 이메일입니다.")]
+        return render_template("account/signup.html", form=form, next=destination), 400
+    return _enter(user, destination)
+
+
+@bp.post("/logout")
+@login_required
+def logout() -> AnyResponse:
+    """Sign out."""
+    logout_user()
+    session.clear()
+    flash(_("로그아웃했습니다."), "info")
+    return redirect(url_for("store.index"))
+
+
+@bp.post("/language")
+def language() -> AnyResponse:
+    """Remember the language that the reader chose."""
+    chosen = request.form.get("language", "")
+    response = make_response(redirect(local_path(request.form.get("next"), url_for("store.index"))))
+    if chosen in LANGUAGES:
+        response.set_cookie(
+            "language", chosen, max_age=LANGUAGE_COOKIE_SECONDS, secure=settings().https, samesite="Lax", httponly=True
+        )
+    return response
+
+
+@bp.get("/subscriptions", endpoint="subscriptions")
+@login_required
+def my_subscriptions() -> str:
+    """Show what the buyer pays every month."""
+    mine = subscriptions.subscriptions_of(current_user.id)
+    coming, now = {one.id: month_of(one) for one in mine}, clock.now()
+    return render_template(
+        "account/subscriptions.html",
+        subscriptions=mine,
+        coming=coming,
+        standing={subscription_id: month.standing(now) for subscription_id, month in coming.items() if month},
+        now=now,
+        months={subscription.id: subscriptions.months_of(subscription) for subscription in mine},
+    )
+
+
+@bp.post("/subscriptions/<int:subscription_id>/end")
+@login_required
+def end_subscription(subscription_id: int) -> AnyResponse:
+    """End a subscription of the buyer's: what is paid is paid, nothing more is charged."""
+    with transaction():
+        found = db.session.get(Subscription, subscription_id, with_for_update=True)
+        if found is None or found.user_id != current_user.id or found.status == "pending":  # not begun: not shown
+            abort(404)
+        subscriptions.end(found, "by_buyer", clock.now())
+    charging.delete_ended_keys(provider())  # what PortOne does not answer now, the next run deletes
+    flash(_("구독을 끝냈습니다. 더 이상 청구되지 않습니다."), "success")
+    return redirect(url_for("account.subscriptions"))
+
+
+def create_user(email: str, password: str, role: str = "buyer") -> User:
+    """A new account. Raises IntegrityError when the e-mail has one already."""
+    user = User(email=email.strip().lower(), password_hash=generate_password_hash(password, HASH_METHOD), role=role)
+    with transaction():
+        db.session.add(user)
+    return user
+
+
+def _user_with(email: str, password: str) -> User | None:
+    user = db.session.scalar(select(User).filter_by(email=email.strip().lower()))
+    matches = check_password_hash(user.password_hash if user else _NOBODYS_HASH, password)
+    if user and matches and not user.password_hash.startswith(HASH_METHOD):
+        _hash_anew(user, password)
+    return user if matches else None
+
+
+def _hash_anew(user: User, password: str) -> None:
+    """A password that was hashed at yesterday's cost gets today's, now that we know it for a moment."""
+    with transaction():
+        user.password_hash = generate_password_hash(password, HASH_METHOD)
+
+
+def _enter(user: User, destination: str) -> AnyResponse:
+    """A fresh session for the user, with what the visitor had wanted to buy in the cart."""
+    wanted = session.get("wanted")
+    session.clear()  # nothing that was planted in the visitor's session survives the login
+    login_user(load_user(user.get_id()))
+    if wanted:
+        try:
+            cart.put_in_cart(user.id, *wanted, add=True)
+        except NotOnSale as error:
+            flash(off_sale(error.products) if error.products else _("판매하지 않는 상품입니다."), "error")
+    response = redirect(destination)
+    rate_limits.remember_browser(response, user.email)
+    return response

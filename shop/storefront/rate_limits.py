@@ -1,0 +1,187 @@
+"""Who tries too often? Brakes on signing in and on checking out.
+
+Signing in counts failures only, for each pair of a visitor's network address and the account that was tried. So nobody
+can lock somebody else out by failing in their name: the owner's address is another pair, and a browser that has signed
+in to the account before (it holds a signed cookie) counts by itself. An account that strangers attack from everywhere
+only makes the brake firmer for browsers that were never seen there; it never closes.
+"""
+
+import hashlib
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from functools import cache
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from flask import current_app, request
+from itsdangerous import BadSignature, URLSafeSerializer
+from werkzeug.exceptions import TooManyRequests
+from werkzeug.wrappers import Response
+
+from shop.environment import ConfigError
+from shop.web.common import settings
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.strategies import MovingWindowRateLimiter
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+COOKIE_SECONDS = 365 * 24 * 3600
+CROWD = 10  # so many times the limit, failed by strangers on one account: each stranger gets a third of it
+SPRAY = 20  # so many times the limit, failed from one address on whichever accounts: no stranger's try from there
+WITHOUT_REDIS_SECONDS = 30
+
+
+class Counts:
+    """Hits in moving windows, counted in this process or in Redis; in this process too while Redis does not answer.
+
+    The library is loaded here and not while the shop starts: the first visitor who signs in or buys waits for it.
+    """
+
+    def __init__(self, url: str) -> None:
+        from limits.errors import ConfigurationError
+        from limits.storage import MemoryStorage, storage_from_string
+        from limits.strategies import MovingWindowRateLimiter
+
+        quick = {} if url.startswith("memory") else {"socket_connect_timeout": 1, "socket_timeout": 1}
+        try:
+            storage = storage_from_string(url, **quick)
+        except ConfigurationError as error:
+            raise ConfigError("RATELIMIT_STORAGE_URL needs requirements-scale.txt to be installed") from error
+        self._shared = MovingWindowRateLimiter(storage)
+        self._own = MovingWindowRateLimiter(MemoryStorage())
+        self._errors = storage.base_exceptions
+        self._own_until = 0.0
+
+    def hit(self, limit: str, *key: str) -> None:
+        self._ask(lambda counter: counter.hit(_parsed(limit), *key))
+
+    def seconds_to_wait(self, limit: str, *key: str) -> int:
+        """0 while the limit is not reached."""
+        stats = self._ask(lambda counter: counter.get_window_stats(_parsed(limit), *key))
+        return 0 if stats.remaining else max(1, round(stats.reset_time - time.time()))
+
+    def _ask(self, question: "Callable[[MovingWindowRateLimiter], T]") -> T:
+        if time.monotonic() >= self._own_until:
+            try:
+                return question(self._shared)
+            except self._errors as error:
+                self._own_until = time.monotonic() + WITHOUT_REDIS_SECONDS
+                log.warning("RATELIMIT_STORAGE_URL does not answer, this process counts alone: %s", error)
+        return question(self._own)
+
+
+# --- signing in -------------------------------------------------------------------------------------------------------
+
+
+def check_sign_in(email: str) -> None:
+    """Raise TooManyRequests when this visitor has failed too often on this account. Before the password is checked."""
+    limit = settings().sign_in_limit
+    if limit == "off":
+        return
+    browser = _known_browser(email)
+    if browser:
+        _refuse_until(_counts().seconds_to_wait(limit, "browser", browser))
+        return
+    _refuse_until(_counts().seconds_to_wait(_scaled(limit, SPRAY), "address", _address()))
+    crowded = _counts().seconds_to_wait(_scaled(limit, CROWD), "account", _digest(email))
+    _refuse_until(_counts().seconds_to_wait(_scaled(limit, 1 / 3) if crowded else limit, *_pair(email)))
+
+
+def note_failed_sign_in(email: str) -> None:
+    """Count a wrong password."""
+    limit = settings().sign_in_limit
+    if limit == "off":
+        return
+    browser = _known_browser(email)
+    if browser:
+        _counts().hit(limit, "browser", browser)
+        return
+    _counts().hit(_scaled(limit, SPRAY), "address", _address())
+    _counts().hit(_scaled(limit, CROWD), "account", _digest(email))
+    _counts().hit(_scaled(limit, 1 / 3), *_pair(email))
+    _counts().hit(limit, *_pair(email))
+
+
+def remember_browser(response: Response, email: str) -> None:
+    """The visitor has signed in to this account: whoever fails elsewhere in its name does not slow this browser."""
+    known = str(_signer().dumps([_digest(email), secrets.token_hex(8)]))
+    secure = settings().https
+    response.set_cookie(_cookie_name(), known, max_age=COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax")
+
+
+def _known_browser(email: str) -> str | None:
+    """The number of this browser, if it has signed in to this account before."""
+    try:
+        account, browser = _signer().loads(request.cookies.get(_cookie_name(), ""))
+    except (BadSignature, ValueError, TypeError):
+        return None
+    return str(browser) if account == _digest(email) else None
+
+
+# --- checking out -----------------------------------------------------------------------------------------------------
+
+
+def check_checkout(buyer: str) -> None:
+    """Count a checkout. Raise TooManyRequests when the buyer makes more than a person can: each one asks PortOne."""
+    limit = settings().checkout_limit
+    if limit == "off":
+        return
+    _refuse_until(_counts().seconds_to_wait(limit, "checkout", buyer))
+    _counts().hit(limit, "checkout", buyer)
+
+
+# --- what they share --------------------------------------------------------------------------------------------------
+
+
+def _refuse_until(seconds: int) -> None:
+    if seconds:
+        raise TooManyRequests(retry_after=seconds)
+
+
+def _counts() -> Counts:
+    kept = current_app.extensions.get("counts")
+    if kept is None:
+        kept = current_app.extensions.setdefault("counts", Counts(settings().ratelimit_storage_url))
+    return cast("Counts", kept)
+
+
+@cache
+def _parsed(limit: str) -> "RateLimitItem":
+    from limits import parse
+
+    return parse(limit)
+
+
+def _scaled(limit: str, factor: float) -> str:
+    amount, _, window = limit.partition(" ")
+    return f"{max(1, int(int(amount) * factor))} {window}"
+
+
+def _pair(email: str) -> tuple[str, str, str]:
+    return "pair", _address(), _digest(email)
+
+
+def _address() -> str:
+    """The visitor's network address; of IPv6 the part that a household shares."""
+    try:
+        address = ip_address(request.remote_addr or "")
+    except ValueError:
+        return "unknown"
+    return str(ip_network(f"{address}/64", strict=False)) if address.version == 6 else str(address)
+
+
+def _digest(email: str) -> str:
+    return hashlib.sha256(email.strip().lower().encode()).hexdigest()[:24]
+
+
+def _signer() -> URLSafeSerializer:
+    return URLSafeSerializer(settings().secret_key, salt="known browser")
+
+
+def _cookie_name() -> str:
+    return "__Host-known" if settings().https else "known"

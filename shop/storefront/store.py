@@ -1,0 +1,323 @@
+"""Where does a buyer look, choose and press "pay"? Catalogue, cart, checkout, orders."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
+
+from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import bindparam, select
+from werkzeug.wrappers import Response as AnyResponse
+
+from payments import clock, sync
+from payments.database import db, plain_rows, transaction
+from payments.decision import refusal_to_cancel
+from payments.events import News, note
+from payments.monthly import subscriptions
+from payments.monthly.subscriptions import AlreadySubscribed
+from payments.portone.report import ProviderError
+from payments.portone.request_pay import request_pay
+from payments.sync import AlreadyPaid, EarlierUnknown
+from shop.orders import orders
+from shop.orders.cart import (
+    CartChanged,
+    EmptyCart,
+    InvalidBuyer,
+    NotOnSale,
+    OrderError,
+    OutOfStock,
+    cart_items,
+    put_in_cart,
+)
+from shop.orders.cart import off_sale as off_sale_in_cart
+from shop.orders.models import Event, Order, Payment, Product
+from shop.orders.orders import Buyer
+from shop.web import headers
+from shop.web.common import given_reason, local, login_required, off_sale, provider, refuse, settings
+from shop.web.labels import label
+
+from . import rate_limits
+
+bp = Blueprint("store", __name__)
+
+# Plain rows of the table: on the page that everybody sees, the ORM's objects would be made only to be read once.
+SHOWN = ("slug", "kind", "name_ko", "name_en", "summary_ko", "summary_en", "price", "digital", "stock", "picture")
+_column = Product.__table__.c
+ON_SALE = select(*(_column[name] for name in SHOWN)).where(_column.on_sale).order_by(_column.position)
+LONGEST_REASON = 100
+WISH_DECLINED = (  # the last time that a person turned a wish for the money back down
+    select(Event)
+    .where(Event.payment_id == bindparam("payment_id"), Event.outcome == "decline")
+    .order_by(Event.id.desc())
+    .limit(1)
+)
+
+
+@bp.get("/")
+def index() -> str:
+    """Show everything on sale."""
+    return render_template("store/index.html", products=tuple(plain_rows(ON_SALE).all()))
+
+
+@bp.get("/products/<slug>")
+def product(slug: str) -> str:
+    """Show one product."""
+    found = db.session.scalar(select(Product).filter_by(slug=slug, on_sale=True)) or abort(404)
+    return render_template("store/product.html", product=found)
+
+
+@bp.get("/cart")
+@login_required
+def cart() -> str:
+    """Show the cart: one button for the goods, one for each monthly plan."""
+    goods, plans = (cart_items(current_user.id, kind) for kind in ("once", "monthly"))
+    on_sale = [item for item in goods if item.product.on_sale]
+    return render_template(
+        "store/cart.html",
+        goods=goods,
+        plans=plans,
+        goods_on_sale=on_sale,
+        plans_on_sale=[item for item in plans if item.product.on_sale],
+        subscribed=subscriptions.plans_of(current_user.id) if plans else (),
+        total=sum(item.product.price * item.quantity for item in on_sale),
+        needs_address=any(not item.product.digital for item in on_sale),
+        buyer=_last_buyer(),
+        withdrawal_limited=any(item.product.digital for item in on_sale),
+        charge_day=clock.today().day,  # if the first month is paid today
+        billing_available=settings().billing_available,
+        sdk_url=headers.let_the_sdk_in(settings()),
+    )
+
+
+@bp.post("/cart/items")
+def add_item() -> AnyResponse:
+    """Put a product into the cart; a visitor signs in first and finds it there."""
+    product_id, quantity = _whole_number("product_id"), _whole_number("quantity", default=1)
+    if not current_user.is_authenticated:
+        session["wanted"] = [product_id, quantity]
+        flash(_("로그인하면 장바구니에 담깁니다."), "info")
+        return redirect(url_for("account.login", next=url_for("store.cart")))
+    if _put_in_cart(product_id, quantity, add=True):
+        flash(_("장바구니에 담았습니다."), "success")
+    return redirect(url_for("store.cart"))
+
+
+@bp.post("/cart/items/<int:product_id>")
+@login_required
+def change_item(product_id: int) -> AnyResponse:
+    """Change a quantity in the cart; zero removes the line."""
+    _put_in_cart(product_id, _whole_number("quantity"))
+    return redirect(url_for("store.cart"))
+
+
+@bp.post("/checkout")
+def checkout() -> Response | tuple[Response, int]:
+    """Create order and payment at our prices and answer what `IMP.request_pay` is to be called with."""
+    if not current_user.is_authenticated:
+        return refuse(401, "login_required", _("로그인이 필요합니다."))
+    rate_limits.check_checkout(current_user.get_id())
+    asked = request.get_json()
+    if not isinstance(asked, dict) or asked.get("kind") not in ("once", "monthly"):
+        return refuse(400, "kind", _("무엇을 결제하시는지 알 수 없습니다."))
+    if asked["kind"] == "monthly" and not settings().billing_available:
+        return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
+    try:
+        place = _order_asked_for(asked)
+        sync.look_up_earlier_attempts(provider(), current_user.id, asked["kind"])
+        consent = {"consent": "given"} if asked.get("consent") is True else {}
+        payment = sync.start_payment(provider(), place, consent)
+    except OrderError as error:
+        return _refused_order(error)
+    except AlreadyPaid as earlier:
+        page = url_for("store.order", order_id=earlier.payment.order_id)
+        message = _("방금 결제된 것을 찾았습니다. 다시 결제하지 않으셔도 됩니다.")
+        return refuse(409, "already_paid", message, redirect=page)
+    except EarlierUnknown:
+        message = _("앞서 여신 결제의 결과를 확인하지 못해 결제창을 열지 않았습니다. 잠시 후 다시 눌러 주세요.")
+        return refuse(503, "earlier_unknown", message)
+    except ProviderError:
+        return refuse(503, "provider", _("결제사와 연결되지 않아 결제창을 열지 않았습니다. 잠시 후 다시 눌러 주세요."))
+    return jsonify(
+        merchant_uid=payment.merchant_uid,
+        imp_code=settings().imp_code,
+        request_pay=request_pay(settings(), payment, cast("Order", payment.order)),
+    )
+
+
+def _order_asked_for(asked: dict[str, Any]) -> Callable[[], Order]:
+    """What puts the order on the books, once the buyer's data are checked. Raises InvalidBuyer.
+
+    `total_seen`, which our page sends, is what the buyer agreed to (won). It is never charged, only compared: another
+    tab may have changed the cart meanwhile, and then nothing is ordered.
+    """
+    fields = ("buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
+    buyer = Buyer.checked(*(str(asked.get(field) or "") for field in fields))
+    if asked["kind"] == "once":
+        place = partial(orders.place, current_user.id, buyer)
+    else:
+        plan_id = asked.get("product_id")
+        place = partial(subscriptions.subscribe, current_user.id, plan_id if isinstance(plan_id, int) else 0, buyer)
+
+    def as_seen() -> Order:
+        order = place()
+        if asked.get("total_seen", order.amount) != order.amount:
+            raise CartChanged(order.kind)
+        return order
+
+    return as_seen
+
+
+def _refused_order(error: OrderError) -> tuple[Response, int]:
+    """Say in the reader's language why the cart cannot become an order."""
+    match error:
+        case InvalidBuyer():
+            fields = {name: label("field", problem) for name, problem in error.fields.items()}
+            return refuse(400, "invalid", _("입력하신 내용을 확인해 주세요."), fields=fields)
+        case EmptyCart():
+            return refuse(409, "empty_cart", _("장바구니가 비어 있습니다."))
+        case OutOfStock():
+            return refuse(409, "out_of_stock", _("재고가 부족합니다: %(name)s", name=local(error.product, "name")))
+        case AlreadySubscribed():
+            return refuse(409, "already_subscribed", _("이미 이용 중인 구독입니다."))
+        case CartChanged():
+            changed = _("그사이 장바구니가 바뀌어 결제창을 열지 않았습니다. 바뀐 금액을 확인하고 다시 눌러 주세요.")
+            gone = off_sale_in_cart(current_user.id, error.kind)
+            return refuse(409, "cart_changed", f"{changed} {off_sale(gone)}" if gone else changed)
+        case NotOnSale() if error.products:
+            return refuse(409, "not_on_sale", off_sale(error.products))
+        case _:
+            return refuse(409, "not_on_sale", _("판매하지 않는 상품입니다."))
+
+
+@bp.get("/orders")
+@login_required
+def my_orders() -> str:
+    """Show the buyer's orders."""
+    return render_template("store/orders.html", orders=orders.orders_of(current_user.id))
+
+
+@bp.get("/orders/<int:order_id>")
+@login_required
+def order(order_id: int) -> str:
+    """Show an order and how its payment stands, to its owner only."""
+    found = _own_order(order_id)
+    attempts = _attempts(found)
+    payment = _payment_that_matters(found)
+    return render_template(
+        "store/order.html",
+        order=found,
+        payments=attempts,
+        payment=payment,
+        subscription=subscriptions.subscription_of(found),
+        why_not_cancel=refusal_to_cancel(payment, clock.now()) if payment else "not_paid",
+        at_once=orders.may_cancel_at_once(found),
+        declined=db.session.scalar(WISH_DECLINED, {"payment_id": payment.id}) if payment else None,
+    )
+
+
+@bp.post("/orders/<int:order_id>/cancel")
+@login_required
+def cancel_order(order_id: int) -> AnyResponse:
+    """The buyer wants the money back: unused digital goods at once, for the rest a person is asked."""
+    found = _own_order(order_id)
+    reason = given_reason()[:LONGEST_REASON]
+    payment = _payment_that_matters(found)
+    refusal = refusal_to_cancel(payment, clock.now()) if payment else "not_paid"
+    if found.status != "paid" or payment is None or refusal in ("not_paid", "already"):
+        flash(label("cancel", refusal or "not_paid"), "error")
+    elif not reason:
+        flash(_("취소하시는 이유를 적어 주세요."), "error")
+    elif refusal is None and _begin_cancel_at_once(order_id, reason):
+        news = News("buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr)
+        result = sync.cancel_payment(provider(), payment.id, reason, news)
+        flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
+    else:
+        _ask_a_person(found, payment, reason)
+    return redirect(url_for("store.order", order_id=order_id))
+
+
+@bp.post("/orders/<int:order_id>/use")
+@login_required
+def use_order(order_id: int) -> AnyResponse:
+    """The buyer begins to use digital goods, and knows that a cancel then needs the shop's leave."""
+    with transaction():
+        paid_by = _own_order(order_id).paid_by
+        payer = db.session.scalar(select(Payment).filter_by(merchant_uid=paid_by).with_for_update())
+        found = _own_order(order_id, lock=True)
+        going_back = payer is None or payer.cancel_requested_at or payer.held_reason or found.cancel_wanted_at
+        if going_back or found.kind != "once" or not found.digital or not orders.fulfil(found):
+            abort(409)
+    flash(_("이용을 시작했습니다. 즐겁게 쓰세요."), "success")
+    return redirect(url_for("store.order", order_id=order_id))
+
+
+def _begin_cancel_at_once(order_id: int, reason: str) -> bool:
+    with transaction():  # the goods may be put to use in this very moment: one of the two comes first
+        return orders.begin_cancel_at_once(_own_order(order_id, lock=True), reason)
+
+
+def _own_order(order_id: int, *, lock: bool = False) -> Order:
+    """The buyer's own order; 404 for anybody else's, as if there were none."""
+    found = db.session.get(Order, order_id, with_for_update=lock)
+    if found is None or found.user_id != current_user.id:
+        abort(404)
+    return found
+
+
+def _attempts(order: Order) -> Sequence[Payment]:
+    return db.session.scalars(select(Payment).filter_by(order_id=order.id).order_by(Payment.id.desc())).all()
+
+
+def _ask_a_person(order: Order, payment: Payment, reason: str) -> None:
+    news = News("buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr)
+    with transaction():
+        db.session.get_one(Payment, payment.id, with_for_update=True)  # in the order in which news of it locks
+        if orders.want_cancel(db.session.get_one(Order, order.id, with_for_update=True), reason):
+            note(news, "wanted", reason, payment)
+    flash(_("취소를 신청했습니다. 판매자가 확인한 뒤 알려 드립니다."), "success")
+
+
+def _payment_that_matters(order: Order) -> Payment | None:
+    """The attempt that a buyer asks about: the one that paid the order, else one that brought money, else the newest.
+
+    A surplus payment that went back by itself must not hide the one that paid.
+    """
+    attempts = _attempts(order)
+    payer = [payment for payment in attempts if payment.merchant_uid == order.paid_by]
+    with_money = [payment for payment in attempts if payment.status in ("paid", "cancelled") or payment.held_reason]
+    return next(iter([*payer, *with_money, *attempts]), None)
+
+
+def _last_buyer() -> dict[str, str]:
+    """The buyer's data of the latest order, to fill in the form."""
+    latest = db.session.scalar(select(Order).filter_by(user_id=current_user.id).order_by(Order.id.desc()).limit(1))
+    if latest is None:
+        return {"name": "", "tel": "", "email": current_user.email, "addr": "", "postcode": ""}
+    return {
+        "name": latest.buyer_name,
+        "tel": latest.buyer_tel,
+        "email": latest.buyer_email,
+        "addr": latest.buyer_addr or "",
+        "postcode": latest.buyer_postcode or "",
+    }
+
+
+def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> bool:
+    """False: it was taken off sale, and the next page says so. 404 for what there is not."""
+    try:
+        put_in_cart(current_user.id, product_id, quantity, add=add)
+    except NotOnSale as error:
+        flash(off_sale(error.products or abort(404)), "error")
+        return False
+    return True
+
+
+def _whole_number(field: str, default: int | None = None) -> int:
+    """A form field as a whole number that a database can hold; 400 otherwise."""
+    text = request.form.get(field, "")
+    if not text and default is not None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        abort(400)
+    return int(text)

@@ -1,0 +1,244 @@
+"""What do all pages share: the reader's language, the provider, how money and time are written, error pages."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, jsonify, render_template, request, url_for
+from flask.json.provider import DefaultJSONProvider
+from flask_babel import force_locale, get_locale, get_translations
+from flask_babel import gettext as _
+from flask_login import current_user
+from flask_login import login_required as _login_required
+from flask_wtf.csrf import CSRFError
+from markupsafe import Markup
+from sqlalchemy.exc import DataError
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.http import parse_accept_header
+from werkzeug.routing import IntegerConverter
+
+from payments.clock import SEOUL
+from payments.database import db
+from payments.portone.error_codes import advice_for
+from payments.portone.report import PaymentProvider
+from payments.privacy import LONGEST_TEXT, mask_phone, mask_text, printable
+from shop.config import Settings
+from shop.orders.models import Product
+
+from .csrf import cause_of, explanation, page_of_the_form
+from .labels import event_label, label
+from .reasons import reason_label
+
+log = logging.getLogger(__name__)
+
+LANGUAGES = ("ko", "en")
+PIECES = 200  # of pages, remembered: some for every address and language, none of them large
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def login_required(view: View) -> View:
+    """Flask-Login's decorator, which has no types of its own."""
+    return cast("View", _login_required(view))
+
+
+def settings() -> Settings:
+    return cast("Settings", current_app.extensions["settings"])
+
+
+def provider() -> PaymentProvider:
+    """Whoever moves the money for this app: PortOne, or the sandbox that imitates it."""
+    return cast("PaymentProvider", current_app.extensions["provider"])
+
+
+def language() -> str:
+    """The reader's language: chosen on the page, else the browser's, else Korean."""
+    chosen = request.cookies.get("language")
+    if chosen in LANGUAGES:
+        return chosen
+    return _preferred(request.headers.get("Accept-Language", ""))
+
+
+@lru_cache(maxsize=100)
+def _preferred(accept_language: str) -> str:
+    return parse_accept_header(accept_language, LanguageAccept).best_match(LANGUAGES) or "ko"
+
+
+def given_reason() -> str:
+    """Why somebody acts, in one line, phone numbers masked; empty when there is nothing that a person could read."""
+    given = " ".join(request.form.get("reason", "")[:LONGEST_TEXT].split())  # line breaks are spaces, not unprintable
+    return mask_text(" ".join(printable(given, LONGEST_TEXT).split()))
+
+
+def local_path(target: str | None, default: str) -> str:
+    """`target` if it is a path of this shop, else `default`: nobody is sent elsewhere by a link they clicked."""
+    if not target or not target.isprintable() or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return default
+    parts = urlsplit(target)
+    return default if parts.scheme or parts.netloc else target
+
+
+def refuse(status: int, error: str, message: str, **more: Any) -> tuple[Response, int]:
+    """A JSON error: `error` for programs, `message` for the reader."""
+    return jsonify(error=error, message=message, **more), status
+
+
+class RowId(IntegerConverter):
+    """`<int:…>` in an address: what an INTEGER column can hold. A larger number is nobody's id, so 404."""
+
+    def __init__(self, url_map: Any, **options: Any) -> None:
+        super().__init__(url_map, **{"max": 2**31 - 1, **options})
+
+
+class StrictJSON(DefaultJSONProvider):
+    """Reads no JSON that could not be written down again: halves of characters, bottomless nesting."""
+
+    ensure_ascii = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """ValueError, which Flask answers with 400, for what is not JSON, or not for us."""
+        try:
+            value = super().loads(s, **kwargs)
+            super().dumps(value).encode()
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        return value
+
+
+def install(app: Flask) -> None:
+    """Give templates their words and errors their page. Before the pages are registered: addresses need `RowId`."""
+    app.url_map.converters["int"] = RowId
+    app.jinja_env.globals.update(won=won, local=local, mask_phone=mask_phone, label=label)
+    app.jinja_env.globals.update(
+        seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label, reason_label=reason_label
+    )
+    app.jinja_env.globals.update(advice_for=advice_for, way_back=way_back)
+    app.jinja_env.globals.update(static_url=static_url, _=text, piece=lru_cache(maxsize=PIECES)(piece))
+    app.context_processor(_facts_of_every_page)
+    app.register_error_handler(HTTPException, _error_page)
+    app.register_error_handler(CSRFError, _csrf_error)
+    for no_value in (DataError, OverflowError):  # a NUL in a text (PostgreSQL), a number too long (either)
+        app.register_error_handler(no_value, _unstorable)
+
+
+def text(message: str, **values: Any) -> str:
+    """A template's `_('…')`: the reader's catalogue is found once for a request, not once for a text."""
+    if "texts" not in g:
+        g.texts = _catalogue(language())
+    return str(g.texts.gettext(message)) % values if values else str(g.texts.gettext(message))
+
+
+@cache
+def static_url(name: str) -> str:
+    """The address of one of our own files."""
+    return url_for("static", filename=name)
+
+
+@cache
+def _catalogue(language: str) -> Any:
+    with force_locale(language):
+        return get_translations()
+
+
+def piece(template: str, language: str, **facts: Any) -> Markup:
+    """A piece of a page that depends on its arguments alone, so that it is drawn once and then remembered."""
+    return Markup(render_template(template, language=language, **facts))  # noqa: S704 - a template's own output
+
+
+def won(amount: int) -> str:
+    """An amount as the reader writes it: 12,900원 or ₩12,900."""
+    return str(_("%(amount)s원", amount=f"{amount:,}"))
+
+
+def local(row: Any, name: str) -> str:
+    """A row's text in the reader's language: `name_ko` or `name_en`."""
+    return str(getattr(row, f"{name}_{get_locale()}"))
+
+
+def off_sale(products: Iterable[Product]) -> str:
+    """What the reader is told of goods that were taken off sale."""
+    return str(_("판매가 끝난 상품입니다: %(names)s", names=", ".join(local(product, "name") for product in products)))
+
+
+def seoul(moment: datetime | None) -> str:
+    """A moment on Seoul's clock, to the minute; empty for None."""
+    return f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M}" if moment else ""
+
+
+def seoul_seconds(moment: datetime) -> str:
+    """The same to the second, where the order of things matters."""
+    return f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M:%S}"
+
+
+def _facts_of_every_page() -> dict[str, Any]:
+    ours = settings()
+    return {
+        "language": language(),
+        "cart_count": current_user.cart_lines if current_user.is_authenticated else 0,
+        "sandbox_mode": not ours.live,
+        "sandbox_panel": ours.sdk_url.replace("/v1/iamport.js", "/controls/"),  # where browsers reach it
+        "demo_reset": ours.demo_reset,
+    }
+
+
+def _wants_json() -> bool:
+    return request.is_json or request.path.startswith("/payment/") or request.path == "/checkout"
+
+
+def _error_page(error: HTTPException) -> Any:
+    titles = {
+        400: (_("잘못된 요청입니다"), _("보내신 내용을 이해하지 못했습니다. 이전 화면에서 다시 시도해 주세요.")),
+        403: (_("볼 수 없는 화면입니다"), _("이 화면을 볼 권한이 없습니다.")),
+        404: (_("찾을 수 없습니다"), _("주소가 바뀌었거나 없는 화면입니다.")),
+        405: (_("허용되지 않는 요청입니다"), _("화면의 단추를 눌러 다시 시도해 주세요.")),
+        413: (_("너무 큰 요청입니다"), _("보내신 내용이 너무 큽니다.")),
+        415: (_("읽을 수 없는 형식입니다"), _("이 주소는 다른 형식(Content-Type)의 내용을 받습니다.")),
+        429: (_("잠시 후 다시 시도해 주세요"), _too_often(error)),
+    }
+    code = error.code or 500
+    title, message = titles.get(code, (_("문제가 생겼습니다"), _("잠시 후 다시 시도해 주세요.")))
+    advice = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    if _wants_json():
+        return *refuse(code, error.name.lower().replace(" ", "_"), message), advice
+    return render_template("error.html", code=code, title=title, message=message), code, advice
+
+
+def way_back() -> str | None:
+    """The page of ours whose form was sent here; None for one that was only looked at, or came from elsewhere."""
+    try:
+        sender = urlsplit(request.referrer or "")
+    except ValueError:  # no browser sends such an address
+        return None
+    hosts = (request.host, urlsplit(settings().public_url.lower()).netloc)  # a proxy may have rewritten the first
+    here = request.method != "GET" and sender.netloc in hosts
+    return local_path(f"{sender.path}?{sender.query}".rstrip("?"), "/") if here else None
+
+
+def _too_often(error: HTTPException) -> str:
+    seconds = getattr(error, "retry_after", None)
+    if not isinstance(seconds, int):
+        return str(_("짧은 시간에 너무 많이 시도했습니다."))
+    if seconds <= 60:
+        return str(_("짧은 시간에 너무 많이 시도했습니다. %(count)s초 뒤에 다시 시도해 주세요.", count=seconds))
+    minutes = -(-seconds // 60)
+    return str(_("짧은 시간에 너무 많이 시도했습니다. %(count)s분 뒤에 다시 시도해 주세요.", count=minutes))
+
+
+def _unstorable(_error: Exception) -> Any:
+    """The caller sent a value that no column can hold."""
+    db.session.rollback()  # PostgreSQL answers nothing more in a failed transaction, and the page reads the cart
+    return _error_page(BadRequest())
+
+
+def _csrf_error(error: CSRFError) -> Any:
+    cause = cause_of(error)
+    log.warning("%s %s refused: %s (%s)", request.method, request.path, error.description, cause)
+    title, message = _("다시 시도해 주세요"), explanation(cause, settings().public_url)
+    if not _wants_json():
+        return render_template("error.html", code=400, title=title, message=message, page=page_of_the_form()), 400
+    if not current_user.is_authenticated:  # signed out meanwhile, in another tab: that is why
+        return refuse(401, "login_required", _("로그인이 필요합니다."), reason=cause)
+    return refuse(400, "csrf", message, reason=cause)

@@ -1,0 +1,197 @@
+"""What starts and ends a subscription, and which day is next."""
+
+import itertools
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments import sync
+from payments.clock import SEOUL
+from payments.database import db, transaction
+from payments.events import News
+from payments.monthly import subscriptions
+from payments.monthly.subscriptions import LAST_START, AlreadySubscribed, charge_day, charge_window
+from payments.portone.report import BillingKeyReport, OutcomeUnknown
+from payments.sync import sync_payment
+from sandbox.ledger.monthly import LastCharge, refusal_to_charge
+from shop.orders import cart, orders
+from shop.orders.cart import NotOnSale
+from shop.orders.models import BillingKey, Order, Subscription, User
+from tests.conftest import BUYER, new_plan_order, product, sign_in
+from tests.fakes import FakeProvider
+
+NOON = datetime(2055, 1, 31, 3, tzinfo=UTC)
+
+
+def started(buyer: User, plan_id: int | None = None) -> Subscription:
+    """A subscription as a paid first month leaves it."""
+    order = new_plan_order(buyer.id, plan_id or product("monthly").id, BUYER)
+    with transaction():
+        order = db.session.get_one(Order, order.id)
+        key = subscriptions.open_key(order)
+        assert orders.pay(order, "m-1")
+        assert subscriptions.start(order, BillingKeyReport(key.customer_uid, "mobilians", "1706", NOON), NOON)
+    subscription = subscriptions.subscription_of(order)
+    assert subscription
+    return subscription
+
+
+def test_subscribing_opens_an_order_for_the_plans_price_and_a_subscription_that_waits(buyer: User) -> None:
+    plan = product("monthly")
+    order = new_plan_order(buyer.id, plan.id, BUYER)
+    subscription = subscriptions.subscription_of(order)
+    assert (order.kind, order.amount, order.status) == ("monthly", plan.price, "pending")
+    assert subscription
+    assert (subscription.status, subscription.amount, subscription.customer_uid) == ("pending", plan.price, None)
+    assert subscriptions.subscriptions_of(buyer.id) == []
+
+
+def test_asking_again_reuses_the_order_but_every_attempt_gets_a_key_of_its_own(buyer: User) -> None:
+    first = new_plan_order(buyer.id, product("monthly").id, BUYER)
+    again = new_plan_order(buyer.id, product("monthly").id, BUYER)
+    assert again.id == first.id
+    with transaction():
+        keys = {subscriptions.open_key(db.session.get_one(Order, first.id)).customer_uid for _ in range(2)}
+    assert len(keys) == 2
+    assert all(len(uid) <= 80 for uid in keys)
+
+
+def test_choosing_the_other_plan_ends_the_one_that_was_never_paid(buyer: User) -> None:
+    plans = db.session.query(type(product())).filter_by(kind="monthly").all()
+    first = new_plan_order(buyer.id, plans[0].id, BUYER)
+    new_plan_order(buyer.id, plans[1].id, BUYER)
+    db.session.expire_all()
+    assert first.status == "cancelled"
+    ended = subscriptions.subscription_of(first)
+    assert ended
+    assert (ended.status, ended.end_reason) == ("ended", "replaced")
+
+
+def test_goods_are_not_a_plan(buyer: User) -> None:
+    with pytest.raises(NotOnSale):
+        new_plan_order(buyer.id, product("once").id, BUYER)
+
+
+def test_the_first_month_activates_the_key_and_freezes_day_amount_and_buyer(buyer: User) -> None:
+    subscription = started(buyer)
+    key = db.session.query(BillingKey).one()
+    assert (subscription.status, subscription.anchor_day) == ("active", 31)
+    assert subscription.next_charge_on == date(2055, 2, 28)
+    assert (key.status, key.issued_at, key.buyer_tel) == ("active", NOON, BUYER.tel)
+    assert subscription.customer_uid == key.customer_uid
+    assert [row.id for row in subscriptions.subscriptions_of(buyer.id)] == [subscription.id]
+
+
+def test_the_anchor_day_is_the_day_in_seoul(buyer: User) -> None:
+    order = new_plan_order(buyer.id, product("monthly").id, BUYER)
+    late_evening_in_utc = datetime(2055, 3, 9, 20, tzinfo=UTC)
+    with transaction():
+        order = db.session.get_one(Order, order.id)
+        key = BillingKeyReport(subscriptions.open_key(order).customer_uid, "mobilians", "1706", None)
+        subscriptions.start(order, key, late_evening_in_utc)
+    subscription = subscriptions.subscription_of(order)
+    assert subscription
+    assert subscription.anchor_day == 10
+
+
+def test_nobody_subscribes_to_a_plan_twice(buyer: User) -> None:
+    started(buyer)
+    with pytest.raises(AlreadySubscribed):
+        new_plan_order(buyer.id, product("monthly").id, BUYER)
+
+
+def test_the_cart_does_not_offer_a_plan_that_runs_already(client: FlaskClient, buyer: User) -> None:
+    plan = started(buyer).product_id
+    sign_in(client)
+    cart.put_in_cart(buyer.id, plan, 1)
+    page = client.get("/cart").get_data(as_text=True)
+    assert "이미 이용 중인 구독입니다." in page
+    assert f'data-product-id="{plan}"' not in page
+
+
+def test_of_two_orders_for_one_plan_the_second_one_paid_does_not_start(buyer: User, shop: Any) -> None:
+    plan = product("monthly").id
+    waiting = new_plan_order(buyer.id, plan, BUYER)
+    with transaction():
+        orders.cancel_pending(db.session.get_one(Order, waiting.id))
+    started(buyer, plan)
+    with transaction():
+        order = db.session.get_one(Order, waiting.id)
+        late = subscriptions.subscription_of(order)
+        assert late
+        late.status = "pending"  # as if its window had stayed open
+        key = BillingKeyReport(subscriptions.open_key(order).customer_uid, "mobilians", "1706", None)
+        assert subscriptions.plan_taken(order)
+        assert not subscriptions.start(order, key, NOON)
+    assert db.session.query(Subscription).filter_by(status="active").count() == 1
+
+
+def test_an_ended_subscription_takes_its_key_along_and_may_be_started_anew(buyer: User) -> None:
+    subscription = started(buyer)
+    with transaction():
+        subscriptions.end(db.session.get_one(Subscription, subscription.id), "cancelled", NOON)
+    db.session.expire_all()
+    assert (subscription.status, subscription.end_reason, subscription.next_charge_on) == ("ended", "cancelled", None)
+    assert db.session.query(BillingKey).one().status == "ended"
+    new_plan_order(buyer.id, product("monthly").id, BUYER)
+
+
+@pytest.mark.parametrize(
+    ("last", "anchor", "following"),
+    [
+        (date(2055, 1, 31), 31, date(2055, 2, 28)),
+        (date(2055, 2, 28), 31, date(2055, 3, 31)),
+        (date(2056, 1, 30), 30, date(2056, 2, 29)),
+        (date(2055, 12, 15), 15, date(2056, 1, 15)),
+    ],
+)
+def test_the_day_is_clamped_to_short_months_and_comes_back(last: date, anchor: int, following: date) -> None:
+    assert charge_day(last, anchor) == following
+
+
+@given(st.dates(date(2052, 1, 1), date(2068, 1, 1)), st.integers(2, 36))
+def test_every_month_is_charged_once_and_never_more_than_five_days_off(first: date, months: int) -> None:
+    """KG's rule: once every calendar month, within five days of last month's day."""
+    days = [first]
+    for _ in range(months):
+        days.append(charge_day(days[-1], first.day))
+    assert [day.year * 12 + day.month for day in days] == list(
+        range(first.year * 12 + first.month, first.year * 12 + first.month + months + 1)
+    )
+    for before, after in itertools.pairwise(days):
+        next_month = charge_day(before, before.day)
+        assert abs(after - next_month) <= timedelta(days=5)
+
+
+@given(
+    st.dates(date(2054, 1, 1), date(2060, 1, 1)), st.lists(st.integers(0, 5), min_size=2, max_size=30), st.booleans()
+)
+def test_on_whichever_day_of_our_window_a_month_is_paid_kg_agrees(first: date, delays: list[int], fixed: bool) -> None:
+    """Whether KG counts its five days from last month's day or from the first one: the sandbox's rules can do both."""
+    paid, due_on = first, charge_day(first, first.day)
+    for delay in delays:
+        window = charge_window(due_on, paid)
+        assert due_on <= window.first <= window.last
+        day = min(window.first + timedelta(days=delay), window.last)
+        for moment in (time(0, 0), LAST_START):
+            asked = datetime.combine(day, moment, SEOUL)
+            assert window.state_at(asked) == "open"
+            last = LastCharge(paid, first, 4900, {}, cancelled=False)
+            assert refusal_to_charge(last, asked, 4900, {}, fixed_anchor=fixed) is None
+        paid, due_on = day, charge_day(due_on, first.day)
+
+
+def test_a_plan_whose_first_month_is_paid_is_not_begun_again_while_its_key_is_not_seen(
+    provider: FakeProvider, buyer: User
+) -> None:
+    plan = product("monthly").id
+    payment = sync.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, plan, BUYER))
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
+    provider.key_trouble = OutcomeUnknown("no answer")
+    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    with pytest.raises(subscriptions.AlreadySubscribed):
+        new_plan_order(buyer.id, plan, BUYER)

@@ -1,0 +1,84 @@
+"""What the browser calls IMP.request_pay with: complete, in KG's limits, on the contract that the settings name."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from payments.portone.request_pay import request_pay
+from shop.config import Settings, load_settings
+from shop.orders.models import Order, Payment
+from tests.payments.portone.test_client import LIVE
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Settings:
+    return load_settings(LIVE, tmp_path)
+
+
+def an_order(**columns: Any) -> Order:
+    defaults = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "a@example.com", "digital": True}
+    return Order(**(defaults | columns))
+
+
+def a_payment(**columns: Any) -> Payment:
+    return Payment(**({"merchant_uid": "m-1", "name": "디지털 이용권", "amount": 9900} | columns))
+
+
+def test_a_one_time_payment_is_asked_for_completely(live: Settings) -> None:
+    assert request_pay(live, a_payment(), an_order()) == {
+        "pay_method": "phone",
+        "merchant_uid": "m-1",
+        "name": "디지털 이용권",
+        "amount": 9900,
+        "currency": "KRW",
+        "buyer_name": "홍길동",
+        "buyer_tel": "01012345678",
+        "buyer_email": "a@example.com",
+        "digital": True,
+        "m_redirect_url": "https://shop.example/payment/redirect",
+        "notice_url": "https://shop.example/payment/webhook",
+        "confirm_url": "https://shop.example/payment/confirm",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "once", "monthly"),
+    [
+        ({}, {}, {}),
+        ({"pg": ""}, {}, {}),
+        ({"pg": "mobilians", "billing_pg": "mobilians.1"}, {"pg": "mobilians"}, {"pg": "mobilians.1"}),
+        ({"channel_key": "ck-1", "billing_channel_key": "ck-2"}, {"channelKey": "ck-1"}, {"channelKey": "ck-2"}),
+        ({"channel_key": "ck-1", "billing_pg": "mobilians.1"}, {"channelKey": "ck-1"}, {"pg": "mobilians.1"}),
+    ],
+)
+def test_settings_choose_the_contract(
+    given: dict[str, str], once: dict[str, str], monthly: dict[str, str], live: Settings
+) -> None:
+    settings = replace(live, **given)  # type: ignore[arg-type]
+
+    def chosen(payment: Payment) -> dict[str, str]:
+        asked = request_pay(settings, payment, an_order())
+        return {key: asked[key] for key in ("pg", "channelKey") if key in asked}
+
+    assert chosen(a_payment()) == once
+    assert chosen(a_payment(customer_uid="key-1")) == monthly
+
+
+def test_only_a_plan_names_a_billing_key(live: Settings) -> None:
+    assert "customer_uid" not in request_pay(live, a_payment(), an_order())
+    assert request_pay(live, a_payment(customer_uid="key-1"), an_order())["customer_uid"] == "key-1"
+
+
+def test_what_kg_would_refuse_is_not_sent(live: Settings) -> None:
+    asked = request_pay(live, a_payment(), an_order(buyer_email="a-very-long-address@some-company.example"))
+    assert "buyer_email" not in asked
+    assert "buyer_addr" not in asked
+
+
+def test_a_parcel_brings_its_address(live: Settings) -> None:
+    order = an_order(digital=False, buyer_addr="서울시 중구 세종대로 110", buyer_postcode="04524")
+    asked = request_pay(live, a_payment(), order)
+    assert asked["digital"] is False
+    assert (asked["buyer_addr"], asked["buyer_postcode"]) == ("서울시 중구 세종대로 110", "04524")

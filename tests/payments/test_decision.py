@@ -1,0 +1,244 @@
+"""The table on which money turns, row by row, and its promises as properties."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments.decision import GIVEN_BACK, Decision, KeyLookup, decide
+from payments.portone.report import BillingKeyReport, PaymentReport
+from shop.orders.models import Payment
+
+KEY = BillingKeyReport("key-1", "mobilians", "170622040674", None)
+
+
+def a_payment(**columns: Any) -> Payment:
+    defaults = {"merchant_uid": "m-1", "amount": 9900, "status": "ready", "is_test_channel": True}
+    return Payment(**(defaults | columns))
+
+
+def a_report(**facts: Any) -> PaymentReport:
+    status = facts.get("status", "paid")
+    defaults = {
+        "imp_uid": "imp_1",
+        "merchant_uid": "m-1",
+        "status": "paid",
+        "amount": 9900,
+        "cancelled_amount": 9900 if status == "cancelled" else 0,
+        "currency": "KRW",
+        "pay_method": "phone",
+        "pg_provider": "mobilians",
+        "is_test_channel": True,
+        "paid_at": datetime(2054, 11, 24, tzinfo=UTC),
+    }
+    return PaymentReport(**(defaults | facts))
+
+
+def decided(
+    payment: Payment,
+    report: PaymentReport,
+    order: str | None = "pending",
+    taken: bool = False,
+    key: KeyLookup = "absent",
+) -> tuple[str, str | None, str | None]:
+    decision = decide(payment, order, taken, report, key)
+    return decision.outcome, decision.status, decision.held_reason
+
+
+@pytest.mark.parametrize("before", ["ready", "failed"])
+def test_paid_as_asked_is_paid(before: str) -> None:
+    assert decided(a_payment(status=before), a_report()) == ("paid", "paid", None)
+
+
+@pytest.mark.parametrize("before", ["paid", "cancelled"])
+def test_the_same_news_again_changes_nothing(before: str) -> None:
+    assert decided(a_payment(status=before, imp_uid="imp_1"), a_report(), "paid") == ("unchanged", None, None)
+
+
+def test_a_second_paid_window_of_the_same_attempt_is_surplus_and_leaves_the_row_alone() -> None:
+    assert decided(a_payment(status="paid", imp_uid="imp_0"), a_report(), "paid") == ("held", None, None)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [({"amount": 100}, "amount"), ({"amount": 99000}, "amount"), ({"currency": "USD"}, "currency")],
+)
+def test_the_wrong_money_is_paid_and_held(facts: dict[str, Any], reason: str) -> None:
+    assert decided(a_payment(), a_report(**facts)) == ("held", "paid", reason)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"is_test_channel": False}, "channel"),
+        ({"pay_method": "card"}, "method"),
+        ({"customer_uid": "key-of-another"}, "customer_uid"),
+    ],
+)
+def test_another_kind_of_payment_waits_for_a_person_and_is_not_called_paid(facts: dict[str, Any], reason: str) -> None:
+    assert decided(a_payment(), a_report(**facts)) == ("held", None, reason)
+
+
+def test_a_live_shop_does_not_accept_a_payment_through_a_test_channel() -> None:
+    assert decided(a_payment(is_test_channel=False), a_report(is_test_channel=True)) == ("held", None, "channel")
+
+
+@pytest.mark.parametrize(("order", "reason"), [("paid", "surplus"), ("cancelled", "order_cancelled")])
+def test_right_money_for_an_order_that_cannot_take_it_is_held(order: str, reason: str) -> None:
+    assert decided(a_payment(), a_report(), order) == ("held", "paid", reason)
+
+
+def test_an_expired_order_may_still_be_paid() -> None:
+    assert decided(a_payment(), a_report(), "expired") == ("paid", "paid", None)
+
+
+@pytest.mark.parametrize(("key", "outcome"), [(KEY, "paid"), ("unknown", "paid"), ("absent", "held")])
+def test_a_plan_needs_its_billing_key_but_no_answer_is_not_an_absence(key: KeyLookup, outcome: str) -> None:
+    payment, report = a_payment(customer_uid="key-1"), a_report(customer_uid="key-1")
+    assert decided(payment, report, key=key)[0] == outcome
+
+
+def test_a_plan_that_the_buyer_already_has_is_not_sold_twice() -> None:
+    payment, report = a_payment(customer_uid="key-1"), a_report(customer_uid="key-1")
+    assert decided(payment, report, taken=True, key=KEY) == ("held", "paid", "already_subscribed")
+
+
+def test_failed_closes_only_an_open_attempt() -> None:
+    failed = a_report(status="failed", fail_reason="당월 한도 초과")
+    assert decided(a_payment(), failed) == ("failed", "failed", None)
+    for before in ("failed", "paid", "cancelled"):
+        assert decided(a_payment(status=before, imp_uid="imp_1"), failed) == ("unchanged", None, None)
+
+
+@pytest.mark.parametrize("before", ["ready", "failed", "paid"])
+def test_cancelled_in_full_is_cancelled(before: str) -> None:
+    payment = a_payment(status=before, imp_uid="imp_1" if before == "paid" else None)
+    assert decided(payment, a_report(status="cancelled"), "paid") == ("cancelled", "cancelled", None)
+
+
+def test_a_part_cancelled_is_never_called_cancelled() -> None:
+    part = a_report(status="cancelled", cancelled_amount=900)
+    assert decided(a_payment(status="paid", imp_uid="imp_1"), part) == ("held", None, "partly_cancelled")
+
+
+def test_the_cancel_of_a_surplus_payment_does_not_cancel_the_paid_one() -> None:
+    assert decided(a_payment(status="paid", imp_uid="imp_0"), a_report(status="cancelled")) == ("unchanged", None, None)
+
+
+@pytest.mark.parametrize("late", ["failed", "cancelled", "paid"])
+def test_news_of_another_window_never_takes_the_place_of_money_that_is_held(late: str) -> None:
+    held = a_payment(imp_uid="imp_0", held_reason="channel")
+    assert decided(held, a_report(status=late))[1:] == (None, None)
+
+
+def test_held_money_that_went_back_is_cancelled_by_its_own_id() -> None:
+    held = a_payment(imp_uid="imp_1", held_reason="channel")
+    assert decided(held, a_report(status="cancelled", is_test_channel=False)) == ("cancelled", "cancelled", None)
+
+
+payments = st.builds(
+    a_payment,
+    status=st.sampled_from(sorted(Payment.STATES)),
+    held_reason=st.sampled_from([None, None, "channel", "amount"]),
+    imp_uid=st.sampled_from([None, "imp_1", "imp_2"]),
+    amount=st.sampled_from([301, 9900]),
+    is_test_channel=st.booleans(),
+    customer_uid=st.sampled_from([None, "key-1"]),
+)
+reports = st.builds(
+    a_report,
+    status=st.sampled_from(["ready", "paid", "failed", "cancelled"]),
+    imp_uid=st.sampled_from(["imp_1", "imp_2"]),
+    amount=st.sampled_from([0, 301, 9900]),
+    cancelled_amount=st.sampled_from([0, 301, 9900]),
+    currency=st.sampled_from(["KRW", "USD"]),
+    pay_method=st.sampled_from(["phone", "card"]),
+    is_test_channel=st.booleans(),
+    customer_uid=st.sampled_from([None, "key-1", "key-2"]),
+)
+situations = st.tuples(
+    payments,
+    st.sampled_from([None, "pending", "paid", "expired", "cancelled"]),
+    st.booleans(),
+    reports,
+    st.sampled_from([KEY, "absent", "unknown"]),
+)
+
+
+@given(situations)
+def test_no_decision_ever_moves_a_payment_against_its_states(situation: Any) -> None:
+    payment, decision = situation[0], decide(*situation)
+    assert decision.status is None or decision.status in Payment.STATES[payment.status]
+
+
+@given(situations)
+def test_only_a_paid_report_of_what_was_asked_makes_a_payment_paid_without_being_held(situation: Any) -> None:
+    payment, order, _, report, _ = situation
+    decision: Decision = decide(*situation)
+    if decision.status != "paid" or decision.held_reason:
+        return
+    assert decision.outcome == "paid"
+    assert report.status == "paid"
+    assert (report.amount, report.currency, report.pay_method) == (payment.amount, "KRW", "phone")
+    assert report.is_test_channel == payment.is_test_channel
+    assert report.customer_uid == payment.customer_uid
+    assert order not in ("paid", "cancelled")
+
+
+@given(situations)
+def test_deciding_touches_nothing(situation: Any) -> None:
+    payment = situation[0]
+    before = {name: value for name, value in vars(payment).items() if name != "_sa_instance_state"}
+    decide(*situation)
+    assert {name: value for name, value in vars(payment).items() if name != "_sa_instance_state"} == before
+
+
+def has_money(payment: Payment) -> bool:
+    return payment.status in ("paid", "cancelled") or payment.held_reason is not None
+
+
+@given(situations)
+def test_a_row_that_has_money_is_never_bound_to_another_window(situation: Any) -> None:
+    payment, report, decision = situation[0], situation[3], decide(*situation)
+    if has_money(payment) and report.imp_uid != payment.imp_uid:
+        assert (decision.status, decision.held_reason) == (None, None)
+
+
+@given(situations)
+def test_a_payment_with_money_is_never_downgraded_but_to_cancelled(situation: Any) -> None:
+    if has_money(situation[0]):
+        assert decide(*situation).status in (None, "cancelled")
+
+
+@given(situations)
+def test_money_goes_back_by_itself_only_if_it_is_ours_by_every_sign(situation: Any) -> None:
+    payment, _, _, report, _ = situation
+    decision: Decision = decide(*situation)
+    if decision.surplus or decision.held_reason in GIVEN_BACK:
+        assert report.status == "paid"
+        assert (report.is_test_channel, report.pay_method) == (payment.is_test_channel, "phone")
+        assert report.customer_uid == payment.customer_uid
+
+
+@given(situations)
+def test_a_cancelled_report_counts_only_as_a_whole(situation: Any) -> None:
+    report = situation[3]
+    if decide(*situation).status == "cancelled":
+        assert (report.status, report.cancelled_amount) == ("cancelled", report.amount)
+
+
+@given(situations, st.lists(situations, max_size=6))
+def test_whatever_comes_in_whichever_order_a_payment_is_paid_at_most_once(first: Any, later: list[Any]) -> None:
+    """The rows' side of it: each decision is written down as `record` does, and the next is made about that."""
+    payment, honoured = first[0], 0
+    for _, order, taken, report, key in [first, *later]:
+        decision = decide(payment, order, taken, report, key)
+        if decision.status:
+            honoured += decision.status == "paid" and not decision.held_reason
+            payment.status, payment.imp_uid = decision.status, report.imp_uid
+            payment.held_reason = decision.held_reason
+        elif decision.held_reason:
+            payment.held_reason, payment.imp_uid = decision.held_reason, report.imp_uid
+    assert honoured <= 1

@@ -1,0 +1,324 @@
+"""What nobody told us is found by looking: lost payments, abandoned orders, half-done cancels, forgotten keys."""
+
+from collections import Counter
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from sqlalchemy import select
+
+from payments import sync
+from payments.database import db, transaction
+from payments.events import News
+from payments.monthly import charging, subscriptions
+from payments.portone.report import OutcomeUnknown, PaymentReport
+from payments.sweep import ABANDON_AFTER, LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
+from payments.sync import CANCEL_LEASE, cancel_payment, sync_payment
+from shop.backoffice import figures
+from shop.orders import cart, orders
+from shop.orders.models import BillingKey, Event, Order, Payment, Subscription, User
+from shop.orders.orders import PENDING_FOR
+from tests import clocks
+from tests.conftest import ADDRESSED_BUYER, BUYER, product
+from tests.fakes import FakeProvider
+from tests.payments.test_cancel import ADMIN, paid, states
+
+LATE = PENDING_FOR + timedelta(minutes=1)
+
+Surplus = tuple[Payment, PaymentReport]
+
+
+@pytest.fixture
+def surplus(provider: FakeProvider, buyer: User) -> Surplus:
+    """A paid payment in the middle of a month, and what PortOne says of a second window of it that was paid too."""
+    payment = paid(provider, buyer)
+    return payment, provider.hears_of(payment.merchant_uid, amount=payment.amount)
+
+
+@pytest.fixture
+def payment(provider: FakeProvider, buyer: User) -> Payment:
+    """A window is open for a parcel."""
+    cart.put_in_cart(buyer.id, product(digital=False).id, 2)
+    return sync.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+
+
+def test_a_payment_whose_every_message_was_lost_is_found(provider: FakeProvider, payment: Payment) -> None:
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    clocks.later(LOOK_AFTER)
+    assert sweep(provider) == {"paid": 1}
+    assert states(payment) == ("paid", "paid")
+    assert sweep(provider) == {}
+
+
+def test_a_buyer_who_is_still_typing_is_left_alone(provider: FakeProvider, payment: Payment) -> None:
+    provider.asked.clear()
+    assert sweep(provider) == {}
+    assert provider.asked == []
+
+
+def test_an_abandoned_order_expires_and_its_stock_returns(provider: FakeProvider, payment: Payment) -> None:
+    parcel = product(digital=False)
+    reserved = parcel.stock or 0
+    provider.hears_of(payment.merchant_uid, "ready", payment.amount)
+    clocks.later(LATE)
+    assert sweep(provider) == {"unchanged": 1, "expired": 1}
+    assert states(payment) == ("ready", "expired")
+    assert parcel.stock == reserved + 2
+
+
+def test_while_nobody_can_tell_nothing_expires(provider: FakeProvider, payment: Payment) -> None:
+    clocks.later(LATE)
+    provider.trouble = OutcomeUnknown("no answer")
+    assert sweep(provider) == {"unknown": 1}
+    assert states(payment) == ("ready", "pending")
+
+
+def test_money_that_comes_after_the_order_expired_is_honoured_or_goes_back(
+    provider: FakeProvider, payment: Payment
+) -> None:
+    parcel = product(digital=False)
+    clocks.later(LATE)
+    sweep(provider)
+    with transaction():
+        db.session.get_one(type(parcel), parcel.id).stock = 1
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
+    assert states(payment) == ("cancelled", "expired")
+
+
+def test_a_look_that_changes_nothing_leaves_no_line(provider: FakeProvider, payment: Payment) -> None:
+    before = db.session.query(Event).count()
+    clocks.later(LOOK_AFTER)
+    for _ in range(5):
+        sweep(provider)
+    assert db.session.query(Event).count() == before
+
+
+def test_a_cancel_that_was_interrupted_is_finished(provider: FakeProvider, buyer: User) -> None:
+    payment = paid(provider, buyer)
+    provider.cancel_answers = ["dropped"]
+    cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    assert sweep(provider) == {}
+    clocks.later(CANCEL_LEASE)
+    assert sweep(provider) == {"given_back": 1}
+    assert states(payment) == ("cancelled", "cancelled")
+
+
+def test_a_give_back_that_was_never_begun_is_begun(provider: FakeProvider, payment: Payment) -> None:
+    """As after a crash between our commit and the call."""
+    report = provider.hears_of(payment.merchant_uid, amount=301)
+    sync.record(report, "unknown", News("webhook", merchant_uid=payment.merchant_uid))
+    assert sweep(provider) == {"given_back": 1}
+    assert states(payment) == ("cancelled", "pending")
+
+
+def plan(provider: FakeProvider, buyer: User) -> Payment:
+    return sync.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+
+
+def test_a_key_that_could_not_be_read_back_is_finished_later(provider: FakeProvider, buyer: User) -> None:
+    payment = plan(provider, buyer)
+    provider.issues_key(payment.customer_uid or "")
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
+    provider.key_trouble = OutcomeUnknown("no answer")
+    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    assert db.session.query(Subscription).one().status == "pending"
+    provider.key_trouble = None
+    sweep(provider)
+    db.session.expire_all()
+    assert db.session.query(Subscription).one().status == "active"
+
+
+def test_a_key_that_no_window_issued_is_abandoned_and_late_money_still_issues_it(
+    provider: FakeProvider, buyer: User
+) -> None:
+    payment = plan(provider, buyer)
+    clocks.later(ABANDON_AFTER)
+    assert sweep(provider) == {"not_found": 1, "expired": 1, "abandoned": 1}
+    assert db.session.query(BillingKey).one().status == "abandoned"
+    provider.issues_key(payment.customer_uid or "")
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
+    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "paid"
+    db.session.expire_all()
+    assert (db.session.query(BillingKey).one().status, db.session.query(Subscription).one().status) == (
+        "active",
+        "active",
+    )
+
+
+def test_two_sweeps_after_another_do_the_work_once(provider: FakeProvider, payment: Payment) -> None:
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    clocks.later(LATE)
+    done = sweep(provider) + sweep(provider)
+    assert done == Counter(paid=1)
+    assert db.session.query(Order).filter_by(status="paid").count() == 1
+
+
+def test_a_window_that_failed_does_not_hide_the_next_one_that_was_paid(
+    provider: FakeProvider, payment: Payment
+) -> None:
+    failed = provider.hears_of(payment.merchant_uid, "failed", payment.amount)
+    sync_payment(provider, News("callback", failed.imp_uid, payment.merchant_uid))
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    clocks.later(LOOK_AFTER)
+    assert sweep(provider) == {"paid": 1}
+    assert states(payment) == ("paid", "paid")
+
+
+def test_a_month_that_was_charged_before_a_crash_is_found_without_waiting_for_the_next_run(
+    provider: FakeProvider, buyer: User
+) -> None:
+    first = plan(provider, buyer)
+    provider.issues_key(first.customer_uid or "")
+    provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
+    sync_payment(provider, News("callback", merchant_uid=first.merchant_uid))
+    clocks.later(timedelta(days=31))
+    provider.answers = ["lost"]
+    assert [charging.charge(provider, one.subscription_id) for one in charging.due()] == ["unknown"]
+    assert sweep(provider) == {"paid": 1}
+    assert charging.due() == []
+
+
+def test_a_charge_that_nobody_has_heard_of_stays_open_while_its_subscription_runs(
+    provider: FakeProvider, buyer: User
+) -> None:
+    first = plan(provider, buyer)
+    provider.issues_key(first.customer_uid or "")
+    provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
+    sync_payment(provider, News("callback", merchant_uid=first.merchant_uid))
+    clocks.later(timedelta(days=31))
+    provider.answers = ["dropped"]
+    assert [charging.charge(provider, one.subscription_id) for one in charging.due()] == ["unknown"]
+    assert sweep(provider) == {"not_found": 1}
+    assert db.session.query(Payment).filter_by(status="ready").count() == 1
+
+
+def test_what_breaks_at_one_payment_stops_none_of_the_others(
+    provider: FakeProvider, buyer: User, other_buyer: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    windows = []
+    for one in (buyer, other_buyer):
+        cart.put_in_cart(one.id, product().id, 1)
+        windows.append(sync.start_payment(provider, partial(orders.place, one.id, BUYER)))
+    provider.hears_of(windows[0].merchant_uid, amount=windows[0].amount, as_received=5)
+    provider.hears_of(windows[1].merchant_uid, amount=windows[1].amount)
+    clocks.later(LOOK_AFTER)
+    assert sweep(provider) == {"error": 1, "paid": 1}
+    assert "one of the sweep's looks failed" in caplog.text
+
+
+def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_month(
+    provider: FakeProvider, surplus: Surplus
+) -> None:
+    """A second window of one payment was paid, and PortOne did not answer its cancel: it has no row of its own."""
+    payment, second = surplus
+    provider.cancel_answers = ["dropped", "refused"]
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    assert sweep(provider) == Counter()  # it was tried a moment ago
+    sync_payment(provider, News("webhook", second.imp_uid, "nobodys"))  # what others say of it changes nothing
+    for asked in (2, 3, 3):  # refused, done, and nothing left to do
+        clocks.later(SURPLUS_AGAIN_AFTER)
+        sweep(provider)
+        assert len(provider.cancels) == asked
+    assert provider.reports[second.imp_uid].status == "cancelled"
+    assert states(payment) == ("paid", "paid")
+
+
+def test_a_surplus_whose_process_died_before_giving_it_back_goes_back_at_the_next_sweep(
+    provider: FakeProvider, surplus: Surplus
+) -> None:
+    payment, second = surplus
+    sync.record(second, "unknown", News("webhook", second.imp_uid, payment.merchant_uid))
+    # and the process dies here
+    assert provider.cancels == []
+    clocks.later(SURPLUS_AGAIN_AFTER)
+    for _ in range(2):  # the second finds nothing left to do
+        sweep(provider)
+        assert provider.cancels == [(second.imp_uid, payment.amount)]
+    assert provider.reports[second.imp_uid].status == "cancelled"
+    assert states(payment) == ("paid", "paid")
+
+
+def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, surplus: Surplus) -> None:
+    """KG gives nothing back after its calendar month, so asking again each hour would be for nothing."""
+    payment, second = surplus
+    provider.cancel_answers = ["dropped"]
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    clocks.later(timedelta(days=21))
+    sweep(provider)
+    assert len(provider.cancels) == 1
+
+
+def test_a_surplus_that_two_doors_give_back_at_once_is_owed_to_nobody(provider: FakeProvider, surplus: Surplus) -> None:
+    payment, second = surplus
+    for door in ("callback", "webhook"):  # both had read "paid" before either asked for the cancel
+        sync.take(provider, second, "unknown", News(door, second.imp_uid, payment.merchant_uid))
+    reasons = db.session.scalars(select(Event.reason).where(Event.imp_uid == second.imp_uid))
+    assert not [reason for reason in reasons if sync.NOT_GIVEN_BACK in reason]
+    provider.asked.clear()
+    clocks.later(SURPLUS_AGAIN_AFTER)
+    sweep(provider)
+    assert provider.asked == []
+
+
+def test_money_that_comes_after_its_key_was_given_up_still_starts_the_plan(provider: FakeProvider, buyer: User) -> None:
+    """PortOne could not say in that moment whether the window had made the key."""
+    plan = product("monthly").id
+    payment = sync.start_payment(provider, partial(subscriptions.subscribe, buyer.id, plan, BUYER))
+    clocks.later(ABANDON_AFTER + timedelta(hours=1))
+    sweep(provider)
+    key = db.session.scalars(select(BillingKey)).one()
+    assert key.status == "abandoned"
+    provider.issues_key(key.customer_uid)
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=key.customer_uid)
+    provider.key_trouble = OutcomeUnknown("no answer")
+    sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
+    provider.key_trouble = None
+    clocks.later(LOOK_AFTER)
+    sweep(provider)
+    db.session.expire_all()
+    assert states(payment) == ("paid", "paid")
+    assert (key.status, db.session.scalars(select(Subscription)).one().status) == ("active", "active")
+
+
+def test_a_surplus_of_a_month_that_is_over_is_not_asked_for_but_shown_to_a_person(
+    provider: FakeProvider, surplus: Surplus
+) -> None:
+    payment, second = surplus
+    clocks.later(timedelta(days=20))  # the next month
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    for _ in range(3):
+        clocks.later(SURPLUS_AGAIN_AFTER)
+        sweep(provider)
+    assert provider.cancels == []
+    assert figures.to_do()["surplus"] == 1
+    kept = db.session.scalars(select(Event.reason).where(Event.reason.contains(sync.NOT_GIVEN_BACK))).all()
+    assert len(kept) == 1
+
+
+def test_a_surplus_that_went_back_wants_nobody(provider: FakeProvider, surplus: Surplus) -> None:
+    payment, second = surplus
+    provider.cancel_answers = ["refused"]
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    assert figures.to_do()["surplus"] == 1
+    clocks.later(SURPLUS_AGAIN_AFTER)
+    sweep(provider)
+    assert provider.reports[second.imp_uid].status == "cancelled"
+    assert figures.to_do()["surplus"] == 0
+
+
+def test_a_surplus_that_went_back_last_month_without_our_hearing_of_it_is_owed_to_nobody(
+    provider: FakeProvider, surplus: Surplus
+) -> None:
+    payment, second = surplus
+    provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
+    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    provider.trouble = None
+    clocks.later(timedelta(days=20))  # the next month
+    for _ in range(2):
+        sweep(provider)
+    assert len(provider.cancels) == 1
+    assert figures.to_do()["surplus"] == 0
+    asked = len(provider.asked)
+    sweep(provider)
+    assert len(provider.asked) == asked  # it is settled, so nobody asks again

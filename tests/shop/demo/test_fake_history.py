@@ -1,0 +1,87 @@
+"""`flask seed --payments`: made-up books that hold together."""
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import func, select
+
+from app import create_app
+from payments import clock
+from payments.database import db
+from shop.backoffice import figures
+from shop.config import load_settings
+from shop.orders.models import Event, Order, Payment, PaymentDay, Subscription
+from tests.conftest import close
+from tests.shop.test_config import LIVE
+
+
+def test_as_many_payments_as_asked_for_of_every_kind_and_state(app: Flask) -> None:
+    run = app.test_cli_runner().invoke(args=["seed", "--payments", "300"])
+    assert run.exit_code == 0, run.output
+    assert "300 payments" in run.output
+    with app.app_context():
+        assert db.session.query(Payment).count() == 300
+        assert set(db.session.scalars(select(Payment.kind).distinct())) == set(Payment.KINDS)
+        assert {"paid", "failed"} <= set(db.session.scalars(select(Payment.status).distinct()))
+        assert db.session.query(Subscription).filter(Subscription.next_charge_on.is_not(None)).count()
+        assert db.session.query(Event).filter_by(source="webhook").count()
+
+
+def test_the_made_up_books_agree_with_themselves(app: Flask) -> None:
+    runner = app.test_cli_runner()
+    for _ in range(2):  # it may be run again: the books grow
+        assert runner.invoke(args=["seed", "--payments", "150"]).exit_code == 0
+    with app.app_context():
+        sums = figures.total(None, None, "all")
+        won = func.coalesce(func.sum(Payment.amount), 0)
+        paid = select(func.count(), won).where(Payment.status == "paid", Payment.held_reason.is_(None))
+        assert (sums.paid, sums.paid_won) == tuple(db.session.execute(paid).one())
+        assert sums.attempts == 300
+        assert db.session.scalar(select(func.max(PaymentDay.day))) <= clock.today()
+        owner_is_paid = (
+            select(func.count()).select_from(Payment).where(Payment.status == "paid", Payment.held_reason.is_(None))
+        )
+        owner_is_paid = owner_is_paid.join(Order, Order.paid_by == Payment.merchant_uid)
+        assert db.session.scalar(owner_is_paid) == sums.paid - figures.total(None, None, "kind:renewal").paid
+
+
+def test_the_triggers_go_on_after_the_seeding(app: Flask) -> None:
+    app.test_cli_runner().invoke(args=["seed", "--payments", "50"])
+    with app.app_context():
+        before = figures.total(None, None, "all")
+        one = db.session.scalars(select(Payment).where(Payment.status == "paid")).first()
+        assert one is not None
+        one.status = "cancelled"
+        db.session.commit()
+        assert figures.total(None, None, "all").cancelled == before.cancelled + 1
+        db.session.add(
+            Payment(merchant_uid="next", order_id=one.order_id or 1, name="x", amount=100, is_test_channel=True)
+        )
+        db.session.commit()  # on PostgreSQL: the sequence knows the ids that were given
+
+
+def test_a_live_shop_gets_no_made_up_payments(tmp_path: Path) -> None:
+    app = create_app(load_settings(LIVE, tmp_path))
+    with app.app_context():
+        upgrade()
+    refused = app.test_cli_runner().invoke(args=["seed", "--payments", "10"])
+    assert (refused.exit_code, "no place in a live shop" in refused.output) == (1, True)
+    close(app)
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_a_number_that_is_none_is_refused(count: str, app: Flask) -> None:
+    assert app.test_cli_runner().invoke(args=["seed", "--payments", count]).exit_code == 2
+
+
+@pytest.mark.parametrize("first", [Payment, PaymentDay])
+def test_emptying_the_tables_leaves_no_sums_behind(first: type, app: Flask) -> None:
+    app.test_cli_runner().invoke(args=["seed", "--payments", "50"])
+    with app.app_context():
+        db.session.query(Event).delete()
+        for model in (first, Payment, PaymentDay):
+            db.session.query(model).delete()
+        db.session.commit()
+        assert db.session.query(PaymentDay).all() == []

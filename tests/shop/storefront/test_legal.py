@@ -1,0 +1,55 @@
+"""What a Korean shop has to show before it sells is there, in both languages, and marked as an example."""
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from payments.database import db
+from shop.orders import cart
+from shop.orders.models import Product, User
+from tests.conftest import product, sign_in
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize("address", ["/terms", "/privacy", "/refund"])
+def test_the_texts_are_there_and_say_that_they_are_examples(address: str, language: str, client: FlaskClient) -> None:
+    page = client.get(address, headers={"Accept-Language": language})
+    assert page.status_code == 200
+    assert ("예시 문안" if language == "ko" else "Example text") in page.get_data(as_text=True)
+
+
+def test_every_page_names_the_business_and_leads_to_the_texts(client: FlaskClient) -> None:
+    page = client.get("/").get_data(as_text=True)
+    for shown in (
+        "사업자등록번호",
+        "통신판매업신고",
+        "소재지",
+        "대표",
+        'href="/terms"',
+        'href="/privacy"',
+        'href="/refund"',
+    ):
+        assert shown in page
+
+
+def test_the_cart_asks_for_consent_beside_each_button_with_amount_and_day(
+    app: Flask, client: FlaskClient, buyer: User
+) -> None:
+    sign_in(client)
+    plan: Product = product("monthly")
+    cart.put_in_cart(buyer.id, product().id, 1)
+    cart.put_in_cart(buyer.id, plan.id, 1)
+    page = client.get("/cart").get_data(as_text=True)
+    assert 'id="consent-once"' in page
+    assert f'id="consent-plan-{plan.id}"' in page
+    assert f"일 {plan.price:,}원이 휴대폰 요금으로 자동 결제되는 것" in page
+    assert "청약철회" in page
+    db.session.rollback()
+
+
+def test_no_script_of_the_shop_interrupts_with_an_alert() -> None:
+    for path in (Path(__file__).parents[3] / "static").glob("*.js"):
+        assert not re.search(r"\b(alert|confirm|prompt)\(", path.read_text()), path.name

@@ -1,0 +1,99 @@
+"""A subscription's life in a real Chromium: bought, charged for three months, declined, retried, ended."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from payments.database import db
+from shop.orders.models import Payment
+from tests.servers import Server, serving
+from tests.shop.storefront.test_journeys import PC, expect_paid_order, fill_buyer, pay_in_popup, put_in_cart, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+FIRST_TRY_DECLINED = "010-0000-6116"  # by the sandbox, in every month after the first
+
+
+@pytest.fixture
+def server(tmp_path: Path, seeded_database: Path) -> Iterator[Server]:
+    shutil.copy(seeded_database, tmp_path / "shop.sqlite3")
+    with serving(tmp_path) as server:  # in the middle of a month: there is a tomorrow in it
+        yield server
+
+
+@pytest.fixture
+def buyer(browser: Browser, server: Server) -> Iterator[Page]:
+    page = browser.new_page(**PC, locale="ko-KR")
+    sign_in(page, server)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def admin(browser: Browser, server: Server) -> Iterator[Page]:
+    page = browser.new_page(**PC, locale="ko-KR")
+    sign_in(page, server, "admin@example.com")
+    page.goto(f"{server.url}/admin/monthly")
+    yield page
+    page.close()
+
+
+def run_now(admin: Page) -> None:
+    admin.get_by_label("사유").fill("시험")
+    admin.get_by_role("button", name="오늘 결제할 것 모두 결제").click()
+
+
+def paid_months(server: Server) -> list[str]:
+    with server.app.app_context():
+        paid = db.session.query(Payment).filter_by(status="paid").order_by(Payment.id)
+        return [str(payment.period) for payment in paid]
+
+
+def test_three_months_with_a_decline_are_seen_on_both_pages_and_none_comes_after_the_end(
+    buyer: Page, admin: Page, server: Server
+) -> None:
+    put_in_cart(buyer, server, "reading-pass")
+    fill_buyer(buyer, FIRST_TRY_DECLINED)
+    pay_in_popup(buyer, ".pay-monthly")
+    expect_paid_order(buyer, server)
+
+    admin.get_by_role("button", name="시계를 다음 결제일로").click()
+    expect(admin.get_by_role("heading", name="지금 결제할 것 1건")).to_be_visible()
+    buyer.goto(f"{server.url}/subscriptions")
+    expect(buyer.get_by_text("곧 결제됩니다")).to_be_visible()
+
+    run_now(admin)
+    expect(admin.get_by_text("KG가 결제를 거절했습니다.")).to_be_visible()
+    expect(admin.get_by_text("요금 미납으로 결제 불가합니다.").first).to_be_visible()
+    buyer.reload()
+    expect(buyer.get_by_text("결제 지연")).to_be_visible()
+    expect(buyer.locator(".notice.error")).to_contain_text("요금 미납으로 결제 불가합니다.")
+    expect(buyer.locator(".notice.error")).to_contain_text("이후에 다시 시도합니다.")
+
+    admin.get_by_role("button", name="시계를 내일로").click()
+    run_now(admin)
+    expect(admin.get_by_text("이번 달 결제를 마쳤습니다. (1)")).to_be_visible()
+    buyer.reload()
+    expect(buyer.get_by_text("이용 중", exact=True)).to_be_visible()
+    expect(buyer.locator(".notice.error")).to_have_count(0)
+
+    for _month in range(2):  # the declines of these are tried again on the way
+        admin.get_by_role("button", name="시계를 다음 달로").click()
+        expect(admin.get_by_text("시계를 20").first).to_be_visible()
+    months = paid_months(server)
+    assert len(months) == 4
+    buyer.reload()
+    expect(buyer.locator(".rows li").filter(has_text="결제 완료")).to_have_count(4)
+    expect(buyer.locator(".rows li").filter(has_text="요금 미납")).to_have_count(3)
+    expect(admin.locator(".rows li").filter(has_text="결제 완료")).to_have_count(3)
+
+    buyer.get_by_text("구독 끝내기").click()
+    buyer.get_by_role("button", name="지금 끝내기").click()
+    expect(buyer.get_by_text("더 이상 청구되지 않습니다.").first).to_be_visible()
+    admin.get_by_role("button", name="시계를 다음 달로").click()
+    expect(admin.get_by_role("heading", name="지금 결제할 것 0건")).to_be_visible()
+    expect(admin.get_by_text("구독을 끝내셨습니다.")).to_be_visible()
+    assert paid_months(server) == months

@@ -1,0 +1,258 @@
+"""Settings: nothing given means the sandbox; live means whole or not at all."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shop.config import ConfigError, load_settings
+
+ROOT = Path(__file__).parents[2]
+
+LIVE = {
+    "PORTONE_IMP_CODE": "imp12345678",
+    "PORTONE_API_KEY": "1234567890123456",
+    "PORTONE_API_SECRET": "a-real-looking-secret",
+    "SECRET_KEY": "0f7c1d2e3a4b5c6d7e8f",
+    "PUBLIC_URL": "https://shop.example",
+    "PORTONE_PG": "mobilians",
+}
+LIVE_KEYS = ("PORTONE_IMP_CODE", "PORTONE_API_KEY", "PORTONE_API_SECRET")
+TOKEN = {"SANDBOX_CONTROLS_TOKEN": "9a8b7c6d5e4f3a2b1c0d"}
+
+
+def refusal(environ: dict[str, str], folder: Path) -> ConfigError:
+    """What the shop says when it does not start with these settings."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings(environ, folder)
+    return caught.value
+
+
+def test_with_no_settings_the_sandbox_is_used_and_everything_has_a_value(tmp_path: Path) -> None:
+    settings = load_settings({}, tmp_path)
+    assert not settings.live
+    assert settings.public_url == "http://127.0.0.1:5000"
+    assert settings.api_url == "http://127.0.0.1:5000/sandbox"
+    assert settings.sdk_url == "http://127.0.0.1:5000/sandbox/v1/iamport.js"
+    assert settings.is_test_channel
+    assert settings.billing_available
+
+
+def test_the_port_moves_the_public_address(tmp_path: Path) -> None:
+    assert load_settings({"PORT": "8123"}, tmp_path).api_url == "http://127.0.0.1:8123/sandbox"
+
+
+def test_the_generated_secret_key_stays_the_same_and_is_readable_by_nobody_else(tmp_path: Path) -> None:
+    first = load_settings({}, tmp_path).secret_key
+    assert len(first) >= 32
+    assert load_settings({}, tmp_path).secret_key == first
+    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["secret_key"]
+
+
+def test_live_settings_lead_to_portone_and_nowhere_near_the_sandbox(tmp_path: Path) -> None:
+    settings = load_settings(LIVE, tmp_path)
+    assert settings.live
+    assert settings.api_url == "https://api.iamport.kr"
+    assert settings.sdk_url == "https://cdn.iamport.kr/v1/iamport.js"
+    assert not settings.is_test_channel
+    assert not settings.billing_available
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"PORTONE_API_SECRET": ""}, "PORTONE_API_SECRET"),
+        ({"PORTONE_API_KEY": ""}, "PORTONE_API_KEY"),
+        ({"PORTONE_IMP_CODE": ""}, "PORTONE_IMP_CODE"),
+        ({"SECRET_KEY": ""}, "SECRET_KEY"),
+        ({"SECRET_KEY": "changeme"}, "SECRET_KEY"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY"),
+        ({"PUBLIC_URL": ""}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "http://shop.example"}, "PUBLIC_URL"),
+        ({"PORTONE_API_URL": "http://api.iamport.kr"}, "PORTONE_API_URL"),
+        ({"PORTONE_API_SECRET": "sandbox_secret"}, "PORTONE_API_SECRET"),
+        ({"FLASK_DEBUG": "1"}, "FLASK_DEBUG"),
+        ({"PORTONE_TEST_CHANNEL": "maybe"}, "PORTONE_TEST_CHANNEL"),
+        ({"TRUSTED_PROXIES": "all"}, "TRUSTED_PROXIES"),
+        ({"CSP_WINDOW_HOSTS": "'unsafe-inline'"}, "CSP_WINDOW_HOSTS"),
+        ({"CSP_WINDOW_HOSTS": "https://a.example; script-src *"}, "CSP_WINDOW_HOSTS"),
+        ({"CSP_ENFORCE": "perhaps"}, "CSP_ENFORCE"),
+        ({"RATELIMIT_STORAGE_URL": "localhost:6379"}, "RATELIMIT_STORAGE_URL"),
+        ({"SIGN_IN_LIMIT": "ten"}, "SIGN_IN_LIMIT"),
+        ({"CHECKOUT_LIMIT": "0"}, "CHECKOUT_LIMIT"),
+        ({"METRICS_TOKEN": "short"}, "METRICS_TOKEN"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
+        ({"PORTONE_PG": "danal"}, "PORTONE_PG"),
+        ({"PORTONE_BILLING_PG": "mobilians"}, "PORTONE_BILLING_PG"),
+        ({"PORTONE_PG": "mobilians", "PORTONE_CHANNEL_KEY": "channel-key-1"}, "PORTONE_CHANNEL_KEY"),
+        ({"PORTONE_PG": "default", "PORTONE_CHANNEL_KEY": "channel-key-1"}, "PORTONE_CHANNEL_KEY"),
+        ({"PORTONE_BILLING_PG": "default"}, "PORTONE_BILLING_PG"),
+        ({"PUBLIC_URL": "https://[shop.example"}, "PUBLIC_URL"),
+        ({"PORTONE_BILLING_PG": "mobilians.1", "PORTONE_BILLING_CHANNEL_KEY": "k"}, "PORTONE_BILLING_CHANNEL_KEY"),
+    ],
+)
+def test_half_configured_live_settings_are_refused_by_name(change: dict[str, str], named: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=named):
+        load_settings(LIVE | change, tmp_path)
+
+
+def test_portones_address_without_keys_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="PORTONE_API_KEY"):
+        load_settings({"PORTONE_API_URL": "https://api.iamport.kr"}, tmp_path)
+
+
+@pytest.mark.parametrize("url", ["https://shop.example", "https://shop.example:8443", "https://93.184.216.34"])
+def test_a_public_https_address_without_portones_keys_is_refused_unless_a_token_guards_the_demo(
+    url: str, tmp_path: Path
+) -> None:
+    error = refusal({"PUBLIC_URL": url}, tmp_path)
+    assert error.setting == "PUBLIC_URL"
+    for name in (*LIVE_KEYS, "SANDBOX_CONTROLS_TOKEN"):
+        assert name in str(error)
+    assert not load_settings({"PUBLIC_URL": url} | TOKEN, tmp_path).live
+
+
+@pytest.mark.parametrize("url", ["https://localhost:5000", "https://192.168.0.10", "https://shop", "http://127.0.0.1"])
+def test_an_address_that_only_this_network_reaches_needs_no_token(url: str, tmp_path: Path) -> None:
+    assert not load_settings({"PUBLIC_URL": url}, tmp_path).live
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORTONE_CHANNEL_KEY", "channel-key-1"),
+        ("PORTONE_PG", "mobilians"),
+        ("PORTONE_PG", "default"),
+        ("PORTONE_BILLING_CHANNEL_KEY", "channel-key-2"),
+        ("PORTONE_BILLING_PG", "mobilians.170622040674"),
+    ],
+)
+def test_a_contract_without_portones_keys_is_refused_by_name_also_in_a_guarded_demo(
+    name: str, value: str, tmp_path: Path
+) -> None:
+    for demo in ({}, TOKEN | {"PUBLIC_URL": "https://shop.example"}):
+        error = refusal(demo | {name: value}, tmp_path)
+        assert error.setting == name
+        assert all(key in str(error) for key in LIVE_KEYS)
+
+
+def test_several_contracts_without_keys_are_all_named_in_the_one_line(tmp_path: Path) -> None:
+    contracts = {"PORTONE_CHANNEL_KEY": "channel-key-1", "PORTONE_BILLING_CHANNEL_KEY": "channel-key-2"}
+    error = refusal(contracts, tmp_path)
+    assert error.setting == "PORTONE_CHANNEL_KEY"
+    assert "PORTONE_BILLING_CHANNEL_KEY" in str(error)
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("given", [LIVE_KEYS[:1], LIVE_KEYS[1:2], LIVE_KEYS[2:], LIVE_KEYS[:2], LIVE_KEYS[1:]])
+def test_one_or_two_of_portones_keys_are_refused_and_given_and_missing_ones_are_named(
+    given: tuple[str, ...], tmp_path: Path
+) -> None:
+    error = refusal(TOKEN | {name: LIVE[name] for name in given}, tmp_path)
+    assert error.setting == given[0]
+    assert all(name in str(error) for name in LIVE_KEYS)
+    assert "a-real-looking-secret" not in str(error)
+
+
+def test_a_live_shop_that_names_no_contract_is_refused(tmp_path: Path) -> None:
+    for more in ({}, {"PORTONE_BILLING_CHANNEL_KEY": "channel-key-2"}):
+        error = refusal(LIVE | {"PORTONE_PG": ""} | more, tmp_path)
+        assert error.setting == "PORTONE_CHANNEL_KEY"
+        assert "PORTONE_PG=default" in str(error)
+
+
+def test_a_live_shop_may_say_that_the_consoles_default_pg_takes_its_payments(tmp_path: Path) -> None:
+    settings = load_settings(LIVE | {"PORTONE_PG": "default"}, tmp_path)
+    assert settings.contract(billing=False) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://root:hunter2@db/shop", "postgresql+psycopg2://db/shop", "oracle://db", "shop.sqlite3", "postgres//db",
+     "postgresql://shop:hunter2@db:port/shop"],
+)  # fmt: skip
+def test_a_database_that_no_installed_driver_knows_is_refused_without_its_password(url: str, tmp_path: Path) -> None:
+    error = refusal({"DATABASE_URL": url}, tmp_path)
+    assert error.setting == "DATABASE_URL"
+    assert "hunter2" not in str(error)
+
+
+@pytest.mark.parametrize("copied", ['"{}"', "'{}'", "“{}”", "{}\u200b", "\ufeff{}", "{} x", "x\t{}", "x\xa0{}"])
+@pytest.mark.parametrize(
+    "name",
+    [*LIVE_KEYS, "PORTONE_CHANNEL_KEY", "PORTONE_PG", "PORTONE_BILLING_CHANNEL_KEY", "PORTONE_BILLING_PG", "SECRET_KEY",
+     "METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN", "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL"],
+)  # fmt: skip
+def test_a_quotation_mark_or_blank_in_an_id_key_or_secret_is_refused_by_name_and_never_printed(
+    name: str, copied: str, tmp_path: Path
+) -> None:
+    value = LIVE.get(name, "0123456789abcdef0123")
+    error = refusal(LIVE | {name: copied.format(value)}, tmp_path)
+    assert name in {one.setting for one in (error, *error.others)}
+    assert not [one for one in (error, *error.others) if value in str(one) and name not in ("PUBLIC_URL", "PORTONE_PG")]
+
+
+def test_blanks_around_a_value_are_not_part_of_it(tmp_path: Path) -> None:
+    assert load_settings(LIVE | {"PORTONE_API_SECRET": " a-real-looking-secret\n"}, tmp_path).api_secret == (
+        "a-real-looking-secret"
+    )
+
+
+def test_a_real_account_with_a_test_channel_may_be_tried_on_localhost(tmp_path: Path) -> None:
+    trial = LIVE | {"PORTONE_TEST_CHANNEL": "true", "PUBLIC_URL": "http://127.0.0.1:5000"}
+    assert load_settings(trial, tmp_path).is_test_channel
+
+
+def test_a_billing_contract_makes_plans_available(tmp_path: Path) -> None:
+    assert load_settings(LIVE | {"PORTONE_BILLING_PG": "mobilians.170622040674"}, tmp_path).billing_available
+    assert load_settings(LIVE | {"PORTONE_BILLING_CHANNEL_KEY": "channel-key-1"}, tmp_path).billing_available
+
+
+def test_settings_never_print_their_secrets(tmp_path: Path) -> None:
+    assert "a-real-looking-secret" not in repr(load_settings(LIVE, tmp_path))
+
+
+def test_a_bare_postgresql_address_names_the_installed_driver(tmp_path: Path) -> None:
+    for given in ("postgres://db/shop", "postgresql://db/shop"):
+        assert load_settings({"DATABASE_URL": given}, tmp_path).database_url == "postgresql+psycopg://db/shop"
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a-secret-from-a-file\n")
+    environ = {name: value for name, value in LIVE.items() if name != "PORTONE_API_SECRET"}
+    settings = load_settings(environ | {"PORTONE_API_SECRET_FILE": str(tmp_path / "secret")}, tmp_path)
+    assert settings.live
+    assert settings.api_secret == "a-secret-from-a-file"
+
+
+def test_a_secret_file_that_is_missing_or_one_too_many_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="SECRET_KEY_FILE cannot be read"):
+        load_settings({"SECRET_KEY_FILE": str(tmp_path / "nowhere")}, tmp_path)
+    (tmp_path / "key").write_text("0f7c1d2e3a4b5c6d7e8f")
+    with pytest.raises(ConfigError, match="SECRET_KEY and SECRET_KEY_FILE are both set"):
+        load_settings({"SECRET_KEY": "x", "SECRET_KEY_FILE": str(tmp_path / "key")}, tmp_path)
+
+
+def test_the_sandbox_logs_for_people_and_the_live_shop_for_machines(tmp_path: Path) -> None:
+    assert load_settings({}, tmp_path).log_format == "text"
+    assert load_settings(LIVE, tmp_path).log_format == "json"
+
+
+def test_a_secret_file_is_utf_8_whatever_the_systems_encoding_is(tmp_path: Path) -> None:
+    (tmp_path / "with-mark").write_bytes(b"\xef\xbb\xbf0f7c1d2e3a4b5c6d7e8f\r\n")
+    assert load_settings({"SECRET_KEY_FILE": str(tmp_path / "with-mark")}, tmp_path).secret_key == LIVE["SECRET_KEY"]
+    (tmp_path / "korean").write_text("우리집비밀열쇠우리집비밀열쇠우리", encoding="utf-8")
+    asked = "import pathlib, os; from shop.config import load_settings; load_settings(os.environ, pathlib.Path('.'))"
+    environ = os.environ | {"SECRET_KEY_FILE": str(tmp_path / "korean"), "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-X", "utf8=0", "-c", asked]
+    run = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_secret_file_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
+    for encoding in ("cp949", "utf-16"):
+        (tmp_path / "key").write_text("비밀 열쇠", encoding=encoding)
+        assert refusal({"SECRET_KEY_FILE": str(tmp_path / "key")}, tmp_path).setting == "SECRET_KEY_FILE"

@@ -1,0 +1,176 @@
+"""What keeps the pages quick can be counted, whatever else the machine is doing: statements, tokens, and what is
+remembered. The seconds themselves are measured by `make bench`."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from payments import sync
+from payments.database import db, transaction
+from payments.portone.client import PortOne
+from shop.config import load_settings
+from shop.orders import cart, orders
+from shop.orders.models import Product, User
+from tests.conftest import BUYER, csrf_of, product, sign_in
+from tests.fakes import FakeProvider
+
+CHECKOUT = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "buyer@example.com"}
+
+
+@contextmanager
+def counted_statements(app: Flask) -> Iterator[list[str]]:
+    """The SQL that is sent meanwhile, without BEGIN."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            sent.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("more_products", [0, 200])
+def test_the_front_page_asks_two_questions_however_long_the_shelf_is(
+    more_products: int, app: Flask, client: FlaskClient, buyer: User
+) -> None:
+    with transaction():
+        words = {
+            "name_ko": "물건",
+            "name_en": "Thing",
+            "summary_ko": "하나",
+            "summary_en": "One",
+            "picture": "moon-mug.svg",
+        }
+        for number in range(more_products):
+            db.session.add(Product(slug=f"thing-{number}", kind="once", price=1000, digital=True, **words))
+    cart.put_in_cart(buyer.id, product().id, 1)
+    sign_in(client)
+    with counted_statements(app) as sent:
+        page = client.get("/").get_data(as_text=True)
+    assert page.count('<li class="card">') == 12 + more_products
+    assert '<b class="count">1</b>' in page
+    assert len(sent) == 2, sent
+
+
+def test_what_is_remembered_of_the_front_page_follows_the_shelf_and_the_language(
+    app: Flask, client: FlaskClient
+) -> None:
+    assert "달 머그컵" in client.get("/", headers={"Accept-Language": "ko"}).get_data(as_text=True)
+    assert "Moon mug" in client.get("/", headers={"Accept-Language": "en"}).get_data(as_text=True)
+    with app.app_context(), transaction():
+        mug = db.session.query(Product).filter_by(slug="moon-mug").one()
+        mug.name_ko, mug.price, mug.stock = "새 머그컵", 77700, 0
+    page = client.get("/", headers={"Accept-Language": "ko"}).get_data(as_text=True)
+    assert "새 머그컵" in page
+    assert "77,700원" in page
+    assert "품절" in page
+    assert "달 머그컵" not in page
+
+
+def test_what_is_remembered_holds_nothing_of_a_person(app: Flask, client: FlaskClient) -> None:
+    """Two people, one after the other: each sees their own token, and no trace of the other."""
+    sign_in(client)
+    first = client.get("/").get_data(as_text=True)
+    other = app.test_client()
+    sign_in(other, "admin@example.com")
+    second = other.get("/").get_data(as_text=True)
+    tokens = [page.split('name="csrf-token" content="', 1)[1].split('"', 1)[0] for page in (first, second)]
+    assert tokens[0] != tokens[1]
+    assert tokens[0] not in second
+
+
+def test_the_environment_is_read_once_and_no_netrc_replaces_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`requests` would look for proxies and a .netrc before every call."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/ours.pem")
+    portone = PortOne(load_settings({"PORTONE_API_URL": "https://portone.example"}, tmp_path))
+    assert portone.session.proxies["https"] == "http://proxy.example:3128"
+    assert portone.session.verify == "/etc/ssl/ours.pem"
+    assert portone.session.trust_env is False
+    portone.close()
+
+
+def test_a_dozen_readers_at_once_open_no_connection_the_second_time(app: Flask) -> None:
+    """To open one costs more than a page does."""
+    readers, opened = 12, []
+    with app.app_context():
+        event.listen(db.engine, "connect", lambda *_: opened.append(1))
+    for _ in range(2):
+        together = threading.Barrier(readers)
+
+        def read(together: threading.Barrier = together) -> None:
+            with app.app_context():
+                db.session.query(Product).first()
+                together.wait(timeout=20)  # all of them hold a connection now
+
+        threads = [threading.Thread(target=read) for _ in range(readers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(opened) <= readers
+
+
+def test_a_purchase_asks_the_database_no_more_than_it_must(
+    app: Flask, client: FlaskClient, buyer: User, provider: FakeProvider
+) -> None:
+    """Cart, checkout and callback of one digital thing; BEGIN and COMMIT aside."""
+    sign_in(client)
+    header = csrf_of(client)
+    thing, asked = product().id, []
+    with counted_statements(app) as sent:
+        client.post("/cart/items", data={"product_id": thing}, headers=header)
+        asked.append(len(sent))
+        told = client.post("/checkout", json={"kind": "once", **CHECKOUT}, headers=header).get_json()
+        asked.append(len(sent))
+        report = provider.hears_of(told["merchant_uid"], amount=told["request_pay"]["amount"])
+        door = client.post("/payment/complete", json={"imp_uid": report.imp_uid, "merchant_uid": told["merchant_uid"]})
+        asked.append(len(sent))
+    assert door.get_json()["outcome"] == "paid"
+    assert asked == [4, 13, 22], sent  # one of the checkout's looks for earlier attempts without an outcome
+
+
+CUSTOMER_PAGES = ("/", "/products/moon-mug", "/cart", "/orders", "/subscriptions")
+GROW = ("orders", "order_lines", "payments", "events", "subscriptions", "billing_keys", "users", "cart_items")
+
+
+@pytest.mark.sqlite_only
+def test_no_page_or_door_of_a_customer_reads_a_table_that_grows_from_end_to_end(
+    app: Flask, client: FlaskClient, buyer: User, provider: FakeProvider
+) -> None:
+    """What is found by an index costs the same among a million rows; SQLite tells which is which."""
+    cart.put_in_cart(buyer.id, product().id, 1)
+    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
+    sign_in(client)
+    header = csrf_of(client)
+    with counted_statements(app) as sent:
+        for path in (*CUSTOMER_PAGES, f"/orders/{payment.order_id}"):
+            assert client.get(path).status_code == 200, path
+        ids = {"imp_uid": "imp_1", "merchant_uid": payment.merchant_uid}
+        for door in ("/payment/webhook", "/payment/complete", "/payment/confirm"):
+            client.post(door, json=ids)
+        client.post("/cart/items", data={"product_id": product().id}, headers=header)
+        client.post("/checkout", json={"kind": "once", **CHECKOUT}, headers=header)
+    assert len(sent) > 30
+    for statement in set(sent):
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            nothing = (None,) * statement.count("?")
+            raw = db.session.connection().connection.cursor()
+            plan = [row[-1] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", nothing)]
+            scanned = [step for step in plan if step.startswith("SCAN") and step.split()[1] in GROW]
+            assert scanned == [], statement
+    db.session.rollback()

@@ -1,0 +1,57 @@
+"""Every state, reason and outcome that the code knows has a name for people."""
+
+import ast
+from pathlib import Path
+from typing import get_args
+
+from payments.decision import GIVEN_BACK, Outcome
+from payments.record import GIVE_BACK_TEXTS
+from shop.orders.models import BillingKey, Order, Payment, Subscription
+from shop.web.labels import LABELS, label
+
+PAYMENTS = Path(__file__).parents[3] / "payments"
+
+
+def test_every_state_has_a_name() -> None:
+    for kind, model in (
+        ("order", Order),
+        ("payment", Payment),
+        ("billing_key", BillingKey),
+        ("subscription", Subscription),
+    ):
+        assert set(model.STATES) <= set(LABELS[kind]), kind
+    assert set(get_args(Outcome)) <= set(LABELS["outcome"])
+
+
+def returned_by(file: str, *functions: str) -> set[str]:
+    """The texts that these functions of a file return."""
+    return {
+        node.value.value
+        for function in ast.walk(ast.parse((PAYMENTS / file).read_text()))
+        if isinstance(function, ast.FunctionDef) and function.name in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+
+
+def test_every_reason_to_hold_money_has_a_name() -> None:
+    texts = {
+        node.value
+        for name in ("decision.py", "record.py")
+        for node in ast.walk(ast.parse((PAYMENTS / name).read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert set(LABELS["held"]) <= texts, "a name without a reason"
+    assert returned_by("decision.py", "_unexpected_kind", "_wrong_amount", "_order_refuses") <= set(LABELS["held"])
+    assert set(LABELS["held"]) >= GIVEN_BACK
+    assert set(GIVE_BACK_TEXTS) == GIVEN_BACK
+
+
+def test_every_refusal_to_cancel_or_to_keep_has_a_name() -> None:
+    assert returned_by("decision.py", "refusal_to_cancel") <= set(LABELS["cancel"])
+    to_keep = returned_by("record.py", "why_not_keep", "keep") | returned_by("sync.py", "release")
+    assert to_keep == set(LABELS["release"])
+
+
+def test_an_unknown_value_is_shown_as_it_is() -> None:
+    assert label("held", "something-new") == "something-new"
