@@ -51,14 +51,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         raise
 
 
-def check_environment() -> None:
-    """End the process with one line if the environment's settings are wrong. `gunicorn.conf.py` calls it."""
-    try:
-        settings_from_environment()
-    except ConfigError as error:
-        _end_with_line(error)
-
-
 def _end_with_line(error: ConfigError) -> NoReturn:
     print(error, file=sys.stderr)  # noqa: T201
     in_gunicorn = os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn/")

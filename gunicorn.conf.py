@@ -5,10 +5,7 @@ second process would count limits and metrics for itself (docs/deploy.md says wh
 """
 
 import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 wsgi_app = "app:create_app()"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
@@ -30,14 +27,3 @@ control_socket_disable = True  # it would be a file in $HOME, and an image's is 
 MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes a private file there
 worker_tmp_dir = str(MEMORY) if MEMORY.is_dir() else None  # the sign of life must not wait for a disk
 accesslog = None  # the shop writes its own line for each request
-
-
-def on_starting(server: Any) -> None:
-    """End with status 1 and one line if the shop's settings are wrong, before a worker is started.
-
-    They are read in a process of its own: what this one imports would still be the old code after a reload.
-    """
-    if server.app.app_uri == wsgi_app:  # not the sandbox, served alone
-        command = [sys.executable, "-c", "import app; app.check_environment()"]
-        if subprocess.run(command, check=False).returncode:  # noqa: S603 - no outside text
-            sys.exit(1)
