@@ -28,9 +28,10 @@ from app import create_app
 from bench.rows import row
 from payments import clock
 from payments.database import db, end_reading, transaction
+from payments.models import BillingKey, Payment, Subscription
 from payments.monthly import batch, charging
 from shop.config import load_settings
-from shop.orders.models import BillingKey, Order, Payment, Product, Subscription, User
+from shop.orders.models import Order, Product, User
 
 ROOT = Path(__file__).parents[1]
 LATENCY = 0.05

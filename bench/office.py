@@ -31,12 +31,13 @@ from bench.rows import row
 from deploy.services import postgres_server
 from payments import clock
 from payments.database import db, end_reading
+from payments.models import Payment
 from shop.backoffice import figures, listing
 from shop.backoffice.listing import PaymentFilter
 from shop.backoffice.paging import PAGE_SIZE, Cursor, Page
 from shop.config import load_settings
 from shop.demo import fake_history
-from shop.orders.models import Payment, Product
+from shop.orders.models import Product
 
 SMALL = 1_000
 REPEATS = 400

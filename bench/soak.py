@@ -180,8 +180,8 @@ def books(shop: Shop) -> tuple[int, int, int]:
     from app import create_app
     from payments import clock, reconcile, sweep
     from payments.database import db, end_reading
+    from payments.models import Payment
     from shop.config import load_settings
-    from shop.orders.models import Payment
 
     app = create_app(load_settings(shop.environ, shop.folder))
     with app.app_context():

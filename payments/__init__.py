@@ -11,6 +11,6 @@ In reading order:
 `portone/`        PortOne V1: reports and errors, the REST client, the parameters of `IMP.request_pay`, error codes
 `monthly/`        billing keys, subscriptions, and the monthly run (`flask bill`)
 
-Used by all of them: `database.py` (transactions), `clock.py` (business time), `events.py` (the event log), `signals.py`
-(what logs and metrics listen to), `privacy.py` (masking).
+Used by all of them: `models.py` (the tables), `settings.py`, `database.py` (transactions), `clock.py` (business time),
+`events.py` (the event log), `signals.py` (what logs and metrics listen to), `privacy.py` (masking).
 """

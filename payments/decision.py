@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from shop.orders.models import Payment
-
 from .clock import period_of
+from .models import Payment
 from .portone.report import BillingKeyReport, PaymentReport
 
 Outcome = Literal["paid", "failed", "cancelled", "held", "unchanged", "mismatch", "unknown", "not_found"]

@@ -13,11 +13,11 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
 
-from shop.orders.models import Payment
 from shop.web.common import local, provider, refuse
 
 from . import sync
 from .events import News
+from .models import Payment
 from .portone.error_codes import Advice, advice_for
 from .portone.responses import whole_number
 from .privacy import mask_beginning, printable

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shop.orders.models import Event, Payment
-
 from .database import db
+from .models import Event, Payment
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,11 @@ from typing import Literal, TypeVar
 
 from sqlalchemy import or_, select
 
-from shop.orders.models import Event, Payment
-
 from . import sync
 from .clock import SEOUL
 from .database import db, end_reading
 from .events import News
+from .models import Event, Payment
 from .portone.report import NotFound, PaymentProvider, PaymentReport, PaymentStatus, UnreadableAnswer, UnreadableRow
 
 Kind = Literal["theirs_only", "ours_only", "state", "amount", "surplus", "undone_at_kg", "unreadable"]

@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from shop.orders import orders
-from shop.orders.models import BillingKey, Order, Payment, Subscription, move
+from shop.orders.models import Order
 
 from . import clock
 from .database import db, transaction
 from .decision import GIVEN_BACK, Decision, KeyLookup, Outcome, decide, refusal_to_cancel
 from .events import News, note
+from .models import BillingKey, Payment, Subscription, move
 from .monthly import subscriptions
 from .portone.report import PaymentReport
 

@@ -11,9 +11,8 @@ from blinker import Signal
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from shop.orders.models import Event
-
 from .database import db
+from .models import Event
 
 event_written = Signal()  # sender: the Event
 portone_asked = Signal()  # sender: the client; `asked`: an Asked

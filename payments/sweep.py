@@ -14,11 +14,12 @@ from sqlalchemy import ColumnElement, Row, or_, select
 from sqlalchemy.orm import aliased
 
 from shop.orders import orders
-from shop.orders.models import BillingKey, Event, Order, Payment, Subscription, move
+from shop.orders.models import Order
 
 from . import clock, sync
 from .database import db, end_reading, transaction
 from .events import News, note
+from .models import BillingKey, Event, Payment, Subscription, move
 from .monthly import charging
 from .portone.report import PaymentProvider
 

@@ -15,12 +15,13 @@ from typing import Literal
 from sqlalchemy import bindparam, select
 
 from shop.orders import orders
-from shop.orders.models import Order, Payment
+from shop.orders.models import Order
 
 from . import clock, decision
 from .database import db, end_reading, transaction
 from .decision import KeyLookup, month_is_over, refusal_to_cancel
 from .events import News, note
+from .models import Payment
 from .monthly import subscriptions
 from .portone.report import (
     NotFound,

@@ -16,6 +16,8 @@ from typing import Any
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from payments.settings import CONSOLE_DEFAULT, PortOneSettings
+
 from .environment import (
     LIVE_API_URL,
     ConfigError,
@@ -35,7 +37,6 @@ SANDBOX_API_KEY = "imp_apikey"
 SANDBOX_API_SECRET = "sandbox_secret"  # noqa: S105
 
 WEAK_SECRET_KEYS = {"dev", "secret", "changeme", "change-me", "secret_key", "your-secret-key"}
-CONSOLE_DEFAULT = "default"  # in PORTONE_PG: the default PG of PortOne's console
 DATABASES = ("sqlite", "postgresql+psycopg")  # with an installed driver
 
 LIMIT = re.compile(r"off|\d+ per (\d+ )?(second|minute|hour|day)s?")
@@ -43,23 +44,13 @@ SHORTEST_TOKEN = 16
 
 
 @dataclass(frozen=True)
-class Settings:
-    """All settings, checked. URLs have no trailing slash."""
+class Settings(PortOneSettings):
+    """All settings of the shop, checked."""
 
     live: bool
     secret_key: str
     database_url: str
-    public_url: str  # where buyers' browsers and PortOne's webhooks reach us
-    api_url: str
     sdk_url: str
-    imp_code: str
-    api_key: str
-    api_secret: str
-    is_test_channel: bool  # True: payments come from a test channel, and only those are accepted
-    channel_key: str  # which contract takes one-time payments: this …
-    pg: str  # … or this, or CONSOLE_DEFAULT; empty with the sandbox
-    billing_channel_key: str  # the same for billing keys
-    billing_pg: str
     broker_url: str  # Celery's; empty: no background workers, the commands do everything
     instance_path: Path
     demo_reset: bool  # the demo is cleared every night, and says so; never with live settings
@@ -81,12 +72,6 @@ class Settings:
     def billing_available(self) -> bool:
         """Whether monthly plans can be sold: KG wants a contract of its own for recurring payments."""
         return bool(self.billing_channel_key or self.billing_pg) or not self.live
-
-    def contract(self, *, billing: bool) -> tuple[str, str]:
-        """The channel key and the `pg` that choose the contract; at most one, neither for the console's default PG."""
-        if billing:
-            return self.billing_channel_key, self.billing_pg
-        return self.channel_key, "" if self.pg == CONSOLE_DEFAULT else self.pg
 
     def __repr__(self) -> str:
         return f"Settings(live={self.live}, public_url={self.public_url!r})"  # never the secrets

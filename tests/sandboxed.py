@@ -14,11 +14,12 @@ from payments import sync
 from payments.clock import SEOUL
 from payments.database import db, end_reading, transaction
 from payments.events import News
+from payments.models import Payment
 from payments.monthly import subscriptions
 from payments.portone.request_pay import request_pay
 from sandbox.ledger.merchant import IMP_CODE
 from shop.config import load_settings
-from shop.orders.models import Payment, User
+from shop.orders.models import User
 from shop.orders.orders import Buyer
 from tests import clocks
 from tests.conftest import close, product

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from payments.decision import GIVEN_BACK
+from payments.models import Payment
 from sandbox.ledger import options
-from shop.orders.models import Payment
 from tests.interleavings import STOCK, World
 
 LEASE = timedelta(minutes=11)  # longer than any claim on a payment

@@ -25,6 +25,7 @@ from payments import clock, sync
 from payments.clock import SEOUL
 from payments.database import db, transaction
 from payments.events import News
+from payments.models import Event, Payment, Subscription
 from payments.monthly import charging
 from payments.portone.client import PortOne
 from payments.portone.report import ChargeRequest, OutcomeUnknown, PaymentProvider, Refused, UnreadableRow
@@ -33,7 +34,7 @@ from sandbox import create_sandbox
 from sandbox.adapter import WSGIAdapter
 from shop.config import ConfigError, load_settings
 from shop.orders import cart, orders
-from shop.orders.models import Event, Payment, Product, Subscription, User
+from shop.orders.models import Product, User
 from tests import clocks
 from tests.conftest import ADDRESSED_BUYER, NOBODY_ANSWERS, close, create_shop, csrf_of, product, sign_in
 from tests.fakes import FakeProvider

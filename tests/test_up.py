@@ -27,8 +27,9 @@ from bench.shopper import Shopper
 from deploy.services import free_port
 from payments import clock, reconcile, sweep
 from payments.database import db
+from payments.models import Payment
 from shop.config import load_settings
-from shop.orders.models import Order, Payment
+from shop.orders.models import Order
 from tests.clocks import NOON
 from tests.conftest import close
 from tests.servers import Server

@@ -10,7 +10,8 @@ from playwright.sync_api import Page
 
 from payments import clock
 from payments.database import db, transaction
-from shop.orders.models import Order, Payment, Product, Subscription
+from payments.models import Payment, Subscription
+from shop.orders.models import Order, Product
 from tests.servers import Server
 
 Look = Callable[[str, Page], None]

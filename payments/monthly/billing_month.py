@@ -10,7 +10,7 @@ from typing import Literal
 
 from sqlalchemy import select
 
-from shop.orders.models import Payment, Subscription
+from payments.models import Payment, Subscription
 
 from ..clock import SEOUL
 from ..database import db

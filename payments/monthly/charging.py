@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Select, func, select
 
-from shop.orders.models import BillingKey, Payment, Subscription, move
+from payments.models import BillingKey, Payment, Subscription, move
 
 from .. import clock
 from ..database import db, end_reading, transaction

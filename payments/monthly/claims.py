@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from sqlalchemy import and_, insert, select
 
-from shop.orders.models import BillingKey, Payment, Product, Subscription
+from payments.models import BillingKey, Payment, Subscription
+from shop.orders.models import Product
 from shop.orders.orders import fit_bytes
 
 from .. import clock

@@ -15,9 +15,10 @@ from sqlalchemy import Select, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
+from payments.models import BillingKey, Payment, Subscription, move
 from shop.orders import cart, orders
 from shop.orders.cart import NotOnSale, OrderError
-from shop.orders.models import BillingKey, Order, Payment, Product, Subscription, move
+from shop.orders.models import Order, Product
 from shop.orders.orders import Buyer
 
 from .. import clock

@@ -20,7 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from shop.config import Settings
+from payments.settings import PortOneSettings
 
 from ..privacy import printable
 from ..signals import Asked, portone_asked
@@ -70,7 +70,10 @@ class PortOne:
     """Asks PortOne V1 over one `requests.Session`, shared by threads. See `report.PaymentProvider`."""
 
     def __init__(
-        self, settings: Settings, look_up_seconds: float = LOOK_UP_SECONDS, patience_seconds: float = PATIENCE_SECONDS
+        self,
+        settings: PortOneSettings,
+        look_up_seconds: float = LOOK_UP_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.is_test_channel = settings.is_test_channel
         self.session = _session(settings.api_url)

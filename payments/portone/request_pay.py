@@ -1,16 +1,36 @@
-"""What is `IMP.request_pay` called with in the browser? Our prices, ids and addresses: the page only repeats them."""
+"""The argument of `IMP.request_pay` in the browser: our prices, ids and addresses, which the page only repeats."""
 
-from typing import Any
+from typing import Any, Protocol
 
-from shop.config import Settings
-from shop.orders.models import Order, Payment
-
-from .report import ChargeRequest
+from payments.models import Payment
+from payments.settings import PortOneSettings
 
 KG_EMAIL_BYTES = 30  # KG refuses a longer one (code 9114), so it is not sent
 
 
-def request_pay(settings: Settings, payment: Payment, order: Order) -> dict[str, Any]:
+class Buyer(Protocol):
+    """Who pays: an order, or the request for a later month."""
+
+    @property
+    def buyer_name(self) -> str: ...
+    @property
+    def buyer_tel(self) -> str: ...
+    @property
+    def buyer_email(self) -> str: ...
+
+
+class Purchase(Buyer, Protocol):
+    """What is paid for and who pays, as a payment window needs it: an order of the shop."""
+
+    @property
+    def buyer_addr(self) -> str | None: ...
+    @property
+    def buyer_postcode(self) -> str | None: ...
+    @property
+    def digital(self) -> bool: ...
+
+
+def request_pay(settings: PortOneSettings, payment: Payment, order: Purchase) -> dict[str, Any]:
     """The complete first argument of `IMP.request_pay` for a payment by phone bill (휴대폰 소액결제)."""
     parameters: dict[str, Any] = {
         "pay_method": "phone",
@@ -32,7 +52,7 @@ def request_pay(settings: Settings, payment: Payment, order: Order) -> dict[str,
     return parameters | _contract(settings, billing=bool(payment.customer_uid))
 
 
-def buyer_fields(source: Order | ChargeRequest) -> dict[str, str]:
+def buyer_fields(source: Buyer) -> dict[str, str]:
     """Who pays, in the same words for the first month and for every later one."""
     buyer = {"buyer_name": source.buyer_name, "buyer_tel": source.buyer_tel}
     if len(source.buyer_email.encode()) <= KG_EMAIL_BYTES:
@@ -40,11 +60,11 @@ def buyer_fields(source: Order | ChargeRequest) -> dict[str, str]:
     return buyer
 
 
-def notice_url(settings: Settings) -> str:
+def notice_url(settings: PortOneSettings) -> str:
     return f"{settings.public_url}/payment/webhook"
 
 
-def _contract(settings: Settings, *, billing: bool) -> dict[str, str]:
+def _contract(settings: PortOneSettings, *, billing: bool) -> dict[str, str]:
     """Which contract pays: `channelKey` for today's SDK, `pg` for older ones, neither for the console's default."""
     channel_key, pg = settings.contract(billing=billing)
     if channel_key:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from payments.database import db, transaction
 from payments.events import News, note, note_act
-from shop.orders.models import Payment
+from payments.models import Payment
 from shop.storefront.account import login_manager
 from shop.web.common import View, given_reason
 

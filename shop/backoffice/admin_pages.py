@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock, reconcile, sync
 from payments.database import db
+from payments.models import BillingKey, Event, Subscription
 from payments.portone.report import ProviderError
-from shop.orders.models import BillingKey, Event, Subscription
 from shop.web.common import provider
 from shop.web.labels import LABELS, label
 

@@ -12,8 +12,9 @@ from payments import clock, record, sync
 from payments.database import db, transaction
 from payments.decision import refusal_to_cancel
 from payments.events import note
+from payments.models import Payment
 from shop.orders import orders
-from shop.orders.models import Order, Payment, Product
+from shop.orders.models import Order, Product
 from shop.web.common import provider
 from shop.web.labels import label
 

@@ -15,8 +15,8 @@ from sqlalchemy import select, tuple_
 
 from payments.clock import SEOUL
 from payments.database import db, end_reading
+from payments.models import Payment
 from payments.reconcile import Difference
-from shop.orders.models import Payment
 
 from . import listing
 from .listing import PaymentFilter

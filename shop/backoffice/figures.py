@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload
 
 from payments import clock
 from payments.database import db
-from shop.orders.models import BillingKey, Payment, PaymentDay, Subscription
+from payments.models import BillingKey, Payment, PaymentDay, Subscription
 
 from . import listing
 from .listing import PaymentFilter, midnight

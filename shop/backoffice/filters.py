@@ -7,8 +7,8 @@ from flask import request
 from flask_babel import gettext as _
 
 from payments import clock
+from payments.models import Payment
 from payments.privacy import printable
-from shop.orders.models import Payment
 
 from .figures import LONGEST_PERIOD
 from .listing import PAYMENT_STATES, PaymentFilter

@@ -16,11 +16,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from payments import clock
 from payments.database import db, end_reading, transaction
 from payments.events import note_act
+from payments.models import BillingKey, Event, Payment, Subscription
 from payments.monthly import batch, charging, subscriptions
 from payments.monthly.billing_month import Month, month_of, months_of
 from payments.portone.report import ProviderError
 from payments.record import GIVE_BACK_TEXTS
-from shop.orders.models import BillingKey, Event, Payment, Subscription
 from shop.web.common import given_reason, provider
 from shop.web.labels import label
 

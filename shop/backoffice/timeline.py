@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import or_, select
 
 from payments.database import db
-from shop.orders.models import Event, Payment
+from payments.models import Event, Payment
 
 NEWEST_EVENTS = 300
 LAST = 2**63  # after every line of the book

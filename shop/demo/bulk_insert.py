@@ -14,8 +14,9 @@ from sqlalchemy import func, select, text
 
 from payments.clock import SEOUL
 from payments.database import db, end_reading, transaction
+from payments.models import BillingKey, Event, Payment, PaymentDay, Subscription
 from shop.backoffice.figures import facet
-from shop.orders.models import BillingKey, Event, Order, OrderLine, Payment, PaymentDay, Subscription, User
+from shop.orders.models import Order, OrderLine, User
 
 IN_ORDER = (User, Order, OrderLine, BillingKey, Subscription, Payment, Event)  # what is referred to comes first
 COUNTS = ("ready", "paid", "failed", "cancelled", "held")

@@ -14,8 +14,9 @@ from sqlalchemy import select
 
 from payments import clock
 from payments.database import db, end_reading
+from payments.models import Subscription
 from payments.monthly.subscriptions import charge_day
-from shop.orders.models import Product, Subscription, User
+from shop.orders.models import Product, User
 
 from .fake_payments import Buyer, MadeUp, Sub
 

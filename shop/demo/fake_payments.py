@@ -13,9 +13,10 @@ from sqlalchemy import func, select
 
 from payments import clock
 from payments.database import db
+from payments.models import BillingKey, Event, Payment, Subscription
 from payments.monthly.subscriptions import charge_day
 from payments.privacy import listed_buyer
-from shop.orders.models import BillingKey, Event, Order, OrderLine, Payment, Product, Subscription
+from shop.orders.models import Order, OrderLine, Product
 
 from .bulk_insert import IN_ORDER, Bulk
 

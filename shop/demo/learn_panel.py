@@ -17,12 +17,13 @@ from markupsafe import Markup
 from sqlalchemy import select
 
 from payments.database import db
+from payments.models import Event, Payment, Subscription
 from payments.portone.request_pay import request_pay
 from payments.portone.responses import Answer
 from payments.privacy import mask_beginning, mask_phone, mask_report
 from payments.signals import Asked, portone_asked
 from shop.orders import orders
-from shop.orders.models import CartItem, Event, Order, OrderLine, Payment, Subscription
+from shop.orders.models import CartItem, Order, OrderLine
 from shop.web.common import settings
 
 from .flows import FLOWS, Flow, Step, draw

@@ -17,10 +17,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock
 from payments.database import db, end_reading, in_transaction
+from payments.models import Subscription
 from payments.monthly import batch, subscriptions
 from payments.monthly.billing_month import Month, months_of
 from shop.backoffice import admin
-from shop.orders.models import Subscription
 from shop.web.common import provider, seoul
 
 from . import reset

@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, g, has_request_context, request
 from flask.logging import wsgi_errors_stream
 
+from payments.models import Event
 from payments.privacy import mask_emails, mask_text
 from payments.signals import Asked, event_written, portone_asked
 from shop.config import Settings
-from shop.orders.models import Event
 
 access = logging.getLogger("shop.access")
 book = logging.getLogger("shop.events")

@@ -19,8 +19,8 @@ from sqlalchemy import func, select
 
 from payments import clock
 from payments.database import db, end_reading
+from payments.models import Event, Payment
 from payments.signals import Asked, event_written, portone_asked
-from shop.orders.models import Event, Payment
 from shop.web.common import settings
 
 bp = Blueprint("metrics", __name__)

@@ -7,8 +7,9 @@ from sqlalchemy import ScalarSelect, and_, bindparam, delete, func, select, upda
 from sqlalchemy.orm import contains_eager
 
 from payments.database import db, transaction
+from payments.models import table_of
 
-from .models import CartItem, Order, OrderLine, Product, User, table_of
+from .models import CartItem, Order, OrderLine, Product, User
 
 MOST_PER_LINE = 20
 

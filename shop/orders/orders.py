@@ -15,10 +15,11 @@ from sqlalchemy.orm import joinedload
 
 from payments import clock
 from payments.database import db
+from payments.models import move
 
 from . import cart
 from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
-from .models import Order, OrderLine, Product, move
+from .models import Order, OrderLine, Product
 
 # The first dot of the host that is not its first character is named apart, so that no part of the text is read twice.
 EMAIL = r"[^@\s]+@[^@\s][^@\s.]*\.[^@\s]+"

@@ -17,11 +17,12 @@ from wtforms.validators import DataRequired, Length, Regexp, StopValidation, Val
 
 from payments import clock
 from payments.database import db, plain_rows, transaction
+from payments.models import Subscription, table_of
 from payments.monthly import charging, subscriptions
 from payments.monthly.billing_month import month_of
 from shop.orders import cart
 from shop.orders.cart import NotOnSale
-from shop.orders.models import Subscription, User, table_of
+from shop.orders.models import User
 from shop.web.common import LANGUAGES, local_path, login_required, off_sale, provider, settings
 
 from . import rate_limits

@@ -14,6 +14,7 @@ from payments import clock, sync
 from payments.database import db, plain_rows, transaction
 from payments.decision import refusal_to_cancel
 from payments.events import News, note
+from payments.models import Event, Payment
 from payments.monthly import subscriptions
 from payments.monthly.subscriptions import AlreadySubscribed
 from payments.portone.report import ProviderError
@@ -31,7 +32,7 @@ from shop.orders.cart import (
     put_in_cart,
 )
 from shop.orders.cart import off_sale as off_sale_in_cart
-from shop.orders.models import Event, Order, Payment, Product
+from shop.orders.models import Order, Product
 from shop.orders.orders import Buyer
 from shop.web import headers
 from shop.web.common import given_reason, local, login_required, off_sale, provider, refuse, settings

@@ -12,11 +12,12 @@ from flask import Flask
 from payments import clock, sync
 from payments.database import db, transaction
 from payments.events import News
+from payments.models import Event, Payment, Subscription
 from payments.monthly import charging, subscriptions
 from payments.portone.report import OutcomeUnknown
 from payments.sync import CANCEL_LEASE, CancelResult, cancel_payment, resume_cancel, sync_payment
 from shop.orders import cart, orders
-from shop.orders.models import Event, Order, Payment, Product, Subscription, User
+from shop.orders.models import Order, Product, User
 from tests import clocks
 from tests.conftest import ADDRESSED_BUYER, BUYER, product
 from tests.fakes import FakeProvider

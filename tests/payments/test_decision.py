@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments.decision import GIVEN_BACK, Decision, KeyLookup, decide
+from payments.models import Payment
 from payments.portone.report import BillingKeyReport, PaymentReport
-from shop.orders.models import Payment
 
 KEY = BillingKeyReport("key-1", "mobilians", "170622040674", None)
 

@@ -12,9 +12,10 @@ from werkzeug.test import TestResponse
 
 from payments import sync
 from payments.database import db
+from payments.models import Event, Payment
 from payments.portone.report import OutcomeUnknown
 from shop.orders import cart, orders
-from shop.orders.models import Event, Order, Payment, User
+from shop.orders.models import Order, User
 from tests.conftest import BUYER, product, sign_in
 from tests.fakes import FakeProvider
 

@@ -11,10 +11,11 @@ from flask import Flask
 from payments import sync
 from payments.database import db, end_reading, transaction
 from payments.events import News
+from payments.models import Event, Payment, Subscription
 from payments.monthly import subscriptions
 from payments.sync import sync_payment
 from shop.orders import cart, orders
-from shop.orders.models import Event, Order, Payment, Product, Subscription, User
+from shop.orders.models import Order, Product, User
 from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, product
 from tests.fakes import FakeProvider
 

@@ -12,10 +12,11 @@ from flask import Flask
 from payments import clock, sync
 from payments.database import db, transaction
 from payments.events import News
+from payments.models import Payment, Subscription, move
 from payments.monthly import charging, claims, subscriptions
 from shop.config import load_settings
 from shop.orders import cart, orders
-from shop.orders.models import Order, Payment, Product, Subscription, User, move
+from shop.orders.models import Order, Product, User
 from tests import clocks
 from tests.conftest import (
     ADDRESSED_BUYER,

@@ -7,12 +7,13 @@ import pytest
 from payments import clock, sync
 from payments.database import db, transaction
 from payments.events import News
+from payments.models import Event, Payment, move
 from payments.portone.report import UnreadableRow
 from payments.reconcile import Difference, compare, repair
 from payments.sync import cancel_payment
 from shop.backoffice.export import differences_csv
 from shop.orders import cart, orders
-from shop.orders.models import Event, Payment, User, move
+from shop.orders.models import User
 from tests.conftest import BUYER, product
 from tests.fakes import FakeProvider
 from tests.payments.test_cancel import ADMIN, paid, states

@@ -10,13 +10,14 @@ from sqlalchemy import select
 from payments import sync
 from payments.database import db, transaction
 from payments.events import News
+from payments.models import BillingKey, Event, Payment, Subscription
 from payments.monthly import charging, subscriptions
 from payments.portone.report import OutcomeUnknown, PaymentReport
 from payments.sweep import ABANDON_AFTER, LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
 from payments.sync import CANCEL_LEASE, cancel_payment, sync_payment
 from shop.backoffice import figures
 from shop.orders import cart, orders
-from shop.orders.models import BillingKey, Event, Order, Payment, Subscription, User
+from shop.orders.models import Order, User
 from shop.orders.orders import PENDING_FOR
 from tests import clocks
 from tests.conftest import ADDRESSED_BUYER, BUYER, product

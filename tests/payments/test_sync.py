@@ -7,12 +7,13 @@ import pytest
 from payments import clock, sync
 from payments.database import db, transaction
 from payments.events import News
+from payments.models import BillingKey, Event, Payment, Subscription, move
 from payments.monthly import subscriptions
 from payments.portone.report import OutcomeUnknown, Refused
 from payments.record import GIVE_BACK_TEXTS
 from payments.sync import sync_payment
 from shop.orders import cart, orders
-from shop.orders.models import BillingKey, CartItem, Event, Order, Payment, Product, Subscription, User, move
+from shop.orders.models import CartItem, Order, Product, User
 from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, product
 from tests.fakes import FakeProvider
 

@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import IntegrityError
 
 from payments.database import db, transaction
+from payments.models import Payment, move
 from shop.config import Settings
 from shop.orders import cart
-from shop.orders.models import Order, Payment, Product, move
+from shop.orders.models import Order, Product
 from shop.storefront import account
 from tests.conftest import ADDRESSED_BUYER, csrf_of, new_order, sign_in
 from tests.fakes import FakeProvider

@@ -8,7 +8,7 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect
 
 from payments.database import Base, db
-from shop.orders.models import PaymentDay
+from payments.models import PaymentDay
 
 pytestmark = pytest.mark.law
 

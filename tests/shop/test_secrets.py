@@ -18,8 +18,9 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from payments.database import db
+from payments.models import BillingKey, Payment
 from shop.config import load_settings
-from shop.orders.models import BillingKey, Order, Payment, Product
+from shop.orders.models import Order, Product
 from tests.conftest import close, csrf_of
 from tests.conftest import sign_in as without_password
 

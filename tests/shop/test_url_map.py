@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 from werkzeug.routing import Rule
 
 from payments.database import Base, db, transaction
-from shop.orders.models import Event, Payment, Subscription, User
+from payments.models import Event, Payment, Subscription
+from shop.orders.models import User
 from shop.storefront import account
 from tests.conftest import csrf_of, sign_in
 from tests.fakes import FakeProvider

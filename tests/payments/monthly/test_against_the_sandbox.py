@@ -14,10 +14,10 @@ import pytest
 from payments import clock
 from payments.clock import SEOUL
 from payments.database import db, end_reading
+from payments.models import Subscription
 from payments.monthly import batch, charging
 from payments.monthly.subscriptions import charge_day
 from sandbox.ledger import options
-from shop.orders.models import Subscription
 from tests.dying_run import STEPS
 from tests.sandboxed import Sandboxed, sandboxed
 from tests.servers import serving

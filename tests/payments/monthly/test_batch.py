@@ -8,8 +8,9 @@ import pytest
 from flask import Flask
 
 from payments.database import db, transaction
+from payments.models import Payment, Subscription
 from payments.monthly import batch
-from shop.orders.models import Payment, Subscription, User
+from shop.orders.models import User
 from tests import clocks
 from tests.fakes import FakeProvider
 from tests.payments.monthly.test_charging import started

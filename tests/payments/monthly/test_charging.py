@@ -17,11 +17,12 @@ from payments import clock, sweep, sync
 from payments.clock import SEOUL
 from payments.database import db, transaction
 from payments.events import News
+from payments.models import BillingKey, Event, Payment, Subscription
 from payments.monthly import charging, claims, subscriptions
 from payments.portone.report import NotFound, OutcomeUnknown, ProviderError, Refused, Unauthorized
 from payments.sync import sync_payment
 from shop.backoffice import figures
-from shop.orders.models import BillingKey, Event, Payment, Subscription, User
+from shop.orders.models import User
 from tests import clocks
 from tests.conftest import BUYER, product
 from tests.fakes import FakeProvider

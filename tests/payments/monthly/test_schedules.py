@@ -9,8 +9,8 @@ import pytest
 from payments import clock
 from payments.clock import SEOUL
 from payments.database import db, end_reading
+from payments.models import Event, Payment, Subscription
 from payments.monthly import charging, claims
-from shop.orders.models import Event, Payment, Subscription
 from tests.sandbox.driver import travel
 from tests.sandboxed import Sandboxed, sandboxed
 

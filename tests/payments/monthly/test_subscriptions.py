@@ -13,6 +13,7 @@ from payments import sync
 from payments.clock import SEOUL
 from payments.database import db, transaction
 from payments.events import News
+from payments.models import BillingKey, Subscription
 from payments.monthly import subscriptions
 from payments.monthly.subscriptions import LAST_START, AlreadySubscribed, charge_day, charge_window
 from payments.portone.report import BillingKeyReport, OutcomeUnknown
@@ -20,7 +21,7 @@ from payments.sync import sync_payment
 from sandbox.ledger.monthly import LastCharge, refusal_to_charge
 from shop.orders import cart, orders
 from shop.orders.cart import NotOnSale
-from shop.orders.models import BillingKey, Order, Subscription, User
+from shop.orders.models import Order, User
 from tests.conftest import BUYER, new_plan_order, product, sign_in
 from tests.fakes import FakeProvider
 

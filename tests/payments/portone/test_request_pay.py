@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from payments.models import Payment
 from payments.portone.request_pay import request_pay
 from shop.config import Settings, load_settings
-from shop.orders.models import Order, Payment
+from shop.orders.models import Order
 from tests.payments.portone.test_client import LIVE
 
 

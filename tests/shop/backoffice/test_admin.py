@@ -8,10 +8,11 @@ from flask.testing import FlaskClient
 from payments import clock, sync
 from payments.database import db, transaction
 from payments.events import News
+from payments.models import Payment
 from payments.monthly import subscriptions
 from payments.sync import sync_payment
 from shop.orders import cart, orders
-from shop.orders.models import Payment, User
+from shop.orders.models import User
 from tests.conftest import BUYER, product, sign_in
 from tests.fakes import FakeProvider
 

@@ -13,11 +13,12 @@ from sqlalchemy import Connection, event, text
 
 from payments import clock
 from payments.database import db, end_reading, transaction
+from payments.models import Event, Payment
 from shop.backoffice import export, figures, listing
 from shop.backoffice.listing import PaymentFilter
 from shop.backoffice.paging import PAGE_SIZE, Cursor
 from shop.demo import fake_history
-from shop.orders.models import Event, Order, Payment
+from shop.orders.models import Order
 from tests.conftest import PAST_PAYMENTS
 
 

@@ -9,10 +9,11 @@ from flask.testing import FlaskClient
 
 from payments.clock import SEOUL
 from payments.database import db, transaction
+from payments.models import Event, Subscription
 from payments.monthly import charging
 from payments.portone.report import OutcomeUnknown
 from sandbox.ledger import options
-from shop.orders.models import Event, Subscription, User
+from shop.orders.models import User
 from tests import clocks
 from tests.conftest import csrf_of, sign_in
 from tests.fakes import FakeProvider

@@ -13,10 +13,11 @@ from sqlalchemy import select
 from payments import clock, sync
 from payments.database import db, transaction
 from payments.events import News
+from payments.models import Event, Payment, PaymentDay
 from payments.portone.report import OutcomeUnknown
 from shop.backoffice import export, figures
 from shop.orders import cart, orders
-from shop.orders.models import Event, Order, Payment, PaymentDay, User
+from shop.orders.models import Order, User
 from tests import clocks
 from tests.clocks import NOON
 from tests.conftest import BUYER, csrf_of, product, sign_in

@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from payments import clock
 from payments.database import db, transaction
-from shop.orders.models import Order, Payment
+from payments.models import Payment
+from shop.orders.models import Order
 from tests.conftest import csrf_of, product, sign_in
 from tests.servers import Server, serving
 from tests.shop.storefront.test_journeys import PC

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from payments.models import Event, Payment
 from shop.backoffice.timeline import line_of
-from shop.orders.models import Event, Payment
 
 SECOND = datetime(2054, 11, 25, 3, 0, 7, tzinfo=UTC)
 

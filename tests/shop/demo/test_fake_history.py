@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 from app import create_app
 from payments import clock
 from payments.database import db
+from payments.models import Event, Payment, PaymentDay, Subscription
 from shop.backoffice import figures
 from shop.config import load_settings
-from shop.orders.models import Event, Order, Payment, PaymentDay, Subscription
+from shop.orders.models import Order
 from tests.conftest import close
 from tests.shop.test_config import LIVE
 

@@ -12,10 +12,11 @@ from flask.testing import FlaskClient
 from app import create_app
 from payments import clock
 from payments.database import db, end_reading, transaction
+from payments.models import Subscription
 from payments.monthly.subscriptions import charge_day
 from shop.config import load_settings
 from shop.demo.sandbox_clock import SandboxClock
-from shop.orders.models import Subscription, User
+from shop.orders.models import User
 from tests.clocks import NOON, start_sandbox
 from tests.conftest import close, csrf_of, sign_in
 from tests.fakes import FakeProvider

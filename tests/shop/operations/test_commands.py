@@ -11,11 +11,12 @@ from werkzeug.security import check_password_hash
 from app import create_app
 from payments import sync
 from payments.database import db, transaction
+from payments.models import Event, Payment, Subscription
 from payments.portone.report import OutcomeUnknown, UnreadableRow
 from payments.sweep import LOOK_AFTER
 from shop.config import load_settings
 from shop.orders import cart, orders
-from shop.orders.models import Event, Payment, Product, Subscription, User
+from shop.orders.models import Product, User
 from tests import clocks, conftest
 from tests.conftest import BUYER, close
 from tests.fakes import FakeProvider

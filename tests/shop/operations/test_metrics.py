@@ -14,9 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from payments import clock
 from payments.database import db, transaction
 from payments.events import News, note
+from payments.models import Payment
 from payments.signals import Asked, portone_asked
 from shop.config import Settings, load_settings
-from shop.orders.models import Payment, User
+from shop.orders.models import User
 from tests.conftest import NOBODY_ANSWERS, close, create_shop
 from tests.fakes import FakeProvider
 from tests.payments.monthly.test_charging import started

@@ -18,9 +18,10 @@ from flask import Flask
 from app import create_app
 from bench.monthly import gateway, populate
 from payments.database import db, end_reading, transaction
+from payments.models import BillingKey, Payment
 from shop.config import load_settings
 from shop.operations.worker import create_worker
-from shop.orders.models import BillingKey, Payment, User
+from shop.orders.models import User
 from tests import clocks
 from tests.clocks import NOON
 from tests.conftest import close

@@ -7,9 +7,10 @@ import pytest
 
 from payments import clock
 from payments.database import db, transaction
+from payments.models import move
 from shop.orders import cart, orders
 from shop.orders.cart import EmptyCart, InvalidBuyer, OutOfStock
-from shop.orders.models import Order, Product, User, move
+from shop.orders.models import Order, Product, User
 from shop.orders.orders import Buyer
 from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, product
 

@@ -7,8 +7,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from payments.database import db
+from payments.models import BillingKey, Subscription
 from payments.portone.report import OutcomeUnknown
-from shop.orders.models import BillingKey, Subscription, User
+from shop.orders.models import User
 from tests.conftest import BUYER, csrf_of, new_plan_order, product, sign_in
 from tests.fakes import FakeProvider
 from tests.payments.monthly.test_charging import started

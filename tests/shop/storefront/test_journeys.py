@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from payments.database import db
-from shop.orders.models import Payment, Subscription
+from payments.models import Payment, Subscription
 from tests.servers import Server, serving
 
 pytestmark = pytest.mark.browser

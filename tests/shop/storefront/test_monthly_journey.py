@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from payments.database import db
-from shop.orders.models import Payment
+from payments.models import Payment
 from tests.servers import Server, serving
 from tests.shop.storefront.test_journeys import PC, expect_paid_order, fill_buyer, pay_in_popup, put_in_cart, sign_in
 

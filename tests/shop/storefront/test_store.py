@@ -12,11 +12,12 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from payments.database import db, transaction
+from payments.models import Event, Payment
 from payments.portone.report import OutcomeUnknown, Refused
 from payments.sync import MOST_LOOKED_UP
 from shop.config import load_settings
 from shop.orders.cart import put_in_cart
-from shop.orders.models import CartItem, Event, Order, Payment, Product, User
+from shop.orders.models import CartItem, Order, Product, User
 from tests.conftest import BUYER, close, csrf_of, new_order, product, sign_in
 from tests.fakes import FakeProvider
 from tests.shop.test_config import LIVE

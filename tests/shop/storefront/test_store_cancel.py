@@ -9,8 +9,9 @@ from flask.testing import FlaskClient
 from payments import clock, sync
 from payments.database import db, transaction
 from payments.events import News
+from payments.models import Event, Payment
 from shop.orders import cart, orders
-from shop.orders.models import Event, Order, Payment, User
+from shop.orders.models import Order, User
 from tests import clocks
 from tests.conftest import BUYER, csrf_of, product, sign_in
 from tests.fakes import FakeProvider

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import get_args
 
 from payments.decision import GIVEN_BACK, Outcome
+from payments.models import BillingKey, Payment, Subscription
 from payments.record import GIVE_BACK_TEXTS
-from shop.orders.models import BillingKey, Order, Payment, Subscription
+from shop.orders.models import Order
 from shop.web.labels import LABELS, label
 
 PAYMENTS = Path(__file__).parents[3] / "payments"
