@@ -173,7 +173,7 @@ def main() -> None:
     """Serve on this machine, for looking and developing."""
     app = create_app()
     settings: Settings = app.extensions["settings"]
-    port = int(os.environ.get("PORT", "5000"))
+    port = int(os.environ.get("PORT", "").strip() or "5000")
     print(f"\n  {settings.public_url}\n")  # noqa: T201
     if not settings.live:
         from shop.demo.accounts import DEMO_ACCOUNTS, DEMO_PASSWORD

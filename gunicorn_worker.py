@@ -45,6 +45,8 @@ class Parser(HTTPRequestParser):
             self.error = RequestHeaderFieldsTooLarge("Too many headers, or one that is too long.")
         # As waitress does for a head that is too large: the error response needs a parsed request.
         super().parse_header(b"GET / HTTP/1.0\r\n" if self.error else header_plus)
+        if not self.content_length and not self.chunked:
+            self.expect_continue = False  # nothing follows; waitress 3.0.2 would wait for it
 
 
 class Task(WSGITask):

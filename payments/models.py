@@ -67,7 +67,7 @@ class BillingKey(Base):
         "active": ("ended", "deleted"),
         "ended": ("deleted",),
         "abandoned": ("active", "ended"),  # money that came late issued it after all
-        "deleted": (),
+        "deleted": ("active",),  # PortOne said that it has no such key, and then charged with it
     }
     NOT_SEEN: ClassVar = ("issuing", "abandoned")  # as far as we know; money that arrives late may still bring it
 

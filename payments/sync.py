@@ -41,6 +41,7 @@ CANCEL_LEASE = timedelta(minutes=2)
 # Before a window opens, so many earlier attempts are looked up, in so many seconds altogether.
 MOST_LOOKED_UP = 10
 LOOK_UP_SECONDS = 10.0
+STILL_OPEN = timedelta(days=1)  # an older attempt has been looked up by the sweep
 
 NOT_GIVEN_BACK = "was not given back"  # so an event says of a surplus whose cancel failed; the sweep looks for it
 
@@ -96,14 +97,17 @@ def new_merchant_uid() -> str:
 
 
 def look_up_earlier_attempts(provider: PaymentProvider, user_id: int, kind: str) -> None:
-    """Look up the attempts of the buyer's pending order whose outcome is not known, before another window opens.
+    """Look up the buyer's attempts whose outcome is not known, before another window opens: those of the pending order
+    and those of orders that a changed cart has replaced.
 
     A window whose callback, redirect and webhook were all lost may have been paid (money law 5). Raises AlreadyPaid
     when one was, and EarlierUnknown when one got no answer. An attempt that is still open at PortOne, or that PortOne
     does not know, hinders nothing.
     """
-    pending = select(Order.id).where(Order.user_id == user_id, Order.kind == kind, Order.status == "pending")
-    open_attempts = select(Payment).where(Payment.order_id.in_(pending), Payment.status == "ready")
+    mine = select(Order.id).where(Order.user_id == user_id, Order.kind == kind)
+    open_attempts = select(Payment).where(
+        Payment.order_id.in_(mine), Payment.status == "ready", Payment.created_at > clock.now() - STILL_OPEN
+    )
     attempts = db.session.scalars(open_attempts.order_by(Payment.id.desc()).limit(MOST_LOOKED_UP)).all()
     end_reading()
     bounded = provider.within(LOOK_UP_SECONDS)

@@ -23,6 +23,7 @@ from .environment import (
     ConfigError,
     check_characters,
     check_companions,
+    check_port,
     host_of,
     is_live,
     refuse,
@@ -39,7 +40,7 @@ SANDBOX_API_SECRET = "sandbox_secret"  # noqa: S105
 WEAK_SECRET_KEYS = {"dev", "secret", "changeme", "change-me", "secret_key", "your-secret-key"}
 DATABASES = ("sqlite", "postgresql+psycopg")  # with an installed driver
 
-LIMIT = re.compile(r"off|\d+ per (\d+ )?(second|minute|hour|day)s?")
+LIMIT = re.compile(r"off|[1-9]\d* per ([1-9]\d* )?(second|minute|hour|day)s?", re.ASCII)
 SHORTEST_TOKEN = 16
 
 
@@ -106,7 +107,7 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         instance_path=instance_path,
         **_operations(value, live),
     )
-    problems = [*check_characters(environ), *check_companions(environ)]
+    problems = [*check_characters(environ), *check_port(environ), *check_companions(environ)]
     problems += [*_check_contracts(settings), *_check_operations(settings)]
     if live:
         problems += _check_live(settings, debug=value("FLASK_DEBUG", "0"))

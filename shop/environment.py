@@ -26,6 +26,7 @@ ONE_WORD = (
     *LIVE_KEYS, *CONTRACTS, "SECRET_KEY", "METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN",
     "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL",
 )  # fmt: skip
+LAST_PORT = 65_535
 QUOTES = "\"'`“”‘’"
 
 
@@ -83,6 +84,13 @@ def check_characters(environ: Mapping[str, str]) -> Iterator[ConfigError]:
         value = environ[name].strip()
         if any(character in QUOTES or character == " " or not character.isprintable() for character in value):
             yield ConfigError(f"{name} contains a quotation mark, a blank or an invisible character: remove it")
+
+
+def check_port(environ: Mapping[str, str]) -> Iterator[ConfigError]:
+    """Find a PORT that is no TCP port; 0 lets the system choose one."""
+    port = environ.get("PORT", "").strip()
+    if port and not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= LAST_PORT):
+        yield ConfigError(f"PORT must be a number from 0 to {LAST_PORT}")
 
 
 def check_companions(environ: Mapping[str, str]) -> Iterator[ConfigError]:

@@ -202,7 +202,7 @@ OUTSIDE = (
 
 A_SETTING = "only settings reach it, at the start"
 OURS = {
-    ("shop/config.py", r"off|\d+ per (\d+ )?(second|minute|hour|day)s?"): A_SETTING,
+    ("shop/config.py", r"off|[1-9]\d* per ([1-9]\d* )?(second|minute|hour|day)s?"): A_SETTING,
     ("shop/config.py", r"mobilians(\.\w+)?"): A_SETTING,
     ("shop/config.py", r"mobilians\.\w+"): A_SETTING,
     ("shop/config.py", r"https?://[^/?#@\s]+"): A_SETTING,

@@ -523,6 +523,22 @@ def test_34_second_window_over_an_unknown_first(client: FlaskClient, provider: F
     assert db.session.query(Payment).count() == 1
 
 
+def test_the_window_of_a_replaced_order_is_looked_up_too(
+    client: FlaskClient, provider: FakeProvider, buyer: User
+) -> None:
+    """The cart was changed in another tab, so the paid window's order was replaced: its money is found all the same."""
+    sign_in(client)
+    first = opened(provider, buyer)
+    opened(provider, buyer, product(digital=False))
+    provider.hears_of(first.merchant_uid, amount=first.amount)
+    where = {"buyer_addr": ADDRESSED_BUYER.addr, "buyer_postcode": ADDRESSED_BUYER.postcode}
+    who = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "buyer@example.com"}
+    client.post("/checkout", json={"kind": "once", **who, **where}, headers=csrf_of(client))
+    db.session.expire_all()
+    assert first.status == "cancelled"
+    assert provider.cancels == [(first.imp_uid, first.amount)]
+
+
 def test_35_too_late_to_look(provider: FakeProvider, buyer: User) -> None:
     """KG cancels nothing after the month, but a cancel that it carried out in time is still found."""
     payment = paid(provider, buyer)

@@ -212,6 +212,16 @@ def test_a_malformed_chunk_is_answered_with_400(served: str, body: bytes) -> Non
         assert caller.recv(4000).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize(
+    "request_line", [b"GET /healthz HTTP/1.1", b"POST /payment/webhook HTTP/1.1\r\nContent-Length: 0"]
+)
+def test_a_request_without_a_body_that_expects_100_continue_is_answered(served: str, request_line: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port_of(served)), timeout=30) as caller:
+        caller.sendall(request_line + b"\r\nHost: shop.example\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+        status = caller.recv(4000).split(b" ")[1]
+        assert status in (b"200", b"400")
+
+
 def test_nothing_but_a_trusted_peer_may_say_that_it_was_https(tmp_path: Path) -> None:
     spoofed = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "evil.example"}
     with gunicorn(tmp_path) as (url, _):

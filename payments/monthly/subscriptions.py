@@ -180,6 +180,9 @@ def charge_window(due: date, last_paid: date) -> ChargeWindow:
 
 def month_paid(subscription: Subscription, period: str) -> None:
     """A later month is paid: the subscription is active and its next day is known. Call inside a transaction()."""
+    key = subscription.billing_key
+    if key and key.status == "deleted" and subscription.status == "past_due":
+        move(BillingKey, key.id, "active", ended_at=None, end_reason=None)
     year, month = map(int, period.split("-"))
     next_day = charge_day(date(year, month, 1), subscription.anchor_day or 1)
     if subscription.status == "past_due":

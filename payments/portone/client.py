@@ -134,7 +134,7 @@ class PortOne:
         try:
             found = self._ask_briefly("GET", f"/subscribe/customers/{quote(customer_uid, safe='')}")
         except Refused as refusal:
-            if says_no_such_key(refusal):
+            if isinstance(refusal, NotFound) or says_no_such_key(refusal):
                 return None
             raise
         return BillingKeyReport(
@@ -160,6 +160,8 @@ class PortOne:
         except Refused as refusal:
             if says_no_such_key(refusal):
                 raise NotFound(refusal.message, refusal.code) from refusal
+            if isinstance(refusal, NotFound):  # V1 documents 404 for the key's look-up, not for a charge
+                raise Refused(refusal.message, refusal.code) from refusal
             raise
 
     def cancel(self, imp_uid: str, amount: int, reason: str) -> PaymentReport:
@@ -189,7 +191,8 @@ class PortOne:
             bounded._ask_briefly("DELETE", f"/subscribe/customers/{quote(customer_uid, safe='')}")
         except Refused as refusal:
             # 404 by the documents, code 1 on the wire: there is none (any longer). Look before believing it.
-            if not says_no_such_key(refusal) or bounded.get_billing_key(customer_uid) is not None:
+            says_gone = isinstance(refusal, NotFound) or says_no_such_key(refusal)
+            if not says_gone or bounded.get_billing_key(customer_uid) is not None:
                 raise
 
     # --- for `flask doctor` ---

@@ -57,10 +57,10 @@ NO_SUCH_KEY = ("등록된 정보를 찾을 수 없습니다", "등록되지 않�
 
 
 def says_no_such_key(refusal: Refused) -> bool:
-    """Whether this refusal says that there is no such billing key; no other refusal does."""
+    """Whether this refusal says, in the words seen on the wire, that there is no such billing key."""
     if isinstance(refusal, Unauthorized):
         return False
-    return isinstance(refusal, NotFound) or (refusal.code == 1 and any(text in refusal.message for text in NO_SUCH_KEY))
+    return refusal.code == 1 and any(text in refusal.message for text in NO_SUCH_KEY)
 
 
 # --- out of their JSON, into our types ---

@@ -345,6 +345,24 @@ def test_a_subscription_whose_key_is_gone_is_past_due_and_ends_only_when_its_win
     assert figures.keys_gone() == 0
 
 
+def test_a_key_that_was_called_gone_and_then_pays_a_month_is_in_use_again_and_deleted_at_the_end(
+    time: Time, subscription: Subscription, provider: FakeProvider
+) -> None:
+    keys = dict(provider.keys)
+    provider.keys.clear()
+    time.goes_to(2055, 2, 28, 9)
+    assert run(provider) == ["key_gone"]
+    provider.keys.update(keys)
+    time.passes(hours=5)
+    assert run(provider) == ["charged"]
+    db.session.expire_all()
+    key = subscription.billing_key
+    assert key and (key.status, key.ended_at, key.end_reason) == ("active", None, None)
+    with transaction():
+        subscriptions.end(subscription, "by_buyer", clock.now())
+    assert charging.delete_ended_keys(provider) == 1
+
+
 REFUSALS = [
     Refused("요청이 너무 많습니다.", 1),
     Refused("잘못된 요청입니다.", -1),

@@ -313,6 +313,16 @@ def test_an_unknown_key_is_refused_before_kg_is_asked(portone: PortOne, wire: re
         portone.charge(LATER_MONTH)
 
 
+def test_a_404_of_the_charge_itself_does_not_say_that_the_key_is_gone(
+    portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    """V1 documents 404 for the key's look-up; a charge says it in words, with code 1."""
+    wire.post(f"{API}/subscribe/payments/again", json=answer(None, -1, "Not Found"), status=404)
+    with pytest.raises(Refused) as caught:
+        portone.charge(LATER_MONTH)
+    assert not isinstance(caught.value, NotFound)
+
+
 def test_deleting_a_key_is_done_also_when_there_is_none(portone: PortOne, wire: responses.RequestsMock) -> None:
     address = f"{API}/subscribe/customers/cuid_7_a1"
     wire.delete(address, json=answer(EXAMPLES["billing_key"]))
