@@ -33,7 +33,7 @@ login_manager.login_message = _l("로그인이 필요합니다.")
 login_manager.login_message_category = "info"
 
 # Visible ASCII characters. The host contains a dot that is neither its first character nor its last. The first such dot
-# is matched separately, so that the pattern never backtracks.
+# is matched separately, so that matching takes linear time.
 EMAIL = r"^[!-?A-~]+@[!-?A-~][!-,\-/-?A-~]*\.[!-?A-~]+\Z"
 LONGEST_EMAIL = 254
 LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
