@@ -1,6 +1,6 @@
-"""The wiring, and nothing else: settings → database → login → provider → pages → commands → sandbox.
+"""Application factory: settings → database → login → provider → pages → commands → sandbox.
 
-`create_app()` reads like a table of contents. It is the one place that may know both the shop and the sandbox.
+Only this module may import both the shop and the sandbox.
 """
 
 import fcntl
@@ -32,14 +32,16 @@ from shop.web import common, headers
 HERE = Path(__file__).parent
 MIGRATIONS = HERE / "shop" / "migrations"
 LARGEST_REQUEST_BYTES = 1_000_000
-SHOP_NAMES = {"ko": "달곰상점", "en": "Dalgom"}  # what the sandbox's payment window calls the shop
-APP_LOAD_ERROR = 4  # gunicorn's: it replaces a worker that ends with 1, again and again; after this one it stops
-KEPT_CONNECTIONS = 16  # to the database, and as many again while many threads ask; a new one costs more than a page
+SHOP_NAMES = {"ko": "달곰상점", "en": "Dalgom"}  # shown in the sandbox's payment window
+APP_LOAD_ERROR = 4  # gunicorn's: after this exit status it stops; after 1 it would restart the worker endlessly
+KEPT_CONNECTIONS = 16  # to the database, and as many again under load; a new one takes longer than a page
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The shop, ready to serve. Without `settings` they come from the environment and `.env`, and wrong ones end the
-    process with one line: flask and gunicorn would write a traceback around the exception."""
+    """Create the shop. Without `settings`, they are read from the environment and `.env`.
+
+    In that case wrong settings end the process with one line, where flask and gunicorn would print a traceback.
+    """
     try:
         settings = settings or settings_from_environment()
         return assemble(settings)
@@ -58,7 +60,7 @@ def _end_with_line(error: ConfigError) -> NoReturn:
 
 
 def assemble(settings: Settings) -> Flask:
-    """The shop, room by room."""
+    """Create the Flask app and install its parts."""
     app = Flask(__name__, instance_path=str(settings.instance_path))
     app.config.update(flask_settings(settings))
     app.json = common.StrictJSON(app)
@@ -73,7 +75,7 @@ def assemble(settings: Settings) -> Flask:
     app.extensions["provider"] = PortOne(settings)
     common.install(app)
     pages = (store, account, endpoints, legal, admin_payments, admin_pages, monthly_page)
-    for blueprint in dict.fromkeys(page.bp for page in pages):  # the back office's pages share one
+    for blueprint in dict.fromkeys(page.bp for page in pages):  # the back office's pages share one blueprint
         app.register_blueprint(blueprint)
     endpoints.exempt_from_csrf(csrf)
     headers.install(app, settings)
@@ -90,7 +92,7 @@ def assemble(settings: Settings) -> Flask:
 
 
 def settings_from_environment() -> Settings:
-    """The settings of the environment and of `.env`. Raises ConfigError."""
+    """Read the settings from the environment and `.env`. Raises ConfigError."""
     load_env_file(HERE / ".env")
     instance_path = Path(os.environ.get("INSTANCE_PATH", HERE / "instance")).absolute()
     instance_path.mkdir(parents=True, exist_ok=True)
@@ -98,7 +100,7 @@ def settings_from_environment() -> Settings:
 
 
 def flask_settings(settings: Settings) -> dict[str, object]:
-    """What the libraries want to know, in their words."""
+    """Return the configuration of Flask and its extensions."""
     secure = settings.https
     return {
         "SECRET_KEY": settings.secret_key,
@@ -106,33 +108,33 @@ def flask_settings(settings: Settings) -> dict[str, object]:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_size": KEPT_CONNECTIONS,
             "max_overflow": KEPT_CONNECTIONS,
-            "hide_parameters": True,  # a traceback would write the buyer's name and address to the log
+            "hide_parameters": True,  # or a traceback would log the buyer's name and address
         },
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": secure,
-        # A browser takes a cookie of this prefix only over https, for this very host and all its paths.
+        # A browser accepts a cookie with this prefix only over https, for exactly this host and all its paths.
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "MAX_CONTENT_LENGTH": LARGEST_REQUEST_BYTES,
         "BABEL_DEFAULT_LOCALE": "ko",
         "BABEL_TRANSLATION_DIRECTORIES": str(HERE / "shop" / "translations"),
-        # Over https Flask-WTF also wants a Referer, which privacy settings, web views and proxies leave out or change.
-        "WTF_CSRF_SSL_STRICT": False,  # the token and the SameSite cookie are the defence
-        "WTF_CSRF_TIME_LIMIT": None,  # as long as the session: a cart left open over lunch still pays
+        # Over https Flask-WTF also requires a Referer, which privacy settings, web views and proxies drop or change.
+        "WTF_CSRF_SSL_STRICT": False,  # the token and the SameSite cookie protect
+        "WTF_CSRF_TIME_LIMIT": None,  # valid as long as the session: a cart page left open still works
     }
 
 
 def trust_proxies(app: Flask, count: int) -> None:
-    """Believe what the last `count` proxies say of the visitor's address and scheme; nobody else is believed."""
+    """Trust the last `count` proxies, and nobody else, for the visitor's address and scheme."""
     if count:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
 
 
 def prepare_demo(app: Flask, settings: Settings) -> None:
-    """Sandbox mode: the tables are brought up to date, an empty shop gets its goods, the sandbox is mounted beside."""
+    """Prepare sandbox mode: migrate the tables, seed an empty shop, mount the sandbox."""
     from shop.demo import accounts, learn_panel, sandbox_clock
 
     with (settings.instance_path / "setup.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one of several starting processes does it
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one process at a time
         with app.app_context(), alone():
             upgrade()
             if seed.is_needed():
@@ -141,7 +143,7 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
 
     sandbox_http = requests.Session()
     if settings.controls_token:
-        sandbox_http.headers["X-Controls-Token"] = settings.controls_token  # the back office moves the demo's clock
+        sandbox_http.headers["X-Controls-Token"] = settings.controls_token  # the back office moves the clock
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     sandbox_clock.install(app, sandbox_http, settings.api_url)
@@ -149,8 +151,10 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
 
 
 def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:
-    """Serve the sandbox below /sandbox. The two call each other inside the process: over sockets, a server whose
-    threads are all waiting for itself would stand still."""
+    """Serve the sandbox below /sandbox. Shop and sandbox call each other inside the process, without sockets.
+
+    Over sockets, the server would deadlock once all of its threads wait for a response from itself.
+    """
     from sandbox import create_sandbox
     from sandbox.adapter import WSGIAdapter
 
@@ -170,7 +174,7 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
 
 
 def main() -> None:
-    """Serve on this machine, for looking and developing."""
+    """Run the development server on this machine."""
     app = create_app()
     settings: Settings = app.extensions["settings"]
     port = int(os.environ.get("PORT", "").strip() or "5000")

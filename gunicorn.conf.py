@@ -1,7 +1,7 @@
-"""Settings of the production server. gunicorn reads this file by itself: `gunicorn` in this folder is enough.
+"""Settings of the production server. gunicorn finds this file by itself: run `gunicorn` in this folder.
 
-One process with many threads. A thread waits while PortOne answers, and that is most of what a shop's server does; a
-second process would count limits and metrics for itself (docs/deploy.md says what it needs).
+One process with many threads, because threads mostly wait for PortOne's responses. A second process would count limits
+and metrics separately (docs/deploy.md says what it needs).
 """
 
 import os
@@ -9,21 +9,21 @@ from pathlib import Path
 
 wsgi_app = "app:create_app()"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-worker_class = "gunicorn_worker.WaitressWorker"  # limits of requests stand there
+worker_class = "gunicorn_worker.WaitressWorker"  # with the limits of requests
 workers = int(os.environ.get("WEB_WORKERS", "1"))
-threads = int(os.environ.get("WEB_THREADS", "32"))  # also how many payments may wait for PortOne at once
-# Open connections of one process; a client that is slow or idle holds one of these and no thread. Fewer than the 1,024
-# files that a process may usually open: the database and the log need some.
+threads = int(os.environ.get("WEB_THREADS", "32"))  # also the most payments that can wait for PortOne at once
+# Open connections of one process; a slow or idle client takes one of these and no thread. Less than the usual limit of
+# 1,024 open files per process, because the database and the log need some.
 worker_connections = 800
 
-# SIGTERM: no new requests, the running ones get this long. More than a call to PortOne may last.
+# Seconds that running requests get after SIGTERM, with no new ones accepted. Longer than a call to PortOne may take.
 graceful_timeout = 30
-timeout = 60  # a process that shows no sign of life for so long is replaced
-# A connection on which nothing happens for so long is closed, also in the middle of a request. Longer than a load
-# balancer's 60: the server must not hang up on a request that is on its way.
+timeout = 60  # a process without a heartbeat for so many seconds is replaced
+# A connection without traffic for so many seconds is closed, even during a request. Longer than a load balancer's 60:
+# the server must not close a connection on which the load balancer is sending a request.
 keepalive = 75
 
-control_socket_disable = True  # it would be a file in $HOME, and an image's is read-only
-MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes a private file there
-worker_tmp_dir = str(MEMORY) if MEMORY.is_dir() else None  # the sign of life must not wait for a disk
-accesslog = None  # the shop writes its own line for each request
+control_socket_disable = True  # it would be a file in $HOME, which is read-only in the image
+MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn creates a private file there
+worker_tmp_dir = str(MEMORY) if MEMORY.is_dir() else None  # the heartbeat must not wait for a disk
+accesslog = None  # the shop logs each request itself

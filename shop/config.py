@@ -1,8 +1,8 @@
-"""The settings, typed and checked, with the values that the sandbox uses when none is given.
+"""Typed and checked settings, with defaults for the sandbox.
 
-Every setting is an environment variable (or a line of `.env`); NAME_FILE names a file that holds it instead, as
-Docker and Kubernetes hand secrets over. With none, the shop runs against the sandbox that ships with it. With
-PortOne's own three keys it is live. Half-configured, it refuses to start.
+Every setting is an environment variable (or a line of `.env`); alternatively NAME_FILE names a file with the value, as
+for secrets of Docker and Kubernetes. Without any setting, the shop runs against the included sandbox. With PortOne's
+three keys it is live. With only some of the settings that belong together, it refuses to start.
 """
 
 import re
@@ -32,7 +32,7 @@ from .environment import (
 
 LIVE_SDK_URL = "https://cdn.iamport.kr/v1/iamport.js"
 
-# Published on purpose: these open the sandbox, which holds nothing real. Live settings never fall back to them.
+# Published on purpose: the sandbox holds nothing real. Live settings never fall back to these.
 SANDBOX_IMP_CODE = "imp00000000"
 SANDBOX_API_KEY = "imp_apikey"
 SANDBOX_API_SECRET = "sandbox_secret"  # noqa: S105
@@ -52,18 +52,18 @@ class Settings(PortOneSettings):
     secret_key: str
     database_url: str
     sdk_url: str
-    broker_url: str  # Celery's; empty: no background workers, the commands do everything
+    broker_url: str  # for Celery; empty: no background workers, cron runs the commands
     instance_path: Path
-    demo_reset: bool  # the demo is cleared every night, and says so; never with live settings
-    trusted_proxies: int  # how many proxies of ours stand in front; their X-Forwarded-* lines are believed, no others
-    csp_window_hosts: tuple[str, ...]  # whom the live payment window may talk to, beside the SDK's host
-    csp_enforce: bool  # the payment page's policy refuses instead of reporting
-    ratelimit_storage_url: str  # where the brakes count: memory:// for one process, redis://… for several
-    sign_in_limit: str  # failures per visitor and account, such as "10 per 15 minutes"; "off": no brake
+    demo_reset: bool  # clears the demo every night, and pages say so; never with live settings
+    trusted_proxies: int  # number of our own proxies in front; only their X-Forwarded-* values are trusted
+    csp_window_hosts: tuple[str, ...]  # hosts that the live payment window may use besides the SDK's
+    csp_enforce: bool  # the payment page's policy blocks instead of reporting
+    ratelimit_storage_url: str  # storage of rate limits: memory:// for one process, redis://… for several
+    sign_in_limit: str  # failures per visitor and account, such as "10 per 15 minutes"; "off": no limit
     checkout_limit: str  # checkouts per buyer
-    metrics_token: str  # whoever brings it may read /metrics; empty: callers from this machine only
+    metrics_token: str  # required to read /metrics; empty: callers from this machine only
     log_format: str  # json or text
-    controls_token: str  # guards the sandbox's controls on a public demo; empty: they are open
+    controls_token: str  # protects the sandbox's controls on a public demo; empty: they are open
 
     @property
     def https(self) -> bool:
@@ -71,11 +71,11 @@ class Settings(PortOneSettings):
 
     @property
     def billing_available(self) -> bool:
-        """Whether monthly plans can be sold: KG wants a contract of its own for recurring payments."""
+        """Whether monthly plans can be sold: KG requires a separate contract for recurring payments."""
         return bool(self.billing_channel_key or self.billing_pg) or not self.live
 
     def __repr__(self) -> str:
-        return f"Settings(live={self.live}, public_url={self.public_url!r})"  # never the secrets
+        return f"Settings(live={self.live}, public_url={self.public_url!r})"  # without the secrets
 
 
 def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
@@ -116,7 +116,7 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
 
 
 def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
-    """The settings that say how it is run, not what is sold."""
+    """Read the settings of operation: proxies, policies, limits, logs."""
     return {
         "trusted_proxies": _number("TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0")),
         "csp_window_hosts": tuple(value("CSP_WINDOW_HOSTS").replace(",", " ").split()),
@@ -196,19 +196,19 @@ def _truth(name: str, value: str) -> bool:
 
 
 def _driver_named(url: str) -> str:
-    """Name the installed driver: SQLAlchemy 2.0 takes a bare `postgresql://` for another one."""
+    """Add the installed driver to the URL: SQLAlchemy 2.0 uses another one for a bare `postgresql://`."""
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
 
 
 def _has_driver(url: str) -> bool:
     try:
         return make_url(url).drivername in DATABASES
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+    except (ArgumentError, ValueError):  # ValueError: the port is not a number
         return False
 
 
 def _generated_secret_key(instance_path: Path) -> str:
-    """The sandbox's own signing key: made once, kept in `instance/`, never in the repository."""
+    """Return the signing key for sandbox mode: created once, kept in `instance/`, never in the repository."""
     path = instance_path / "secret_key"
     instance_path.mkdir(parents=True, exist_ok=True)
     if not path.exists():
@@ -216,6 +216,6 @@ def _generated_secret_key(instance_path: Path) -> str:
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_hex(32))
         with suppress(FileExistsError):
-            path.hardlink_to(draft)  # whole or not at all, even if several processes start at once
+            path.hardlink_to(draft)  # atomic, even if several processes start at once
         draft.unlink()
     return path.read_text()

@@ -1,6 +1,6 @@
-"""The settings as they are given: environment variables, secret files and `.env`, and which of them need each other.
+"""Raw settings from environment variables, secret files and `.env`, and checks of which need each other.
 
-Nothing here knows a default. `config.py` makes typed settings of these values.
+Defaults and types are in `config.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,7 +31,7 @@ QUOTES = "\"'`“”‘’"
 
 
 class ConfigError(Exception):
-    """A setting is missing or contradicts another. The message begins with its name and says what to put there."""
+    """A setting is missing, invalid or contradicts another. The message begins with its name and says how to fix it."""
 
     others: "tuple[ConfigError, ...]" = ()  # what else is wrong
 
@@ -41,7 +41,7 @@ class ConfigError(Exception):
 
 
 def refuse(problems: Iterable[ConfigError]) -> None:
-    """Raise the first of these, and the others with it."""
+    """Raise the first of these errors, if any, with the others attached to it."""
     found = list(problems)
     if found:
         found[0].others = tuple(found[1:])
@@ -49,7 +49,7 @@ def refuse(problems: Iterable[ConfigError]) -> None:
 
 
 def load_env_file(path: Path) -> None:
-    """Add the lines of `.env` to the environment; what is set there already stays. Raises ConfigError."""
+    """Add the lines of `.env` to the environment, without replacing what is set there. Raises ConfigError."""
     try:
         load_dotenv(path, encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: other bytes than UTF-8's, or NUL as in UTF-16
@@ -57,7 +57,7 @@ def load_env_file(path: Path) -> None:
 
 
 def with_files(environ: Mapping[str, str]) -> dict[str, str]:
-    """The same settings, those named NAME_FILE read from their files. Raises ConfigError."""
+    """Return the settings with the contents of the files that NAME_FILE names. Raises ConfigError."""
     found = dict(environ)
     for name in SETTINGS:
         path = environ.get(f"{name}_FILE", "").strip()
@@ -66,7 +66,7 @@ def with_files(environ: Mapping[str, str]) -> dict[str, str]:
         if environ.get(name, "").strip():
             raise ConfigError(f"{name} and {name}_FILE are both set: keep one")
         try:
-            # "-sig": with or without the byte order mark that Windows' editors write
+            # "-sig": with or without the byte order mark that Windows editors write
             found[name] = Path(path).read_text(encoding="utf-8-sig").strip()
         except (OSError, ValueError) as error:
             raise ConfigError(f"{name}_FILE cannot be read: {type(error).__name__}") from error
@@ -79,7 +79,7 @@ def is_live(environ: Mapping[str, str]) -> bool:
 
 
 def check_characters(environ: Mapping[str, str]) -> Iterator[ConfigError]:
-    """Find quotation marks and blanks that were copied along. The value is not repeated: it may be a secret."""
+    """Find quotation marks and blanks that were copied along. The message omits the value, which may be a secret."""
     for name in _given(environ, ONE_WORD):
         value = environ[name].strip()
         if any(character in QUOTES or character == " " or not character.isprintable() for character in value):
@@ -94,7 +94,7 @@ def check_port(environ: Mapping[str, str]) -> Iterator[ConfigError]:
 
 
 def check_companions(environ: Mapping[str, str]) -> Iterator[ConfigError]:
-    """Find settings of a live shop that are given without the others that they need."""
+    """Find settings of a live shop that lack the others that they need."""
     keys, contracts = _given(environ, LIVE_KEYS), _given(environ, CONTRACTS)
     if keys and not is_live(environ):
         missing = [name for name in LIVE_KEYS if name not in keys]
@@ -109,7 +109,7 @@ def check_companions(environ: Mapping[str, str]) -> Iterator[ConfigError]:
 
 
 def _check_demo(environ: Mapping[str, str], contracts: list[str]) -> Iterator[ConfigError]:
-    """Without any key the sandbox is used: nothing may look as if the shop were live."""
+    """Find settings of a live shop without any of PortOne's keys, with which the shop would use the sandbox."""
     keys = _listed(LIVE_KEYS)
     if contracts:
         yield ConfigError(f"{_are_set(contracts)} but not {keys}: the sandbox has no contract to choose")
@@ -125,7 +125,7 @@ def _check_demo(environ: Mapping[str, str], contracts: list[str]) -> Iterator[Co
 
 
 def host_of(url: str) -> str:
-    """The host that a URL names; empty where none can be read."""
+    """Return the host of a URL; empty if there is none."""
     try:
         return urlsplit(url.strip()).hostname or ""
     except ValueError:
@@ -133,7 +133,7 @@ def host_of(url: str) -> str:
 
 
 def is_private(host: str) -> bool:
-    """Whether only this machine or its network reaches that host."""
+    """Return whether only this machine or its network can reach that host."""
     try:
         return not ip_address(host).is_global
     except ValueError:
@@ -149,5 +149,5 @@ def _are_set(names: list[str]) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """With blanks around each name: the first word of a message is the setting's name."""
+    """Join names with blanks around each: `ConfigError.setting` is the message's first word."""
     return " and ".join(names)

@@ -1,1 +1,1 @@
-"""What exists only with the sandbox: demo accounts, made-up payments, learn panel, the sandbox's clock, the reset."""
+"""Parts that exist only with the sandbox: demo accounts, made-up payments, learn panel, sandbox clock, reset."""

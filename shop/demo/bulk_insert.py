@@ -1,6 +1,6 @@
-"""How do very many made-up rows get into the tables in a short time? Thousands at a time, past the ORM.
+"""Fast bulk inserts of made-up rows, thousands at a time, without the ORM.
 
-Only `fake_history.py` writes like this. The sums of the days, which triggers keep otherwise, are added up here instead.
+Only `fake_history.py` writes like this. The daily sums, which triggers normally keep, are computed here instead.
 """
 
 from collections import Counter, defaultdict
@@ -18,12 +18,12 @@ from payments.models import BillingKey, Event, Payment, PaymentDay, Subscription
 from shop.backoffice.figures import facet
 from shop.orders.models import Order, OrderLine, User
 
-IN_ORDER = (User, Order, OrderLine, BillingKey, Subscription, Payment, Event)  # what is referred to comes first
+IN_ORDER = (User, Order, OrderLine, BillingKey, Subscription, Payment, Event)  # referenced tables first
 COUNTS = ("ready", "paid", "failed", "cancelled", "held")
 
 
 class Bulk:
-    """Rows that wait to be written, and the sums of their days."""
+    """Buffer of rows to insert, with their daily sums."""
 
     def __init__(self) -> None:
         self.is_sqlite = db.engine.dialect.name == "sqlite"
@@ -33,12 +33,12 @@ class Bulk:
         self._days: dict[tuple[str, date], Counter[str]] = defaultdict(Counter)
 
     def add(self, model: Any, **row: Any) -> None:
-        """One row; what is not named is null."""
+        """Add one row; columns that are not given are null."""
         self._rows[model].append(tuple(self._stored(row.get(name)) for name in self._columns[model]))
         self.size += 1
 
     def _stored(self, value: Any) -> Any:
-        """A value as the driver wants it."""
+        """Convert a value to what the driver expects."""
         if isinstance(value, datetime):
             plain = value.astimezone(UTC).replace(tzinfo=None)
             return plain.isoformat(" ", "microseconds") if self.is_sqlite else plain
@@ -60,7 +60,7 @@ class Bulk:
                 self._days[name, day][f"{state}_won"] += won[state]
 
     def flush(self) -> None:
-        """Write what waits, in one transaction."""
+        """Insert the buffered rows in one transaction."""
         with transaction():
             connection = db.session.connection()
             for model in IN_ORDER:
@@ -85,7 +85,7 @@ class Bulk:
 
     @contextmanager
     def without_triggers(self) -> Iterator[None]:
-        """Let the triggers rest meanwhile; afterwards they are back, and the days have their sums."""
+        """Disable the triggers inside the block; afterwards write the daily sums and enable the triggers again."""
         triggers = self._rest()
         try:
             yield
@@ -95,12 +95,12 @@ class Bulk:
                 for statement in triggers:
                     db.session.execute(text(statement))
             if self.is_sqlite:
-                db.engine.dispose()  # the hurried connection goes
+                db.engine.dispose()  # closes the connection with the unsafe pragmas
             else:
                 self._move_sequences()
 
     def _rest(self) -> list[str]:
-        """Switch the triggers off; the statements that bring them back."""
+        """Disable the triggers and return the statements that enable them again."""
         if self.is_sqlite:
             self._hurry()
         with transaction():
@@ -114,7 +114,7 @@ class Bulk:
             return list(triggers.values())
 
     def _hurry(self) -> None:
-        """A large cache, and no waiting for the disk: after a power cut the seeding is simply done again."""
+        """Use a large cache and do not wait for the disk; after a power failure, seed again."""
         connection = db.engine.raw_connection()
         for pragma in ("synchronous=OFF", "cache_size=-250000"):
             connection.cursor().execute(f"PRAGMA {pragma}")
@@ -130,7 +130,7 @@ class Bulk:
         self._days.clear()
 
     def _move_sequences(self) -> None:
-        """PostgreSQL counts ids apart from the rows: go on after the ones that were given here."""
+        """Move PostgreSQL's id sequences past the ids that were inserted here."""
         for model in IN_ORDER:
             latest = select(func.max(model.id)).scalar_subquery()
             sequence = func.pg_get_serial_sequence(model.__tablename__, "id")

@@ -1,7 +1,7 @@
-"""What do the books of a shop look like after two busy years? Made-up payments, as many as wanted, to try things out.
+"""Made-up payments of two years, as many as wanted, to try the shop with much data.
 
 `flask seed --payments 1000000` calls this, in sandbox mode only. Days, states, kinds, subscriptions and the events of
-the last weeks are such as a real shop has; PortOne knows none of these payments, so a look-up answers "not found".
+the last weeks resemble a real shop's. PortOne has none of these payments, so a look-up returns "not found".
 """
 
 from collections import defaultdict
@@ -29,14 +29,14 @@ FLUSH_AT = 5_000
 FAMILY_NAMES = "김이박최정강조윤장임한오서신권황안송류홍"
 GIVEN_NAMES = ("서연", "민준", "지우", "도윤", "하은", "시우", "수아", "예준", "지호", "은서", "현우", "다은", "길동")
 HOURS = (9, 10, 11, 12, 12, 13, 15, 16, 18, 19, 20, 21, 21, 22, 22, 23, 0, 1)
-# Of a hundred thousand attempts, how many end so; the rest is paid.
+# How many of 100,000 attempts end so; the rest is paid.
 ENDINGS = (("failed", 8_000), ("ready", 4_000), ("cancelled", 2_500), ("held", 300))
 STILL_THERE_NEXT_MONTH = 0.93
 
 
 @dataclass
 class History:
-    """Writes the past, day by day. `write()` yields after every piece how many payments have been added."""
+    """Writer of the made-up payments, day by day. `write()` yields after every batch how many payments it added."""
 
     wanted: int
     written: int = 0
@@ -63,11 +63,11 @@ class History:
         for _ in range(self.buyers):
             user_id = self.rows.new_id(User)
             email = f"buyer{user_id}@example.com"
-            user = {"password_hash": "!", "role": "buyer", "created_at": self.rows.now}  # nobody signs in with that
+            user = {"password_hash": "!", "role": "buyer", "created_at": self.rows.now}  # no password matches that hash
             self.rows.bulk.add(User, id=user_id, email=email, **user)
 
     def _days(self) -> Iterator[tuple[date, int]]:
-        """Every day with its number of attempts: growing over the years, more at weekends and around payday."""
+        """Yield every day with its number of attempts: growing over time, more at weekends and around payday."""
         days = [self.rows.today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
         weights = [
             (0.6 + number / DAYS) * (1.25 if day.weekday() >= 5 else 1) * (1.3 if day.day in (24, 25, 26) else 1)
@@ -82,7 +82,7 @@ class History:
 
     def _write_day(self, day: date, count: int) -> Iterator[int]:
         due = self.due.pop(day, [])
-        self.due[day + timedelta(days=1)] += due[count:]  # more than the day holds: tried again tomorrow
+        self.due[day + timedelta(days=1)] += due[count:]  # more renewals than this day's count: move to tomorrow
         renewals = due[:count]
         firsts = sum(self.rows.random.random() < 0.04 for _ in range(count - len(renewals)))
         kinds = ["renewal"] * len(renewals) + ["first"] * firsts + ["once"] * (count - len(renewals) - firsts)
@@ -103,7 +103,7 @@ class History:
         added, self.told = self.written - self.told, self.written
         return added
 
-    # --- who and when -------------------------------------------------------------------------------------------------
+    # --- buyers and times ---------------------------------------------------------------------------------------------
 
     def _moment(self, day: date) -> datetime:
         local = datetime.combine(day, time(self.rows.random.choice(HOURS)), clock.SEOUL)
@@ -113,7 +113,7 @@ class History:
         return min(moment, self.rows.now - timedelta(seconds=self.rows.random.randrange(60, 3600)))
 
     def _buyer(self) -> Buyer:
-        """Somebody, the first ones more often."""
+        """Return a random buyer, those with low ids more often."""
         number = int(self.rows.random.random() ** 1.6 * self.buyers)
         user_id = self.first_user + number
         name = FAMILY_NAMES[number % len(FAMILY_NAMES)] + GIVEN_NAMES[number // 7 % len(GIVEN_NAMES)]
@@ -127,7 +127,7 @@ class History:
                 return ending
         return "paid"
 
-    # --- what is written ----------------------------------------------------------------------------------------------
+    # --- rows ---------------------------------------------------------------------------------------------------------
 
     def _order(self, at: datetime) -> None:
         product, quantity = self.rows.random.choice(self.goods), self.rows.random.choice((1, 1, 1, 2))
@@ -138,7 +138,7 @@ class History:
 
     def _first_month(self, at: datetime) -> None:
         plan, buyer, ending = self.rows.random.choice(self.plans), self._buyer(), self._ending(at)
-        if (buyer[0], plan.id) in self.subscribed:  # nobody has the same plan twice
+        if (buyer[0], plan.id) in self.subscribed:  # a buyer subscribes to a plan only once
             self._order(at)
             return
         self.subscribed.add((buyer[0], plan.id))

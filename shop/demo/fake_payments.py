@@ -1,4 +1,4 @@
-"""What do the rows of a made-up payment look like? The order, the key and the events that belong to it included.
+"""Rows of made-up payments, with their orders, billing keys, subscriptions and events.
 
 `fake_history.py` decides how many there are of which kind, and when.
 """
@@ -27,7 +27,7 @@ FAILURES = (
     + ["소액결제가 차단된 번호입니다.", "미납 요금이 있어 이용할 수 없습니다.", "승인번호가 맞지 않습니다."]
 )
 CANCELS = ("구매자 변심", "품절", "중복 주문")
-CAME = ("paid", "cancelled", "held")  # the endings in which money came in
+CAME = ("paid", "cancelled", "held")  # endings with money received
 HELD = ("surplus", "amount", "out_of_stock", "order_cancelled")
 
 Buyer = tuple[int, str, str, str]  # user id, name, number, e-mail
@@ -35,7 +35,7 @@ Buyer = tuple[int, str, str, str]  # user id, name, number, e-mail
 
 @dataclass
 class Sub:
-    """A subscription whose whole life is known when it begins."""
+    """A made-up subscription; its number of months is known from the start."""
 
     id: int
     token: str
@@ -47,7 +47,7 @@ class Sub:
 
 
 class MadeUp:
-    """Makes rows and hands them to `bulk_insert`. The same database gives the same rows every time."""
+    """Builder of rows for `bulk_insert`. The same database gives the same rows every time."""
 
     def __init__(self) -> None:
         self.bulk = Bulk()
@@ -97,7 +97,7 @@ class MadeUp:
         return order_id
 
     def key_and_subscription(self, sub: Sub, order_id: int, at: datetime, ending: str) -> None:
-        """A billing key and its subscription, as they stand today."""
+        """Add a billing key and its subscription in their state of today."""
         paid, lives, next_charge, ends = self._life(sub, at, ending)
         ended_at = None if lives else datetime.combine(ends, time(10), clock.SEOUL) if paid else at
         reason = None if lives else self.random.choice(("by_buyer", "missed")) if paid else "replaced"
@@ -119,7 +119,7 @@ class MadeUp:
         )
 
     def _life(self, sub: Sub, at: datetime, ending: str) -> tuple[bool, bool, date, date]:
-        """Whether it began, whether it goes on, the next day that is charged, and the day on which it ends."""
+        """Return whether it began, whether it is active, its next charge day, and the day on which it ends."""
         paid = ending == "paid"
         last = next_charge = at.astimezone(clock.SEOUL).date()
         for _ in range(sub.months_left):
@@ -158,7 +158,7 @@ class MadeUp:
         with_events: bool,
         **owner: Any,
     ) -> None:
-        """One attempt to collect `amount` that ended as `ending`."""
+        """Add one attempt to collect `amount` that ended as `ending`."""
         answered = at + timedelta(seconds=self.random.randrange(40, 170))
         payment_id = self.new_id(Payment)
         row = {
@@ -183,7 +183,7 @@ class MadeUp:
             self._events(row, answered)
 
     def _answer(self, payment_id: int, amount: int, ending: str, answered: datetime) -> dict[str, Any]:
-        """What PortOne has said of it; nothing of a window that was left open."""
+        """Return the columns that PortOne's report fills; all empty for a window that was left open."""
         heard, came = ending != "ready", ending in CAME
         return {
             "imp_uid": f"imp_9{payment_id:011d}" if heard else None,
@@ -198,7 +198,7 @@ class MadeUp:
         }
 
     def _is_rare(self, at: datetime) -> bool:
-        """One in a thousand of the last days: what a person has to look at."""
+        """Whether to leave a cancel unfinished for staff: one in a thousand payments of the last days."""
         return at.date() > self.today - timedelta(days=5) and self.random.random() < 0.001
 
     def _events(self, row: dict[str, Any], answered: datetime) -> None:

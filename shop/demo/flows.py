@@ -1,4 +1,4 @@
-"""Who says what to whom when money comes or goes? The six ways, as data, and a drawing of each.
+"""The six payment flows as data, and a sequence diagram (SVG) of each.
 
 The data are in `flows.toml`; the learn panel of the demo and the pages in docs/flows/ are made from them.
 """
@@ -18,10 +18,10 @@ LANES = {
 }
 STEP_HEIGHT = 54
 LANE_WIDTH = 205
-LEFT = 40  # room for the numbers
+LEFT = 40  # space for the step numbers
 TOP = 62
 
-# For a drawing that stands alone as a file; in the shop's pages the stylesheet says the same.
+# For a diagram in a file of its own; in the shop's pages the stylesheet has the same rules.
 STYLE = """<style>
 .paper { fill: #fff; }
 .lane { stroke: #b7c4bd; stroke-width: 1.5; stroke-dasharray: 3 5; }
@@ -38,7 +38,7 @@ text { font: 14px Pretendard, "Apple SD Gothic Neo", "Noto Sans KR", "Noto Sans 
 
 @dataclass(frozen=True)
 class Step:
-    """One message. `id` is the source of the event that it writes, where it writes one; `code` names who handles it."""
+    """One message. `id` is the source of the event that it writes, if any; `code` names what handles it."""
 
     id: str
     sender: str
@@ -84,7 +84,7 @@ FLOWS = _read(Path(__file__).with_suffix(".toml"))
 
 
 def draw(flow: Flow, language: str, lit: str | None = None, *, alone: bool = False) -> str:
-    """The flow as SVG, with the step `lit` marked. Only classes, no styles, unless it stands alone as a file."""
+    """Draw the flow as SVG, with the step `lit` marked. `alone`: with styles, for a file of its own."""
     at = {lane: LEFT + LANE_WIDTH * (number + 0.5) for number, lane in enumerate(flow.who)}
     width, height = LEFT + LANE_WIDTH * len(flow.who), TOP + STEP_HEIGHT * len(flow.steps) + 14
     parts = [f'<rect class="paper" width="{width}" height="{height}"/>']
@@ -124,5 +124,5 @@ def _message(step: Step, number: int, at: dict[str, float], width: float, langua
 
 
 def _width(text: str) -> float:
-    """Roughly how many pixels a text takes at 14: Hangul is wide, the rest is about half."""
+    """Estimate the width of a text in pixels at font size 14: Hangul takes 14, anything else about half."""
     return sum(14 if "가" <= letter <= "힣" else 7.6 for letter in text)

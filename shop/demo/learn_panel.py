@@ -1,5 +1,4 @@
-"""What just happened behind this page? The learn panel of the demo: doors, look-ups, decisions, and the flow with the
-present step lit.
+"""The learn panel of the demo: notifications, look-ups, decisions, and the flow with the current step marked.
 
 `app.py` loads this file in sandbox mode only: with live settings no code path leads here.
 """
@@ -34,7 +33,7 @@ SECRETS = ("imp_key", "imp_secret", "access_token")
 
 @dataclass(frozen=True)
 class Call:
-    """One call to PortOne as it went over the wire: what was asked and what came back, secrets and numbers masked."""
+    """One HTTP call to PortOne: request and response, with secrets and phone numbers masked."""
 
     method: str
     path: str
@@ -44,20 +43,20 @@ class Call:
 
 
 class Calls:
-    """The latest answers, kept in this process's memory as they came, and masked when they are shown."""
+    """The latest responses, kept unmasked in this process's memory and masked when they are shown."""
 
     def __init__(self) -> None:
         self._kept: deque[Answer] = deque(maxlen=200)
 
     def hear(self, _client: object, asked: Asked) -> None:
-        """One call to PortOne has ended."""
+        """Keep the response of a call to PortOne that has ended."""
         if asked.answer is not None:
             self._kept.append(asked.answer)
 
     def about(self, ids: Iterable[str | None]) -> list[Call]:
-        """The calls that name one of these ids, oldest first."""
+        """Return the calls that contain one of these ids, oldest first."""
         wanted = [name for name in ids if name]
-        kept = tuple(self._kept)  # another thread may be hearing of the next one
+        kept = tuple(self._kept)  # another thread may append meanwhile
         found = [answer for answer in kept if any(name in _path(answer) + _body(answer) for name in wanted)]
         return [_call(answer) for answer in found[-MOST_SHOWN:]]
 
@@ -79,7 +78,7 @@ def _body(answer: Answer) -> str:
 
 
 def _masked(text: str) -> str:
-    """JSON, laid out for reading, without secrets and without phone numbers; other text with its numbers masked."""
+    """Format JSON for reading, with secrets and phone numbers masked; of other text, mask the phone numbers."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -92,7 +91,7 @@ def _masked(text: str) -> str:
 
 
 def _without_empty(response: Mapping[str, Any]) -> dict[str, Any]:
-    """A payment has 54 fields, most of them about cards: those without a value only hide the others."""
+    """Drop fields without a value: a payment has 54 fields, most of them about cards."""
     masked = {key: "****" if key in SECRETS else value for key, value in response.items()}
     return {key: value for key, value in masked.items() if value not in (None, "", [], 0) or key == "cancel_amount"}
 
@@ -103,7 +102,7 @@ def pretty(facts: Mapping[str, Any]) -> str:
 
 
 def install(app: Flask) -> None:
-    """Give templates the panel, and listen to the calls that go to the sandbox."""
+    """Add the panels to the template globals, and record the calls to the sandbox."""
     calls = Calls()
     app.extensions["learn_calls"] = calls
     portone_asked.connect(calls.hear, sender=app.extensions["provider"])
@@ -113,21 +112,21 @@ def install(app: Flask) -> None:
 
 
 def panel_of_cart(goods: Sequence[CartItem], plans: Sequence[CartItem], buyer: Mapping[str, str]) -> Markup:
-    """Before anything has happened: what `IMP.request_pay` is going to be called with."""
+    """Render the panel of the cart: the arguments that `IMP.request_pay` will get."""
     flow = FLOWS["once-pc" if goods else "billing-key"]
     bought = list(goods) or list(plans[:1])
     return _panel(flow, "checkout", request_pay=pretty(_request_pay(bought, buyer)) if bought else "")
 
 
 def panel_of_order(order: Order, payments: Sequence[Payment]) -> Markup:
-    """What was heard about an order's payments, through which doors, and what was decided."""
+    """Render the panel of an order: the notifications of its payments, and what was decided."""
     events = _events_of(payments)
     flow = _flow_of(order, events)
     return _panel(flow, _lit(flow, events), events=events, calls=_calls_of(payments))
 
 
 def panel_of_subscriptions(subscriptions: Sequence[Subscription]) -> Markup:
-    """The months of a buyer's plans."""
+    """Render the panel of a buyer's subscriptions: the payments of their billing keys."""
     keys = [subscription.customer_uid for subscription in subscriptions if subscription.customer_uid]
     of_keys = select(Payment).where(Payment.customer_uid.in_(keys)).order_by(Payment.id.desc()).limit(MOST_SHOWN)
     payments = db.session.scalars(of_keys).all()
@@ -138,7 +137,7 @@ def panel_of_subscriptions(subscriptions: Sequence[Subscription]) -> Markup:
 
 
 def _panel(flow: Flow, lit: str, **facts: Any) -> Markup:
-    drawing = Markup(draw(flow, str(get_locale()), lit))  # noqa: S704  # escaped where it is drawn
+    drawing = Markup(draw(flow, str(get_locale()), lit))  # noqa: S704  # `draw` escapes it
     is_open = request.cookies.get("learn") == "open"
     step: Step | None = flow.step(lit)
     page = render_template("learn.html", flow=flow, drawing=drawing, step=step, is_open=is_open, pretty=pretty, **facts)
@@ -170,7 +169,7 @@ def _flow_of(order: Order, events: Sequence[Event]) -> Flow:
 
 
 def _lit(flow: Flow, events: Sequence[Event]) -> str:
-    """The step of the event that last changed something, else of the newest one."""
+    """Return the step of the latest event that changed something, else of the latest event."""
     if flow.slug == "cancel":
         return "cancel"
     told = [event for event in events if event.outcome not in ("unchanged", "ready")]
@@ -181,7 +180,7 @@ def _lit(flow: Flow, events: Sequence[Event]) -> str:
 
 
 def _request_pay(bought: Sequence[CartItem], buyer: Mapping[str, str]) -> dict[str, Any]:
-    """What the checkout will answer, with dots where the server has yet to make an id. Nothing is written."""
+    """Build what the checkout will return, with dots instead of ids. Nothing is written."""
     products = [item.product for item in bought]
     monthly = products[0].kind == "monthly"
     order = Order(

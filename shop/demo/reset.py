@@ -1,4 +1,4 @@
-"""How does a public demo begin anew each night? `flask reset-demo` clears the shop's and the sandbox's books.
+"""The nightly reset of a public demo: `flask reset-demo` clears the tables of the shop and of the sandbox.
 
 Loaded in sandbox mode only, so with live settings the command does not exist. Cron or the scheduler calls it.
 """
@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 10.0
 
 
 def install(app: Flask, sandbox_http: requests.Session, api_url: str) -> None:
-    """Add the command, and what the scheduler calls."""
+    """Add the command, and the function that the scheduler calls."""
 
     def reset() -> None:
         clear_shop()
@@ -32,7 +32,7 @@ def install(app: Flask, sandbox_http: requests.Session, api_url: str) -> None:
 @click.command("reset-demo")
 @with_appcontext
 def reset_demo() -> None:
-    """Forget every order, payment, account and key, here and in the sandbox. Sandbox mode only."""
+    """Delete every order, payment, account and key, here and in the sandbox. Sandbox mode only."""
     try:
         current_app.extensions["reset_demo"]()
     except requests.RequestException as error:
@@ -41,13 +41,13 @@ def reset_demo() -> None:
 
 
 def clear_shop() -> None:
-    """Empty every table and seed anew."""
+    """Empty every table and seed again."""
     with transaction():
         last_id = db.session.scalar(select(func.max(User.id))) or 0
         for table in reversed(Base.metadata.sorted_tables):
             if table is not User.__table__:
                 db.session.execute(table.delete())
-        # The new accounts get ids that nobody had: a cookie of yesterday must not open an account of today.
+        # The new accounts get unused ids, so that an old session cookie does not open a new account.
         db.session.execute(update(User).values(email="gone-" + cast(User.id, String)))
     seed.seed_catalogue()
     accounts.seed_demo_accounts()
@@ -56,5 +56,5 @@ def clear_shop() -> None:
 
 
 def clear_sandbox(sandbox_http: requests.Session, api_url: str) -> None:
-    """Empty the sandbox's books. Raises requests.RequestException."""
+    """Empty the sandbox's tables. Raises requests.RequestException."""
     sandbox_http.post(f"{api_url}/controls/reset", timeout=TIMEOUT_SECONDS).raise_for_status()

@@ -1,4 +1,4 @@
-"""How does a demo show a year in a minute? The sandbox's clock, which the shop follows, moved from the back office.
+"""The sandbox's clock, which the shop follows, and the back office's buttons that move it forward.
 
 `app.py` loads this file in sandbox mode only: with live settings no code path leads here.
 """
@@ -39,9 +39,9 @@ BETWEEN_RUNS = timedelta(hours=5)  # a declined month is tried again after four
 
 
 class SandboxClock:
-    """Business time as the sandbox tells it: the machine's time plus an offset that is asked for once a second.
+    """Business time: the machine's time plus the sandbox's offset, which is requested at most once a second.
 
-    Inside a transaction the last known offset is used: nothing may wait for the network there.
+    Inside a transaction the last known offset is used, because no network call is allowed there.
     """
 
     def __init__(self, session: requests.Session, api_url: str) -> None:
@@ -72,18 +72,18 @@ class SandboxClock:
             answer = self._session.get(self._address, timeout=TIMEOUT_SECONDS).json()
             self._offset = timedelta(seconds=float(answer["offset"]))
         except (requests.RequestException, ValueError, KeyError, TypeError):
-            return  # a sandbox that does not answer has not moved its clock either
+            return  # keep the offset: a sandbox that does not respond has not moved its clock
 
 
 def install(app: Flask, session: requests.Session, api_url: str) -> None:
-    """Let the shop follow the sandbox's clock."""
+    """Make the shop use the sandbox's clock, and add its pages and the reset."""
     source = SandboxClock(session, api_url)
     app.extensions["sandbox_clock"] = source
     clock.use_source(source)
 
     @app.before_request
     def follow() -> None:
-        source()  # before the page opens a transaction, within which nobody may be asked
+        source()  # refresh before the page opens a transaction
 
     app.register_blueprint(bp)
     reset.install(app, session, api_url)
@@ -92,7 +92,7 @@ def install(app: Flask, session: requests.Session, api_url: str) -> None:
 @bp.post("/next-charge")
 @admin.operators_only
 def to_next_charge() -> AnyResponse:
-    """Go to when something can be charged next: a day's morning, or the end of the pause after a decline."""
+    """Go to the next moment with something to charge: a due day's morning, or the end of the pause after a decline."""
     moment = _next_charge_at()
     if moment is None:
         flash(_("이용 중인 구독이 없습니다."), "error")
@@ -106,19 +106,19 @@ def to_next_charge() -> AnyResponse:
 @bp.post("/tomorrow")
 @admin.operators_only
 def to_tomorrow() -> AnyResponse:
-    """Go to tomorrow morning: a declined month is tried again on the next day."""
+    """Go to tomorrow morning, when a declined month can be tried again."""
     return _go_to(_morning_of(clock.today() + timedelta(days=1)))
 
 
 @bp.post("/next-month")
 @admin.operators_only
 def to_next_month() -> AnyResponse:
-    """Live through a month: whenever something is due on the way, the monthly run is carried out, as cron would."""
+    """Go one month ahead, and run the monthly run whenever something is due on the way, as cron would."""
     today = clock.today()
     target = _morning_of(subscriptions.charge_day(today, today.day))
     for _step in range(MOST_RUNS):
         day = _next_charge_on()
-        # What is still due after a run was declined or not answered: cron comes by again.
+        # What is still due after a run was declined or got no response: try again later, as cron would.
         moment = max(_morning_of(day), clock.now() + BETWEEN_RUNS) if day else target
         if moment >= target:
             break
@@ -134,12 +134,12 @@ def _next_charge_on() -> date | None:
     day = db.session.scalar(
         select(func.min(Subscription.next_charge_on)).where(Subscription.status.in_(subscriptions.LIVE))
     )
-    end_reading()  # the sandbox is asked outside of a transaction
+    end_reading()  # the caller calls the sandbox, outside of a transaction
     return day
 
 
 def _next_charge_at() -> datetime | None:
-    """When the monthly run has something to do next; not later than now: it has already."""
+    """Return when the monthly run has something to do next; now or earlier if it has something to do already."""
     live = select(Subscription).where(Subscription.status.in_(subscriptions.LIVE))
     nearest = db.session.scalars(live.order_by(Subscription.next_charge_on).limit(NEAREST)).all()
     now, months = clock.now(), months_of(nearest).values()
@@ -148,7 +148,7 @@ def _next_charge_at() -> datetime | None:
 
 
 def _chargeable_at(month: Month, now: datetime) -> datetime | None:
-    """From when on the run brings a month further; None: only a person does."""
+    """Return from when on the run can continue a month; None if only staff can."""
     standing = month.standing(now)
     if standing == "early":
         return _morning_of(month.due_on)
@@ -164,7 +164,7 @@ def _morning_of(day: date) -> datetime:
 
 
 def _run() -> None:
-    """The monthly run, as far as one request can carry it."""
+    """Run the monthly run, with at most MOST_CHARGES charges in one request."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     for _done in batch.charge_all(app, provider(), islice(batch.due_now(), MOST_CHARGES), RUN_WORKERS):
         pass

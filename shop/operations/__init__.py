@@ -1,1 +1,1 @@
-"""Running the shop: commands, health checks, metrics, logs, background workers, and `doctor/`."""
+"""Operation of the shop: commands, health checks, metrics, logs, background workers, and `doctor/`."""

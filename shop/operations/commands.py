@@ -1,4 +1,4 @@
-"""Which commands does an operator have? They are listed in `install()`; `flask --help` tells what each does."""
+"""Commands for operators, listed in `install()`; `flask --help` describes each."""
 
 import logging
 import re
@@ -82,7 +82,7 @@ def create_admin(email: str, password: str, role: str) -> None:
 @click.option("--workers", default=8, show_default=True, type=click.IntRange(1, 64), help="Charges at a time.")
 @with_appcontext
 def bill(day: str | None, dry_run: bool, workers: int) -> None:
-    """Charge every subscription whose day has come. Meant to be run every hour; safe to run twice, or at once."""
+    """Charge every subscription that is due. Meant to be run every hour; safe to run twice, or at once."""
     if day and settings().live and not dry_run:
         raise click.BadParameter(
             "only with --dry-run: PortOne charges today, whatever our clock says", param_hint="--on"
@@ -97,7 +97,7 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
             waiting = f"{paused.count} declined, to be tried again from {until:%H:%M} ({paused.won:,} won); "
         click.echo(f"{due.count} due on {clock.today()} ({due.won:,} won); {waiting}nothing was charged.")
         return
-    if sys.stderr.isatty():  # the bar tells; each charge has its line in the book of events
+    if sys.stderr.isatty():  # the progress bar is enough; the event log has each charge
         logging.getLogger("shop.events").setLevel(logging.WARNING)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     run = batch.charge_all(app, provider(), batch.due_now(), workers)
@@ -118,7 +118,7 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
 @click.command("sync")
 @with_appcontext
 def sync() -> None:
-    """Look up what is open, expire what nobody paid, finish cancels. Meant to be run every few minutes; always safe."""
+    """Look up open payments, expire unpaid orders, finish cancels. Meant to be run every few minutes; always safe."""
     done = sweep.sweep(provider())
     click.echo(", ".join(f"{count} {outcome}" for outcome, count in sorted(done.items())) or "Nothing was open.")
     if done["unknown"] or done["error"]:
@@ -132,9 +132,9 @@ def sync() -> None:
 @click.option("--csv", "target", type=click.File("w", encoding="utf-8-sig"), help="Save the report here.")
 @with_appcontext
 def reconcile_books(first: datetime | None, last: datetime | None, repair: bool, target: TextIO | None) -> None:
-    """Compare our books with PortOne's, both ways. Exit status 1 when they differ.
+    """Compare our payments with PortOne's, both ways. Exit status 1 when they differ.
 
-    A row of PortOne's that cannot be read is listed; it counts as a difference if it is one of our payments.
+    A payment of PortOne's that cannot be read is listed; it counts as a difference if it is one of ours.
     """
     last_day = last.date() if last else clock.today()
     first_day = first.date() if first else last_day - timedelta(days=7)
@@ -167,20 +167,20 @@ def reconcile_books(first: datetime | None, last: datetime | None, repair: bool,
 @click.option("--concurrency", default=8, show_default=True, type=click.IntRange(1, 64), help="Charges at a time.")
 @with_appcontext
 def worker(concurrency: int) -> None:
-    """Work off what the scheduler hands out, on as many machines as you like. Needs CELERY_BROKER_URL."""
-    # Threads: a charge is waiting for an answer, and threads share one pool of connections.
+    """Run the tasks that the scheduler sends, on as many machines as you like. Needs CELERY_BROKER_URL."""
+    # Threads: a charge mostly waits for PortOne's response, and threads share one connection pool.
     _celery().worker_main(["worker", "--pool", "threads", "--concurrency", str(concurrency), "--loglevel", "INFO"])
 
 
 @click.command("scheduler")
 @with_appcontext
 def scheduler() -> None:
-    """Hand out what is due, every hour. One of these; needs CELERY_BROKER_URL."""
+    """Send the due tasks to the workers. Run only one; needs CELERY_BROKER_URL."""
     _celery().start(["beat", "--loglevel", "INFO", "--pidfile="])
 
 
 def _celery() -> Any:
-    """The Celery app. Only these two commands need the library."""
+    """Return the Celery app; only the two commands above import the library."""
     if not settings().broker_url:
         raise click.ClickException("CELERY_BROKER_URL is not set; without a broker, let cron run `flask bill`")
     try:
@@ -198,7 +198,7 @@ def _nine_in_the_morning(day: str) -> batch.Source:
     return lambda: moment
 
 
-# What leaves a month open, and what becomes of it. The command then exits with status 1.
+# Results that leave a billing month open, and what happens next. With any of them the command exits with status 1.
 OPEN_RESULTS = {
     "unknown": "PortOne gave no usable answer. Nothing ended; the next run looks these months up before it asks again.",
     "key_gone": "PortOne has no such billing key. The subscriptions are past due and end when their days are over"

@@ -1,7 +1,7 @@
-"""Is this process alive, may it be sent visitors, and how did PortOne last answer? `/healthz` and `/readyz`.
+"""Liveness and readiness: `/healthz` and `/readyz`.
 
-Readiness is the database alone: a shop whose PortOne is silent still shows its goods and says what it cannot do. How
-PortOne last answered is reported beside it from memory; nobody who asks here waits for the network.
+Readiness depends on the database alone: while PortOne does not respond, the shop still shows its products and says what
+it cannot do. The result of the latest call to PortOne is reported from memory; these checks never call PortOne.
 """
 
 import time
@@ -17,7 +17,7 @@ bp = Blueprint("health", __name__)
 
 
 class LastHeard:
-    """How the latest call to PortOne ended, and when."""
+    """Result and time of the latest call to PortOne."""
 
     def __init__(self) -> None:
         self.state = "not_asked"  # ok, refused (our credentials), silent, not_asked
@@ -35,20 +35,20 @@ class LastHeard:
 
 def install(app: Flask) -> None:
     heard = LastHeard()
-    app.extensions["portone_heard"] = heard  # also keeps the listener alive: signals hold it weakly
+    app.extensions["portone_heard"] = heard  # keeps the listener alive: signals hold weak references
     portone_asked.connect(heard.hear, sender=app.extensions["provider"])
     app.register_blueprint(bp)
 
 
 @bp.get("/healthz", endpoint="healthz")
 def alive() -> Response:
-    """This process answers."""
+    """Respond with 200 as long as this process serves requests."""
     return jsonify(status="alive")
 
 
 @bp.get("/readyz", endpoint="readyz")
 def ready() -> tuple[Response, int]:
-    """The database answers; PortOne's state is told beside it and makes nobody wait."""
+    """Respond with 200 if the database responds, else 503; PortOne's state is reported and does not matter here."""
     heard: LastHeard = current_app.extensions["portone_heard"]
     database_answers = _database_answers()
     body = {

@@ -1,8 +1,8 @@
-"""What does the shop write to its log, and what never?
+"""Logging: one line per request, per event and per failed call to PortOne.
 
-One line per request, per line in the book of events and per call to PortOne that failed; as JSON for machines or as
-text for people (LOG_FORMAT). `merchant_uid` is the thread: whatever a request writes after its payment is known carries
-it. Secrets, phone numbers and e-mail addresses are taken out of the finished line, whoever wrote it, tracebacks too.
+LOG_FORMAT chooses JSON for machines or text for people. Once a request knows its payment, all of its lines contain the
+`merchant_uid`. Secrets, phone numbers and e-mail addresses are removed from every finished line, including tracebacks
+and lines of libraries.
 """
 
 import json
@@ -29,13 +29,13 @@ book = logging.getLogger("shop.events")
 calls = logging.getLogger("shop.portone")
 
 HIDDEN = "[hidden]"
-QUIET = {"health.healthz", "health.readyz", "metrics.metrics", "static"}  # asked every few seconds, or of no interest
+QUIET = {"health.healthz", "health.readyz", "metrics.metrics", "static"}  # polled every few seconds, or of no interest
 
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
-IN_MESSAGE = {"method", "path", "status", "source", "outcome", "call", "result"}  # not said twice to people
+IN_MESSAGE = {"method", "path", "status", "source", "outcome", "call", "result"}  # the text format does not repeat them
 
-# Whatever stands behind these words is nobody's business, in a URL, a form, JSON, a header or a Python dict.
+# Hide the value behind these words in a URL, a form, JSON, a header or a Python dict.
 _NAMED_SECRET = re.compile(
     r"""((?:password|passwd|secret|imp_key|api_key|token|authorization|cookie|session)["']?\s*[=:]\s*["']?)[^\s"',;&}]+""",
     re.IGNORECASE,
@@ -44,12 +44,12 @@ _BEARER = re.compile(r"(bearer\s+)[\w.~+/=-]+", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+@")
 
 
-LONGEST_END = 10_000  # characters of the beginning and of the end of a long text that are written
+LONGEST_END = 10_000  # characters that a long text keeps at each end
 BESIDE_THE_CUT = 1000  # longer than any secret
 
 
 class Redactor:
-    """Takes out of a text what must not be kept, and out of a long text its middle."""
+    """Removes secrets and personal data from a text, and the middle of a long text."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         known = [re.escape(secret) for secret in secrets if len(secret) >= 6]
@@ -58,7 +58,7 @@ class Redactor:
     def __call__(self, text: str) -> str:
         if len(text) <= 2 * LONGEST_END:
             return self._redacted(text)
-        # Half of a secret is not recognised as one: what stands beside the cut is left out once the rest is redacted.
+        # A secret that the cut splits is not recognised: after redacting, drop the characters next to the cut.
         beginning = self._redacted(text[:LONGEST_END])[:-BESIDE_THE_CUT]
         end = self._redacted(text[-LONGEST_END:])[BESIDE_THE_CUT:]
         return f"{beginning} […] {end}"
@@ -72,7 +72,7 @@ class Redactor:
 
 
 class LineFormatter(logging.Formatter):
-    """One line for one record. Facts come by `extra={"facts": {...}}`."""
+    """Formats a record as one line. Facts are passed as `extra={"facts": {...}}`."""
 
     def __init__(self, redact: Redactor, as_json: bool) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class LineFormatter(logging.Formatter):
 
 
 def _thread() -> dict[str, str | None]:
-    """The payment that this request is about, once it is known."""
+    """Return the `merchant_uid` of the payment that this request is about, once it is known."""
     return {"merchant_uid": g.get("merchant_uid")} if has_request_context() else {}
 
 
@@ -110,7 +110,7 @@ def _as_text(line: dict[str, Any]) -> str:
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Write the lines of this process to standard error, and one for each request of `app`."""
+    """Log to standard error, with one line for each request of `app`."""
     password = urlsplit(settings.database_url).password or ""
     secrets = (settings.secret_key, settings.api_secret, settings.api_key, settings.metrics_token, password)
     handler = logging.StreamHandler(cast("TextIO", wsgi_errors_stream))
@@ -122,7 +122,7 @@ def install(app: Flask, settings: Settings) -> None:
     root.addHandler(handler)
     for package in ("payments", "shop"):
         logging.getLogger(package).setLevel(logging.INFO)
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # its own access line holds the query
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # its own access log contains the query
 
     event_written.connect(_write_event)
     portone_asked.connect(_write_call)
@@ -138,7 +138,7 @@ def _begin() -> None:
 
 
 def _write_access(response: Response) -> Response:
-    """Method, path and status; never the query, whose names anybody may choose."""
+    """Log method, path and status; never the query, which anybody may fill with anything."""
     if request.endpoint not in QUIET and access.isEnabledFor(logging.INFO):
         facts = {
             "method": request.method,
@@ -155,7 +155,7 @@ def _write_event(line: Event) -> None:
     if has_request_context():
         g.merchant_uid = line.merchant_uid or g.get("merchant_uid")
     elif sys.stderr.isatty():
-        return  # somebody runs a command by hand and looks at its progress bar
+        return  # a command that is run by hand shows a progress bar
     names = ("merchant_uid", "imp_uid", "customer_uid", "source", "outcome", "reason", "actor")
     facts = {name: getattr(line, name) for name in names}
     book.info("%s: %s", line.source, line.outcome, extra={"facts": facts})

@@ -1,7 +1,7 @@
-"""What can Prometheus read about this shop? `/metrics`: requests, doors, decisions, calls to PortOne, and what is open.
+"""Prometheus metrics at `/metrics`: requests, notifications, decisions, calls to PortOne, and open payments.
 
-What happens is counted in this process (in several, set PROMETHEUS_MULTIPROC_DIR and they are added up). What stands
-open is counted in the database when it is read, so that it is right however many processes and commands there are.
+Counters live in this process; with several processes, set PROMETHEUS_MULTIPROC_DIR to add them up. Open payments are
+counted in the database at each scrape, so that the number does not depend on processes and commands.
 """
 
 import hmac
@@ -29,7 +29,7 @@ DOORS = ("callback", "redirect", "webhook", "confirm")
 FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 
-# The words of V1's addresses; all other parts are ids, which would make a series each.
+# The fixed parts of V1's paths. All other parts are ids, each of which would create a series.
 PORTONE_WORDS = {
     "users", "getToken", "pg", "payments", "prepare", "find", "status", "ready", "paid", "failed", "cancelled",
     "cancel", "subscribe", "customers", "again",
@@ -40,7 +40,7 @@ _making = threading.Lock()
 
 
 def counters() -> SimpleNamespace:
-    """Made at first use: the library is not loaded while the shop starts. Once, though many may be the first."""
+    """Return the counters, created at first use (the shop starts faster) and once, even if threads call at once."""
     with _making:
         return _counters()
 
@@ -49,7 +49,7 @@ def counters() -> SimpleNamespace:
 def _counters() -> SimpleNamespace:
     from prometheus_client import Counter, Histogram, disable_created_metrics
 
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which tells when it began
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, with its creation time
     return SimpleNamespace(
         requests=Histogram(
             "shop_request_seconds", "Requests by route.", ("method", "route", "status"), buckets=SECONDS
@@ -69,7 +69,7 @@ def install(app: Flask) -> None:
 
 @bp.get("/metrics", endpoint="metrics")
 def show() -> Response:
-    """Everything that is measured, in Prometheus's text format; for those who may see it."""
+    """Return all metrics in Prometheus's text format; 403 for callers that `_may_read` refuses."""
     if not _may_read():
         abort(403)
     from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
@@ -85,7 +85,7 @@ def show() -> Response:
 
 
 def _may_read() -> bool:
-    """With METRICS_TOKEN set, who brings it; else who calls from this machine, and not through a proxy on it."""
+    """Accept callers with METRICS_TOKEN if it is set; else direct callers from this machine, not through a proxy."""
     token = settings().metrics_token
     if token:
         return hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode())
@@ -98,7 +98,7 @@ def _may_read() -> bool:
 
 
 class Books:
-    """What the database says at this moment."""
+    """Collector of the numbers that each scrape reads from the database."""
 
     def collect(self) -> Iterator[Any]:
         from prometheus_client.core import GaugeMetricFamily
@@ -106,7 +106,7 @@ class Books:
         waiting = (Payment.status == "ready") & Payment.held_reason.is_(None)
         opened, oldest = db.session.execute(select(func.count(), func.min(Payment.created_at)).where(waiting)).one()
         held = db.session.scalar(select(func.count()).where(Payment.held_reason.is_not(None)))
-        # A month's charges are made in that month; the day they were made on has an index.
+        # A month's charges are created in that month, and `created_at` has an index.
         monthly = select(Payment.status, func.count()).where(
             Payment.created_at >= clock.month_began(), Payment.subscription_id.is_not(None)
         )
@@ -125,7 +125,7 @@ class Books:
 def _count_request(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "none"
     method = request.method if request.method in ("GET", "POST", "HEAD", "OPTIONS") else "other"
-    seconds = time.perf_counter() - g.began if "began" in g else 0.0  # the log's line tells the same time
+    seconds = time.perf_counter() - g.began if "began" in g else 0.0  # the access log reports the same time
     counters().requests.labels(method, route, str(response.status_code)).observe(seconds)
     return response
 

@@ -1,9 +1,8 @@
-"""How do many machines share the monthly run? Celery hands out the work; the rows in the database stay the promise.
+"""Celery worker and schedule that spread the monthly run over several machines.
 
 Optional: `pip install -r requirements-scale.txt` and `CELERY_BROKER_URL`. Nothing else of the shop imports this file.
-A message only says "look at this subscription": one that is lost, doubled or late does no harm, because
-`charging.charge` decides by the row. So a killed worker needs no cure of its own: the next tick hands out again
-whatever is still due.
+A message only names a subscription to check. A lost, duplicate or late one does no harm, because `charging.charge`
+decides by the row. A killed worker needs no recovery: the next tick sends a message for whatever is still due.
 """
 
 import logging
@@ -20,14 +19,14 @@ from shop.web.common import provider
 
 HOUR_SECONDS = 3600
 SWEEP_EVERY_SECONDS = 180
-# Redis gives a message back when nobody has confirmed it for this long: longer than any charge takes.
+# Redis redelivers a message that is not acknowledged for this long: longer than any charge takes.
 VISIBILITY_SECONDS = 600
 
 log = logging.getLogger(__name__)
 
 
 def create_worker(app: Flask, settings: Settings) -> Celery:
-    """The Celery app whose tasks call the same functions as the commands, inside the shop's app context."""
+    """Create the Celery app, whose tasks call the same functions as the commands, inside the shop's app context."""
 
     class ShopTask(Task):  # type: ignore[misc]  # Celery has no types
         def __call__(self, *args: object, **options: object) -> Any:
@@ -43,8 +42,8 @@ def create_worker(app: Flask, settings: Settings) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
-        worker_hijack_root_logger=False,  # the shop writes its own log …
-        worker_redirect_stdouts=False,  # … to the stream that Celery would turn into log lines
+        worker_hijack_root_logger=False,  # the shop configures its own log …
+        worker_redirect_stdouts=False,  # … on standard error, which Celery would redirect to its log
         timezone="Asia/Seoul",
         beat_schedule_filename=str(settings.instance_path / "scheduler"),
         beat_schedule={
@@ -60,20 +59,20 @@ def create_worker(app: Flask, settings: Settings) -> Celery:
 
 
 def _add_tasks(celery: Celery) -> None:
-    # A message that waited until the next one of its kind was sent is dropped.
+    # Drop a message that is still waiting when the next one of its kind is sent.
     def task(name: str, every: int) -> Any:
         return celery.task(name=name, expires=every, shared=False)
 
     @task("shop.charge", HOUR_SECONDS)  # type: ignore[untyped-decorator]
     def charge(subscription_id: int) -> str:
-        """Bring one due subscription as far as it can be brought now."""
+        """Charge one due subscription as far as possible now."""
         result = charging.charge(provider(), subscription_id)
         log.info("subscription %s: %s", subscription_id, result)
         return result
 
     @task("shop.tick", HOUR_SECONDS)  # type: ignore[untyped-decorator]
     def tick() -> int:
-        """Hand out everything that is due, page by page; how many messages."""
+        """Send one message for each due subscription, and return how many."""
         count = 0
         with celery.producer_pool.acquire(block=True) as producer:
             for due in batch.due_now():
@@ -84,10 +83,10 @@ def _add_tasks(celery: Celery) -> None:
 
     @task("shop.sync", SWEEP_EVERY_SECONDS)  # type: ignore[untyped-decorator]
     def sync() -> None:
-        """Look up what is open, expire what nobody paid, finish cancels, delete the keys of ended subscriptions."""
+        """Look up open payments, expire unpaid orders, finish cancels, delete the keys of ended subscriptions."""
         log.info("swept: %s", dict(sweep.sweep(provider())))
 
     @task("shop.reset", HOUR_SECONDS)  # type: ignore[untyped-decorator]
     def reset() -> None:
-        """A public demo begins anew; only with the sandbox, where `reset.py` is loaded."""
+        """Reset a public demo; only with the sandbox, where `reset.py` is loaded."""
         current_app.extensions["reset_demo"]()

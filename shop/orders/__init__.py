@@ -1,1 +1,1 @@
-"""What is bought: tables, products, cart, orders and their stock, and the catalogue of a fresh shop."""
+"""Orders: tables, products, cart, orders and their stock, and the catalogue of a new shop."""

@@ -1,4 +1,4 @@
-"""What is in the cart, and how does it get in and out? It lives in the database, for signed-in buyers."""
+"""The cart of a signed-in buyer, stored in the database."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,10 +19,10 @@ class OrderError(Exception):
 
     OrderError
     ├── EmptyCart        nothing to buy
-    ├── OutOfStock       `product` has fewer pieces left than asked for
+    ├── OutOfStock       `product` has less stock than requested
     ├── InvalidBuyer     `fields`: field name → what is wrong with it (a message key)
-    ├── NotOnSale        `products` were taken off sale; none named: there is no such product, or not of this kind
-    └── CartChanged      the total is not the one that the buyer saw and agreed to; `kind`: of these goods
+    ├── NotOnSale        `products` were taken off sale; if empty, there is no such product, or not of this kind
+    └── CartChanged      the total differs from the one that the buyer agreed to; `kind` is the order's kind
     """
 
 
@@ -54,7 +54,7 @@ class InvalidBuyer(OrderError):
         self.fields = fields
 
 
-# Questions that every purchase asks are put together once, when this file is loaded.
+# Queries of every purchase, built once when this file is imported.
 CART = (
     select(CartItem)
     .join(CartItem.product)
@@ -77,17 +77,17 @@ LOCKED_ORDERS = (
 
 
 def cart_items(user_id: int, kind: str) -> Sequence[CartItem]:
-    """The lines of a buyer's cart of one kind (`once` or `monthly`) with their products, oldest first."""
+    """Return the items of one kind (`once` or `monthly`) in a buyer's cart with their products, oldest first."""
     return db.session.scalars(CART, {"user_id": user_id, "kind": kind}).all()
 
 
 def off_sale(user_id: int, kind: str) -> list[Product]:
-    """What was taken off sale while it lay in a buyer's cart: shown there, and never ordered."""
+    """Return the products in a buyer's cart that were taken off sale; they are shown there and never ordered."""
     return [item.product for item in cart_items(user_id, kind) if not item.product.on_sale]
 
 
 def lines_in_cart_of(user_id: Any) -> ScalarSelect[int]:
-    """How many lines a buyer's cart has, as a part of a question about the buyer."""
+    """Return a subquery that counts the items in a buyer's cart."""
     lines = table_of(CartItem).c
     return select(func.count(lines.id)).where(lines.user_id == user_id).scalar_subquery()
 
@@ -95,7 +95,7 @@ def lines_in_cart_of(user_id: Any) -> ScalarSelect[int]:
 def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False) -> None:
     """Set (or with `add`, raise) the quantity of a product in the cart; zero removes it.
 
-    Raises NotOnSale for more of what is not on sale. Less of it, and none, is always possible.
+    Raises NotOnSale when the quantity of a product that is not on sale would rise; lowering it is always possible.
     """
     with transaction():
         lock_buyer(user_id)
@@ -115,8 +115,11 @@ def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = Fal
 
 
 def lock_buyer(user_id: int) -> None:
-    """One checkout or cart change per buyer at a time, and none while an order of theirs is being paid: what was bought
-    is about to leave the cart. (SQLite's write lock already sees to it.)"""
+    """Lock a buyer and their pending orders, so that checkouts and cart changes of one buyer run one at a time.
+
+    A payment of a pending order removes its products from the cart, so it must not overlap either. (With SQLite the
+    write lock is enough.)
+    """
     for question in (LOCKED_BUYER, LOCKED_ORDERS):
         db.session.execute(question, {"user_id": user_id})
 
@@ -138,6 +141,6 @@ TAKE_SOME = (
 
 
 def take_bought(order: Order) -> None:
-    """What was bought leaves the cart; what was put there meanwhile stays."""
+    """Remove what was bought from the cart; what was added meanwhile stays."""
     for statement in (TAKE_ALL, TAKE_SOME):
         db.session.execute(statement, {"order": order.id, "buyer": order.user_id})

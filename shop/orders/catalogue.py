@@ -1,13 +1,13 @@
-"""What is on the shelf of a fresh shop? Things in the range that people really pay by phone bill (won, VAT included).
+"""Catalogue of a new shop, with prices that people usually pay by phone bill (won, VAT included).
 
-Names stay within KG's 30 bytes, two for a Hangul syllable, because they are what the phone bill shows.
+Names stay within KG's 30 bytes, two for a Hangul syllable, because the phone bill shows them.
 """
 
 from typing import TypedDict
 
 
 class Item(TypedDict):
-    """One product; `stock` None cannot run out, `picture` is a file below static/art/."""
+    """One product; with `stock` None it cannot run out, `picture` is a file in static/art/."""
 
     slug: str
     kind: str
@@ -25,7 +25,7 @@ Words = tuple[str, str]  # name, summary
 
 
 def _goods(slug: str, price: int, ko: Words, en: Words, *, stock: int | None = None, kind: str = "once") -> Item:
-    """Sold once; downloaded when it cannot run out, shipped when it can."""
+    """Define a product that is bought once; without `stock` it is downloaded, else it is shipped."""
     return Item(
         slug=slug,
         kind=kind,
@@ -41,7 +41,7 @@ def _goods(slug: str, price: int, ko: Words, en: Words, *, stock: int | None = N
 
 
 def _plan(slug: str, price: int, ko: Words, en: Words) -> Item:
-    """Paid every month, on the same day and with the same amount."""
+    """Define a plan that is paid every month, on the same day and with the same amount."""
     return _goods(slug, price, ko, en, kind="monthly")
 
 

@@ -1,7 +1,7 @@
-"""How does a cart become an order, at our prices, from our stock; and what follows when it is paid?
+"""Orders: placing one from the cart, reserving its stock, and its changes of state.
 
-Prices come from our tables, never from the browser. Stock is reserved by a guarded UPDATE when the order is placed,
-given back when the order is cancelled or expires, and merely kept when it is paid.
+Prices come from our tables, never from the browser. A guarded UPDATE reserves the stock when the order is placed. The
+stock is released when the order is cancelled or expires, and stays reserved when it is paid.
 """
 
 import re
@@ -21,18 +21,18 @@ from . import cart
 from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
 from .models import Order, OrderLine, Product
 
-# The first dot of the host that is not its first character is named apart, so that no part of the text is read twice.
+# The first dot of the host after its first character is matched separately, so that matching takes linear time.
 EMAIL = r"[^@\s]+@[^@\s][^@\s.]*\.[^@\s]+"
 LONGEST_EMAIL = 254
 LONGEST_TEL = 40  # as typed, with spaces and dashes
 
-# KG's approval number lives three minutes; a buyer who looks for the phone needs a few tries.
+# KG's approval number is valid for three minutes; this leaves time for a few tries.
 PENDING_FOR = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
 class Buyer:
-    """Who buys: what KG and the parcel service need. `tel` is digits only."""
+    """The buyer's data that KG and the parcel service need. `tel` is digits only."""
 
     name: str
     tel: str
@@ -42,7 +42,7 @@ class Buyer:
 
     @classmethod
     def checked(cls, name: str, tel: str, email: str, addr: str = "", postcode: str = "") -> "Buyer":
-        """The buyer's data, tidied and checked. Raises InvalidBuyer with every field that is wrong."""
+        """Normalise and check the buyer's data. Raises InvalidBuyer with every field that is wrong."""
         digits = re.sub(r"[\s.-]", "", tel) if len(tel) <= LONGEST_TEL else ""
         name, email, addr, postcode = name.strip(), email.strip(), addr.strip(), postcode.strip()
         wrong = {}
@@ -68,8 +68,8 @@ class Buyer:
 def place(user_id: int, buyer: Buyer) -> Order:
     """Turn the goods in the cart into a pending order with its stock reserved. Raises OrderError.
 
-    What was taken off sale meanwhile stays in the cart, and the rest is ordered.
-    Checking out again with the same goods gives the same order; with other goods the old order is cancelled.
+    Products that were taken off sale stay in the cart, and the rest is ordered.
+    Checking out again with the same goods returns the same order; with other goods the old order is cancelled.
     Call inside a transaction().
     """
     cart.lock_buyer(user_id)
@@ -83,12 +83,12 @@ def place(user_id: int, buyer: Buyer) -> Order:
 PENDING_ORDER = (
     select(Order)
     .where(Order.user_id == bindparam("user_id"), Order.kind == bindparam("kind"), Order.status == "pending")
-    .with_for_update()  # it may be paid in this very moment
+    .with_for_update()  # a notification may be paying it at the same time
 )
 
 
 def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], buyer: Buyer) -> Order:
-    """The buyer's one pending order of this kind, for these goods. Call inside a transaction()."""
+    """Return the buyer's one pending order of this kind, for these goods. Call inside a transaction()."""
     _require_address(goods, buyer)
     order = db.session.scalar(PENDING_ORDER, {"user_id": user_id, "kind": kind})
     if order and not _same_goods(order, goods):
@@ -98,7 +98,7 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
     if order is None:
         order = _new_order(user_id, kind, goods)
     order.buyer_name, order.buyer_tel, order.buyer_email = buyer.name, buyer.tel, buyer.email
-    # Nobody needs an address for what is downloaded.
+    # Downloads need no address.
     order.buyer_addr = None if order.digital else buyer.addr
     order.buyer_postcode = None if order.digital else buyer.postcode
     order.expires_at = clock.now() + PENDING_FOR
@@ -145,7 +145,7 @@ def _require_address(goods: Iterable[tuple[Product, int]], buyer: Buyer) -> None
 
 
 def _lock_goods(product_ids: Iterable[int]) -> None:
-    """Hold the shelf places that are given back and taken in one go, in the one order of locks for everybody."""
+    """Lock the product rows in id order (prevents deadlocks) before releasing and reserving stock."""
     db.session.execute(select(Product.id).where(Product.id.in_(product_ids)).order_by(Product.id).with_for_update())
 
 
@@ -153,8 +153,8 @@ def _lock_goods(product_ids: Iterable[int]) -> None:
 
 
 def reserve(goods: Iterable[tuple[Product, int]]) -> None:
-    """Take the pieces off the shelf, all or (after the rollback) none. Raises OutOfStock."""
-    for product, quantity in sorted(goods, key=lambda line: line[0].id):  # one order of locks for everybody
+    """Reserve the stock of all products; raises OutOfStock, and the caller's rollback then reserves none."""
+    for product, quantity in sorted(goods, key=lambda line: line[0].id):  # always in id order (prevents deadlocks)
         if product.stock is None:
             continue
         taken = db.session.execute(
@@ -167,7 +167,7 @@ def reserve(goods: Iterable[tuple[Product, int]]) -> None:
 
 
 def give_back(order: Order) -> None:
-    """Put the pieces of an order back on the shelf."""
+    """Release the stock that an order had reserved."""
     for line in sorted(order.lines, key=lambda line: line.product_id):
         db.session.execute(
             update(Product)
@@ -176,13 +176,13 @@ def give_back(order: Order) -> None:
         )
 
 
-# --- what follows from news about the payment; all called inside the payment's transaction ----------------------------
+# --- changes of an order's state; call inside the payment's transaction -----------------------------------------------
 
 
 def pay(order: Order, merchant_uid: str) -> bool:
-    """The order is paid by the payment `merchant_uid`; an expired one only if its goods can be reserved again.
+    """Mark the order as paid by the payment `merchant_uid`; an expired one only if its stock can be reserved again.
 
-    False: it cannot be.
+    False: it cannot be paid.
     """
     if order.status == "expired":
         try:
@@ -197,15 +197,15 @@ def pay(order: Order, merchant_uid: str) -> bool:
 
 
 def cancel_pending(order: Order) -> None:
-    """The buyer changed the cart before paying: the old order ends and its stock returns."""
+    """Cancel a pending order and release its stock, because the buyer changed the cart before paying."""
     if order.status == "pending" and move(Order, order.id, "cancelled"):
         give_back(order)
 
 
 def cancel_paid(order: Order, merchant_uid: str) -> bool:
-    """The money of the payment `merchant_uid` went back: the order that it paid is cancelled, its stock returns.
+    """Cancel the order that the cancelled payment `merchant_uid` had paid, and release its stock.
 
-    False: it had not paid the order (a surplus payment), so nothing happens.
+    False: that payment had not paid the order (a duplicate payment), so nothing happens.
     """
     if order.paid_by != merchant_uid or not move(Order, order.id, "cancelled"):
         return False
@@ -214,7 +214,7 @@ def cancel_paid(order: Order, merchant_uid: str) -> bool:
 
 
 def expire(order: Order) -> bool:
-    """Nobody paid in time: the pieces go back on the shelf. False: the order is not pending, or not yet late."""
+    """Expire an order that was not paid in time, and release its stock. False: it is not pending, or not yet due."""
     if order.status != "pending" or order.expires_at > clock.now() or not move(Order, order.id, "expired"):
         return False
     give_back(order)
@@ -222,7 +222,7 @@ def expire(order: Order) -> bool:
 
 
 def fulfil(order: Order) -> bool:
-    """The buyer uses what was bought, or the parcel leaves: from now on a cancel needs a person."""
+    """Mark the order as used or shipped; from now on staff decide about a cancel. False: not paid, or marked before."""
     if order.status != "paid" or order.fulfilled_at:
         return False
     order.fulfilled_at = clock.now()
@@ -230,7 +230,7 @@ def fulfil(order: Order) -> bool:
 
 
 def want_cancel(order: Order, reason: str) -> bool:
-    """The buyer wants the money back and a person has to see to it. False: nothing is paid, or it is known."""
+    """Record the buyer's cancellation request for staff. False: the order is not paid, or has a request already."""
     if order.status != "paid" or order.cancel_wanted_at:
         return False
     order.cancel_wanted_at, order.cancel_wanted_reason = clock.now(), reason
@@ -238,7 +238,7 @@ def want_cancel(order: Order, reason: str) -> bool:
 
 
 def decline_wish(order: Order) -> bool:
-    """The buyer's wish for the money back is turned down: the goods may be used again. False: there was none."""
+    """Decline the buyer's cancellation request, so that the goods may be used again. False: there was none."""
     if order.status != "paid" or order.cancel_wanted_at is None:
         return False
     order.cancel_wanted_at, order.cancel_wanted_reason = None, None
@@ -246,9 +246,9 @@ def decline_wish(order: Order) -> bool:
 
 
 def begin_cancel_at_once(order: Order, reason: str) -> bool:
-    """The mark that the money of unused goods goes back: from now on they cannot be used. False: ask a person.
+    """Mark the order of unused goods for a cancel, so that they cannot be used any more. False: staff have to decide.
 
-    Call inside a transaction(), the order locked.
+    Call inside a transaction(), with the order locked.
     """
     if not may_cancel_at_once(order):
         return False
@@ -257,7 +257,7 @@ def begin_cancel_at_once(order: Order, reason: str) -> bool:
 
 
 def may_cancel_at_once(order: Order) -> bool:
-    """Whether the buyer needs nobody's leave: digital goods that were not used yet (청약철회)."""
+    """Whether the buyer may cancel without asking staff: digital goods that were not used yet (청약철회)."""
     return order.status == "paid" and order.digital and order.fulfilled_at is None
 
 
@@ -265,21 +265,21 @@ def may_cancel_at_once(order: Order) -> bool:
 
 
 def title(order: Order) -> str:
-    """What the phone bill and the payment window call the order: `첫 상품 외 2건`, at most 30 bytes for KG."""
+    """Return the order's name on the phone bill and in the payment window: `첫 상품 외 2건`, within KG's 30 bytes."""
     others = len(order.lines) - 1
     ending = f" 외 {others}건" if others else ""
     return fit_bytes(order.lines[0].name_ko, 30 - len(ending.encode("cp949"))) + ending
 
 
 def fit_bytes(text: str, most: int) -> str:
-    """The longest beginning of `text` that KG can take in `most` bytes: a Hangul syllable counts two (code 9109)."""
+    """Return the longest prefix of `text` within KG's `most` bytes: a Hangul syllable counts two (code 9109)."""
     return text.encode("cp949", "ignore")[:most].decode("cp949", "ignore").strip()
 
 
-# --- reading --------------------------------------------------------------------------------------------------------
+# --- queries --------------------------------------------------------------------------------------------------------
 
 
 def orders_of(user_id: int) -> Sequence[Order]:
-    """A buyer's latest hundred orders, newest first."""
+    """Return a buyer's latest hundred orders, newest first."""
     query = select(Order).where(Order.user_id == user_id).options(joinedload(Order.lines))
     return db.session.scalars(query.order_by(Order.id.desc()).limit(100)).unique().all()

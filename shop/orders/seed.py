@@ -1,4 +1,4 @@
-"""Put the catalogue into a fresh shop."""
+"""Insert the catalogue into a new shop."""
 
 from sqlalchemy import select
 
@@ -9,12 +9,12 @@ from .models import Product
 
 
 def is_needed() -> bool:
-    """Whether the shop is still empty."""
+    """Return whether the shop has no products yet."""
     return db.session.scalar(select(Product.id).limit(1)) is None
 
 
 def seed_catalogue() -> None:
-    """Add the products that are missing; those that are there stay as they are."""
+    """Add the products that are missing; existing ones are not changed."""
     with transaction():
         known = set(db.session.scalars(select(Product.slug)))
         for position, item in enumerate(CATALOGUE):

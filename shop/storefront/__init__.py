@@ -1,1 +1,1 @@
-"""What a buyer sees: products, cart, checkout, orders, account, subscriptions, legal pages; and the rate limits."""
+"""The buyer's pages (products, cart, checkout, orders, account, subscriptions, legal texts), and the rate limits."""

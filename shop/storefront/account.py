@@ -1,4 +1,4 @@
-"""Who is the buyer? Sign-up, login, logout, language, and what they subscribe to."""
+"""Pages of the buyer's account: sign-up, login, logout, language and subscriptions."""
 
 from dataclasses import dataclass
 
@@ -33,15 +33,15 @@ login_manager.login_view = "account.login"
 login_manager.login_message = _l("로그인이 필요합니다.")
 login_manager.login_message_category = "info"
 
-# Visible ASCII characters. The host has a dot that is neither its first character nor its last; the first such dot is
-# named apart, so that no part of the text is read twice.
+# Visible ASCII characters. The host contains a dot that is neither its first character nor its last. The first such dot
+# is matched separately, so that matching takes linear time.
 EMAIL = r"^[!-?A-~]+@[!-?A-~][!-,\-/-?A-~]*\.[!-?A-~]+\Z"
 LONGEST_EMAIL = 254
 LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
 
-HASH_METHOD = "scrypt:32768:8:1"  # today's cost: 32 MiB and about a tenth of a second for each guess
+HASH_METHOD = "scrypt:32768:8:1"  # 32 MiB and about a tenth of a second for each guess
 
-# Checked when nobody has that e-mail, so that the answer takes as long as a wrong password.
+# Checked when no account has that e-mail, so that the response takes as long as for a wrong password.
 _NOBODYS_HASH = f"{HASH_METHOD}$sBT9mLyYkUdPXWb0$" + "0" * 128
 
 
@@ -52,7 +52,7 @@ VISITOR = select(_user.id, _user.email, _user.role, cart.lines_in_cart_of(_user.
 
 
 class LengthFirst(Length):
-    """`Length` that ends a field's validation when it fails, so that no text that is too long meets a pattern."""
+    """`Length` that stops a field's validation when it fails, so that no pattern runs on a text that is too long."""
 
     def __call__(self, form: BaseForm, field: StringField) -> None:
         try:
@@ -92,14 +92,14 @@ class SignUpForm(CredentialsForm):
 
 
 def _require_consent(field: Field) -> None:
-    """A page that asked for consent must have been given it; a client that sends the bare fields was not asked."""
+    """Require the consent if the page asked for it; a client that sends only the credentials was not asked."""
     if "consents_asked" in request.form and not field.data:
         raise ValidationError(_("동의하셔야 가입할 수 있습니다."))
 
 
 @dataclass(frozen=True)
 class Visitor(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
-    """Whoever is signed in, as every page needs it: `current_user`. No row of the ORM's: it is only read."""
+    """The signed-in user, as `current_user`. A plain object instead of an ORM row, because pages only read it."""
 
     id: int
     email: str
@@ -108,12 +108,12 @@ class Visitor(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
 
     @property
     def is_staff(self) -> bool:
-        """Whether the back office opens for this user (viewers look, operators act)."""
+        """Whether this user may open the back office (viewers read, operators act)."""
         return self.role != "buyer"
 
 
 def load_user(user_id: str) -> Visitor | None:
-    """The user that a session cookie names, and the size of the cart, which every page shows: one question for both."""
+    """Load the user that a session cookie names, and the size of the cart, which every page shows, in one query."""
     found = plain_rows(VISITOR, {"user_id": int(user_id)}).one_or_none()
     return Visitor(*found) if found else None
 
@@ -123,7 +123,7 @@ login_manager.user_loader(load_user)
 
 @bp.route("/login", methods=["GET", "POST"])
 def login() -> AnyResponse | str | tuple[str, int]:
-    """Sign in and go on to where the visitor wanted to go."""
+    """Sign in and redirect to the page that the visitor asked for."""
     form = CredentialsForm(request.form)  # not a JSON body, which Flask-WTF would read as well
     destination = local_path(request.values.get("next"), url_for("store.index"))
     if request.method == "GET":
@@ -152,7 +152,7 @@ def signup() -> AnyResponse | str | tuple[str, int]:
     try:
         user = create_user(email, form.password.data or "")
     except IntegrityError:
-        rate_limits.note_failed_sign_in(email)  # who tries addresses to learn which have an account
+        rate_limits.note_failed_sign_in(email)  # somebody may be trying addresses to find those with an account
         form.email.errors = [_("이미 가입된 이메일입니다.")]
         return render_template("account/signup.html", form=form, next=destination), 400
     return _enter(user, destination)
@@ -183,7 +183,7 @@ def language() -> AnyResponse:
 @bp.get("/subscriptions", endpoint="subscriptions")
 @login_required
 def my_subscriptions() -> str:
-    """Show what the buyer pays every month."""
+    """Show the buyer's subscriptions and the months paid."""
     mine = subscriptions.subscriptions_of(current_user.id)
     coming, now = {one.id: month_of(one) for one in mine}, clock.now()
     return render_template(
@@ -199,19 +199,19 @@ def my_subscriptions() -> str:
 @bp.post("/subscriptions/<int:subscription_id>/end")
 @login_required
 def end_subscription(subscription_id: int) -> AnyResponse:
-    """End a subscription of the buyer's: what is paid is paid, nothing more is charged."""
+    """End a subscription of the buyer's: paid months are not refunded, and nothing more is charged."""
     with transaction():
         found = db.session.get(Subscription, subscription_id, with_for_update=True)
-        if found is None or found.user_id != current_user.id or found.status == "pending":  # not begun: not shown
+        if found is None or found.user_id != current_user.id or found.status == "pending":  # a pending one is not shown
             abort(404)
         subscriptions.end(found, "by_buyer", clock.now())
-    charging.delete_ended_keys(provider())  # what PortOne does not answer now, the next run deletes
+    charging.delete_ended_keys(provider())  # the next run deletes a key if PortOne does not respond now
     flash(_("구독을 끝냈습니다. 더 이상 청구되지 않습니다."), "success")
     return redirect(url_for("account.subscriptions"))
 
 
 def create_user(email: str, password: str, role: str = "buyer") -> User:
-    """A new account. Raises IntegrityError when the e-mail has one already."""
+    """Create an account. Raises IntegrityError if the e-mail has one already."""
     user = User(email=email.strip().lower(), password_hash=generate_password_hash(password, HASH_METHOD), role=role)
     with transaction():
         db.session.add(user)
@@ -227,15 +227,15 @@ def _user_with(email: str, password: str) -> User | None:
 
 
 def _hash_anew(user: User, password: str) -> None:
-    """A password that was hashed at yesterday's cost gets today's, now that we know it for a moment."""
+    """Hash a password again with the current method, at login, when its plain text is known."""
     with transaction():
         user.password_hash = generate_password_hash(password, HASH_METHOD)
 
 
 def _enter(user: User, destination: str) -> AnyResponse:
-    """A fresh session for the user, with what the visitor had wanted to buy in the cart."""
+    """Start a new session for the user, and put the product that the visitor had chosen into the cart."""
     wanted = session.get("wanted")
-    session.clear()  # nothing that was planted in the visitor's session survives the login
+    session.clear()  # against session fixation: nothing planted before the login survives it
     login_user(load_user(user.get_id()))
     if wanted:
         try:

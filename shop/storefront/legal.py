@@ -1,6 +1,6 @@
-"""What must a buyer be able to read before agreeing? Terms, privacy, withdrawal and refunds.
+"""Legal pages: terms of use, privacy policy, withdrawal and refunds.
 
-The texts are examples and say so: a shop that sells for real puts its own there, looked over by a lawyer.
+The texts are examples and say so. A live shop replaces them with its own, reviewed by a lawyer.
 """
 
 from flask import Blueprint, render_template
@@ -16,11 +16,11 @@ def terms() -> str:
 
 @bp.get("/privacy")
 def privacy() -> str:
-    """Show what is done with personal data (개인정보처리방침)."""
+    """Show the privacy policy (개인정보처리방침)."""
     return render_template("legal/privacy.html")
 
 
 @bp.get("/refund")
 def refund() -> str:
-    """Show how to withdraw, cancel and end (청약철회·취소·환불)."""
+    """Show the rules of withdrawal, cancellation and refunds (청약철회·취소·환불)."""
     return render_template("legal/refund.html")

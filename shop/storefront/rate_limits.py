@@ -1,9 +1,9 @@
-"""Who tries too often? Brakes on signing in and on checking out.
+"""Rate limits of sign-in and checkout.
 
-Signing in counts failures only, for each pair of a visitor's network address and the account that was tried. So nobody
-can lock somebody else out by failing in their name: the owner's address is another pair, and a browser that has signed
-in to the account before (it holds a signed cookie) counts by itself. An account that strangers attack from everywhere
-only makes the brake firmer for browsers that were never seen there; it never closes.
+Sign-in counts failures only, for each pair of a visitor's network address and the account that was tried. So nobody
+can lock an owner out by failing in their name: the owner's address is another pair, and a browser that has signed in to
+the account before (it holds a signed cookie) has a count of its own. When an account is attacked from many addresses,
+the limit gets lower for browsers that never signed in to it, but the account is never locked.
 """
 
 import hashlib
@@ -31,15 +31,15 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 COOKIE_SECONDS = 365 * 24 * 3600
-CROWD = 10  # so many times the limit, failed by strangers on one account: each stranger gets a third of it
-SPRAY = 20  # so many times the limit, failed from one address on whichever accounts: no stranger's try from there
+CROWD = 10  # after so many times the limit on one account, each unknown browser gets a third of the limit
+SPRAY = 20  # after so many times the limit from one address, on any accounts, its unknown browsers are refused
 WITHOUT_REDIS_SECONDS = 30
 
 
 class Counts:
-    """Hits in moving windows, counted in this process or in Redis; in this process too while Redis does not answer.
+    """Hits in moving windows, counted in this process or in Redis; in this process while Redis does not respond.
 
-    The library is loaded here and not while the shop starts: the first visitor who signs in or buys waits for it.
+    The library is imported at first use, by the first sign-in or checkout, so that the shop starts faster.
     """
 
     def __init__(self, url: str) -> None:
@@ -61,7 +61,7 @@ class Counts:
         self._ask(lambda counter: counter.hit(_parsed(limit), *key))
 
     def seconds_to_wait(self, limit: str, *key: str) -> int:
-        """0 while the limit is not reached."""
+        """Return how long the limit still refuses; 0 while it is not reached."""
         stats = self._ask(lambda counter: counter.get_window_stats(_parsed(limit), *key))
         return 0 if stats.remaining else max(1, round(stats.reset_time - time.time()))
 
@@ -79,7 +79,7 @@ class Counts:
 
 
 def check_sign_in(email: str) -> None:
-    """Raise TooManyRequests when this visitor has failed too often on this account. Before the password is checked."""
+    """Raise TooManyRequests if this visitor failed too often on this account. Call before checking the password."""
     limit = settings().sign_in_limit
     if limit == "off":
         return
@@ -93,7 +93,7 @@ def check_sign_in(email: str) -> None:
 
 
 def note_failed_sign_in(email: str) -> None:
-    """Count a wrong password."""
+    """Count a failed sign-in."""
     limit = settings().sign_in_limit
     if limit == "off":
         return
@@ -108,14 +108,14 @@ def note_failed_sign_in(email: str) -> None:
 
 
 def remember_browser(response: Response, email: str) -> None:
-    """The visitor has signed in to this account: whoever fails elsewhere in its name does not slow this browser."""
+    """Set the cookie of a browser that has signed in, so that failures of other browsers do not count against it."""
     known = str(_signer().dumps([_digest(email), secrets.token_hex(8)]))
     secure = settings().https
     response.set_cookie(_cookie_name(), known, max_age=COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax")
 
 
 def _known_browser(email: str) -> str | None:
-    """The number of this browser, if it has signed in to this account before."""
+    """Return this browser's id if it has signed in to this account before."""
     try:
         account, browser = _signer().loads(request.cookies.get(_cookie_name(), ""))
     except (BadSignature, ValueError, TypeError):
@@ -127,7 +127,7 @@ def _known_browser(email: str) -> str | None:
 
 
 def check_checkout(buyer: str) -> None:
-    """Count a checkout. Raise TooManyRequests when the buyer makes more than a person can: each one asks PortOne."""
+    """Count a checkout, because each one calls PortOne. Raise TooManyRequests if the buyer reached the limit."""
     limit = settings().checkout_limit
     if limit == "off":
         return
@@ -135,7 +135,7 @@ def check_checkout(buyer: str) -> None:
     _counts().hit(limit, "checkout", buyer)
 
 
-# --- what they share --------------------------------------------------------------------------------------------------
+# --- helpers ----------------------------------------------------------------------------------------------------------
 
 
 def _refuse_until(seconds: int) -> None:
@@ -167,7 +167,7 @@ def _pair(email: str) -> tuple[str, str, str]:
 
 
 def _address() -> str:
-    """The visitor's network address; of IPv6 the part that a household shares."""
+    """Return the visitor's network address; for IPv6 its /64 network, which one household shares."""
     try:
         address = ip_address(request.remote_addr or "")
     except ValueError:

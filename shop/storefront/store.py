@@ -1,4 +1,4 @@
-"""Where does a buyer look, choose and press "pay"? Catalogue, cart, checkout, orders."""
+"""Pages of the shop: products, cart, checkout and orders."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -42,12 +42,12 @@ from . import rate_limits
 
 bp = Blueprint("store", __name__)
 
-# Plain rows of the table: on the page that everybody sees, the ORM's objects would be made only to be read once.
+# Plain rows are faster than ORM objects, and the start page only reads them.
 SHOWN = ("slug", "kind", "name_ko", "name_en", "summary_ko", "summary_en", "price", "digital", "stock", "picture")
 _column = Product.__table__.c
 ON_SALE = select(*(_column[name] for name in SHOWN)).where(_column.on_sale).order_by(_column.position)
 LONGEST_REASON = 100
-WISH_DECLINED = (  # the last time that a person turned a wish for the money back down
+WISH_DECLINED = (  # the latest time that staff declined the buyer's cancellation request
     select(Event)
     .where(Event.payment_id == bindparam("payment_id"), Event.outcome == "decline")
     .order_by(Event.id.desc())
@@ -57,7 +57,7 @@ WISH_DECLINED = (  # the last time that a person turned a wish for the money bac
 
 @bp.get("/")
 def index() -> str:
-    """Show everything on sale."""
+    """Show all products on sale."""
     return render_template("store/index.html", products=tuple(plain_rows(ON_SALE).all()))
 
 
@@ -71,7 +71,7 @@ def product(slug: str) -> str:
 @bp.get("/cart")
 @login_required
 def cart() -> str:
-    """Show the cart: one button for the goods, one for each monthly plan."""
+    """Show the cart, with one pay button for the goods and one for each monthly plan."""
     goods, plans = (cart_items(current_user.id, kind) for kind in ("once", "monthly"))
     on_sale = [item for item in goods if item.product.on_sale]
     return render_template(
@@ -93,7 +93,7 @@ def cart() -> str:
 
 @bp.post("/cart/items")
 def add_item() -> AnyResponse:
-    """Put a product into the cart; a visitor signs in first and finds it there."""
+    """Put a product into the cart; for a visitor, after signing in."""
     product_id, quantity = _whole_number("product_id"), _whole_number("quantity", default=1)
     if not current_user.is_authenticated:
         session["wanted"] = [product_id, quantity]
@@ -107,14 +107,14 @@ def add_item() -> AnyResponse:
 @bp.post("/cart/items/<int:product_id>")
 @login_required
 def change_item(product_id: int) -> AnyResponse:
-    """Change a quantity in the cart; zero removes the line."""
+    """Change a quantity in the cart; zero removes the product."""
     _put_in_cart(product_id, _whole_number("quantity"))
     return redirect(url_for("store.cart"))
 
 
 @bp.post("/checkout")
 def checkout() -> Response | tuple[Response, int]:
-    """Create order and payment at our prices and answer what `IMP.request_pay` is to be called with."""
+    """Create order and payment at our prices and return the arguments of `IMP.request_pay`."""
     if not current_user.is_authenticated:
         return refuse(401, "login_required", _("로그인이 필요합니다."))
     rate_limits.check_checkout(current_user.get_id())
@@ -147,10 +147,10 @@ def checkout() -> Response | tuple[Response, int]:
 
 
 def _order_asked_for(asked: dict[str, Any]) -> Callable[[], Order]:
-    """What puts the order on the books, once the buyer's data are checked. Raises InvalidBuyer.
+    """Check the buyer's data and return the function that creates the order. Raises InvalidBuyer.
 
-    `total_seen`, which our page sends, is what the buyer agreed to (won). It is never charged, only compared: another
-    tab may have changed the cart meanwhile, and then nothing is ordered.
+    `total_seen`, which our page sends, is the total that the buyer agreed to (won). It is compared and never charged:
+    if another tab has changed the cart meanwhile, nothing is ordered.
     """
     fields = ("buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
     buyer = Buyer.checked(*(str(asked.get(field) or "") for field in fields))
@@ -170,7 +170,7 @@ def _order_asked_for(asked: dict[str, Any]) -> Callable[[], Order]:
 
 
 def _refused_order(error: OrderError) -> tuple[Response, int]:
-    """Say in the reader's language why the cart cannot become an order."""
+    """Explain in the reader's language why the order cannot be placed."""
     match error:
         case InvalidBuyer():
             fields = {name: label("field", problem) for name, problem in error.fields.items()}
@@ -201,7 +201,7 @@ def my_orders() -> str:
 @bp.get("/orders/<int:order_id>")
 @login_required
 def order(order_id: int) -> str:
-    """Show an order and how its payment stands, to its owner only."""
+    """Show an order and its payments, to its owner only."""
     found = _own_order(order_id)
     attempts = _attempts(found)
     payment = _payment_that_matters(found)
@@ -220,7 +220,7 @@ def order(order_id: int) -> str:
 @bp.post("/orders/<int:order_id>/cancel")
 @login_required
 def cancel_order(order_id: int) -> AnyResponse:
-    """The buyer wants the money back: unused digital goods at once, for the rest a person is asked."""
+    """Cancel unused digital goods at once; for anything else, file a cancellation request for staff to decide."""
     found = _own_order(order_id)
     reason = given_reason()[:LONGEST_REASON]
     payment = _payment_that_matters(found)
@@ -241,7 +241,7 @@ def cancel_order(order_id: int) -> AnyResponse:
 @bp.post("/orders/<int:order_id>/use")
 @login_required
 def use_order(order_id: int) -> AnyResponse:
-    """The buyer begins to use digital goods, and knows that a cancel then needs the shop's leave."""
+    """Mark digital goods as used; from then on staff decide about a cancel, which the page says beforehand."""
     with transaction():
         paid_by = _own_order(order_id).paid_by
         payer = db.session.scalar(select(Payment).filter_by(merchant_uid=paid_by).with_for_update())
@@ -254,12 +254,12 @@ def use_order(order_id: int) -> AnyResponse:
 
 
 def _begin_cancel_at_once(order_id: int, reason: str) -> bool:
-    with transaction():  # the goods may be put to use in this very moment: one of the two comes first
+    with transaction():  # the lock orders this against a concurrent `use_order`
         return orders.begin_cancel_at_once(_own_order(order_id, lock=True), reason)
 
 
 def _own_order(order_id: int, *, lock: bool = False) -> Order:
-    """The buyer's own order; 404 for anybody else's, as if there were none."""
+    """Return the buyer's own order; 404 for a missing one and for somebody else's."""
     found = db.session.get(Order, order_id, with_for_update=lock)
     if found is None or found.user_id != current_user.id:
         abort(404)
@@ -273,16 +273,16 @@ def _attempts(order: Order) -> Sequence[Payment]:
 def _ask_a_person(order: Order, payment: Payment, reason: str) -> None:
     news = News("buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr)
     with transaction():
-        db.session.get_one(Payment, payment.id, with_for_update=True)  # in the order in which news of it locks
+        db.session.get_one(Payment, payment.id, with_for_update=True)  # payment before order, as `sync` locks them
         if orders.want_cancel(db.session.get_one(Order, order.id, with_for_update=True), reason):
             note(news, "wanted", reason, payment)
     flash(_("취소를 신청했습니다. 판매자가 확인한 뒤 알려 드립니다."), "success")
 
 
 def _payment_that_matters(order: Order) -> Payment | None:
-    """The attempt that a buyer asks about: the one that paid the order, else one that brought money, else the newest.
+    """Return the attempt that paid the order, else one for which money came in, else the newest.
 
-    A surplus payment that went back by itself must not hide the one that paid.
+    A duplicate payment that was cancelled automatically must not hide the one that paid.
     """
     attempts = _attempts(order)
     payer = [payment for payment in attempts if payment.merchant_uid == order.paid_by]
@@ -291,7 +291,7 @@ def _payment_that_matters(order: Order) -> Payment | None:
 
 
 def _last_buyer() -> dict[str, str]:
-    """The buyer's data of the latest order, to fill in the form."""
+    """Return the buyer's data of the latest order, to fill in the form."""
     latest = db.session.scalar(select(Order).filter_by(user_id=current_user.id).order_by(Order.id.desc()).limit(1))
     if latest is None:
         return {"name": "", "tel": "", "email": current_user.email, "addr": "", "postcode": ""}
@@ -305,7 +305,7 @@ def _last_buyer() -> dict[str, str]:
 
 
 def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> bool:
-    """False: it was taken off sale, and the next page says so. 404 for what there is not."""
+    """Change the cart. False: the product is off sale, and the next page says so. 404: no such product."""
     try:
         put_in_cart(current_user.id, product_id, quantity, add=add)
     except NotOnSale as error:
@@ -315,7 +315,7 @@ def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> bool:
 
 
 def _whole_number(field: str, default: int | None = None) -> int:
-    """A form field as a whole number that a database can hold; 400 otherwise."""
+    """Return a form field as a whole number that the database can store; 400 otherwise."""
     text = request.form.get(field, "")
     if not text and default is not None:
         return default

@@ -1,1 +1,1 @@
-"""What all pages share: the reader's language, labels, formats, error pages, security headers."""
+"""Shared code of all pages: the reader's language, labels, formats, error pages, security headers."""

@@ -1,4 +1,4 @@
-"""What do all pages share: the reader's language, the provider, how money and time are written, error pages."""
+"""Helpers of all pages: the reader's language, the provider, formats of money and time, error pages."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -36,12 +36,12 @@ from .reasons import reason_label
 log = logging.getLogger(__name__)
 
 LANGUAGES = ("ko", "en")
-PIECES = 200  # of pages, remembered: some for every address and language, none of them large
+PIECES = 200  # cached parts of pages: a few for each address and language, all of them small
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def login_required(view: View) -> View:
-    """Flask-Login's decorator, which has no types of its own."""
+    """Flask-Login's decorator with types."""
     return cast("View", _login_required(view))
 
 
@@ -50,12 +50,12 @@ def settings() -> Settings:
 
 
 def provider() -> PaymentProvider:
-    """Whoever moves the money for this app: PortOne, or the sandbox that imitates it."""
+    """Return the payment provider of this app: PortOne, or the sandbox that imitates it."""
     return cast("PaymentProvider", current_app.extensions["provider"])
 
 
 def language() -> str:
-    """The reader's language: chosen on the page, else the browser's, else Korean."""
+    """Return the reader's language: the one chosen on the page, else the browser's, else Korean."""
     chosen = request.cookies.get("language")
     if chosen in LANGUAGES:
         return chosen
@@ -68,13 +68,13 @@ def _preferred(accept_language: str) -> str:
 
 
 def given_reason() -> str:
-    """Why somebody acts, in one line, phone numbers masked; empty when there is nothing that a person could read."""
-    given = " ".join(request.form.get("reason", "")[:LONGEST_TEXT].split())  # line breaks are spaces, not unprintable
+    """Return the form's reason in one line, phone numbers masked; empty if it has no printable text."""
+    given = " ".join(request.form.get("reason", "")[:LONGEST_TEXT].split())  # `printable` would drop line breaks
     return mask_text(" ".join(printable(given, LONGEST_TEXT).split()))
 
 
 def local_path(target: str | None, default: str) -> str:
-    """`target` if it is a path of this shop, else `default`: nobody is sent elsewhere by a link they clicked."""
+    """Return `target` if it is a path of this shop, else `default` (prevents open redirects)."""
     if not target or not target.isprintable() or not target.startswith("/") or target.startswith(("//", "/\\")):
         return default
     parts = urlsplit(target)
@@ -82,24 +82,24 @@ def local_path(target: str | None, default: str) -> str:
 
 
 def refuse(status: int, error: str, message: str, **more: Any) -> tuple[Response, int]:
-    """A JSON error: `error` for programs, `message` for the reader."""
+    """Return a JSON error: `error` for programs, `message` for the reader."""
     return jsonify(error=error, message=message, **more), status
 
 
 class RowId(IntegerConverter):
-    """`<int:…>` in an address: what an INTEGER column can hold. A larger number is nobody's id, so 404."""
+    """URL converter of `<int:…>`: what an INTEGER column can store. A larger number cannot be an id, so 404."""
 
     def __init__(self, url_map: Any, **options: Any) -> None:
         super().__init__(url_map, **{"max": 2**31 - 1, **options})
 
 
 class StrictJSON(DefaultJSONProvider):
-    """Reads no JSON that could not be written down again: halves of characters, bottomless nesting."""
+    """JSON provider that rejects what cannot be encoded again: lone surrogates, too deep nesting."""
 
     ensure_ascii = False
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """ValueError, which Flask answers with 400, for what is not JSON, or not for us."""
+        """Parse JSON. Raises ValueError, which Flask turns into a 400, for what is not JSON or not accepted here."""
         try:
             value = super().loads(s, **kwargs)
             super().dumps(value).encode()
@@ -109,7 +109,7 @@ class StrictJSON(DefaultJSONProvider):
 
 
 def install(app: Flask) -> None:
-    """Give templates their words and errors their page. Before the pages are registered: addresses need `RowId`."""
+    """Add template globals and error pages. Call before registering blueprints: their routes need `RowId`."""
     app.url_map.converters["int"] = RowId
     app.jinja_env.globals.update(won=won, local=local, mask_phone=mask_phone, label=label)
     app.jinja_env.globals.update(
@@ -120,12 +120,12 @@ def install(app: Flask) -> None:
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)
-    for no_value in (DataError, OverflowError):  # a NUL in a text (PostgreSQL), a number too long (either)
+    for no_value in (DataError, OverflowError):  # a NUL in a text (PostgreSQL), a number too large (both databases)
         app.register_error_handler(no_value, _unstorable)
 
 
 def text(message: str, **values: Any) -> str:
-    """A template's `_('…')`: the reader's catalogue is found once for a request, not once for a text."""
+    """Translate for a template's `_('…')`; the reader's catalogue is looked up once per request instead of per text."""
     if "texts" not in g:
         g.texts = _catalogue(language())
     return str(g.texts.gettext(message)) % values if values else str(g.texts.gettext(message))
@@ -133,7 +133,7 @@ def text(message: str, **values: Any) -> str:
 
 @cache
 def static_url(name: str) -> str:
-    """The address of one of our own files."""
+    """Return the URL of a static file."""
     return url_for("static", filename=name)
 
 
@@ -144,32 +144,32 @@ def _catalogue(language: str) -> Any:
 
 
 def piece(template: str, language: str, **facts: Any) -> Markup:
-    """A piece of a page that depends on its arguments alone, so that it is drawn once and then remembered."""
+    """Render a part of a page that depends on its arguments alone, so that the caller can cache it."""
     return Markup(render_template(template, language=language, **facts))  # noqa: S704 - a template's own output
 
 
 def won(amount: int) -> str:
-    """An amount as the reader writes it: 12,900원 or ₩12,900."""
+    """Format an amount for the reader: 12,900원 or ₩12,900."""
     return str(_("%(amount)s원", amount=f"{amount:,}"))
 
 
 def local(row: Any, name: str) -> str:
-    """A row's text in the reader's language: `name_ko` or `name_en`."""
+    """Return a row's text in the reader's language: `name_ko` or `name_en`."""
     return str(getattr(row, f"{name}_{get_locale()}"))
 
 
 def off_sale(products: Iterable[Product]) -> str:
-    """What the reader is told of goods that were taken off sale."""
+    """Return the message about products that were taken off sale."""
     return str(_("판매가 끝난 상품입니다: %(names)s", names=", ".join(local(product, "name") for product in products)))
 
 
 def seoul(moment: datetime | None) -> str:
-    """A moment on Seoul's clock, to the minute; empty for None."""
+    """Format a moment in Seoul time, to the minute; empty for None."""
     return f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M}" if moment else ""
 
 
 def seoul_seconds(moment: datetime) -> str:
-    """The same to the second, where the order of things matters."""
+    """Format a moment in Seoul time to the second, where the order of events matters."""
     return f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M:%S}"
 
 
@@ -207,12 +207,12 @@ def _error_page(error: HTTPException) -> Any:
 
 
 def way_back() -> str | None:
-    """The page of ours whose form was sent here; None for one that was only looked at, or came from elsewhere."""
+    """Return the page of ours whose form was sent here; None for a GET and for other sites."""
     try:
         sender = urlsplit(request.referrer or "")
     except ValueError:  # no browser sends such an address
         return None
-    hosts = (request.host, urlsplit(settings().public_url.lower()).netloc)  # a proxy may have rewritten the first
+    hosts = (request.host, urlsplit(settings().public_url.lower()).netloc)  # a proxy may have rewritten request.host
     here = request.method != "GET" and sender.netloc in hosts
     return local_path(f"{sender.path}?{sender.query}".rstrip("?"), "/") if here else None
 
@@ -228,8 +228,8 @@ def _too_often(error: HTTPException) -> str:
 
 
 def _unstorable(_error: Exception) -> Any:
-    """The caller sent a value that no column can hold."""
-    db.session.rollback()  # PostgreSQL answers nothing more in a failed transaction, and the page reads the cart
+    """Respond with 400 to a value that no column can store."""
+    db.session.rollback()  # PostgreSQL refuses queries in a failed transaction, and the page reads the cart
     return _error_page(BadRequest())
 
 
@@ -239,6 +239,6 @@ def _csrf_error(error: CSRFError) -> Any:
     title, message = _("다시 시도해 주세요"), explanation(cause, settings().public_url)
     if not _wants_json():
         return render_template("error.html", code=400, title=title, message=message, page=page_of_the_form()), 400
-    if not current_user.is_authenticated:  # signed out meanwhile, in another tab: that is why
+    if not current_user.is_authenticated:  # signed out meanwhile in another tab
         return refuse(401, "login_required", _("로그인이 필요합니다."), reason=cause)
     return refuse(400, "csrf", message, reason=cause)

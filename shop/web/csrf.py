@@ -1,4 +1,4 @@
-"""Why a form's CSRF token was refused, in words for its sender, and the page that the form belongs to."""
+"""Causes of refused CSRF tokens, explained to the sender, and the page that the form belongs to."""
 
 from typing import Literal, get_args
 
@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError
 Cause = Literal["no_cookie", "no_token", "too_old", "other_session"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
-# The fixed texts of Flask-WTF, which has no other way to tell one cause from another; a test compares them.
+# The fixed texts of Flask-WTF, the only way to distinguish its causes; a test compares them.
 NOTHING_IN_SESSION = "The CSRF session token is missing."
 CAUSE_OF_TEXT: dict[str, Cause] = {
     "The CSRF token is missing.": "no_token",
@@ -20,7 +20,7 @@ CAUSE_OF_TEXT: dict[str, Cause] = {
 
 
 def cause_of(error: CSRFError) -> Cause:
-    """Tell why the token was refused. To be asked before anything else writes into the session."""
+    """Return why the token was refused. Call before anything else writes into the session."""
     if error.description != NOTHING_IN_SESSION:
         return CAUSE_OF_TEXT.get(error.description, "other_session")
     if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
@@ -30,7 +30,7 @@ def cause_of(error: CSRFError) -> Cause:
 
 
 def explanation(cause: Cause, public_url: str) -> str:
-    """What happened, what to do, and that nothing is lost."""
+    """Return what happened, what to do, and that cart and orders are kept."""
     happened = {
         "no_cookie": _(
             "브라우저가 이 상점의 쿠키를 보내지 않았습니다. 쿠키를 허용하고 %(url)s 주소에서 다시 시도해 주세요.",
@@ -47,7 +47,7 @@ def explanation(cause: Cause, public_url: str) -> str:
 
 
 def page_of_the_form() -> str:
-    """The longest beginning of the refused address that can be opened: `/orders/1` for `/orders/1/cancel`."""
+    """Return the longest prefix of the refused path that has a page: `/orders/1` for `/orders/1/cancel`."""
     addresses = current_app.create_url_adapter(request)
     path = request.path
     while path and addresses and not addresses.test(path, "GET"):

@@ -1,9 +1,9 @@
-"""Which security headers does every page of the shop carry?
+"""Security headers of every page.
 
-No page holds an inline script, style or handler, so the policy can forbid them all, and lets nothing in but our own
-files. One page is wider: the one that opens the payment window loads PortOne's SDK. With live settings nobody has seen
-the window that comes from there, so that page's policy begins by reporting (in the browser's console); CSP_WINDOW_HOSTS
-takes the hosts that the report names, and CSP_ENFORCE=true makes it refuse all others.
+No page holds an inline script, style or handler, so the content security policy allows nothing but our own files. The
+one exception is the page that opens the payment window: it loads PortOne's SDK. Nobody has seen the window under live
+settings yet, so that page's policy only reports at first (in the browser's console). Put the hosts that it reports into
+CSP_WINDOW_HOSTS; then CSP_ENFORCE=true refuses all others.
 """
 
 from urllib.parse import urlsplit
@@ -17,12 +17,12 @@ UNUSED = ("accelerometer", "camera", "display-capture", "geolocation", "gyroscop
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Add the headers to every answer of `app`."""
+    """Add the headers to every response of `app`."""
     everywhere = {
-        # The window is a popup of PortOne's: `same-origin` would cut its way back to us.
+        # The payment window is PortOne's popup: `same-origin` would cut its connection to our page.
         "Cross-Origin-Opener-Policy": "same-origin-allow-popups",
         "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED),
-        "Referrer-Policy": "same-origin",  # "back" after a refused form follows it (web.py)
+        "Referrer-Policy": "same-origin",  # `way_back` (common.py) needs the path
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }
@@ -34,7 +34,7 @@ def install(app: Flask, settings: Settings) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         response.headers.extend(everywhere)
-        # Each page shows its visitor's cart or name. `no-cache` is not enough: "back" may show a kept page unasked.
+        # Each page shows its visitor's cart or name. With `no-cache`, "back" could still show a stored page.
         response.headers.setdefault("Cache-Control", "no-store")
         if "opens_payment_window" in g:
             response.headers[window_header] = window
@@ -44,13 +44,13 @@ def install(app: Flask, settings: Settings) -> None:
 
 
 def let_the_sdk_in(settings: Settings) -> str:
-    """The address of PortOne's SDK, for a page that loads it: its policy lets the SDK and its window in."""
+    """Return the URL of PortOne's SDK, and let this response's policy allow the SDK and its window."""
     g.opens_payment_window = True
     return settings.sdk_url
 
 
 def content_security_policy(settings: Settings, *, payment_window: bool = False) -> str:
-    """Everything from here alone; for the payment page also scripts, calls, frames and forms of the window's hosts."""
+    """Allow our own files only; on the payment page also scripts, calls, frames and forms of the window's hosts."""
     sdk = "{0.scheme}://{0.netloc}".format(urlsplit(settings.sdk_url))
     scripts = f"'self' {sdk}" if payment_window else "'self'"
     window = " ".join([scripts, *settings.csp_window_hosts]) if payment_window else "'self'"

@@ -1,4 +1,4 @@
-"""What do we call a state, a reason or a source on a page? Korean here; English in the translation catalogue."""
+"""Labels of states, reasons and sources on pages: Korean here, English in the translation catalogue."""
 
 from flask_babel import lazy_gettext as _l
 
@@ -192,10 +192,10 @@ LABELS = {
 
 
 def label(kind: str, value: str | None) -> str:
-    """The name of `value` in the reader's language; an unknown value is shown as it is."""
+    """Return the label of `value` in the reader's language; an unknown value is returned as it is."""
     return str(LABELS[kind].get(value or "", value or ""))
 
 
 def event_label(outcome: str) -> str:
-    """What an event came to: what a person did, or what was decided."""
+    """Return the label of an event's outcome: what staff did, or what was decided."""
     return label("act" if outcome in LABELS["act"] else "outcome", outcome)

@@ -1,7 +1,6 @@
-"""What does a line of the book of events say in the reader's language? The book itself is written in one: for logs and
-programs.
+"""Event reasons in the reader's language. The event log itself holds one language, for logs and programs.
 
-What a person, KG or PortOne wrote is shown as it came.
+What a person, KG or PortOne wrote is shown unchanged.
 """
 
 import re
@@ -35,7 +34,7 @@ PLAIN = {
     "not_a_window": _l("결제창으로 낸 주문이 아님"),
 }
 
-# Sentences with something in them: {} stands for a key that a label names (of these kinds), or for words as they came.
+# Sentences with placeholders: {} stands for a key that has a label (of the kinds in NAMED), or for any other text.
 WITH_MORE = (
     ("a report of {} does not change a payment that is {}", _l("‘%(a)s’라는 답은 ‘%(b)s’인 결제를 바꾸지 않음")),
     ("paid, but not as asked: {}", _l("결제되었지만 요청과 다름: %(a)s")),
@@ -58,7 +57,7 @@ _PATTERNS = [(re.compile(re.escape(told).replace(r"\{\}", "(.+?)") + "$", re.DOT
 
 
 def reason_label(reason: str) -> str:
-    """The reason of an event in the reader's language."""
+    """Return the reason of an event in the reader's language."""
     if reason in PLAIN:
         return str(PLAIN[reason])
     for pattern, text in _PATTERNS:

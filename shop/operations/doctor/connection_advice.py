@@ -1,4 +1,4 @@
-"""What does the doctor say of what the settings name (database, PortOne, webhook, Redis), in both languages?"""
+"""Advice of `flask doctor` on the services in the settings (database, PortOne, webhook, Redis), in both languages."""
 
 from .settings_advice import Words
 

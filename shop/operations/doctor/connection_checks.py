@@ -1,4 +1,4 @@
-"""Do the things that the settings name answer as they should? The database, PortOne, our own webhook, Redis."""
+"""Checks of the services that the settings name: the database, PortOne, our own webhook, Redis."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ KG_MOBILIANS = "mobilians"
 
 
 def of_database(settings: Settings, migrations: str) -> Iterator[Finding]:
-    """Ask the database; `migrations` is the folder of the code's migrations. Inside an app context."""
+    """Check database, migrations and accounts; `migrations` is the code's migrations folder. Needs an app context."""
     try:
         with db.engine.connect() as connection:
             has = MigrationContext.configure(connection).get_current_revision()
@@ -51,7 +51,7 @@ def _accounts(settings: Settings) -> Iterator[Finding]:
 
 
 def of_portone(settings: Settings, portone: PortOne) -> Iterator[Finding]:
-    """Does our token work, do the clocks agree, and are the contracts that we name there and of the right kind?"""
+    """Check credentials, clock difference, and that the contracts in the settings exist and are of the right kind."""
     try:
         channels = portone.channels()
     except Unauthorized as error:
@@ -82,7 +82,7 @@ def of_channels(settings: Settings, channels: list[Channel]) -> Iterator[Finding
 
 
 def _named(settings: Settings, channels: list[Channel], *, billing: bool) -> tuple[str, str, Channel | None]:
-    """The setting that names a contract, what it says, and the contract if the account has it."""
+    """Return the setting that names a contract, its value, and the contract if the account has it."""
     kind = "PORTONE_BILLING" if billing else "PORTONE"
     key, pg = settings.contract(billing=billing)
     if key:
@@ -105,7 +105,7 @@ def _contract(settings: Settings, setting: str, name: str, channel: Channel | No
 
 
 def of_webhook(settings: Settings, session: requests.Session) -> Iterator[Finding]:
-    """Knock at our own webhook from outside, with an id that is nobody's: the right answer is a calm 200."""
+    """Call our own webhook from outside with an unknown id; the expected response is 200 with `not_found`."""
     url = f"{settings.public_url}/payment/webhook"
     body = {"imp_uid": "imp_doctor", "merchant_uid": KNOCK, "status": "paid"}
     try:
@@ -128,7 +128,7 @@ def _outcome(answer: requests.Response) -> Any:
 
 
 def redis_named(settings: Settings) -> dict[str, str]:
-    """The settings that name a Redis, and its address."""
+    """Return the settings that name a Redis, with its URL."""
     urls = {
         "RATELIMIT_STORAGE_URL": settings.ratelimit_storage_url,
         "CELERY_BROKER_URL": settings.broker_url,
@@ -137,7 +137,7 @@ def redis_named(settings: Settings) -> dict[str, str]:
 
 
 def of_redis(named: Mapping[str, str]) -> Iterator[Finding]:
-    """Does each Redis that is named answer?"""
+    """Check that each named Redis responds."""
     for setting, url in named.items():
         try:
             from redis import Redis, RedisError

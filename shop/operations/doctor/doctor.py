@@ -1,7 +1,7 @@
-"""Is this shop set up rightly, and if not, how is it mended? `flask doctor`, and the same as a page of the back office.
+"""`flask doctor`: checks of the shop's setup with advice on each finding, also as a page of the back office.
 
-The command works where the shop itself refuses to start: then `create_app` hands out the consulting room, an app that
-has no pages and this one command.
+The command works even if the shop refuses to start: then `create_app` returns `consulting_room`, an app without pages
+that has this one command.
 """
 
 import json
@@ -45,14 +45,14 @@ def install(app: Flask) -> None:
 
 @bp.get("", endpoint="show")
 def show() -> str:
-    """Show what can be seen in the settings without asking anybody."""
+    """Show the findings in the settings, without any network call."""
     return _page(_settings_part(settings(), _environ()), complete=False)
 
 
 @bp.post("", endpoint="examine")
 @admin.operators_only
 def examine_now() -> str:
-    """Ask the database, PortOne, our own webhook and Redis as well."""
+    """Check the database, PortOne, our own webhook and Redis as well."""
     return _page(examine(settings(), _environ()), complete=True)
 
 
@@ -61,11 +61,11 @@ def _page(report: Report, *, complete: bool) -> str:
     return render_template("admin/doctor.html", report=report, complete=complete, language=language)
 
 
-# --- the examination --------------------------------------------------------------------------------------------------
+# --- all checks -------------------------------------------------------------------------------------------------------
 
 
 def examine(wanted: Settings, environ: Mapping[str, str]) -> Report:
-    """All findings, by what was looked at. In an app context, outside of a transaction."""
+    """Return all findings by the part that was checked. Needs an app context, outside of a transaction."""
     end_reading()
     report = _settings_part(wanted, environ)
     report["database"] = list(connection_checks.of_database(wanted, current_app.extensions["migrate"].directory))
@@ -87,7 +87,7 @@ def _network_part(wanted: Settings, portone: PortOne) -> Report:
 
 
 def _of_failed_start(error: Exception, wanted: Settings | None) -> Report:
-    """What can be said of a shop that could not start."""
+    """Return the findings for a shop that could not start."""
     if wanted is None:
         refused = list(settings_checks.of_error(error)) if isinstance(error, ConfigError) else [_start_failed(error)]
         return {"settings": [*refused, *settings_checks.of_names(_environ())]}
@@ -103,7 +103,7 @@ def _of_failed_start(error: Exception, wanted: Settings | None) -> Report:
 def _environ() -> Mapping[str, str]:
     try:
         return with_files(os.environ)
-    except ConfigError:  # told among the findings
+    except ConfigError:  # reported as a finding
         return os.environ
 
 
@@ -122,7 +122,7 @@ def is_asked() -> bool:
 
 
 def consulting_room(error: Exception, wanted: Settings | None) -> Flask:
-    """An app for `flask doctor` alone, where the shop could not start because of `error`."""
+    """Create an app for `flask doctor` alone, for a shop that could not start because of `error`."""
     room = Flask(__name__)
     room.extensions["failed_start"] = (error, wanted)
     room.cli.add_command(doctor)
@@ -135,7 +135,7 @@ def consulting_room(error: Exception, wanted: Settings | None) -> Flask:
 @click.option("--strict", is_flag=True, help="Warnings count as problems.")
 @with_appcontext
 def doctor(lang: str, as_json: bool, strict: bool) -> None:
-    """Look the settings and everything that they name over. Exit status: 0 no problem, 1 problems."""
+    """Check the settings and everything that they name. Exit status: 0 no problem, 1 problems."""
     failed = current_app.extensions.get("failed_start")
     report = _of_failed_start(*failed) if failed else examine(settings(), _environ())
     levels = [finding.level for findings in report.values() for finding in findings]

@@ -1,7 +1,7 @@
-"""What does the doctor say of a setting, in both languages: what is wrong, and how it is mended?
+"""Advice of `flask doctor` on settings, in both languages: what is wrong, and how to fix it.
 
-Not in the translation catalogue: `flask doctor` speaks where no app could be made. `{…}` are a finding's facts.
-What is said of the things that the settings name stands in `connection_advice.py`.
+Not in the translation catalogue, because `flask doctor` also runs when the app cannot be created. `{…}` are a finding's
+facts. The advice on the services that the settings name is in `connection_advice.py`.
 """
 
 from typing import Literal, NamedTuple
@@ -17,7 +17,7 @@ class Words(NamedTuple):
     en_mend: str
 
 
-# What belongs into the settings that most often stop a start: Korean, English.
+# The expected values of the settings that most often prevent a start: Korean, English.
 BELONGS = {
     "SECRET_KEY": ("임의의 글자 32자 이상", "32 random characters or more"),
     "PUBLIC_URL": (

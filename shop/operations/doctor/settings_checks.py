@@ -1,4 +1,4 @@
-"""Are the settings complete, consistent and safe? What can be seen without asking anybody."""
+"""Checks that the settings are complete, consistent and safe, without any network call."""
 
 import difflib
 import os
@@ -21,7 +21,7 @@ OURS = re.compile(r"(PORTONE|SANDBOX|PUBLIC|SECRET|DATABASE|RATELIMIT|CSP|METRIC
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to mend: which advice applies, the setting that is concerned, and the facts of the case."""
+    """Something to fix: the code of its advice, the setting, and the facts for the text."""
 
     code: str
     setting: str
@@ -32,7 +32,7 @@ class Finding:
         return ADVICE[self.code].level
 
     def text(self, language: str) -> tuple[str, str]:
-        """What is wrong, and how to mend it; Korean, or English for `en`."""
+        """Return what is wrong and how to fix it; in English for `en`, else in Korean."""
         words = ADVICE[self.code]
         what, mend = (words.en, words.en_mend) if language == "en" else (words.ko, words.ko_mend)
         facts = {"setting": self.setting, **self.facts}
@@ -40,14 +40,14 @@ class Finding:
 
 
 def of_error(error: ConfigError) -> Iterator[Finding]:
-    """What a shop that refused to start said."""
+    """Turn the errors of a refused start into findings."""
     for one in (error, *error.others):
         ko, en = settings_advice.BELONGS.get(one.setting, ("위에 적힌 값", "what is written above"))
         yield Finding("config", one.setting, {"message": one, "belongs_ko": ko, "belongs_en": en})
 
 
 def of_names(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Settings that nobody reads, because their name is misspelt."""
+    """Find settings that have no effect because their name is misspelt."""
     known = {*SETTINGS, *(f"{name}_FILE" for name in SETTINGS)}
     for name in sorted(environ):
         if OURS.fullmatch(name) and name not in known:
@@ -67,7 +67,7 @@ def of_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Find
 
 
 def is_public(settings: Settings) -> bool:
-    """Whether others than this machine are meant to reach the shop."""
+    """Whether the shop is meant to be reached from outside of this machine and its network."""
     return not is_private(host_of(settings.public_url))
 
 
