@@ -1,4 +1,4 @@
-"""What is `IMP.request_pay` called with in the browser? Our prices, ids and addresses: the page only repeats them."""
+"""Parameters of `IMP.request_pay` in the browser. The server sets prices, ids and URLs; the page passes them on."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ KG_EMAIL_BYTES = 30  # KG refuses a longer one (code 9114), so it is not sent
 
 
 def request_pay(settings: Settings, payment: Payment, order: Order) -> dict[str, Any]:
-    """The complete first argument of `IMP.request_pay` for a payment by phone bill (휴대폰 소액결제)."""
+    """Build the complete first argument of `IMP.request_pay` for a payment by phone bill (휴대폰 소액결제)."""
     parameters: dict[str, Any] = {
         "pay_method": "phone",
         "merchant_uid": payment.merchant_uid,
@@ -22,18 +22,18 @@ def request_pay(settings: Settings, payment: Payment, order: Order) -> dict[str,
         "digital": order.digital,  # required for phone bills: it decides KG's fee class
         "m_redirect_url": f"{settings.public_url}/payment/redirect",
         "notice_url": notice_url(settings),
-        "confirm_url": f"{settings.public_url}/payment/confirm",  # used for merchants for whom PortOne switched it on
+        "confirm_url": f"{settings.public_url}/payment/confirm",  # only used if PortOne enabled it for the merchant
     }
     if order.buyer_addr:
         parameters["buyer_addr"], parameters["buyer_postcode"] = order.buyer_addr, order.buyer_postcode
     if payment.customer_uid:
-        # Its presence turns the payment into the issuing of a billing key, which charges the first month for real.
+        # With `customer_uid` the window issues a billing key, and charges the first month for real.
         parameters["customer_uid"] = payment.customer_uid
     return parameters | _contract(settings, billing=bool(payment.customer_uid))
 
 
 def buyer_fields(source: Order | ChargeRequest) -> dict[str, str]:
-    """Who pays, in the same words for the first month and for every later one."""
+    """Return the buyer's fields, the same for the first month and for every later one."""
     buyer = {"buyer_name": source.buyer_name, "buyer_tel": source.buyer_tel}
     if len(source.buyer_email.encode()) <= KG_EMAIL_BYTES:
         buyer["buyer_email"] = source.buyer_email
@@ -45,7 +45,7 @@ def notice_url(settings: Settings) -> str:
 
 
 def _contract(settings: Settings, *, billing: bool) -> dict[str, str]:
-    """Which contract pays: `channelKey` for today's SDK, `pg` for older ones, neither for the console's default."""
+    """Return the contract's field: `channelKey` for the current SDK, `pg` for older ones, none for the default PG."""
     channel_key, pg = settings.contract(billing=billing)
     if channel_key:
         return {"channelKey": channel_key}
