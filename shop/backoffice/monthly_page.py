@@ -87,7 +87,7 @@ def delete_key(customer_uid: str) -> AnyResponse | tuple[str, int]:
     db.session.expire_all()
     if _key(customer_uid).status == "deleted":
         flash(_("구독을 끝내고 빌링키를 지웠습니다."), "success")
-    else:  # a charge is in flight, or PortOne did not answer
+    else:  # a charge is in flight, or PortOne did not respond
         flash(_("구독을 끝냈습니다. 포트원의 빌링키는 진행 중인 결제가 끝나는 대로 지웁니다."), "info")
     return redirect(url_for("admin.billing_key", customer_uid=customer_uid))
 
