@@ -1,6 +1,6 @@
-"""How quick is it? `make bench`: every comparison in one run, as a table here, in docs/performance*.md and as a plot.
+"""`make bench`: runs the benchmarks; prints a table and writes it to docs/performance*.md, with a plot.
 
-python -m bench                  all of it
+python -m bench                  all parts
 python -m bench page talk        some parts, printed only
 """
 
@@ -43,7 +43,7 @@ def main(asked: list[str]) -> int:
 
 
 def as_text(lines: list[dict[str, Any]]) -> str:
-    """The table for a terminal."""
+    """Format the table for a terminal."""
     width = max(len(line["what"]) for line in lines)
     return "\n".join(
         f"{'✓' if reached(line) else '·'} {line['what']:<{width}}  {figure(line):>22}  {target(line):>14}  "
@@ -80,7 +80,7 @@ def machine() -> str:
 
 
 def write(lines: list[dict[str, Any]]) -> None:
-    """Put the table between its marks in both languages, and the plot beside it."""
+    """Write the table between its marks in the documents of both languages, and write the plot."""
     for report in REPORTS:
         text = report.read_text()
         before, after = text.split(BEGIN)[0], text.split(END)[1]

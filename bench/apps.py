@@ -1,4 +1,4 @@
-"""What stands beside each other in the benchmarks? Our shop, the plain one and a bare route, with signed-in buyers."""
+"""The apps that the benchmarks compare (our shop, the plain shop, a bare Flask route), and their signed-in buyers."""
 
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ QUIET = {"LOG_FORMAT": "json", "CHECKOUT_LIMIT": "off", "SIGN_IN_LIMIT": "off"}
 
 @dataclass
 class Buyer:
-    """Somebody with a session and the page's token."""
+    """A signed-in test client with the page's CSRF token."""
 
     client: FlaskClient
     token: str
@@ -33,7 +33,7 @@ class Buyer:
         return answer
 
     def forget_messages(self) -> None:
-        """Back to the session of the start: messages that no page shows would pile up in its cookie."""
+        """Restore the first session cookie: flash messages that no page shows would accumulate in it."""
         self.client.set_cookie("session", self.kept)
 
     @property
@@ -44,7 +44,7 @@ class Buyer:
 
 @contextmanager
 def our_shop(portone_url: str = "http://127.0.0.1:9", **more: str) -> Iterator[Flask]:
-    """The shop on a database of its own, fresh."""
+    """Yield the shop with a new, separate database."""
     from app import create_app
 
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def bare() -> Flask:
 
 
 def buyer(app: Flask, number: int = 0) -> Buyer:
-    """Sign in without the cost of the password hash."""
+    """Return a signed-in buyer, without the cost of the password hash."""
     user, session_of = (plain.User, plain.db) if "csrf" in app.extensions and app.name == "bench.plain" else (User, db)
     client = app.test_client()
     with app.app_context():

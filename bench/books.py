@@ -1,4 +1,4 @@
-"""What does a durable order cost, how long is a cold start, and does a million orders make anything slower?"""
+"""Benchmarks of a durable order, of a cold start, and of the storefront's pages with a million orders."""
 
 import os
 import sqlite3
@@ -38,11 +38,11 @@ def measure() -> list[dict[str, Any]]:
     return [*durable_writes(), *cold_start(), *growth()]
 
 
-# --- one order, written durably -------------------------------------------------------------------------------------
+# --- one durable order ----------------------------------------------------------------------------------------------
 
 
 class Confirms:
-    """A PortOne that confirms at once, without a network: what is left is our own work."""
+    """A fake PortOne that confirms at once, without a network, so that only our own code is measured."""
 
     is_test_channel = True
 
@@ -94,7 +94,7 @@ def ours_writes(user_id: int, product_id: int) -> None:
 
 
 def raw_books(path: Path) -> sqlite3.Connection:
-    """The same rows in the least code that is durable, in as many transactions: cart, order with payment, paid."""
+    """Create the tables for `raw_writes`: the same rows in as many transactions (cart, order and payment, paid)."""
     raw = sqlite3.connect(path, isolation_level=None)
     raw.executescript("""
         PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
@@ -169,7 +169,7 @@ def cold_start() -> list[dict[str, Any]]:
         subprocess.run([sys.executable, "-m", "pip", "install", *options], check=True)
     with tempfile.TemporaryDirectory() as folder:
         ours = f"FOLDER = {folder!r}\n{OURS}"
-        seconds_of(ours)  # the database is there when a server starts again
+        seconds_of(ours)  # create the database first: a restarted server has one
         return [
             compared(
                 "cold start to the first answer: against PortOne's server SDK in a bare Flask app",
@@ -192,7 +192,7 @@ def seconds_of(program: str) -> float:
 
 
 def growth() -> list[dict[str, Any]]:
-    """Each page and door of a customer's, the same customer with the same ten orders, among few and among many."""
+    """Compare each page and endpoint for a customer with ten orders, among few orders of others and among many."""
     with grown(FEW) as few, grown(MANY) as many:
         rows = []
         for what, visit in VISITS.items():
@@ -206,7 +206,7 @@ def growth() -> list[dict[str, Any]]:
 
 @contextmanager
 def grown(count: int) -> Iterator[Flask]:
-    """The shop with `count` orders of other people, paid, each with a line, a payment and two events."""
+    """Yield the shop with `count` paid orders of other buyers, each with an order line, a payment and an event."""
     with apps.our_shop() as app:
         with app.app_context():
             fill(count)
@@ -219,7 +219,7 @@ def grown(count: int) -> Iterator[Flask]:
 
 
 def fill(count: int) -> None:
-    """In SQL, because it is a million rows. Every row is as the shop itself would have written it."""
+    """Insert the orders by SQL, because there are a million. Each row is as the shop itself would have written it."""
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
     at = "datetime('now', '-' || (i % 700) || ' days')"
     with db.engine.begin() as books:
@@ -239,7 +239,7 @@ def fill(count: int) -> None:
 
 
 def turn_of(app: Flask, visit: Callable[[apps.Buyer], Any]) -> Callable[[], float]:
-    """One turn: the quickest of some visits, in seconds. What else the machine does only ever adds."""
+    """Return a function that times some visits and returns the fastest in seconds: other load only adds time."""
     buyer = apps.buyer(app)
 
     def turn() -> float:

@@ -1,8 +1,9 @@
-"""What answers in the benchmarks? A PortOne that charges everything after a set time, and remembers how often.
+"""A fake PortOne for the benchmarks: it approves every charge after a set time, and counts the charges.
 
-A process of its own, so that its work is not counted as the shop's: `python -m bench.gateway 0.05` prints its port.
-It speaks just enough V1: tokens, `prepare`, look-ups, `again`, `find`, keys, and the sandbox's clock; `/approve` is the
-payment window. Only charges take the set time; with a second argument, `every`, each V1 call does.
+It runs as a separate process, so that its work is not counted as the shop's: `python -m bench.gateway 0.05` prints its
+port. It implements the V1 calls needed: tokens, `prepare`, look-ups, `again`, `find`, keys, and the sandbox's clock;
+`/approve` replaces the payment window. Only charges take the set time; with a second argument, `every`, each V1 call
+does.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ Answer = tuple[int, Any]
 
 
 def approve(asked: dict[str, Any]) -> Answer:
-    """A buyer approves in the window: a charge without a key."""
+    """Approve a payment as a buyer does in the window: a charge without a billing key."""
     return charge({"customer_uid": None, "amount": 9900, **asked})
 
 
@@ -90,7 +91,7 @@ def answer(method: str, path: str, body: bytes) -> Answer:
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float, every: bool) -> None:
-    """One kept-alive connection."""
+    """Serve one keep-alive connection."""
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             method, path, _ = head.split(b"\r\n", 1)[0].decode().split(" ")

@@ -1,4 +1,4 @@
-"""Do the pages go on while PortOne hangs? 16 buyers wait at the checkout, three seconds a call; others look around."""
+"""Benchmark of page latency while PortOne hangs: 16 buyers wait in the checkout, 3 s a call; others load pages."""
 
 import socket
 import statistics
@@ -16,7 +16,7 @@ from bench.talk import portone
 BUYERS, VISITORS = 16, 4
 HANGS_FOR = 3.0
 SECONDS = 8.0
-PAUSE = 0.05  # of a visitor between two pages
+PAUSE = 0.05  # seconds between two pages of a visitor
 
 
 def measure() -> list[dict[str, Any]]:
@@ -35,8 +35,10 @@ def at(place: float, times: list[float]) -> float:
 
 
 def latencies(seconds: float) -> list[float]:
-    """How long each page took, with a PortOne that takes `seconds` for every call. The buyers' load is the same in
-    both: one checkout in the time that a hanging call takes."""
+    """Measure how long each page took, with a PortOne that takes `seconds` for every call.
+
+    The buyers' load does not depend on `seconds`: each checks out once in the time that a hanging call takes.
+    """
     with portone(seconds) as gateway, server(PORTONE_API_URL=gateway) as (shop, _):
         buyers = [signed_in(shop, number) for number in range(BUYERS)]
         until = time.perf_counter() + SECONDS
@@ -64,7 +66,7 @@ def keep_checking_out(buyer: Shopper, until: float) -> None:
         try:
             buyer.check_out()
         except requests.HTTPError as error:
-            if error.response.status_code not in (429, 503):  # "come back later" is an answer
+            if error.response.status_code not in (429, 503):  # the shop may refuse under load
                 raise
         time.sleep(max(0.0, HANGS_FOR + 0.5 - (time.perf_counter() - began)))
 

@@ -1,9 +1,9 @@
-"""How fast is the monthly run, and how much memory does it take?
+"""Benchmark of the monthly run: charges per second, and peak memory.
 
     python -m bench.monthly
 
-The gateway answers each charge after 50 ms, over real HTTP, in a process of its own. Every measured run is a process of
-its own too. Ideal is workers ÷ 50 ms.
+The fake PortOne (`bench.gateway`) responds to each charge after 50 ms, over HTTP, in a separate process. Every measured
+run is a separate process too. The ideal rate is workers ÷ 50 ms.
 """
 
 import argparse
@@ -41,7 +41,7 @@ ONE_BY_ONE = 100  # enough to see the rate, at eighteen a second
 
 
 def measure() -> list[dict[str, Any]]:
-    """The rows of `make bench` about billing. Rates take turns; the table tells their median and range."""
+    """Return the rows about the monthly run. The runs alternate; the table shows the median and the range."""
     with gateway(LATENCY) as url:
         turns = [{workers: run(url, CHARGES, workers)["rate"] for workers in (8, 16)} for _ in range(TURNS)]
         one = run(url, ONE_BY_ONE, 1)["rate"]
@@ -73,7 +73,7 @@ def gateway(seconds: float) -> Iterator[str]:
 
 
 def run(gateway_url: str, count: int, workers: int, database_url: str = "") -> dict[str, Any]:
-    """One run over `count` due subscriptions, in processes of its own."""
+    """Run over `count` due subscriptions, in separate processes."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         for step in ("populate", "charge"):
@@ -87,7 +87,7 @@ def run(gateway_url: str, count: int, workers: int, database_url: str = "") -> d
 
 
 def populate(count: int, tag: str = "b") -> None:
-    """`count` subscriptions that were started a month ago and are due today."""
+    """Insert `count` subscriptions that were started a month ago and are due today."""
     due_on = clock.today()
     month_ago = (due_on.replace(day=1) - timedelta(days=1)).replace(day=min(due_on.day, 28))
     started_at = datetime.combine(month_ago, datetime.min.time(), clock.SEOUL).astimezone(UTC) + timedelta(hours=1)
@@ -127,7 +127,7 @@ def populate(count: int, tag: str = "b") -> None:
 
 
 def charge(workers: int) -> dict[str, Any]:
-    """Carry the run out and tell the rate and this process's peak memory."""
+    """Carry out the monthly run; return its rate and this process's peak memory."""
     from flask import current_app
 
     app = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -143,7 +143,7 @@ def charge(workers: int) -> dict[str, Any]:
 
 
 def step() -> None:
-    """What a child process does."""
+    """Entry point of a child process."""
     parser = argparse.ArgumentParser()
     for name in ("step", "folder", "gateway", "count", "workers", "database_url"):
         parser.add_argument(name)

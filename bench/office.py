@@ -1,11 +1,11 @@
-"""Does the back office cost the same at a million payments as at a thousand?
+"""Benchmark of the back office with a million payments against a thousand.
 
     python -m bench.office             a million, on SQLite and PostgreSQL
     python -m bench.office 100000      a quick look
     BENCH_FOLDER=… keeps the databases for the next time
 
-The database's time is that of the statements alone, sent again as the page sends them: the median of many. Both sizes
-show the same number of rows.
+The measured time is that of a page's SQL statements alone, repeated many times: the median. Both sizes show the same
+number of rows.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ Act = Callable[[int], object]
 
 
 def measure(payments: int = int(os.environ.get("BENCH_PAYMENTS", "1000000"))) -> list[dict[str, Any]]:
-    """The rows of the table: what, ratio, target, unit, detail."""
+    """Return the rows of the table: what, ratio, target, unit, detail."""
     rows: list[dict[str, Any]] = []
     with _folder() as folder, _one_core():
         for name, urls in _databases(folder):
@@ -62,7 +62,7 @@ def measure(payments: int = int(os.environ.get("BENCH_PAYMENTS", "1000000"))) ->
 
 @contextlib.contextmanager
 def _one_core() -> Iterator[None]:
-    """Client and server, which inherits it, share a core: to wake another one takes longer than most statements."""
+    """Pin this process and its child, the database server, to one core: waking another is slower than most queries."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:
@@ -89,7 +89,7 @@ def _databases(folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 class _BySize:
-    """A PostgreSQL database for every size, made when it is not there yet."""
+    """A PostgreSQL database for every size, created on first use."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -104,7 +104,7 @@ class _BySize:
 
 
 def _shop(folder: Path, url: str | None, size: int) -> Flask:
-    """A shop with so many payments, made when it is not there yet."""
+    """Return a shop with `size` payments; those missing are created."""
     folder.mkdir(parents=True, exist_ok=True)
     app = create_app(load_settings(NOBODY | ({"DATABASE_URL": url} if url else {}), folder))
     with app.app_context():
@@ -114,7 +114,7 @@ def _shop(folder: Path, url: str | None, size: int) -> Flask:
             for _ in fake_history.History(size - have).write():
                 pass
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            # What autovacuum does within a minute of so many rows.
+            # As autovacuum would do within a minute.
             connection.exec_driver_sql("VACUUM ANALYZE" if url else "PRAGMA optimize")
     return app
 
@@ -139,7 +139,7 @@ def _pages(name: str, small: Flask, large: Flask, payments: int) -> list[dict[st
 
 
 def _acts(app: Flask) -> dict[str, Act]:
-    """Each thing that a reader does, showing `size` rows."""
+    """Return the queries of each page and filter; each takes the number of rows to show."""
     with app.app_context():
         count = db.session.scalar(select(func.max(Payment.id))) or 0
         some = db.session.get_one(Payment, count // 2)
@@ -171,7 +171,7 @@ def _acts(app: Flask) -> dict[str, Act]:
     pages |= {what: (chosen, Cursor()) for what, chosen in filters.items()}
     acts: dict[str, Act] = {what: _page(*asked) for what, asked in pages.items()}
     acts["sums of 31 days"] = lambda _size: figures.sums(first, last)
-    several = figures.facet("once", pg="mobilians")  # at a thousand payments, too, there are some on most days
+    several = figures.facet("once", pg="mobilians")  # has payments on most days even at a thousand
     acts["sums of 31 days, several filters"] = lambda _size: figures.sums(first, last, several)
     return acts
 
@@ -188,7 +188,7 @@ def _rows_shown(act: Act) -> int:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a page asks of its shop's database."""
+    """The SQL statements that a page sends to its shop's database."""
 
     app: Flask
     statements: list[tuple[str, Any]]
@@ -218,7 +218,7 @@ class _Asked:
 
 
 def _milliseconds(small: _Asked, large: _Asked) -> tuple[float, float]:
-    """The databases' time for what a page asks at either size: turn by turn, so that a busy moment meets both."""
+    """Return the median time of the statements at both sizes, measured alternately so that other load affects both."""
     taken: tuple[list[float], list[float]] = ([], [])
     with small.cursor() as at_small, large.cursor() as at_large:
         for _ in range(REPEATS):
@@ -239,7 +239,7 @@ def _once(cursor: Any, statements: list[tuple[str, Any]]) -> float:
 
 
 def _csv(folder: Path, payments: int) -> list[dict[str, Any]]:
-    """Memory and first byte of the whole export, each in a process of its own."""
+    """Measure memory and time to first byte of the whole export, each in a separate process."""
     small, large = (_exported(folder / f"sqlite-{size}") for size in (SMALL, payments))
     growth = large["grown_mib"]
     first = {"before": small["first_ms"], "after": large["first_ms"]}
@@ -269,7 +269,7 @@ def _exported(folder: Path) -> dict[str, Any]:
 
 
 def _export(folder: Path) -> dict[str, Any]:
-    """Take the whole CSV along as an operator would, and watch this process."""
+    """Download the whole CSV as an operator would, and measure this process."""
     app = create_app(load_settings(NOBODY, folder))
     client = app.test_client()
     with app.app_context():

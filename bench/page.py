@@ -1,4 +1,4 @@
-"""What does the front page cost, and how many of them does a server answer? Against a bare Flask route."""
+"""Benchmark of the front page against a bare Flask route: CPU time, requests per second, memory of a worker."""
 
 import os
 import socket
@@ -39,7 +39,7 @@ def cpu() -> list[dict[str, Any]]:
         buyers = [apps.buyer(app) for app in (ours, plain)]
         for one, product_id in zip(buyers, (1, 1), strict=True):
             one.post("/cart/items", data={"product_id": product_id, "quantity": 1})
-            one.client.get("/")  # shows the message of it, which no page shows twice
+            one.client.get("/")  # consumes the flash message, which is shown only once
         cookies = [one.cookie for one in buyers]
         told = "{ours:.0f} µs, {theirs:.0f} µs"
         shop, other, route = (
@@ -52,7 +52,7 @@ def cpu() -> list[dict[str, Any]]:
 
 
 def turn(app: Flask, cookie: str) -> Any:
-    """One turn: microseconds of CPU for one request, the mean of some."""
+    """Return a function that measures the mean CPU time of one request, in microseconds."""
     environ = EnvironBuilder(path="/", headers={"Cookie": cookie, "Accept-Language": "ko-KR,ko;q=0.9"}).get_environ()
     count = 20 if cookie else 200
 
@@ -76,7 +76,7 @@ def turn(app: Flask, cookie: str) -> Any:
 
 @contextmanager
 def server(wsgi_app: str = "app:create_app()", **more: str) -> Iterator[tuple[str, int]]:
-    """gunicorn with the shop's settings; its address and process id."""
+    """Run gunicorn with the shop's settings; yield its URL and process id."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
@@ -116,7 +116,7 @@ def per_second() -> list[dict[str, Any]]:
 
 
 def load(url: str, cookie: str, seconds: float = SECONDS) -> float:
-    """Answers per second over kept-alive connections, read as plainly as can be: the client must not be the limit."""
+    """Measure responses per second over keep-alive sockets; the client is minimal, so that it is not the bottleneck."""
     port = int(url.rpartition(":")[2])
     asked = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\nAccept-Language: ko\r\n\r\n".encode()
     until = time.perf_counter() + seconds
@@ -140,7 +140,7 @@ def load(url: str, cookie: str, seconds: float = SECONDS) -> float:
 
 
 def read_answer(line: socket.socket) -> bytes:
-    """One answer with its body. Raises ConnectionError unless it is 200."""
+    """Read one response with its body. Raises ConnectionError unless its status is 200."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = line.recv(65536)

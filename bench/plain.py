@@ -1,8 +1,8 @@
-"""What would the same shop be, written the plain way? One file, as the tutorials of its libraries show it.
+"""The same shop in one file, written as its libraries' tutorials show, for comparison.
 
-The same calls to PortOne and the same guarantees: prices and stock from our tables, the row before the call, the amount
-registered, the payment looked up before it is believed, one winner, durable commits. Otherwise as people write it: the
-ORM's objects and their lazy relations, a token and a connection for every call, the page drawn whole each time.
+Same calls to PortOne and same guarantees: prices and stock from the database, the row inserted before the call, the
+amount registered, the payment verified by a look-up, one winner among concurrent notifications, durable commits.
+Otherwise common practice: ORM objects with lazy relations, a token and a connection per call, no page caching.
 """
 
 import secrets
@@ -15,7 +15,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_required
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 
-import payments.database  # noqa: F401 - prepares every SQLite of this process: WAL, durable commits, waiting writers
+import payments.database  # noqa: F401 - configures every SQLite of this process: WAL, durable commits, busy timeout
 from shop.orders.catalogue import CATALOGUE
 
 db = SQLAlchemy()
@@ -107,7 +107,7 @@ def load_user(user_id: str) -> Any:
 
 
 def ask(method: str, path: str, **options: Any) -> Any:
-    """One call to PortOne, with a token of its own."""
+    """Send one call to PortOne, with a new token for each."""
     url, keys = app_settings["url"], {"imp_key": "imp_apikey", "imp_secret": "sandbox_secret"}
     token = requests.post(f"{url}/users/getToken", json=keys, timeout=10).json()["response"]["access_token"]
     answer = requests.request(method, url + path, headers={"Authorization": token}, timeout=10, **options)
@@ -127,7 +127,7 @@ def create_app(folder: Path, portone_url: str) -> Flask:
     app.config.update(
         SECRET_KEY=secrets.token_hex(16),
         SQLALCHEMY_DATABASE_URI=f"sqlite:///{folder / 'plain.sqlite3'}",
-        # What was read cannot change before it is written; without it a second writer fails.
+        # Take the write lock at the start, so that a concurrent writer waits instead of failing.
         SQLALCHEMY_ENGINE_OPTIONS={"execution_options": {"sqlite_begin": "IMMEDIATE"}},
     )
     for extension in (db, login_manager, csrf):
@@ -173,7 +173,7 @@ def create_app(folder: Path, portone_url: str) -> Flask:
         db.session.add(Event(payment_id=payment.id, source="checkout", outcome="ready"))
         db.session.commit()
         told = {"merchant_uid": payment.merchant_uid, "amount": payment.amount, "name": order.lines[0].product.name}
-        db.session.commit()  # the rows were read anew: nothing stays open while PortOne is asked
+        db.session.commit()  # the rows were read again: end that transaction before calling PortOne
         ask("POST", "/payments/prepare", json={"merchant_uid": told["merchant_uid"], "amount": told["amount"]})
         return jsonify(merchant_uid=told["merchant_uid"], request_pay=told)
 

@@ -1,4 +1,4 @@
-"""How far above or below its target is each figure? One bar a line, as an SVG of a few lines."""
+"""SVG plot of the benchmark: one bar per figure, its distance from the target."""
 
 from html import escape
 from math import log2
@@ -7,11 +7,11 @@ from typing import Any
 from bench.rows import reached
 
 WIDTH, LINE, LEFT = 900, 24, 520
-REACH = 2.0  # doublings to either side of the target
+REACH = 2.0  # doublings on either side of the target
 
 
 def plot(lines: list[dict[str, Any]]) -> str:
-    """Bars to the right of the middle are better than wanted, to the left worse; a whole side is four times."""
+    """Return the SVG. Bars to the right are better than the target, to the left worse; a full bar is a factor of 4."""
     shown = [line for line in lines if abs(line["target"]) < 1000 and line["ratio"] > 0]
     height = LINE * (len(shown) + 2)
     middle = LEFT + (WIDTH - LEFT) / 2

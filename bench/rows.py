@@ -1,7 +1,7 @@
-"""What is one line of the table, and how is a comparison made so that a busy machine cannot tilt it?
+"""Rows of the benchmark table, and comparisons that other load on the machine does not distort.
 
-Both sides take turns within one run, a short while each; every turn gives one ratio, and the line tells their median
-and their range. A negative target is an upper bound, as in "at most 1.2×".
+Both sides are measured alternately, a short time each. Every pair gives one ratio; the row shows their median and
+range. A negative target is an upper bound, as in "at most 1.2×".
 """
 
 import statistics
@@ -12,14 +12,14 @@ Turn = Callable[[], float]
 
 
 def row(what: str, ratio: float, target: float, detail: str, unit: str = "×") -> dict[str, Any]:
-    """One measured figure."""
+    """Return a row with one measured figure."""
     return {"what": what, "ratio": ratio, "target": target, "unit": unit, "detail": detail}
 
 
 def compared(
     what: str, ours: Turn, theirs: Turn, target: float, detail: str, *, turns: int = 9, unit: str = "×"
 ) -> dict[str, Any]:
-    """Ours over theirs, in turns. `detail` may name `{ours}` and `{theirs}`: the medians of each."""
+    """Return a row with ours ÷ theirs, measured alternately. `detail` may use the medians `{ours}` and `{theirs}`."""
     pairs = [(ours(), theirs()) for _ in range(turns)]
     ratios = sorted(our / their for our, their in pairs)
     medians = {
@@ -31,6 +31,6 @@ def compared(
 
 
 def reached(line: dict[str, Any]) -> bool:
-    """Whether the target is met."""
+    """Return whether the target is met."""
     ratio, target = line["ratio"], line["target"]
     return bool(ratio <= -target if target < 0 else ratio >= target)

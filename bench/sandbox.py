@@ -1,8 +1,8 @@
-"""Is the sandbox quick enough to be tested against? Side by side, on one server and one disk.
+"""Benchmark of the sandbox's speed, against a bare route and raw `sqlite3` on the same server and disk.
 
-A look-up against a bare Flask route, and a charge against a durable insert of raw `sqlite3`: in turns, in one run,
-medians of each. Charges are measured twice, both sides inside the process and both over HTTP, because most of what a
-call over HTTP takes is HTTP. `python -m bench.sandbox` prints the rows.
+A look-up against a bare Flask route, and a charge against a durable insert by raw `sqlite3`: measured alternately in
+one run, medians of each. Charges are measured twice, in process and over HTTP, because HTTP takes most of the time of a
+call. `python -m bench.sandbox` prints the rows.
 """
 
 import http.client
@@ -41,7 +41,7 @@ START_SECONDS = 15
 
 
 def measure() -> list[dict[str, Any]]:
-    """The rows of this benchmark: what, ratio, target, unit, detail."""
+    """Return the rows of this benchmark: what, ratio, target, unit, detail."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sandbox.sqlite3"
         imp_uid = _fill(path)
@@ -84,18 +84,18 @@ def _charges_over_http(clients: "list[Client]") -> dict[str, Any]:
 
 
 def _in_turns(one: Callable[[], object], other: Callable[[], object], times: int) -> tuple[float, float]:
-    """How often a second each is done, which does it `times` times: the medians of rounds that take turns."""
+    """Return the rate per second of both, medians of alternating rounds; one call does the work `times` times."""
     rates: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS + 1):
         for work, found in zip((one, other), rates, strict=True):
             started = time.perf_counter()
             work()
             found.append(times / (time.perf_counter() - started))
-    return statistics.median(rates[0][1:]), statistics.median(rates[1][1:])  # the first round warms
+    return statistics.median(rates[0][1:]), statistics.median(rates[1][1:])  # the first round is a warm-up
 
 
 def _all(clients: "list[Client]", ask: "Callable[[Client], object]", times: int) -> None:
-    """Ask `times` times over all connections at once."""
+    """Send `times` requests, spread over all connections at once."""
     with ThreadPoolExecutor(len(clients)) as pool:
         share = times // len(clients)
         for done in [pool.submit(lambda c=client: [ask(c) for _ in range(share)]) for client in clients]:
@@ -108,7 +108,7 @@ def _row(what: str, ours: float, theirs: float, target: float, unit: str) -> dic
 
 
 def raw_inserts(path: Path) -> Callable[[], object]:
-    """What SQLite gives on this disk: one insert of a payment's size, committed as durably as the sandbox does."""
+    """Return a function that inserts one row of a payment's size, committed as durably as the sandbox does."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE payments (body TEXT)")
     text, one_at_a_time = json.dumps(ASKED) * 12, threading.Lock()
@@ -124,7 +124,7 @@ def raw_inserts(path: Path) -> Callable[[], object]:
 
 
 def create_bench_app(path: str) -> Any:
-    """The sandbox, and beside it the least that Flask can do."""
+    """Create a WSGI app with the sandbox, and a minimal Flask app under `/bare`."""
     bare, insert = Flask("bare"), raw_inserts(Path(path).with_name("bare.sqlite3"))
     bare.add_url_rule("/", "answer", lambda: jsonify(code=0))
     bare.add_url_rule("/insert", "insert", lambda: jsonify(code=insert()), methods=["POST"])
@@ -133,7 +133,7 @@ def create_bench_app(path: str) -> Any:
 
 @contextmanager
 def serving(path: Path) -> Any:
-    """One process with threads, as the shop is served; its port."""
+    """Run one gunicorn process with threads, as the shop is served; yield its port."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "4", "-b", f"127.0.0.1:{port}"]
@@ -161,7 +161,7 @@ def _wait_for(port: int) -> None:
 
 
 class Client:
-    """A connection that stays open, so that little but the server is measured."""
+    """A client with a keep-alive connection, so that connecting is not measured."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -183,7 +183,7 @@ class Client:
         return told
 
 
-# --- what it looks up and charges ---
+# --- test data ---
 
 
 def _charge(number: int) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def _charge(number: int) -> dict[str, Any]:
 
 
 def _fill(path: Path) -> str:
-    """Billing keys whose second month is due; the imp_uid of one payment."""
+    """Create billing keys whose second month is due; return the `imp_uid` of one payment."""
     sandbox: Sandbox = create_sandbox(path, start_worker=False).extensions["sandbox"]
     _to_the_middle_of_next_month(sandbox)
     for number in range(2 * (ROUNDS + 1) * CHARGES):

@@ -1,7 +1,7 @@
-"""Does the sandbox's memory stay flat? 100,000 payments through their windows in one process: minutes, not seconds.
+"""Benchmark of the sandbox's memory growth: 100,000 payments through their windows in one process. Takes minutes.
 
-`python -m bench.sandbox_memory` prints the row. The books lie in memory where the machine has a disk of that kind, so
-that not the disk is measured.
+`python -m bench.sandbox_memory` prints the row. The database is in /dev/shm where there is one, so that the disk's
+speed does not matter.
 """
 
 import resource
@@ -15,13 +15,13 @@ from sandbox.ledger.merchant import IMP_CODE
 from sandbox.window import windows
 
 PAYMENTS = 100_000
-WARM = 10_000  # by then caches are full
+WARM = 10_000  # caches are full by then
 ASKED = {"pay_method": "phone", "name": "이용권", "amount": 9900, "buyer_tel": "01012345678", "digital": True}
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a disk, not a file
 
 
 def measure() -> list[dict[str, Any]]:
-    """The row of this benchmark: peak memory after WARM payments against the peak after all of them."""
+    """Return the row of this benchmark: peak memory after WARM payments against the peak after all of them."""
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
         app = create_sandbox(Path(folder) / "sandbox.sqlite3", start_worker=False)
         sandbox: Sandbox = app.extensions["sandbox"]

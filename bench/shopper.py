@@ -1,6 +1,6 @@
-"""How does a buyer use the shop without a browser? Over HTTP like one: signs in, fills the cart, pays, comes back.
+"""HTTP client that acts as a buyer: signs in, fills the cart, pays, returns to the shop.
 
-The payment window is gone through with the sandbox's controls. Used by the benchmarks, the soak and the server's tests.
+It completes the payment window through the sandbox's controls. Used by the benchmarks, the soak and the server's tests.
 """
 
 import re
@@ -16,7 +16,7 @@ SECONDS = 60
 
 
 class Shopper:
-    """One buyer with cookies of their own. Raises requests.HTTPError for an answer that no buyer should see."""
+    """One buyer with separate cookies. Raises requests.HTTPError for a 4xx or 5xx response."""
 
     def __init__(self, shop: str, sandbox: str, controls_token: str = "") -> None:
         self.shop, self.sandbox = shop, sandbox
@@ -26,7 +26,7 @@ class Shopper:
         self.token = ""
 
     def page(self, path: str) -> str:
-        """A page's text; its token is used from now on."""
+        """Load a page and return its text; its CSRF token is used from now on."""
         answer = self.http.get(self.shop + path, timeout=SECONDS)
         answer.raise_for_status()
         found = TOKEN.search(answer.text)
@@ -34,7 +34,7 @@ class Shopper:
         return answer.text
 
     def post(self, path: str, **content: Any) -> requests.Response:
-        """A form or a script of the page sends something."""
+        """Send a POST as a form or script of the page does."""
         headers = {"X-CSRFToken": self.token, "Referer": self.shop + "/"}
         answer = self.http.post(self.shop + path, headers=headers, timeout=SECONDS, **content)
         answer.raise_for_status()
@@ -51,19 +51,19 @@ class Shopper:
         self.page("/")
 
     def put_in_cart(self, slug: str) -> int:
-        """One piece; the product's id."""
+        """Put one piece in the cart; return the product's id."""
         found = PRODUCT_ID.search(self.page(f"/products/{slug}"))
         product_id = int(found[1]) if found else 0
         self.post("/cart/items", data={"product_id": product_id, "quantity": 1})
         return product_id
 
     def check_out(self, kind: str = "once", **more: Any) -> dict[str, Any]:
-        """What `IMP.request_pay` is to be called with, and our id of the attempt."""
+        """Check out; return the parameters of `IMP.request_pay` and our id of the attempt."""
         told: dict[str, Any] = self.post("/checkout", json={"kind": kind, **BUYER, **ADDRESS, **more}).json()
         return told
 
     def approve(self, told: dict[str, Any], outcome: str = "approve") -> dict[str, Any]:
-        """Go through the window; what the callback gets."""
+        """Complete the payment window; return what the callback receives."""
         wanted = told["request_pay"] | {"outcome": outcome}
         answer = self.http.post(
             f"{self.sandbox}/controls/payments", json=wanted, headers=self.controls, timeout=SECONDS
@@ -73,13 +73,13 @@ class Shopper:
         return window
 
     def come_back(self, window: dict[str, Any]) -> dict[str, Any]:
-        """The callback tells the shop; what the page is answered."""
+        """Call the PC callback's endpoint; return its response."""
         ids = {"imp_uid": window["imp_uid"], "merchant_uid": window["merchant_uid"]}
         told: dict[str, Any] = self.post("/payment/complete", json=ids).json()
         return told
 
     def buy(self, slug: str = "bear-emoji") -> str:
-        """From the product's page to the paid order; what the shop said at last."""
+        """Buy one product, from its page to the paid order; return the shop's outcome."""
         self.put_in_cart(slug)
         outcome: str = self.come_back(self.approve(self.check_out()))["outcome"]
         return outcome

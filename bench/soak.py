@@ -1,7 +1,7 @@
-"""How does the shop bear a long day? `make soak`: buyers at 80 % of the most that it can do, for ten minutes.
+"""Load test (`make soak`): buyers at 80 % of the shop's maximum rate, for ten minutes.
 
-Webhooks come twice, one call in a hundred to PortOne goes wrong. Asked of the shop: no error that was not put there,
-memory that stays flat, and at the end two books that agree.
+Every webhook is sent twice, and one call in a hundred to PortOne fails. The shop passes if no other errors occur, its
+memory does not grow, and both ledgers agree at the end.
 
     python -m bench.soak --seconds 60
 """
@@ -71,7 +71,7 @@ def main() -> int:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Shop]:
-    """The shop and its sandbox, each a production server of its own."""
+    """Run the shop and its sandbox, each as a separate production server."""
     port, sandbox_port = free_port(), free_port()
     url, sandbox = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}"
     environ = os.environ | QUIET | {"INSTANCE_PATH": str(folder), "PUBLIC_URL": url, "PORTONE_API_URL": sandbox}
@@ -111,7 +111,7 @@ def signed_up(shop: Shop, number: int) -> Shopper:
 
 
 def make_trouble(shop: Shop) -> None:
-    """Webhooks twice; one call in a hundred answers 503, one in two hundred is cut off after it was done."""
+    """Send webhooks twice; one call in a hundred returns 503, one in two hundred loses its response after success."""
     for path, body in (
         ("settings", {"webhook_order": "twice"}),
         ("faults", {"path": "/payments/*", "fault": "status", "value": 503, "probability": FAULTY, "seed": 1}),
@@ -121,7 +121,7 @@ def make_trouble(shop: Shop) -> None:
 
 
 def run(shop: Shop, buyers: list[Shopper], seconds: float, period: float) -> float:
-    """All buyers buy for a while, each once in `period` seconds or without a pause; purchases per second."""
+    """Let all buyers buy, each once in `period` seconds (0: without a pause); return the purchases per second."""
     until = time.monotonic() + seconds
     before = shop.counts.total()
     threads = [threading.Thread(target=keep_buying, args=(shop, buyer, until, period)) for buyer in buyers]
@@ -139,7 +139,7 @@ def keep_buying(shop: Shop, buyer: Shopper, until: float, period: float) -> None
             shop.counts[buyer.buy()] += 1
         except requests.HTTPError as error:
             answer = error.response
-            if answer.status_code == 503:  # PortOne did not answer: that was put there
+            if answer.status_code == 503:  # PortOne did not respond: an injected fault
                 shop.counts["told to come back"] += 1
             else:
                 shop.unexpected.append(f"{answer.status_code} {answer.url}")
@@ -157,9 +157,9 @@ def watch(shop: Shop, seconds: float, memory: list[float]) -> None:
 
 
 def judged(shop: Shop, rate: float, memory: list[float]) -> int:
-    """Tell the figures; 0 when all is as asked."""
+    """Print the figures; return 0 if the shop passes, else 1."""
     requests.delete(f"{shop.sandbox}/controls/faults", timeout=10).raise_for_status()
-    time.sleep(2)  # the last webhooks
+    time.sleep(2)  # wait for the last webhooks
     ours, theirs, differences = books(shop)
     quarter = len(memory) // 4
     early, late = statistics.median(memory[quarter : 2 * quarter]), statistics.median(memory[-quarter:])
@@ -176,7 +176,7 @@ def judged(shop: Shop, rate: float, memory: list[float]) -> int:
 
 
 def books(shop: Shop) -> tuple[int, int, int]:
-    """What came in by our books, by theirs, and how many payments differ, after one sweep."""
+    """Run one sweep; return the won received by our ledger and by PortOne's, and the number of differences."""
     from app import create_app
     from payments import clock, reconcile, sweep
     from payments.database import db, end_reading
@@ -186,11 +186,11 @@ def books(shop: Shop) -> tuple[int, int, int]:
     app = create_app(load_settings(shop.environ, shop.folder))
     with app.app_context():
         provider = app.extensions["provider"]
-        # Until an approval number has run out, a silent payment may be one whose buyer is still typing.
-        # Moving the clock ends thousands of windows and sends their webhooks: that takes the sandbox a while.
+        # The sweep skips a payment while its approval number is valid, so move the clock past that.
+        # Moving it ends thousands of windows and sends their webhooks, which takes the sandbox a while.
         ahead = {"to": (clock.now() + sweep.LOOK_AFTER).isoformat()}
         requests.post(f"{shop.sandbox}/controls/clock", json=ahead, timeout=120).raise_for_status()
-        time.sleep(2)  # the shop asks for the sandbox's time once a second
+        time.sleep(2)  # the shop reads the sandbox's clock once a second
         print(f"sweep: {dict(sweep.sweep(provider))}")
         ours = db.session.scalar(select(func.sum(Payment.reported_amount - Payment.cancelled_amount))) or 0
         end_reading()

@@ -1,4 +1,4 @@
-"""How quickly does the shop talk to PortOne? Look-ups beside iamport-rest-client, purchases beside the plain way."""
+"""Benchmark of calls to PortOne: look-ups against iamport-rest-client, whole purchases against the plain shop."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from payments.portone.client import PortOne
 from shop.config import load_settings
 
 ROOT = Path(__file__).parents[1]
-CLIENTS = ROOT / ".venv-clients"  # as tests/sandbox/api/test_clients.py fills it
+CLIENTS = ROOT / ".venv-clients"  # shared with tests/sandbox/api/test_clients.py
 WANTED = ROOT / "tests" / "sandbox" / "api" / "clients-requirements.txt"
 SECONDS = 0.7
 BUYERS = 8
@@ -31,7 +31,7 @@ def measure() -> list[dict[str, Any]]:
 
 @contextmanager
 def portone(seconds: float) -> Iterator[str]:
-    """A PortOne of the benchmarks' own that takes its time for every call; its address."""
+    """Run the benchmarks' fake PortOne, which takes `seconds` for every call; yield its URL."""
     command = [sys.executable, "-m", "bench.gateway", str(seconds), "every"]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert server.stdout
@@ -42,14 +42,14 @@ def portone(seconds: float) -> Iterator[str]:
 
 
 def approved(url: str, merchant_uid: str, amount: int = 9900) -> str:
-    """The buyer has approved in the window; PortOne's id of it."""
+    """Approve a payment in the window; return its `imp_uid`."""
     wanted = {"merchant_uid": merchant_uid, "amount": amount}
     imp_uid: str = HTTP.post(f"{url}/approve", json=wanted, timeout=10).json()["response"]["imp_uid"]
     return imp_uid
 
 
 HTTP = requests.Session()
-HTTP.trust_env = False  # what the buyer's side costs is not the shops'
+HTTP.trust_env = False  # keep the buyer's side cheap: only the shops are measured
 
 
 # --- look-ups -------------------------------------------------------------------------------------------------------
@@ -84,11 +84,11 @@ def look_ups() -> list[dict[str, Any]]:
 
 
 def iamport_client() -> Any:
-    """PyPI's client, unchanged, from a folder of its own: its pins clash with ours."""
+    """Return PyPI's client, unchanged, from a separate folder: its pinned dependencies conflict with ours."""
     if not (CLIENTS / "iamport").exists():
         options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade", "--target", str(CLIENTS)]
         subprocess.run([sys.executable, "-m", "pip", "install", *options, "-r", str(WANTED)], check=True)
-    sys.path.append(str(CLIENTS))  # behind ours: only what we have not is taken from there
+    sys.path.append(str(CLIENTS))  # after our own packages, which take precedence
     from iamport import Iamport  # type: ignore[import-not-found]
 
     return Iamport
@@ -100,7 +100,7 @@ def tokens(url: str) -> int:
 
 
 def rate(ask: Callable[[], object], threads: int, seconds: float = SECONDS) -> float:
-    """How often `ask` is answered in a second, by so many threads."""
+    """Return how many calls of `ask` finish per second, with so many threads."""
     until = time.perf_counter() + seconds
     counts: list[int] = []
 
@@ -131,7 +131,7 @@ def purchases(seconds: float, target: float) -> list[dict[str, Any]]:
 
 
 def crowd(app: Flask, url: str) -> Callable[[], float]:
-    """One turn of eight buyers who each buy one thing after another, through the app's own addresses."""
+    """Return a function that measures purchases per second of eight buyers, each buying repeatedly."""
     buyers = [apps.buyer(app, number) for number in range(BUYERS)]
     waiting = iter(())
 
@@ -153,7 +153,7 @@ def crowd(app: Flask, url: str) -> Callable[[], float]:
 
 
 def purchase(buyer: apps.Buyer, url: str) -> None:
-    """Into the cart, to the checkout, through the window, back to the shop: paid."""
+    """Make one whole purchase: cart, checkout, payment window, callback."""
     buyer.forget_messages()
     buyer.post("/cart/items", data={"product_id": 3, "quantity": 1})
     asked = {"kind": "once", "buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "b@example.com"}

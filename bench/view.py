@@ -1,9 +1,9 @@
-"""What does the storefront's first view weigh, whom does it ask, and how soon is it seen? Measured in Chromium.
+"""Benchmark of the front page in Chromium: bytes sent, hosts contacted, largest contentful paint.
 
-Each turn loads the front page and a bare one with an empty cache, so a busy machine slows both. Bare are: the front
-page's own words without style, script and picture; a heading and nothing else; the front page's scene and nothing
-else. They carry the front page's headers: its opener policy gives a page a process of its own, and that takes time.
-Alone: `python -m bench view`.
+Each round loads the front page and a bare page with an empty cache, so other load slows both. The bare pages are: the
+front page's text without style, script and pictures; only a heading; only the front page's picture. They have the front
+page's headers, because its opener policy makes Chromium start another process, which takes time.
+This part alone: `python -m bench view`.
 """
 
 import re
@@ -38,7 +38,7 @@ KEPT_HEADERS = {
 }
 SIZE: Any = {"viewport": {"width": 1280, "height": 800}, "locale": "ko-KR"}
 
-# Chromium tells the largest paint so far; what has been told a while after the first is the largest.
+# Chromium reports the largest paint so far; the value 150 ms after the first report is taken as final.
 LARGEST_PAINT = """() => new Promise((tell) => {
   let at = 0;
   new PerformanceObserver((list) => {
@@ -57,7 +57,7 @@ def measure() -> list[dict[str, Any]]:
 
 
 def weight(browser: Browser, server: Server) -> dict[str, Any]:
-    """HTML, CSS and JavaScript of the front page, headers included, as sent."""
+    """Measure HTML, CSS and JavaScript of the front page as sent, headers included."""
     page = browser.new_page(**SIZE)
     bytes_of: dict[str, int] = {}
 
@@ -76,7 +76,7 @@ def weight(browser: Browser, server: Server) -> dict[str, Any]:
 
 
 def hosts(browser: Browser, server: Server) -> dict[str, Any]:
-    """Requests to anybody but the shop, during a whole purchase in sandbox mode."""
+    """Count the URLs on other hosts that are requested during a whole purchase in sandbox mode."""
     page = browser.new_page(**SIZE)
     asked: list[str] = []
     page.context.on("request", lambda request: asked.append(request.url))
@@ -112,7 +112,7 @@ def largest_paint(browser: Browser, server: Server) -> list[dict[str, Any]]:
 
 
 def paint(browser: Browser, url: str) -> float:
-    """Milliseconds until the largest thing was painted, with an empty cache."""
+    """Return the milliseconds until the largest contentful paint, with an empty cache."""
     page: Page = browser.new_page(**SIZE)
     page.goto(url)
     page.wait_for_load_state("networkidle")
@@ -123,7 +123,7 @@ def paint(browser: Browser, url: str) -> float:
 
 @contextmanager
 def bare_pages(front: requests.Response) -> Iterator[str]:
-    """What the front page is compared with, sent with its headers."""
+    """Serve the bare pages with the front page's headers; yield their URL."""
     headers = {name: value for name, value in front.headers.items() if name in KEPT_HEADERS}
     size = 'width="830" height="360"'  # a larger one would have too few bytes per pixel to count as content
     bodies = {

@@ -1,5 +1,7 @@
-"""How do `make up` and the tests get a real PostgreSQL and Redis? Started from Debian's packages, on loopback, in
-folders of their own, ended by id. A server that is deployed has its own; this is for one machine that has none."""
+"""Start PostgreSQL and Redis for `make up` and the tests, from Debian's packages.
+
+They listen on loopback, use separate folders and are stopped by process id. A deployed shop uses its own servers.
+"""
 
 import os
 import pwd
@@ -13,13 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 DEBIANS_POSTGRES = Path("/usr/lib/postgresql")
-UNPRIVILEGED = "postgres"  # PostgreSQL refuses to run as root; Debian's package brings this account
+UNPRIVILEGED = "postgres"  # PostgreSQL refuses to run as root; Debian's package creates this account
 START_SECONDS = 30
 
 
 @contextmanager
 def postgres_server(folder: Path | None = None, *, durable: bool = False) -> Iterator[str]:
-    """A cluster, kept in `folder` or else gone at the end; the URL of its database `postgres`. Not durable: fast."""
+    """Run a PostgreSQL cluster and yield the URL of its database `postgres`.
+
+    The data stays in `folder`; without one it is deleted at the end. Not durable: without fsync, faster.
+    """
     programs = max(DEBIANS_POSTGRES.glob("*/bin"), key=lambda path: int(path.parent.name))
     home, port = _home_of_an_unprivileged_account(folder), free_port()
     data = home / "data"
@@ -45,7 +50,7 @@ def postgres_server(folder: Path | None = None, *, durable: bool = False) -> Ite
 
 @contextmanager
 def redis_server(folder: Path, *, durable: bool = False) -> Iterator[str]:
-    """A Redis, its URL. Not durable: it keeps nothing on disk."""
+    """Run a Redis server and yield its URL. Not durable: it writes nothing to disk."""
     port = free_port()
     command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
     command += ["--appendonly", "yes"] if durable else []
@@ -71,7 +76,7 @@ def _answers(port: int) -> bool:
 
 
 def _home_of_an_unprivileged_account(folder: Path | None) -> Path:
-    """A folder that the server may write. A passing one is not below pytest's own: those are closed to others."""
+    """Create a folder that the server's account may write; a temporary one outside pytest's, which it cannot enter."""
     home = folder / "postgres" if folder else Path(tempfile.mkdtemp(prefix="postgres-"))
     home.mkdir(mode=0o700, exist_ok=True)
     if os.geteuid() == 0:
@@ -89,7 +94,7 @@ def _unprivileged(*command: object) -> list[str]:
 
 def _started(command: Sequence[str], folder: Path) -> "subprocess.Popen[bytes]":
     with (folder / "log").open("wb") as log:
-        # A session of its own: Ctrl-C at the terminal is for whoever started it, who ends it in its turn.
+        # A separate session, so that Ctrl-C reaches only the parent process, which stops the server in order.
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True)
 
 

@@ -1,8 +1,8 @@
-"""How does the whole set of processes run on this machine? `make up`: the Procfile, on real PostgreSQL and Redis.
+"""`make up`: runs all processes of the Procfile on this machine, with real PostgreSQL and Redis.
 
-Everything listens on loopback. Ctrl-C ends all that was started, each by its id, who asks before who answers. A process
-that ends by itself is not started again behind your back: it is named, the others are ended, and the exit code is 1.
-What the processes were told is in `instance/up/environment`, so that a command can join them:
+Everything listens on loopback. Ctrl-C stops all started processes by id, clients before the servers that they call. If
+a process exits by itself, it is not restarted: its name is printed, the others are stopped, and the exit code is 1.
+The processes' settings are written to `instance/up/environment`, so that other commands can use them:
 
     set -a; . instance/up/environment; set +a; .venv/bin/flask sync
 """
@@ -30,31 +30,31 @@ END_SECONDS = 40  # gunicorn's graceful_timeout and a little more
 
 @dataclass
 class Process:
-    """One line of the Procfile, running."""
+    """One running process of the Procfile."""
 
     name: str
     popen: "subprocess.Popen[str]"
 
     def tell(self) -> None:
-        """Pass on what it says, each line with its name."""
+        """Print its output, each line with its name."""
         assert self.popen.stdout  # noqa: S101 - opened below
         for line in self.popen.stdout:
             print(f"{self.name:<9} | {line}", end="", flush=True)
 
     def end(self) -> None:
-        """Ask it to finish; end it for good when it does not."""
+        """Terminate it; kill it if it has not exited after `END_SECONDS`."""
         self.popen.terminate()
         try:
             self.popen.wait(timeout=END_SECONDS)
         except subprocess.TimeoutExpired:
             print(f"{self.name} did not finish in {END_SECONDS} s", flush=True)
-            os.killpg(self.popen.pid, signal.SIGKILL)  # its session: with what it has started itself
+            os.killpg(self.popen.pid, signal.SIGKILL)  # its whole session, child processes included
             self.popen.wait()
 
 
 def main() -> int:
-    """Serve until a signal comes or a process ends by itself."""
-    for asked in (signal.SIGINT, signal.SIGTERM):  # a shell that starts us in the background has SIGINT ignored
+    """Run until a signal arrives or a process exits by itself; return the exit code."""
+    for asked in (signal.SIGINT, signal.SIGTERM):  # a shell ignores SIGINT for background processes
         signal.signal(asked, _interrupt)
     folder = Path(os.environ.get("INSTANCE_PATH", ROOT / "instance")).absolute()
     home = folder / "up"
@@ -74,7 +74,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def settings_of_the_set(folder: Path, database: str, broker: str) -> dict[str, str]:
-    """What every process of the set is told; what is in the environment already stays."""
+    """Return the settings of all processes; variables already in the environment take precedence."""
     port, sandbox = os.environ.get("PORT", "8000"), f"127.0.0.1:{os.environ.get('SANDBOX_PORT', '5001')}"
     ours = {
         "PORT": port,
@@ -90,13 +90,13 @@ def settings_of_the_set(folder: Path, database: str, broker: str) -> dict[str, s
 
 
 def procfile() -> dict[str, str]:
-    """Name → command, in the order of the file: who asks stands before who answers."""
+    """Return name → command in the order of the Procfile, where clients come before the servers that they call."""
     lines = (ROOT / "Procfile").read_text().splitlines()
     return {name: command.strip() for name, _, command in (line.partition(":") for line in lines if line.strip())}
 
 
 def run(commands: Mapping[str, str], settings: Mapping[str, str]) -> int:
-    """Start all, wait, end all; the exit code."""
+    """Start all, wait until one exits, stop all; return the exit code."""
     running: list[Process] = []
     try:
         for name, command in reversed(list(commands.items())):
@@ -109,7 +109,7 @@ def run(commands: Mapping[str, str], settings: Mapping[str, str]) -> int:
                 print(f"{process.name} ended by itself ({process.popen.returncode}); ending the others", flush=True)
         return 1
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stopping
         for process in running:
             process.end()
 
@@ -125,7 +125,7 @@ def start(name: str, command: str, settings: Mapping[str, str]) -> Process:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C is for us; we end the others in their turn
+        start_new_session=True,  # Ctrl-C reaches only this process, which stops the others in order
     )
     print(f"{name:<9} | process {popen.pid}", flush=True)
     process = Process(name, popen)

@@ -1,7 +1,7 @@
-"""What time is it for business? Asia/Seoul, because a phone bill's month is a Korean calendar month.
+"""Business time: order expiry, billing days, and "today" on the admin pages.
 
-Only business time is read here: order expiry, billing days, what an admin page calls "today".
-Tokens, sessions and HTTP time-outs use real time and never ask this file.
+Days and months are those of Asia/Seoul, because a phone bill's month is a Korean calendar month.
+Tokens, sessions and HTTP time-outs use the system's clock instead.
 """
 
 from collections.abc import Callable
@@ -21,32 +21,32 @@ _source: Callable[[], datetime] = _system_time
 def use_source(source: Callable[[], datetime] | None) -> None:
     """Read business time from `source` (aware datetimes) from now on; None returns to the system's clock.
 
-    The demo's movable clock plugs in here. With live settings nothing calls this.
+    The demo sets its movable clock here. With live settings nothing calls this.
     """
     global _source
     _source = source or _system_time
 
 
 def now() -> datetime:
-    """The present moment, aware, in UTC."""
+    """Return the current time, aware, in UTC."""
     return _source().astimezone(UTC)
 
 
 def today() -> date:
-    """The calendar day in Seoul."""
+    """Return the current date in Seoul."""
     return now().astimezone(SEOUL).date()
 
 
 def month_began() -> datetime:
-    """When the present calendar month began in Seoul."""
+    """Return when the current calendar month began in Seoul."""
     return now().astimezone(SEOUL).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def month_before_began() -> datetime:
-    """When the calendar month before the present one began in Seoul."""
+    """Return when the previous calendar month began in Seoul."""
     return (month_began() - timedelta(days=1)).replace(day=1)
 
 
 def period_of(moment: datetime) -> str:
-    """The calendar month in Seoul that a moment falls in, as `YYYY-MM`."""
+    """Return the calendar month in Seoul that contains the moment, as `YYYY-MM`."""
     return moment.astimezone(SEOUL).strftime("%Y-%m")

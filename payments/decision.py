@@ -1,6 +1,6 @@
-"""What does a report mean for the payment that it names? Pure: it reads its arguments and touches nothing.
+"""Pure functions that decide how a payment changes when PortOne reports on it.
 
-This is the table on which money turns; `payments.record` carries out what it says.
+They only read their arguments. `payments.record` carries out the decision.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from .portone.report import BillingKeyReport, PaymentReport
 
 Outcome = Literal["paid", "failed", "cancelled", "held", "unchanged", "mismatch", "unknown", "not_found"]
 
-# What a look-up of the billing key gave: the key itself, a sure "there is none", or no answer.
+# Result of looking up the billing key: the key, "absent" if PortOne says there is none, "unknown" without a response.
 KeyLookup = BillingKeyReport | Literal["absent", "unknown"]
 
 
-# Money that is ours by every sign, for something that cannot be had: it goes back by itself when KG's rules allow.
-# Whatever else is held (another kind of channel, method or key; a part cancelled) waits for a person.
+# Hold reasons that are cancelled automatically when KG's rules allow: the payment is verified, but its purchase can
+# no longer be fulfilled. Other held payments (another channel, method or key; partly cancelled) wait for a person.
 GIVEN_BACK = frozenset(
     {"amount", "currency", "surplus", "order_cancelled", "out_of_stock", "already_subscribed", "no_billing_key"}
 )
@@ -26,10 +26,10 @@ GIVEN_BACK = frozenset(
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome to tell, the state that the payment moves to (None: it stays), and why its money is held.
+    """The outcome to report, the payment's next status (None: no change), and why its money is held.
 
-    `surplus`: the report is of a second window of a payment that has been paid already; our row stays as it is, and
-    the second window's money goes back by its own `imp_uid`.
+    `surplus`: the report is about a second window of a payment that is already paid. Our row does not change, and the
+    second window is cancelled by its own `imp_uid`.
     """
 
     outcome: Outcome
@@ -42,10 +42,10 @@ class Decision:
 def decide(
     payment: Payment, order_status: str | None, plan_taken: bool, report: PaymentReport, key: KeyLookup
 ) -> Decision:
-    """Decide about `payment` by a report that bears its `merchant_uid`.
+    """Decide what a report with the `merchant_uid` of `payment` changes.
 
-    `order_status` is its order's state (None for a later month's charge), `plan_taken` whether the buyer already has
-    a live subscription to the plan that it would start.
+    `order_status` is the status of its order (None for a later month's charge). `plan_taken` says whether the buyer
+    already has a live subscription to the plan that the payment would start.
     """
     if report.status == "paid":
         return _decide_paid(payment, order_status, plan_taken, report, key)
@@ -74,15 +74,15 @@ def _decide_paid(
 
 
 def _has_money(payment: Payment) -> bool:
-    """Whether money has come in by the window that the row is bound to, be it held or given back since.
+    """Return whether the window that the row is bound to was paid, even if the money is held or was cancelled since.
 
-    From then on no other window of the same `merchant_uid` may take that window's place, or the money were forgotten.
+    Such a row is never rebound to another window of the same `merchant_uid`: we would lose track of the first payment.
     """
     return payment.status in ("paid", "cancelled") or payment.held_reason is not None
 
 
 def _unexpected_kind(payment: Payment, report: PaymentReport) -> str | None:
-    """Why this may not be the payment that we asked for at all (a person decides), or None."""
+    """Return in what the payment differs from the one that we requested (a person decides), or None."""
     if report.is_test_channel != payment.is_test_channel:
         return "channel"
     if report.pay_method != "phone":
@@ -101,7 +101,7 @@ def _wrong_amount(payment: Payment, report: PaymentReport) -> str | None:
 
 
 def _order_refuses(payment: Payment, order_status: str | None, plan_taken: bool, key: KeyLookup) -> str | None:
-    """Why the right money came for something that it can no longer buy, or None."""
+    """Return why a correct payment can no longer fulfil its order, or None."""
     if order_status == "paid":
         return "surplus"
     if order_status == "cancelled":
@@ -119,18 +119,19 @@ def _decide_cancelled(payment: Payment, report: PaymentReport) -> Decision:
     if _has_money(payment) and report.imp_uid != payment.imp_uid:
         return Decision("unchanged", "another payment of the same merchant_uid was cancelled")
     if report.cancelled_amount != report.amount:
-        # Other PGs call a partly cancelled payment `cancelled` too; KG phone bills know whole amounts only.
+        # Other PGs report a partly cancelled payment as `cancelled` too; KG cancels phone bills only as a whole.
         return Decision("held", "only a part was cancelled", held_reason="partly_cancelled")
     return Decision("cancelled", report.cancel_reason or "cancelled at PortOne", status="cancelled")
 
 
-# --- before the money: may a window's payment be approved? ---
+# --- before the payment: approval of a window ---
 
 
 def refusal_to_approve(payment: Payment, order_status: str, amount: int | None) -> str | None:
-    """Why KG must not approve what a window asks for now (`endpoints.CONFIRM_REASONS` has the words); None: it may.
+    """Return why KG must not approve the window's payment (a key of `endpoints.CONFIRM_REASONS`); None: it may.
 
-    `amount` in won is what PortOne says the buyer is about to pay. The stock is reserved while the order is pending.
+    `amount` in won is what the buyer is about to pay, as PortOne reports it. Stock is reserved while the order is
+    pending, so it is not checked again.
     """
     if amount != payment.amount:
         return "amount"
@@ -139,13 +140,14 @@ def refusal_to_approve(payment: Payment, order_status: str, amount: int | None) 
     return None if order_status == "pending" else "order_gone"
 
 
-# --- after the money: may it go back? ---
+# --- after the payment: cancel ---
 
 
 def refusal_to_cancel(payment: Payment, moment: datetime) -> str | None:
-    """Why KG would not give this payment's money back at `moment` (a label key of kind `cancel`); None: it would.
+    """Return why KG would refuse to cancel the payment at `moment` (a label key of kind `cancel`); None: it would not.
 
-    KG Mobilians cancels the whole amount, in the calendar month (Asia/Seoul) of the payment: PortOne's cancel guide.
+    KG Mobilians cancels only the whole amount, and only in the calendar month (Asia/Seoul) of the payment.
+    Source: PortOne's cancel guide.
     """
     if payment.status == "cancelled":
         return "already"
@@ -155,5 +157,5 @@ def refusal_to_cancel(payment: Payment, moment: datetime) -> str | None:
 
 
 def month_is_over(paid_at: datetime, moment: datetime) -> bool:
-    """Whether KG's time to give money back has run out: the calendar month (Asia/Seoul) in which it was paid."""
+    """Return whether the calendar month (Asia/Seoul) of the payment is over; after it KG cancels nothing."""
     return period_of(paid_at) != period_of(moment)

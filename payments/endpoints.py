@@ -1,8 +1,8 @@
-"""Through which doors does news of a payment come back? PC callback, mobile redirect, webhook; and one before: confirm.
+"""Endpoints for payment notifications: PC callback, mobile redirect, webhook; and confirm, called before approval.
 
-The doors only cause a look-up (money law 1): what the caller says is a hint about which payment to ask for. So they
-need neither a session nor a CSRF token, they may be knocked at in any order and any number of times, and nothing that
-is sent to them changes our books.
+A notification only triggers a look-up at PortOne (money law 1); what it says is a hint about which payment to look up.
+So the endpoints need neither a session nor a CSRF token, accept notifications in any order and any number of times, and
+never store a caller's claims as facts.
 """
 
 from typing import Any
@@ -39,7 +39,7 @@ HINTS = (
 
 LONGEST_RAW = 2000
 
-# Shown by KG's window to a buyer whose language nobody told us, so in Korean.
+# Shown in KG's window. The buyer's language is not known here, so Korean.
 CONFIRM_REASONS = {
     "not_a_window": "주문을 찾을 수 없습니다",
     "amount": "주문 금액과 결제 금액이 다릅니다",
@@ -49,14 +49,14 @@ CONFIRM_REASONS = {
 
 
 def exempt_from_csrf(csrf: CSRFProtect) -> None:
-    """The doors alone: PortOne knows no token of ours, and they change nothing by themselves."""
+    """Exempt only the POST endpoints of this file: PortOne has no token of ours, and a call only triggers a look-up."""
     for door in (complete, webhook, confirm):
         csrf.exempt(door)
 
 
 @bp.post("/complete")
 def complete() -> Response | tuple[Response, int]:
-    """PC callback (결제창 콜백): the page tells which payment came back; answer how it stands and where to go."""
+    """Handle the PC callback (결제창 콜백): look up the payment that the page names; return its status and page."""
     told = _told()
     if not (told.get("imp_uid") or told.get("merchant_uid")):
         return refuse(400, "no_id", _("imp_uid 또는 merchant_uid가 필요합니다."))
@@ -76,7 +76,7 @@ def complete() -> Response | tuple[Response, int]:
 
 @bp.get("/redirect")
 def redirect_back() -> AnyResponse | tuple[str, int]:
-    """Mobile redirect (m_redirect_url): the whole page came back; go on to the order, or explain."""
+    """Handle the mobile redirect (m_redirect_url): redirect to the order, or show what is wrong."""
     told = _told()
     if not (told.get("imp_uid") or told.get("merchant_uid")):
         return _problem(told, _("결제 번호 없이 돌아왔습니다"), _("주문 내역에서 결제 상태를 확인해 주세요."), 400)
@@ -90,8 +90,8 @@ def redirect_back() -> AnyResponse | tuple[str, int]:
 
 @bp.post("/webhook")
 def webhook() -> Response | tuple[Response, int]:
-    """Webhook (웹훅), as JSON or form. PortOne repeats it only after 5xx, so only "no answer" is one."""
-    body = request.get_data(as_text=True)  # before the form is read out of it
+    """Handle the webhook (웹훅), JSON or form. PortOne retries only after 5xx: only an unknown outcome returns 503."""
+    body = request.get_data(as_text=True)  # before the form is parsed, which would consume it
     raw = printable(mask_beginning(body, LONGEST_RAW), LONGEST_RAW)
     result = _sync(_told(), source="webhook", raw=raw)
     return jsonify(outcome=result.outcome), 503 if result.outcome == "unknown" else 200
@@ -99,10 +99,10 @@ def webhook() -> Response | tuple[Response, int]:
 
 @bp.post("/confirm")
 def confirm() -> Response | tuple[Response, int]:
-    """Before KG approves (confirm_url): is the price ours, and does the order still wait with its stock reserved?
+    """Allow or refuse a payment before KG approves it (confirm_url): check its amount and that its order is pending.
 
-    HTTP 200 lets the approval go on, anything else stops it; KG's window and PortOne's `fail_reason` then show the
-    reason. Asks nobody, so the answer is there long before PortOne's limit (5 or 10 seconds, its pages differ).
+    HTTP 200 lets the approval continue, any other status stops it; KG's window and PortOne's `fail_reason` then show
+    the reason. Calls no other service, so it responds well within PortOne's limit (5 or 10 seconds, its pages differ).
     """
     told = _told()
     amount = whole_number(told.get("amount"))
@@ -113,7 +113,7 @@ def confirm() -> Response | tuple[Response, int]:
 
 
 def _told() -> dict[str, str]:
-    """What the caller says, whichever way it is packed: query, form or JSON. Known keys only, as short clean text."""
+    """Read the caller's claims from query, form or JSON: known keys only, as short printable text."""
     body = request.get_json(silent=True)
     told: dict[str, Any] = {**request.args.to_dict(), **request.form.to_dict()}
     if isinstance(body, dict):
@@ -142,7 +142,7 @@ def _page_of(payment: Payment | None) -> str | None:
 
 
 def _message(result: SyncResult) -> str:
-    """What the buyer is told; for a refusal, KG's own words."""
+    """Return the message for the buyer; for a declined payment, KG's own words."""
     if result.outcome == "failed" and result.payment:
         return result.payment.fail_reason or str(_("결제되지 않았습니다."))
     messages = {
@@ -154,7 +154,10 @@ def _message(result: SyncResult) -> str:
 
 
 def _advice(result: SyncResult, told: dict[str, str]) -> Advice | None:
-    """What the buyer can do now. The caller's own error words serve where our books know none: they change nothing."""
+    """Return what the buyer can do now.
+
+    The caller's error text is used where our row has no reason: it selects the advice only and changes nothing.
+    """
     payment = result.payment
     if payment is None or result.outcome == "mismatch" or payment.status not in ("ready", "failed"):
         return None

@@ -1,5 +1,8 @@
-"""How much of a person's data may be shown or kept? Phone numbers are masked wherever they leave
-the order, e-mail addresses wherever a line is written to the log. Characters that nobody can see are left out."""
+"""Masking of personal data, and cleaning of text from outside.
+
+Phone numbers are masked wherever they leave the order, e-mail addresses in everything written to the log.
+Invisible characters are removed.
+"""
 
 import re
 from collections.abc import Mapping
@@ -7,17 +10,17 @@ from itertools import islice
 from typing import Any
 
 _MOBILE = re.compile(r"(?<!\d)(01[016789]|\+82[- .]?0?1[016789])[- .]?(\d{3,4})[- .]?(\d{4})(?!\d)")
-# Each run of these characters is read once, whether a host follows it or not.
+# The host is optional, so that each run of these characters is scanned once even if no host follows (linear time).
 _EMAIL = re.compile(r"([\w.+-])[\w.+-]*(?:@((?:[\w-]+\.)+[a-zA-Z]{2,}))?")
 
-LONGEST_TEXT = 2000  # characters of a text from outside that are kept or shown
-# Characters that are printable and drawn as nothing: the fillers of Hangul, and Braille without a dot.
+LONGEST_TEXT = 2000  # characters of a text from outside that are stored or shown
+# Characters that str.isprintable accepts but that are invisible: the Hangul fillers and the blank Braille pattern.
 _DRAWN_AS_NOTHING = dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164\uffa0"))
 _LONGEST_NUMBER = 20  # characters of a written phone number
 
 
 def mask_phone(tel: str | None) -> str:
-    """`010-1234-5678` becomes `010-****-5678`; anything that is no mobile number shows its last four digits."""
+    """Mask `010-1234-5678` as `010-****-5678`; of anything else show only the last four digits."""
     digits = re.sub(r"\D", "", (tel or "")[:LONGEST_TEXT])
     if not digits:
         return ""
@@ -26,29 +29,32 @@ def mask_phone(tel: str | None) -> str:
 
 
 def printable(text: str, most: int) -> str:
-    """At most `most` characters of a text from outside, without those that nobody can see or no column can hold."""
+    """Return at most `most` characters, without those that are invisible or that no database column can store."""
     return "".join(islice(filter(str.isprintable, text), most)).translate(_DRAWN_AS_NOTHING)
 
 
 def mask_text(text: str) -> str:
-    """The same text with every Korean mobile number in it masked."""
+    """Mask every Korean mobile number in the text."""
     return _MOBILE.sub(lambda found: f"{found[1]}-****-{found[3]}", text)
 
 
 def mask_beginning(text: str, most: int = LONGEST_TEXT) -> str:
-    """The first `most` characters of the text, masked; a few more are read, to see a number that the cut divides."""
+    """Mask the first `most` characters of the text.
+
+    A few more characters are read, to recognise a number that the cut would divide.
+    """
     return mask_text(text[: most + _LONGEST_NUMBER])[:most]
 
 
 def mask_emails(text: str) -> str:
-    """The same text with every e-mail address in it cut down to its first letter and its host."""
+    """Shorten every e-mail address in the text to its first letter and its host."""
     if "@" not in text:
         return text
     return _EMAIL.sub(lambda found: f"{found[1]}***@{found[2]}" if found[2] else found[0], text)
 
 
 def mask_report(report: Mapping[str, Any]) -> dict[str, Any]:
-    """What PortOne said, fit to be kept and shown: phone numbers masked, long texts cut, all else as it came."""
+    """Mask phone numbers and cut long texts in PortOne's JSON, for storing and showing; leave the rest unchanged."""
     return {key: _masked(value) for key, value in report.items()}
 
 
@@ -63,5 +69,5 @@ def _masked(value: Any) -> Any:
 
 
 def listed_buyer(name: str, tel: str, email: str) -> dict[str, str]:
-    """What a payment's row keeps of its buyer, to be listed and found by: the number masked, and its last digits."""
+    """Return the buyer columns of a payment's row, for lists and search: the masked phone and its last four digits."""
     return {"buyer_name": name, "buyer_email": email.lower(), "buyer_tel": mask_phone(tel), "tel_tail": tel[-4:]}

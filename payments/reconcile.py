@@ -1,7 +1,7 @@
-"""Do our books and PortOne's agree, and what repairs them? Both ways, for the days that are asked about.
+"""Reconciliation: compares our payments with PortOne's in both directions for a range of days, and repairs ours.
 
-Theirs are all approved and cancelled payments of the account, whoever's they are; ours are told by their
-`merchant_uid`. A repair is one more look-up through `sync_payment`, so nothing is decided here but there.
+PortOne lists every approved and cancelled payment of the account, also those of other shops; `merchant_uid` tells
+which are ours. A repair is one more look-up through `sync_payment`, which makes the decisions.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ Kind = Literal["theirs_only", "ours_only", "state", "amount", "surplus", "undone
 
 MONEY_STATES: tuple[PaymentStatus, ...] = ("paid", "cancelled")
 REPAIRABLE = ("state", "amount", "surplus")
-UNDONE_AT_KG = "이미 취소가 완료"  # KG's code 0044: it took the money back by itself, as it does with test payments
+UNDONE_AT_KG = "이미 취소가 완료"  # KG's code 0044: KG cancelled the payment itself, as it does with test payments
 AT_ONCE = 500
 
 Item = TypeVar("Item")
@@ -31,12 +31,14 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Difference:
-    """One payment about which the two books differ. Amounts in won: what the buyer has paid and not got back.
+    """One payment that differs between the two ledgers. Amounts in won: what the buyer paid, minus what was cancelled.
 
-    `theirs_only`: PortOne has money for an id that is not ours. `ours_only`: PortOne knows nothing of a payment that
-    we call paid. `state`, `amount`: both know it, differently. `surplus`: a second payment of an id of ours.
-    `undone_at_kg`: both say paid, but KG has taken it back (test channels). `unreadable`: a row of PortOne's that is
-    no readable payment; such a row that is nobody's of ours is listed, but is no difference between the books.
+    - `theirs_only`: PortOne has a paid payment whose `merchant_uid` is not ours.
+    - `ours_only`: PortOne does not know a payment that is paid or cancelled here.
+    - `state`, `amount`: both have the payment, with another status or amount.
+    - `surplus`: a second paid payment with a `merchant_uid` of ours.
+    - `undone_at_kg`: both say paid, but KG has cancelled it (test channels).
+    - `unreadable`: a row from PortOne with missing or wrong fields. See `is_foreign` for those that are not ours.
     """
 
     kind: Kind
@@ -49,12 +51,15 @@ class Difference:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether it is an unreadable row that is none of our payments: worth a look, but our books agree."""
+        """Whether it is an unreadable row that matches no payment of ours: listed, but the ledgers still agree."""
         return self.kind == "unreadable" and self.ours == "-"
 
 
 def compare(provider: PaymentProvider, first: date, last: date) -> list[Difference]:
-    """Every difference about payments approved or cancelled on these days in Seoul, both included. Asks PortOne."""
+    """Return every difference among payments approved or cancelled from `first` to `last` (days in Seoul, inclusive).
+
+    Calls PortOne.
+    """
     end_reading()
     since = datetime.combine(first, time(), SEOUL)
     until = datetime.combine(last + timedelta(days=1), time(), SEOUL)
@@ -76,7 +81,7 @@ def compare(provider: PaymentProvider, first: date, last: date) -> list[Differen
 
 
 def repair(provider: PaymentProvider, differences: Iterable[Difference]) -> Counter[str]:
-    """Look up again what can be mended by that; how often each outcome came. The rest waits for a person."""
+    """Look up the repairable differences again; return the number of each outcome. A person handles the rest."""
     done: Counter[str] = Counter()
     for one in differences:
         if one.kind not in REPAIRABLE:
@@ -88,7 +93,7 @@ def repair(provider: PaymentProvider, differences: Iterable[Difference]) -> Coun
 
 
 def _ours(since: datetime, until: datetime) -> list[Payment]:
-    """Our payments that brought money, or gave it back, in `since` ≤ t < `until`."""
+    """Return our payments that were paid or cancelled in `since` ≤ t < `until`."""
     paid = (Payment.paid_at >= since) & (Payment.paid_at < until)
     cancelled = (Payment.cancelled_at >= since) & (Payment.cancelled_at < until)
     has_money = or_(Payment.status.in_(MONEY_STATES), Payment.held_reason.is_not(None))
@@ -116,7 +121,7 @@ def _kind_of(payment: Payment | None, report: PaymentReport) -> Kind | None:
     if payment is None:
         return "theirs_only" if report.status == "paid" else None
     if payment.imp_uid != report.imp_uid and _has_money(payment):
-        return "surplus" if report.status == "paid" else None  # a surplus that went back is as it should be
+        return "surplus" if report.status == "paid" else None  # a cancelled duplicate is no difference
     if _state(payment) != report.status:
         return "state"
     left = report.amount - report.cancelled_amount
@@ -124,7 +129,7 @@ def _kind_of(payment: Payment | None, report: PaymentReport) -> Kind | None:
 
 
 def _missing_there(provider: PaymentProvider, payment: Payment) -> Iterator[Difference]:
-    """Ours has no counterpart in their list of these days: it may stand on another day, or nowhere."""
+    """Look up a payment that PortOne's list lacks: it may be listed on another day, or not exist there."""
     try:
         report = (
             provider.get_payment(payment.imp_uid) if payment.imp_uid else provider.find_payment(payment.merchant_uid)
@@ -139,7 +144,7 @@ def _missing_there(provider: PaymentProvider, payment: Payment) -> Iterator[Diff
 
 
 def _undone_at_kg(ours: list[Payment]) -> Iterator[Difference]:
-    """Paid in both books, but KG refused to cancel because it had done so itself."""
+    """Yield payments that are paid in both ledgers, but whose cancel KG refused: it had cancelled them itself."""
     paid = {payment.id: payment for payment in ours if payment.status == "paid"}
     for page in _in_pages(list(paid)):
         refused = select(Event.payment_id).where(
@@ -176,12 +181,12 @@ def _has_money(payment: Payment) -> bool:
 
 
 def _state(payment: Payment) -> str:
-    """The payment's state, but `paid` for money that waits for a person and is not called paid (another channel's)."""
+    """Return the status, or `paid` for a held payment whose row still says `ready` or `failed` (wrong channel etc.)."""
     return "paid" if payment.held_reason and payment.status in ("ready", "failed") else payment.status
 
 
 def _left(payment: Payment) -> int:
-    """What the buyer has paid and not got back, in won."""
+    """Return what the buyer paid minus what was cancelled, in won."""
     if not _has_money(payment):
         return 0
     return (payment.reported_amount or 0) - payment.cancelled_amount

@@ -1,7 +1,7 @@
-"""What is still open, and what becomes of it? `flask sync`: the look-up that needs nobody's call.
+"""The sweep (`flask sync`): looks up every open payment and finishes what was interrupted.
 
-Windows close, webhooks get lost, processes die. Whatever our rows say is unfinished is taken up here: by the same
-look-up, the same record and the same cancel as everything else. Safe to run at any time, and twice at once.
+Buyers close windows, webhooks get lost, processes die. The sweep handles every row that is unfinished, with the same
+look-up, record and cancel functions as the endpoints. It may run at any time, also twice at once.
 """
 
 import logging
@@ -24,10 +24,10 @@ from .monthly import charging
 from .portone.report import PaymentProvider
 
 PAGE = 200
-LOOK_AFTER = timedelta(minutes=3)  # as long as KG's approval number lives: before that the buyer is still typing
-LOOK_FOR = timedelta(days=1)  # later news of a payment that nobody finished comes by webhook or reconciliation
+LOOK_AFTER = timedelta(minutes=3)  # lifetime of KG's approval number: until then the buyer may still be typing it
+LOOK_FOR = timedelta(days=1)  # a payment that is paid later still is found by its webhook or by reconciliation
 ABANDON_AFTER = timedelta(days=1)
-SURPLUS_AGAIN_AFTER = timedelta(hours=1)  # each try leaves lines in the book of events
+SURPLUS_AGAIN_AFTER = timedelta(hours=1)  # each try writes events
 
 SWEEP = News("sweep")
 
@@ -35,10 +35,10 @@ log = logging.getLogger(__name__)
 
 
 def sweep(provider: PaymentProvider) -> Counter[str]:
-    """Bring everything that is open as far as it can be brought now; how often each outcome came.
+    """Look up and finish everything that is open; return the number of each outcome.
 
-    Beside the outcomes of `sync_payment`: `expired` orders, `given_back` payments, `deleted` and `abandoned` keys, and
-    `error` for what a bug stopped; each is a unit of its own, so the others go on.
+    Besides the outcomes of `sync_payment` it counts `expired` orders, `given_back` payments, `deleted` and `abandoned`
+    keys, and `error` for each item that raised an exception. Items are independent, so one error stops no other.
     """
     done: Counter[str] = Counter()
     silent = _look_up_open_payments(provider, done)
@@ -56,7 +56,7 @@ def sweep(provider: PaymentProvider) -> Counter[str]:
 
 
 def _look_up_open_payments(provider: PaymentProvider, done: Counter[str]) -> set[int]:
-    """Ask what became of every payment that may still change; the ids of those for which no answer came."""
+    """Look up every payment that may still change; return the ids of those whose look-up gave no result."""
     silent = set()
     for payment_id in _pages(_may_still_change()):
         outcome = _alone(partial(_look_up, provider, payment_id))
@@ -80,14 +80,16 @@ def _resume_cancel(provider: PaymentProvider, payment_id: int) -> str:
 
 
 def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
-    """Money of second windows that could not be given back when it was last tried, some time ago: `imp_uid` and our
-    `merchant_uid`. Those of last month are looked up too: KG cancels nothing any longer, but it may have done so."""
+    """Return `imp_uid` and our `merchant_uid` of duplicate payments whose last cancel failed some time ago.
+
+    Last month's are included: KG cancels them no longer, but an earlier cancel may have succeeded.
+    """
     later = aliased(Event)
     tried = or_(later.outcome == "cancelled", later.reason.contains(sync.NOT_GIVEN_BACK))
     tried_last = ~select(later.id).where(later.imp_uid == Event.imp_uid, later.id > Event.id, tried).exists()
     stays = (Event.outcome == "unknown") & Event.reason.contains(sync.NOT_GIVEN_BACK)
-    stays &= ~Event.reason.endswith(": month")  # too late: a person sees to it
-    seen = (Event.outcome == "held") & Event.reason.endswith("paid too, surplus")  # and then the process died
+    stays &= ~Event.reason.endswith(": month")  # KG's month is over: a person handles it
+    seen = (Event.outcome == "held") & Event.reason.endswith("paid too, surplus")  # the process died before the cancel
     owed = (
         select(Event.imp_uid, Payment.merchant_uid)
         .join(Payment, Payment.id == Event.payment_id)
@@ -102,14 +104,14 @@ def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
 
 def _look_at_surplus(provider: PaymentProvider, news: News) -> str:
     result = sync.sync_payment(provider, news)
-    if result.outcome == "unchanged":  # no longer paid: it went back, and the answer to that cancel was lost
+    if result.outcome == "unchanged":  # no longer paid: it was cancelled, and the response to that cancel was lost
         with transaction():
             note(news, "cancelled", f"surplus {news.imp_uid} was given back", result.payment)
     return result.outcome
 
 
 def _alone(work: Callable[[], str]) -> str:
-    """What the work answers; `error` where a bug or a broken row stopped it, which must stop nobody else's."""
+    """Run `work` and return its outcome, or log the exception and return `error`, so that the other items continue."""
     try:
         return work()
     except Exception:
@@ -126,7 +128,7 @@ def _may_still_change() -> ColumnElement[bool]:
         select(BillingKey.customer_uid).where(BillingKey.status.in_(BillingKey.NOT_SEEN))
     )
     return or_(
-        # A failed window does not end the attempt: another one of the same `merchant_uid` may have been paid since.
+        # A failed window does not end the attempt: another window of the same `merchant_uid` may be paid since.
         Payment.status.in_(("ready", "failed")) & window & (waiting | (Payment.created_at >= now - LOOK_FOR)),
         (Payment.status == "ready") & Payment.subscription_id.is_not(None),
         (Payment.status == "paid") & Payment.held_reason.is_(None) & key_not_seen,
@@ -138,7 +140,7 @@ def _cancels_under_way() -> ColumnElement[bool]:
 
 
 def _pages(condition: ColumnElement[bool]) -> Iterator[int]:
-    """The ids of the payments that meet a condition, in pages; no reading stays open while the caller works."""
+    """Yield the ids of the matching payments, page by page; no transaction is open while the caller works."""
     last = 0
     while True:
         query = select(Payment.id).where(condition, Payment.id > last).order_by(Payment.id).limit(PAGE)
@@ -151,8 +153,10 @@ def _pages(condition: ColumnElement[bool]) -> Iterator[int]:
 
 
 def _close_a_charge_that_never_went_out(payment_id: int) -> None:
-    """PortOne has never heard of an attempt at a month that is paid, or whose subscription has ended: nobody will ask
-    for it any more."""
+    """Mark a charge as failed that PortOne does not know, if its month is already paid or its subscription has ended.
+
+    Nothing will send such a charge any more.
+    """
     with transaction():
         owner = select(Subscription).join(Payment, Payment.subscription_id == Subscription.id)
         subscription = db.session.scalar(owner.where(Payment.id == payment_id).with_for_update(of=Subscription))
@@ -171,7 +175,7 @@ def _close_a_charge_that_never_went_out(payment_id: int) -> None:
 
 
 def _expire_orders(silent: set[int]) -> int:
-    """Orders that nobody paid in time give their stock back; not those about whose payment nobody could tell us."""
+    """Expire overdue pending orders, except those in `silent`: their payment's look-up gave no result."""
     late = select(Order.id).where(Order.status == "pending", Order.expires_at <= clock.now()).order_by(Order.id)
     unheard = select(Payment.order_id).where(Payment.id.in_(silent), Payment.order_id.is_not(None))
     ids = set(db.session.scalars(late)) - set(db.session.scalars(unheard))
@@ -188,7 +192,7 @@ def _expire(order_id: int) -> str:
 
 
 def _abandon_keys() -> int:
-    """Keys that no window ever issued; late money would issue one after all."""
+    """Mark keys abandoned that no window issued within `ABANDON_AFTER`. A late payment would still issue the key."""
     never = select(Payment.customer_uid).where(
         Payment.status.in_(("ready", "failed")), Payment.customer_uid.is_not(None), Payment.order_id.is_not(None)
     )

@@ -1,1 +1,1 @@
-"""Billing keys and subscriptions: KG's rules for charging a phone bill again every month."""
+"""Billing keys, subscriptions and the monthly run, by KG's rules for recurring phone bill payments."""

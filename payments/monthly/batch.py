@@ -1,7 +1,7 @@
-"""How is the monthly run carried out? Rows first in groups, then many charges at a time, then the answers in groups.
+"""The monthly run in batches: insert the attempts in groups, charge many at a time, record the results in groups.
 
-A group shares one transaction, because a commit is what a charge costs most. Where a group fails, each of it is done
-by itself, so that a bug in one subscription stops nobody else.
+A group shares one transaction, because the commit is the most expensive part of a charge. If a group fails, each item
+is processed alone, so that a bug in one subscription does not stop the others.
 """
 
 import logging
@@ -29,14 +29,14 @@ log = logging.getLogger(__name__)
 
 
 class Done(NamedTuple):
-    """What one charge came to, or `error` where a bug stopped it; and the won that it brought."""
+    """The result of one charge (`error` if it raised an exception), and the won that it collected."""
 
     result: str
     won: int
 
 
 def due_now() -> Iterator[Due]:
-    """Every subscription that is due, page by page."""
+    """Yield every subscription that is due, page by page."""
     page = charging.due(limit=PAGE)
     while page:
         yield from page
@@ -44,7 +44,7 @@ def due_now() -> Iterator[Due]:
 
 
 def charge_all(app: Flask, provider: PaymentProvider, due: Iterable[Due], workers: int) -> Iterator[Done]:
-    """Charge them all, `workers` at a time; yields each as it is done. Ten thousand take no more memory than a few."""
+    """Charge all, `workers` at a time; yield each result as it arrives. Memory use does not grow with their number."""
 
     def ask(attempt: Attempt) -> Any:
         with app.app_context():
@@ -59,14 +59,14 @@ def charge_all(app: Flask, provider: PaymentProvider, due: Iterable[Due], worker
                     asked[pool.submit(ask, claimed)] = one
                 else:
                     yield Done(claimed, 0)
-            while len(asked) > 2 * workers:  # enough that no worker waits for rows
+            while len(asked) > 2 * workers:  # enough queued attempts that no worker is idle
                 yield from _written_down(provider, asked)
         while asked:
             yield from _written_down(provider, asked)
 
 
 def _written_down(provider: PaymentProvider, asked: dict[Future[Any], Due]) -> Iterator[Done]:
-    """Wait for answers and write down all that are there."""
+    """Wait for at least one response and record all that have arrived."""
     answered = list(wait(asked, return_when=FIRST_COMPLETED).done)
     results = apart(lambda each: charging.write_down(provider, each), [future.result() for future in answered])
     for future, result in zip(answered, results, strict=True):
@@ -75,7 +75,7 @@ def _written_down(provider: PaymentProvider, asked: dict[Future[Any], Due]) -> I
 
 
 def apart(work: Callable[[Sequence[Item]], Sequence[Any]], items: Sequence[Item]) -> Sequence[Any]:
-    """`work` done for all items together; where that fails, for each by itself, with `error` for those that fail."""
+    """Run `work` on all items together; if that fails, on each alone, with the result `error` for those that fail."""
     try:
         return work(items)
     except Exception:
@@ -86,6 +86,6 @@ def apart(work: Callable[[Sequence[Item]], Sequence[Any]], items: Sequence[Item]
 
 
 def _whose(item: Any) -> int:
-    """The id to name in a log: never the item itself, which holds the buyer's phone number."""
+    """Return the subscription's id for the log. The item itself is not logged: it holds the buyer's phone number."""
     attempt = item.attempt if isinstance(item, Told) else item
     return attempt.subscription_id if isinstance(attempt, Attempt) else int(attempt)

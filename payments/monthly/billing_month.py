@@ -1,6 +1,6 @@
-"""How does the month stand that a subscription pays next: its window, its attempts, and what may be done about it now?
+"""The next billing month of a subscription: its charge window, its attempts, and whether it may be charged now.
 
-One answer for the monthly run, which acts by it, and for the pages, which tell it.
+The monthly run acts on it and the pages show it, so both always agree.
 """
 
 from collections.abc import Sequence
@@ -17,22 +17,22 @@ from ..database import db
 from .subscriptions import ChargeWindow, charge_window
 
 PAUSE_AFTER_DECLINE = timedelta(hours=4)
-NOTICE_DAYS = timedelta(days=7)  # so long before a charge the buyer is told of it
+NOTICE_DAYS = timedelta(days=7)  # how long before a charge the buyer is shown a notice
 
 Standing = Literal[
-    "early",  # its day has not come
-    "due",  # it may be asked for now
-    "declined",  # KG said no a short while ago; it is tried again later
-    "in_flight",  # somebody is asking for it at this moment
-    "unanswered",  # it was asked for and no answer came: to be looked up first
-    "held",  # money came that is not as it should be; a person decides
-    "closed",  # its window is over
+    "early",  # its due day is in the future
+    "due",  # it may be charged now
+    "declined",  # KG declined it less than PAUSE_AFTER_DECLINE ago; it is charged again later
+    "in_flight",  # a worker has claimed it and is charging it
+    "unanswered",  # a charge may have been sent, and its result is not known: look it up first
+    "held",  # paid, but the payment is not as requested; a person decides
+    "closed",  # its charge window is over
 ]
 
 
 @dataclass(frozen=True)
 class Month:
-    """One month of a subscription. `attempts` are this month's, oldest first."""
+    """One billing month of a subscription. `attempts` are this month's, oldest first."""
 
     due_on: date
     window: ChargeWindow
@@ -54,14 +54,14 @@ class Month:
 
     @property
     def try_again_at(self) -> datetime | None:
-        """From when on a declined month is asked for again; None: it was not declined, or no time is left for it."""
+        """When a declined month is charged again; None: it was not declined, or its window closes before then."""
         if self.declined is None or self.declined.failed_at is None:
             return None
         moment = self.declined.failed_at + PAUSE_AFTER_DECLINE
         return moment if self.window.state_at(moment) != "closed" else None
 
     def standing(self, now: datetime) -> Standing:
-        """What may be done about this month at the moment `now`."""
+        """Return the state of this month at `now`; it decides whether the month may be charged."""
         state = self.window.state_at(now)
         if state == "early":
             return "early"
@@ -69,24 +69,24 @@ class Month:
             claimed = self.open.claimed_until
             return "in_flight" if claimed and claimed > now else "unanswered"
         if any(attempt.status == "paid" for attempt in self.attempts):
-            return "held"  # money that paid the month would have moved the subscription on to the next one
+            return "held"  # an accepted payment would have moved the subscription to its next month
         if state == "closed":
             return "closed"
         failed_at = self.declined.failed_at if self.declined else None
         return "declined" if failed_at and now < failed_at + PAUSE_AFTER_DECLINE else "due"
 
     def is_near(self, now: datetime) -> bool:
-        """Whether the charge is so near that the buyer is told of it."""
+        """Return whether the charge is at most `NOTICE_DAYS` away, so that the buyer is shown a notice."""
         return self.due_on - now.astimezone(SEOUL).date() <= NOTICE_DAYS
 
 
 def month_of(subscription: Subscription) -> Month | None:
-    """The month that is charged next; None when none is."""
+    """Return the month that is charged next, or None."""
     return months_of([subscription]).get(subscription.id)
 
 
 def months_of(subscriptions: Sequence[Subscription]) -> dict[int, Month]:
-    """The next month of each subscription that has one, by the subscription's id."""
+    """Return the next month of each subscription that has one, by the subscription's id."""
     running = {one.id: one.next_charge_on for one in subscriptions if one.next_charge_on}
     periods = {period for day in running.values() for period in (_before(day), f"{day:%Y-%m}")}
     query = select(Payment).where(Payment.subscription_id.in_(running), Payment.period.in_(periods))
@@ -99,12 +99,12 @@ def months_of(subscriptions: Sequence[Subscription]) -> dict[int, Month]:
 def _month(subscription: Subscription, due_on: date, attempts: Sequence[Payment]) -> Month:
     before, period = _before(due_on), f"{due_on:%Y-%m}"
     paid = [one.paid_at for one in attempts if one.period == before and one.status == "paid" and not one.held_reason]
-    # The very first month was paid by issuing the key; that payment belongs to the order.
+    # The first month was paid when the key was issued; that payment belongs to the order, so it is not in `attempts`.
     last_paid = next(iter(paid), None) or subscription.started_at or subscription.created_at
     window = charge_window(due_on, last_paid.astimezone(SEOUL).date())
     return Month(due_on, window, [attempt for attempt in attempts if attempt.period == period])
 
 
 def _before(day: date) -> str:
-    """The month before, as YYYY-MM."""
+    """Return the previous month, as YYYY-MM."""
     return f"{day.replace(day=1) - timedelta(days=1):%Y-%m}"

@@ -1,8 +1,8 @@
-"""The monthly run: what is due, and how it is charged exactly once.
+"""The monthly run: selects the due subscriptions and charges each exactly once.
 
-One attempt goes `due → row → (look up, if an earlier try may have gone out) → charge → record`. The row is inserted
-first: whoever finds it open later looks it up by its `merchant_uid` before asking again, so a lost answer, a killed
-process or two runs at once never charge a month twice.
+Steps of one attempt: due → insert the row → look up (if an earlier charge may have been sent) → charge → record.
+The row is inserted before the charge. A retry that finds it open looks it up by its `merchant_uid` first, so a lost
+response, a killed process or two runs at once never charge a month twice.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ LONGEST_CALL = timedelta(minutes=1)
 
 
 class Due(NamedTuple):
-    """A subscription whose day has come, and what a month of it costs in won."""
+    """A subscription that is due, and its monthly amount in won."""
 
     subscription_id: int
     amount: int
@@ -38,7 +38,7 @@ class Due(NamedTuple):
 
 @dataclass(frozen=True)
 class Total:
-    """How many, and how much."""
+    """A number of subscriptions, and their sum in won."""
 
     count: int
     won: int
@@ -46,21 +46,21 @@ class Total:
 
 @dataclass(frozen=True)
 class Paused(Total):
-    """Those that wait after a decline, the first of them until then."""
+    """The due subscriptions that wait after a decline; `until`: when the first of them may be charged again."""
 
     until: datetime | None
 
 
 @dataclass(frozen=True)
 class Told:
-    """What PortOne said to a charge, not yet in our books."""
+    """PortOne's response to a charge, not yet recorded."""
 
     attempt: Attempt
     report: PaymentReport
 
 
 def due(after_id: int = 0, limit: int = 500) -> Sequence[Due]:
-    """The subscriptions whose day has come, in pages by id."""
+    """Return one page of the due subscriptions, in id order."""
     query = _due(Subscription.id, Subscription.amount).where(Subscription.id > after_id)
     found = [Due(*row) for row in db.session.execute(query.order_by(Subscription.id).limit(limit))]
     end_reading()
@@ -68,7 +68,7 @@ def due(after_id: int = 0, limit: int = 500) -> Sequence[Due]:
 
 
 def count_due() -> Total:
-    """How many subscriptions may be charged now, and their sum in won."""
+    """Count the subscriptions that may be charged now, and their sum in won."""
     paused = _paused().with_only_columns(Subscription.id)
     query = _due(func.count(), func.coalesce(func.sum(Subscription.amount), 0)).where(Subscription.id.not_in(paused))
     count, won = db.session.execute(query).one()
@@ -77,7 +77,7 @@ def count_due() -> Total:
 
 
 def count_paused() -> Paused:
-    """How many are due but wait, declined a short while ago; and when the first of them is asked for again."""
+    """Count the due subscriptions that wait after a recent decline; and when the first may be charged again."""
     waiting = _paused().group_by(Subscription.id, Subscription.amount).subquery()
     columns = (func.count(), func.coalesce(func.sum(waiting.c.amount), 0), func.min(waiting.c.failed_at))
     count, won, failed_at = db.session.execute(select(*columns)).one()
@@ -86,7 +86,7 @@ def count_paused() -> Paused:
 
 
 def charge(provider: PaymentProvider, subscription_id: int) -> Result:
-    """Bring one due subscription as far as it can be brought now. Safe to call at any time, by anybody, at once."""
+    """Charge one due subscription, if its month may be charged now. Safe to call repeatedly and concurrently."""
     [attempt] = claim([subscription_id])
     if not isinstance(attempt, Attempt):
         return attempt
@@ -108,18 +108,18 @@ def _paused() -> Select[Any]:
     )
 
 
-# --- the money, then the answer ---------------------------------------------------------------------------------------
+# --- charge, then record ----------------------------------------------------------------------------------------------
 
 
 def ask(provider: PaymentProvider, attempt: Attempt) -> Told | Result:
-    """Have PortOne charge; look first, if an earlier try may have gone out."""
+    """Charge the attempt through PortOne; look it up first if an earlier charge may have been sent."""
     if not attempt.is_new:
         found = _look_up(provider, attempt)
         if found:
             return found
         if not attempt.may_ask:
             return _give_up(attempt)
-    if clock.now() > attempt.until - LONGEST_CALL:  # this worker was held up: the attempt may be another's by now
+    if clock.now() > attempt.until - LONGEST_CALL:  # the lease could expire during the call, and another worker charge
         return "unknown"
     try:
         return Told(attempt, provider.charge(attempt.request))
@@ -128,9 +128,9 @@ def ask(provider: PaymentProvider, attempt: Attempt) -> Told | Result:
 
 
 def write_down(provider: PaymentProvider, answers: Sequence[Told | Result]) -> list[Result]:
-    """Record what PortOne said, all in one transaction; what each attempt came to."""
+    """Record PortOne's responses, all in one transaction; return the result of each attempt."""
     told = [answer for answer in answers if isinstance(answer, Told)]
-    told.sort(key=lambda answer: answer.attempt.subscription_id)  # one order of locks for everybody
+    told.sort(key=lambda answer: answer.attempt.subscription_id)  # lock in id order everywhere, to prevent deadlocks
     recorded = take_all(provider, [(answer.report, _news(answer.attempt)) for answer in told]) if told else []
     results = {answer.attempt.subscription_id: _came_to(one) for answer, one in zip(told, recorded, strict=True)}
     return [results[answer.attempt.subscription_id] if isinstance(answer, Told) else answer for answer in answers]
@@ -141,23 +141,23 @@ def _news(attempt: Attempt) -> News:
 
 
 def _look_up(provider: PaymentProvider, attempt: Attempt) -> Result | None:
-    """What became of an attempt that may have gone out before; None: PortOne has never heard of it."""
+    """Look up an attempt whose charge may have been sent; None: PortOne does not know it."""
     result = sync_payment(provider, _news(attempt))
     return None if result.outcome == "not_found" else _came_to(result)
 
 
 def _came_to(result: SyncResult) -> Result:
-    """What our books say once the answer is in them; a webhook may have brought it first."""
+    """Return the result after recording. `unchanged`: a webhook may have recorded it first, so read the row."""
     if result.outcome == "unchanged" and result.payment:
         return RESULTS.get("held" if result.payment.held_reason else result.payment.status, "unknown")
     return RESULTS.get(result.outcome, "unknown")
 
 
 def _not_charged(provider: PaymentProvider, attempt: Attempt, error: ProviderError) -> Result:
-    """PortOne did not charge, or we do not know whether it did.
+    """Handle a failed charge call: PortOne did not charge, or we do not know whether it did.
 
-    The attempt stays open, and the next run looks it up before it asks again with the same id. Only PortOne's own
-    words that it has no such key close it.
+    The attempt stays open, and the next run looks it up before it charges again with the same id. The attempt is closed
+    only if PortOne says that it has no such key.
     """
     if isinstance(error, Refused) and not isinstance(error, Unauthorized):  # the month may be paid already
         found = _look_up(provider, attempt)
@@ -170,7 +170,7 @@ def _not_charged(provider: PaymentProvider, attempt: Attempt, error: ProviderErr
 
 
 def _key_is_gone(provider: PaymentProvider, attempt: Attempt) -> bool:
-    """Whether a look-up of the key says so too; no answer is no "gone"."""
+    """Return whether a look-up confirms that the key does not exist; a failed look-up confirms nothing."""
     try:
         return provider.get_billing_key(attempt.request.customer_uid) is None
     except ProviderError:
@@ -178,7 +178,10 @@ def _key_is_gone(provider: PaymentProvider, attempt: Attempt) -> bool:
 
 
 def _close_without_key(attempt: Attempt, message: str) -> Result:
-    """PortOne has no such key. The plan becomes past due and a person sees it; it ends when its window closes."""
+    """Close the attempt, because PortOne has no such key.
+
+    The subscription becomes past due, which the back office shows, and ends when its window closes.
+    """
     with transaction():
         subscription = _failed(attempt, message)
         subscriptions.month_declined(subscription)
@@ -187,14 +190,14 @@ def _close_without_key(attempt: Attempt, message: str) -> Result:
 
 
 def _give_up(attempt: Attempt) -> Result:
-    """The window has closed and PortOne has never heard of the attempt: the month was missed, and with it the key."""
+    """End the subscription: its window has closed and PortOne does not know the attempt, so the month is not paid."""
     with transaction():
         subscriptions.end(_failed(attempt, "결제 기간이 지났습니다."), "missed", clock.now())
     return "ended"
 
 
 def _failed(attempt: Attempt, reason: str) -> Subscription:
-    """The attempt failed; its subscription, locked."""
+    """Mark the attempt as failed; return its subscription, locked."""
     subscription = db.session.get_one(Subscription, attempt.subscription_id, with_for_update=True)
     payment = db.session.scalars(select(Payment).filter_by(merchant_uid=attempt.request.merchant_uid)).one()
     move(Payment, payment.id, "failed", failed_at=clock.now(), fail_reason=reason)
@@ -205,9 +208,9 @@ def _failed(attempt: Attempt, reason: str) -> Subscription:
 
 
 def delete_ended_keys(provider: PaymentProvider) -> int:
-    """Delete at PortOne the keys that are no longer charged; those that cannot be reached stay for the next run.
+    """Delete at PortOne the keys of ended subscriptions; return how many were deleted.
 
-    Answers how many were deleted. A key with a charge in flight waits for its answer.
+    A key with a charge in flight is skipped until its result is known. A failed deletion is retried by the next run.
     """
     in_flight = select(Payment.customer_uid).where(Payment.status == "ready", Payment.subscription_id.is_not(None))
     ended = select(BillingKey).where(BillingKey.status == "ended", BillingKey.customer_uid.not_in(in_flight))

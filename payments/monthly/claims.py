@@ -1,7 +1,7 @@
-"""How does a month that is due become an attempt? The row first, claimed by one worker at a time.
+"""Creates the attempts of due months, and leases each to one worker at a time.
 
-The row is the promise: whoever finds it open later looks it up by its `merchant_uid` before asking again, so a lost
-answer, a killed process or two runs at once never charge a month twice. Nothing here asks PortOne anything.
+Insert the attempt before calling PortOne. A retry that finds it open looks it up by its `merchant_uid` first, so a lost
+response, a killed process or two runs at once never charge a month twice. This module does not call PortOne.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,16 +24,16 @@ from .billing_month import Month, month_of, months_of
 
 Result = Literal["charged", "declined", "held", "unknown", "key_gone", "ended", "skipped"]
 
-# An attempt belongs to one worker for this long: longer than any HTTP time-out, and long enough for PortOne to have
-# the payment on its books before anybody asks for it again.
+# How long one worker holds an attempt: longer than any HTTP time-out, and long enough that PortOne's look-up finds the
+# payment before another worker may charge it.
 LEASE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt claimed by this worker until `until`. `is_new`: nobody can have asked for it before.
+    """An attempt leased to this worker until `until`. `is_new`: no charge can have been sent for it yet.
 
-    `may_ask`: its window is open; an attempt whose window has closed is looked up, never asked for again.
+    `may_ask`: its window is open. An attempt whose window has closed is looked up, but never charged again.
     """
 
     subscription_id: int
@@ -44,9 +44,11 @@ class Attempt:
 
 
 def claim(subscription_ids: Sequence[int]) -> list[Attempt | Result]:
-    """For each, in one transaction: the open attempt of the month that is due, made if there is none; or why there is
-    nothing to do."""
-    now = clock.now()  # before the transaction: a demo's clock has to be asked over the network
+    """Claim the open attempt of each subscription's due month, inserting it if there is none; all in one transaction.
+
+    Where there is nothing to charge, the item is the result that says why.
+    """
+    now = clock.now()  # before the transaction: reading the demo's clock is a network call
     with transaction():
         found = {row.Subscription.id: row for row in _with_their_keys(subscription_ids)}
         due = [row.Subscription for row in found.values() if _is_due(row.Subscription, now)]
@@ -60,10 +62,10 @@ def claim(subscription_ids: Sequence[int]) -> list[Attempt | Result]:
 
 
 def reserve(subscription_id: int, at: datetime) -> ChargeRequest | None:
-    """Open the month's attempt for PortOne to charge at the moment `at` by a schedule of its own (docs/monthly.md).
+    """Insert the month's attempt for a charge that PortOne's own schedule will make at `at` (docs/monthly.md).
 
-    Answers what to schedule; None when the rules allow no charge then. Until its outcome can be expected, the monthly
-    run leaves the month alone; after that it looks it up, like any attempt that nobody has answered.
+    Return what to schedule; None if the rules allow no charge at that time. The monthly run skips the month until
+    `at` plus the lease, and then looks it up like any attempt whose outcome is unknown.
     """
     now = clock.now()
     with transaction():
@@ -77,7 +79,7 @@ def reserve(subscription_id: int, at: datetime) -> ChargeRequest | None:
 
 
 def _with_their_keys(subscription_ids: Sequence[int]) -> Iterable[Any]:
-    """The subscriptions, locked, with what a charge repeats: the key's buyer data, the plan's name, the channel."""
+    """Lock the subscriptions; return them with what a charge needs: the key's buyer data, plan name and channel."""
     first = and_(Payment.order_id == Subscription.order_id, Payment.customer_uid == Subscription.customer_uid)
     query = (
         select(Subscription, BillingKey, Product.name_ko, Payment.is_test_channel)
@@ -85,7 +87,7 @@ def _with_their_keys(subscription_ids: Sequence[int]) -> Iterable[Any]:
         .outerjoin(BillingKey, BillingKey.customer_uid == Subscription.customer_uid)
         .outerjoin(Payment, first)  # the payment that issued the key
         .where(Subscription.id.in_(subscription_ids))
-        .order_by(Subscription.id)  # one order of locks for everybody
+        .order_by(Subscription.id)  # lock in id order everywhere, to prevent deadlocks
     )
     return db.session.execute(query.with_for_update(of=Subscription))
 
@@ -104,7 +106,7 @@ def _claim(found: Any, month: Month, now: datetime) -> Attempt | Result:
 
 def _attempt(found: Any, month: Month, now: datetime, until: datetime) -> Attempt:
     subscription, key = found.Subscription, found.BillingKey
-    # A payment of its own for every attempt, with an id that follows from the saved rows (money law 6).
+    # Every attempt is a separate payment, whose id is derived from the stored rows (money law 6).
     new_uid = f"sub-{subscription.token}-{month.due_on:%Y%m}-{len(month.attempts) + 1}"
     request = ChargeRequest(
         customer_uid=key.customer_uid,
@@ -119,7 +121,7 @@ def _attempt(found: Any, month: Month, now: datetime, until: datetime) -> Attemp
 
 
 def _row(attempt: Attempt, found: Any, month: Month) -> dict[str, Any]:
-    """A new attempt as a row of `payments`."""
+    """Return the `payments` row of a new attempt."""
     asked = attempt.request
     return {
         "merchant_uid": asked.merchant_uid,

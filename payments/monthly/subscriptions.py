@@ -1,6 +1,6 @@
-"""What starts, delays and ends a subscription and its billing key; and which day is next?
+"""State changes of subscriptions and billing keys, and the date of the next charge.
 
-KG's recurring rules (정기결제): exactly once every calendar month in Seoul, the same amount, the same buyer data.
+KG's rules for recurring payments (정기결제): exactly once every calendar month in Seoul, same amount, same buyer data.
 Issuing the key charges the first month for real, so a subscription's first payment is its order's payment.
 """
 
@@ -28,7 +28,7 @@ from ..portone.report import BillingKeyReport
 
 LIVE = ("active", "past_due")
 
-KG_TOLERANCE = timedelta(days=5)  # PortOne's help pages: within five days of last month's payment
+KG_TOLERANCE = timedelta(days=5)  # PortOne's help pages: within five days of the day of last month's payment
 RETRY_FOR = timedelta(days=5)
 LAST_START = time(23, 50)
 
@@ -38,7 +38,7 @@ class AlreadySubscribed(OrderError):
 
 
 def subscribe(user_id: int, plan_id: int, buyer: Buyer) -> Order:
-    """A pending order for one monthly plan, with the subscription that its payment will start.
+    """Create a pending order for one monthly plan, and the subscription that its payment will start.
 
     Raises NotOnSale, AlreadySubscribed, InvalidBuyer. Call inside a transaction().
     """
@@ -59,16 +59,16 @@ def subscribe(user_id: int, plan_id: int, buyer: Buyer) -> Order:
 
 
 def _end_replaced(user_id: int) -> None:
-    """Subscriptions whose order was cancelled before it was paid will never start."""
+    """End pending subscriptions whose order was cancelled before it was paid: they can never start."""
     waiting = select(Subscription).join(Order).where(Subscription.user_id == user_id, Subscription.status == "pending")
     for subscription in db.session.scalars(waiting.where(Order.status == "cancelled")):
         move(Subscription, subscription.id, "ended", ended_at=clock.now(), end_reason="replaced")
 
 
 def open_key(order: Order) -> BillingKey:
-    """A billing key about to be issued for this order, with the buyer data that every later month must repeat.
+    """Insert the billing key to be issued for this order, with the buyer data that every later month must repeat.
 
-    New for every attempt: reusing a `customer_uid` would overwrite the key that an earlier window may have issued.
+    Each attempt gets a new one: reusing a `customer_uid` would overwrite a key that an earlier window may have issued.
     """
     key = BillingKey(
         customer_uid=f"key-{secrets.token_hex(12)}",
@@ -83,16 +83,16 @@ def open_key(order: Order) -> BillingKey:
 
 
 def key_not_seen(customer_uid: str | None) -> Select[tuple[int]]:
-    """The id of this billing key, as long as nobody has seen that its window made it."""
+    """Select the id of this billing key if PortOne has not yet confirmed that the window issued it."""
     return select(BillingKey.id).where(
         BillingKey.customer_uid == customer_uid, BillingKey.status.in_(BillingKey.NOT_SEEN)
     )
 
 
 def start(order: Order, key: BillingKeyReport, paid_at: datetime) -> bool:
-    """The first month is paid and the key is there: the key becomes active and the subscription starts.
+    """Activate the key and the subscription: the first month is paid and PortOne has the key.
 
-    False: the buyer has another live subscription to this plan (the money is then surplus).
+    Return False if the buyer has another live subscription to this plan (this payment is then a duplicate).
     Call inside the payment's transaction.
     """
     subscription = subscription_of(order)
@@ -100,7 +100,7 @@ def start(order: Order, key: BillingKeyReport, paid_at: datetime) -> bool:
         return False
     anchor = paid_at.astimezone(SEOUL).date()
     try:
-        with db.session.begin_nested():  # the unique index decides between two that start at once
+        with db.session.begin_nested():  # the unique index lets only one of two concurrent starts succeed
             started = move(
                 Subscription,
                 subscription.id,
@@ -120,7 +120,7 @@ def start(order: Order, key: BillingKeyReport, paid_at: datetime) -> bool:
 
 
 def end(subscription: Subscription, reason: str, moment: datetime) -> None:
-    """No further charge; the key ends with it. Call inside a transaction()."""
+    """End the subscription and its key: no further charge. Call inside a transaction()."""
     if not move(Subscription, subscription.id, "ended", ended_at=moment, end_reason=reason, next_charge_on=None):
         return
     if subscription.billing_key:
@@ -128,15 +128,16 @@ def end(subscription: Subscription, reason: str, moment: datetime) -> None:
 
 
 def end_of_order(order: Order, reason: str) -> None:
-    """End the subscription that an order started, if it did."""
+    """End the subscription of an order, if it has one."""
     subscription = subscription_of(order)
     if subscription:
         end(subscription, reason, clock.now())
 
 
 def charge_day(last: date, anchor_day: int) -> date:
-    """The day of the next monthly charge after the month of `last`: the anchor day, or the month's last day where the
-    month is shorter. Stepped from the anchor each time, so the 31st comes back after February.
+    """Return the charge day in the month after `last`: the anchor day, or the last day of a shorter month.
+
+    It is always computed from the anchor day, so an anchor of 31 is 31 again after February.
 
     >>> charge_day(date(2027, 1, 31), 31), charge_day(date(2027, 2, 28), 31)
     (datetime.date(2027, 2, 28), datetime.date(2027, 3, 31))
@@ -146,7 +147,7 @@ def charge_day(last: date, anchor_day: int) -> date:
 
 
 def plan_taken(order: Order) -> bool:
-    """Whether the buyer already has a live subscription to the plan of this order."""
+    """Return whether the buyer already has a live subscription to the plan of this order."""
     subscription = subscription_of(order)
     if subscription is None:
         return False
@@ -161,7 +162,11 @@ class ChargeWindow:
     last: date
 
     def state_at(self, moment: datetime) -> Literal["early", "open", "closed"]:
-        """Nothing starts after 23:50 on the last day: its answer might fall into the next one, or the next month."""
+        """Return whether `moment` is before, in or after the window.
+
+        The window closes at 23:50 on the last day: a later charge could be approved on the next day, or in the next
+        month.
+        """
         local = moment.astimezone(SEOUL)
         if local.date() < self.first:
             return "early"
@@ -169,8 +174,11 @@ class ChargeWindow:
 
 
 def charge_window(due: date, last_paid: date) -> ChargeWindow:
-    """When the month of `due` may be charged: from its due day on for five days, inside the calendar month, and
-    within KG's five days around last month's payment."""
+    """Return the days on which the month of `due` may be charged.
+
+    From the due day to five days later, inside the calendar month, and within KG's five days of the day of last month's
+    payment.
+    """
     month_end = due.replace(day=calendar.monthrange(due.year, due.month)[1])
     around = charge_day(last_paid, last_paid.day)
     return ChargeWindow(
@@ -179,7 +187,7 @@ def charge_window(due: date, last_paid: date) -> ChargeWindow:
 
 
 def month_paid(subscription: Subscription, period: str) -> None:
-    """A later month is paid: the subscription is active and its next day is known. Call inside a transaction()."""
+    """Record that a later month is paid: activate the subscription, set its next day. Call inside a transaction()."""
     key = subscription.billing_key
     if key and key.status == "deleted" and subscription.status == "past_due":
         move(BillingKey, key.id, "active", ended_at=None, end_reason=None)
@@ -195,34 +203,37 @@ def month_paid(subscription: Subscription, period: str) -> None:
 
 
 def month_declined(subscription: Subscription) -> None:
-    """KG declined a month: it is tried again while its window is open. Call inside a transaction()."""
+    """Mark the subscription past due after a decline; retries go on while the window is open.
+
+    Call inside a transaction().
+    """
     move(Subscription, subscription.id, "past_due")
 
 
 def key_is_gone(subscription: Subscription) -> None:
-    """PortOne says that it has no billing key of this subscription any longer. Call inside a transaction()."""
+    """Mark the key deleted, because PortOne says that it no longer has it. Call inside a transaction()."""
     if subscription.billing_key:
         move(BillingKey, subscription.billing_key.id, "deleted", ended_at=clock.now(), end_reason="key_gone")
 
 
 def end_reason_of_missed(key: BillingKey) -> str:
-    """Why a subscription ends whose month was not paid in time (a label key of kind `ended`)."""
+    """Return why a subscription ends whose month was not paid in time (a label key of kind `ended`)."""
     return "key_gone" if key.status == "deleted" else "missed"
 
 
 def subscription_of(order: Order) -> Subscription | None:
-    """The subscription that an order's payment starts, if it is an order for a plan."""
+    """Return the subscription of an order, or None if the order is not for a plan."""
     return db.session.scalar(select(Subscription).filter_by(order_id=order.id))
 
 
 def subscriptions_of(user_id: int) -> Sequence[Subscription]:
-    """A buyer's subscriptions that ever started, newest first."""
+    """Return all subscriptions of a buyer that were ever active, newest first."""
     query = select(Subscription).where(Subscription.user_id == user_id, Subscription.started_at.is_not(None))
     return db.session.scalars(query.options(joinedload(Subscription.product)).order_by(Subscription.id.desc())).all()
 
 
 def months_of(subscription: Subscription) -> Sequence[Payment]:
-    """Every attempt to collect a month of this subscription, newest first: the first month and all later ones."""
+    """Return the newest 60 payment attempts of this subscription, newest first, the first month's included."""
     query = select(Payment).where(
         or_(Payment.subscription_id == subscription.id, Payment.customer_uid == subscription.customer_uid)
     )
@@ -230,13 +241,13 @@ def months_of(subscription: Subscription) -> Sequence[Payment]:
 
 
 def plans_of(user_id: int) -> set[int]:
-    """The plans that a buyer is subscribed to now."""
+    """Return the ids of the plans that a buyer is subscribed to now."""
     query = select(Subscription.product_id).where(Subscription.user_id == user_id, Subscription.status.in_(LIVE))
     return set(db.session.scalars(query))
 
 
 def _paid_for(user_id: int, plan_id: int) -> Select[tuple[int]]:
-    """The first month is paid, and only its key has not been seen yet."""
+    """Select pending subscriptions whose first month is paid, but whose key PortOne has not confirmed yet."""
     mine = (Subscription.user_id == user_id) & (Subscription.product_id == plan_id)
     return select(Subscription.id).join(Order).where(mine, Subscription.status == "pending", Order.status == "paid")
 

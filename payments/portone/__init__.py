@@ -1,1 +1,1 @@
-"""PortOne V1: the only folder that knows its REST API, its JSON and its browser parameters."""
+"""PortOne V1 client: its REST API, its JSON and its browser parameters are used only in this folder."""

@@ -1,9 +1,9 @@
-"""PortOne V1 (formerly Iamport): the REST calls. `responses.py` reads what comes back; no other file knows V1's JSON.
+"""REST client of PortOne V1 (formerly Iamport). `responses.py` parses the responses.
 
-Facts that shape it, all from PortOne's V1 documentation or answers seen on the wire:
-every answer is `{code, message, response}`; HTTP 200 with `code` ≠ 0 is a refusal; one key pair has one live token for
-30 minutes, prolonged when asked for again in its last minute; a test channel's payment answers 404 to a plain look-up
-unless `include_sandbox=true` (since 2026-01-26).
+Facts that it relies on, all from PortOne's V1 documentation or from observed responses:
+every response is `{code, message, response}`; HTTP 200 with `code` ≠ 0 is a refusal; one key pair has one live token
+for 30 minutes, which is extended when requested again in its last minute; a look-up of a test channel's payment returns
+404 unless `include_sandbox=true` (since 2026-01-26).
 """
 
 import copy
@@ -39,26 +39,26 @@ from .report import (
 from .request_pay import buyer_fields, notice_url
 from .responses import Answer, moment, number, optional, payment_report, response_of, rows, says_no_such_key, text
 
-# Seconds within which a call ends, whatever the server sends: token, repeated tries and reading the answer included.
+# Upper bound of a whole call in seconds, whatever the server sends: token, retries and reading the body included.
 LOOK_UP_SECONDS = 10.0
-MONEY_SECONDS = 30.0  # a charge or a cancel: an answer that comes late is better than one that has to be looked up
+MONEY_SECONDS = 30.0  # a charge or a cancel: a late response is better than having to look the outcome up
 
 CONNECT_SECONDS = 3.05
 LARGEST_ANSWER = 1_000_000  # bytes; a list of 100 payments has about 200,000
-TOKEN_MARGIN_SECONDS = 60  # asking again in the last minute prolongs the token, so nobody meets a dead one
+TOKEN_MARGIN_SECONDS = 60  # a request in the last minute extends the token, so no thread uses an expired one
 
-LIST_PAGE = 100  # older documents' limit; today's is 1,000
-LONGEST_LIST_SECONDS = 89 * 24 * 3600  # one look-up of a list spans at most 90 days
+LIST_PAGE = 100  # the limit in older documents; the current limit is 1,000
+LONGEST_LIST_SECONDS = 89 * 24 * 3600  # one list request spans at most 90 days
 
-# How many calls may wait for PortOne at once, and how long one more waits for its turn. The server has more threads
-# than that, so pages that need no PortOne go on while it hangs.
+# How many calls to PortOne may run at once, and how long one more waits for a free slot. The server has more threads
+# than that, so pages that do not need PortOne still respond while it hangs.
 MOST_AT_ONCE = 16
 PATIENCE_SECONDS = 2.0
 
 
 @dataclass
 class AccessToken:
-    """The token that all threads share."""
+    """The access token, shared by all threads."""
 
     value: str = ""
     until: float = 0.0  # by time.monotonic()
@@ -67,7 +67,7 @@ class AccessToken:
 
 
 class PortOne:
-    """Asks PortOne V1 over one `requests.Session`, shared by threads. See `report.PaymentProvider`."""
+    """Client of PortOne V1 over one `requests.Session`, shared by threads. Implements `report.PaymentProvider`."""
 
     def __init__(
         self,
@@ -83,33 +83,33 @@ class PortOne:
         self._token = AccessToken()
         self._places, self._patience = threading.BoundedSemaphore(MOST_AT_ONCE), patience_seconds
         self._look_up_seconds = look_up_seconds
-        self._until = float("inf")  # the end, by time.monotonic(), of what `within` allows
-        self._sender = self  # of signals, also for the copies that `within` makes
+        self._until = float("inf")  # deadline set by `within`, by time.monotonic()
+        self._sender = self  # sender of the signals, the same for the copies that `within` makes
 
     def within(self, seconds: float) -> "PortOne":
-        """The same client (one session, one token), whose calls together end within so many seconds from now."""
+        """Return a copy (same session and token) whose calls together end within so many seconds from now."""
         bounded = copy.copy(self)
         bounded._until = min(self._until, time.monotonic() + seconds)
         return bounded
 
     @property
     def clock_ahead(self) -> float:
-        """Seconds by which PortOne's clock is ahead of ours, as of the last token."""
+        """Seconds by which PortOne's clock was ahead of ours when the last token was granted."""
         return self._token.clock_ahead
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.session.close()
 
-    # --- the questions of provider.PaymentProvider ---
+    # --- the methods of report.PaymentProvider ---
 
     def get_payment(self, imp_uid: str) -> PaymentReport:
         query = {"include_sandbox": "true"} if self.is_test_channel else {}
         return payment_report(self._ask_briefly("GET", f"/payments/{quote(imp_uid, safe='')}", params=query))
 
     def find_payment(self, merchant_uid: str) -> PaymentReport:
-        # One merchant_uid owns a row for every window that was opened. Without a state PortOne answers with the
-        # newest, which may be a failed retry beside the paid one: so ask for the states that matter first.
+        # PortOne has one row per window opened for a merchant_uid. Without a status it returns the newest, which may
+        # be a failed retry beside the paid one: so look for the paid and the cancelled one first.
         path = f"/payments/find/{quote(merchant_uid, safe='')}"
         bounded = self.within(self._look_up_seconds)
         for state in ("/paid", "/cancelled"):
@@ -125,7 +125,7 @@ class PortOne:
         try:
             bounded._ask_briefly("POST", "/payments/prepare", json=body)
         except Refused as refusal:
-            # "Already registered" comes as a plain refusal: see whether it is registered as we want it.
+            # PortOne refuses a merchant_uid that is already registered: accept that if the registered amount is ours.
             registered = bounded._prepared_amount(merchant_uid)
             if registered != amount:
                 raise refusal
@@ -155,7 +155,7 @@ class PortOne:
             **buyer_fields(request),
         }
         try:
-            # code 0 does not mean paid: KG's decline comes as code 0 with the status `failed`
+            # code 0 does not mean paid: a decline by KG has code 0 and the status `failed`
             return payment_report(self.within(MONEY_SECONDS)._ask("POST", "/subscribe/payments/again", json=body))
         except Refused as refusal:
             if says_no_such_key(refusal):
@@ -165,7 +165,7 @@ class PortOne:
             raise
 
     def cancel(self, imp_uid: str, amount: int, reason: str) -> PaymentReport:
-        # `checksum` is what we believe can still be cancelled: if PortOne knows better, nothing is done.
+        # `checksum` is the amount that we expect to be cancellable: if it differs at PortOne, PortOne refuses.
         body = {"imp_uid": imp_uid, "amount": amount, "checksum": amount, "reason": reason}
         return payment_report(self.within(MONEY_SECONDS)._ask("POST", "/payments/cancel", json=body))
 
@@ -190,7 +190,7 @@ class PortOne:
         try:
             bounded._ask_briefly("DELETE", f"/subscribe/customers/{quote(customer_uid, safe='')}")
         except Refused as refusal:
-            # 404 by the documents, code 1 on the wire: there is none (any longer). Look before believing it.
+            # No such key: 404 by the documents, code 1 in observed responses. Confirm it with a look-up of the key.
             says_gone = isinstance(refusal, NotFound) or says_no_such_key(refusal)
             if not says_gone or bounded.get_billing_key(customer_uid) is not None:
                 raise
@@ -198,7 +198,7 @@ class PortOne:
     # --- for `flask doctor` ---
 
     def channels(self) -> list[Channel]:
-        """The contracts of this account. Raises Refused or OutcomeUnknown."""
+        """Return the contracts of this account. Raises Refused or OutcomeUnknown."""
         return [
             Channel(
                 optional(one, "channel_key"),
@@ -218,14 +218,14 @@ class PortOne:
     # --- one call ---
 
     def _ask_briefly(self, method: str, path: str, **options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`_ask`, within the seconds of a look-up: every call but a charge and a cancel."""
+        """Call `_ask` within the time of a look-up: for every call except charge and cancel."""
         return self.within(self._look_up_seconds)._ask(method, path, **options)
 
     def _ask(self, method: str, path: str, **options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The `response` of one call. Raises Refused (NotFound, Unauthorized) or OutcomeUnknown."""
+        """Send one call and return its `response`. Raises Refused (NotFound, Unauthorized) or OutcomeUnknown."""
         token = self._fresh_token()
         answer = self._send(method, path, token, **options)
-        if answer.status == 401:  # the token died early, for example because another process renewed it
+        if answer.status == 401:  # the token ended early, for example because another process renewed it
             answer = self._send(method, path, self._fresh_token(instead_of=token), **options)
         return response_of(answer)
 
@@ -238,7 +238,7 @@ class PortOne:
                 asked_at = time.monotonic()
                 granted = response_of(self._send("POST", "/users/getToken", json=self._credentials))
                 shared.clock_ahead = number(granted, "now") - time.time()
-                # Their two clock readings, not ours: the difference is the lifetime.
+                # Both times are from PortOne's clock, so their difference is the lifetime whatever our clock says.
                 shared.until = asked_at + number(granted, "expired_at") - number(granted, "now")
                 shared.value = text(granted, "access_token")
             return shared.value
@@ -246,7 +246,7 @@ class PortOne:
             shared.lock.release()
 
     def _seconds_left(self) -> float:
-        """How long this call may still take. Raises OutcomeUnknown when its time is over."""
+        """Return how many seconds this call may still take. Raises OutcomeUnknown when there are none left."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise OutcomeUnknown("PortOne took too long")
@@ -264,10 +264,10 @@ class PortOne:
             portone_asked.send(self._sender, asked=Asked(f"{method} {path}", time.monotonic() - began, result, answer))
 
     def _within_time(self, method: str, path: str, token: str, options: dict[str, Any]) -> Answer:
-        """Send in a thread of its own and stop waiting when the time is over.
+        """Send in a separate thread and stop waiting for it at the deadline.
 
-        A socket's time-out bounds one read only: a server that sends a byte now and then, or a name server that does
-        not answer, is bounded by not waiting for it. The place stays taken until the thread has ended.
+        A socket time-out bounds only a single read. It bounds neither a server that keeps sending single bytes nor a
+        hanging DNS look-up. The thread keeps its slot until it ends, so hanging threads stay limited in number.
         """
         if not self._places.acquire(timeout=min(self._patience, self._seconds_left())):
             raise OutcomeUnknown("too many calls are waiting for PortOne")
@@ -301,7 +301,7 @@ class PortOne:
 
 
 def _row(found: Mapping[str, Any]) -> PaymentReport | UnreadableRow:
-    """One row of a list: a row that cannot be read hides none of the others."""
+    """Parse one row of a list; an unreadable row becomes an UnreadableRow, so that the others are still returned."""
     try:
         return payment_report(found)
     except UnreadableAnswer as error:
@@ -309,16 +309,16 @@ def _row(found: Mapping[str, Any]) -> PaymentReport | UnreadableRow:
 
 
 def _shown(found: Mapping[str, Any], key: str) -> str:
-    """An id of an unreadable row, so far as it can be shown and kept."""
+    """Return an id of an unreadable row, cleaned and cut so that it can be stored and shown."""
     return printable(optional(found, key) or "", 80)
 
 
 def _session(url: str) -> requests.Session:
-    """The connections, kept open between calls.
+    """Create the session, which keeps its connections open between calls.
 
-    Only GETs are repeated, never a POST: its answer may be lost after money has moved. A `Retry-After` of the
-    server's is not obeyed, because it has no bound. The environment's proxy and CA bundle are found as `requests` finds
-    them, but once; its .netrc is not read, because a line for PortOne's host there would replace our token.
+    Only GETs are retried, never a POST: its response may be lost after money has moved. The server's `Retry-After` is
+    ignored, because it has no upper bound. The environment's proxy and CA bundle are read once, as `requests` would.
+    .netrc is not read, because an entry for PortOne's host there would replace our token.
     """
     session = requests.Session()
     retry = Retry(

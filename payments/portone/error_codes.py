@@ -1,8 +1,7 @@
-"""What does an error code of KG's or PortOne's mean, what can the buyer do, and what should the shop do?
+"""Error codes of KG and PortOne: the meaning of each, and advice for the buyer and the shop.
 
-The entries are data in `error_codes.toml`, in Korean and English. KG's words reach us in three shapes: a code of its
-own (`0031`), a text that begins with one (`[9107] …`), or the bare text; so an entry is found by its code or by its
-words.
+The entries are data in `error_codes.toml`, in Korean and English. KG's errors arrive in three forms: a code alone
+(`0031`), a text that begins with a code (`[9107] …`), or text alone; so an entry is found by its code or by its text.
 """
 
 import re
@@ -13,9 +12,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Advice:
-    """One entry. `said`: beginnings of the texts that come with it; `again`: may the same buyer simply try again?
+    """One entry. `said`: beginnings of the texts that belong to it. `again`: the same buyer may simply try again.
 
-    `by_buyer`: they did it themselves, so KG's words about it need not be read out to them.
+    `by_buyer`: the buyer caused it (for example closed the window), so KG's text need not be shown to them.
     """
 
     code: str
@@ -35,15 +34,15 @@ def _read(path: Path) -> list[Advice]:
     return [Advice(**{**entry, "said": tuple(entry.get("said", ()))}) for entry in found]
 
 
-LONGEST_REASON = 1000  # characters that are read; KG's words stand at the beginning
+LONGEST_REASON = 1000  # characters that are searched; KG's text is at the beginning
 
 ENTRIES = _read(Path(__file__).with_suffix(".toml"))
 
 
 def advice_for(reason: str | None, code: str | None = None) -> Advice | None:
-    """The entry for a `fail_reason`, an `error_msg` or a cancel's refusal, and the `error_code` if one came with it.
+    """Find the entry for a `fail_reason`, an `error_msg` or a cancel's refusal, and the `error_code` if there is one.
 
-    Words decide before codes, because KG uses one code for several causes. None: nobody has written about it yet.
+    The text is matched before the code, because KG uses one code for several causes. None: there is no entry.
     """
     reason = (reason or "")[:LONGEST_REASON]
     text = _bare(reason)
@@ -56,5 +55,5 @@ def advice_for(reason: str | None, code: str | None = None) -> Advice | None:
 
 
 def _bare(text: str) -> str:
-    """Letters and digits only: KG's book, KG's servers and PortOne do not agree about spaces and full stops."""
+    """Keep letters and digits only: KG's manual, KG's servers and PortOne differ in spaces and full stops."""
     return re.sub(r"[\W_]", "", text)

@@ -1,7 +1,7 @@
-"""What do we ask of whoever moves the money?
+"""Interface to the payment provider: its methods, its data types and its errors.
 
-`PaymentProvider` is the question list, `PaymentReport` the answer about one payment, and the error tree says what a
-caller may do next. `client.py` answers for PortOne V1; the tests answer with a hand-written fake.
+`PaymentProvider` lists the methods, `PaymentReport` describes one payment, and the error classes say what a caller may
+do next. `client.py` implements the interface for PortOne V1; the tests use a hand-written fake.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,15 +13,15 @@ PaymentStatus = Literal["ready", "paid", "failed", "cancelled"]
 
 
 class ProviderError(Exception):
-    """Something other than a plain answer came back.
+    """A call to the provider failed.
 
     ProviderError
-    ├── Refused               PortOne declined the request. Read `code` and `message`
-    │   ├── NotFound          PortOne says, in the words known for it, that there is no such payment or key
-    │   └── Unauthorized      401 or 403: our API key or secret is wrong; a person must mend the settings
-    └── OutcomeUnknown        no usable answer (time-out, cut connection, 429, 5xx, broken JSON): it may have been
-        │                     done. Look it up by `merchant_uid` before asking again
-        └── UnreadableAnswer  an answer came, but a field is missing or is not of the documented type
+    ├── Refused               PortOne refused the request; see `code` and `message`
+    │   ├── NotFound          PortOne says, by 404 or a known message, that there is no such payment or key
+    │   └── Unauthorized      401 or 403: our API key or secret is wrong; a person must correct the settings
+    └── OutcomeUnknown        no usable response (time-out, lost connection, 429, 5xx, broken JSON): it may have been
+        │                     carried out. Look it up by `merchant_uid` before sending it again
+        └── UnreadableAnswer  a response whose fields are missing or not of the documented type
 
     Only NotFound means absence. Every other refusal says nothing about whether a payment or a key exists.
     """
@@ -35,19 +35,19 @@ class Refused(ProviderError):
 
 
 class NotFound(Refused):
-    """There is no such payment or key."""
+    """PortOne has no such payment or key."""
 
 
 class Unauthorized(Refused):
-    """Our credentials were refused."""
+    """PortOne refused our credentials."""
 
 
 class OutcomeUnknown(ProviderError):
-    """No usable answer came: the thing asked for may or may not have been done."""
+    """No usable response: the request may or may not have been carried out."""
 
 
 class UnreadableAnswer(OutcomeUnknown):
-    """An answer came whose fields are not as V1 documents them."""
+    """A response whose fields are not as V1 documents them."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class PaymentReport:
 
 @dataclass(frozen=True)
 class UnreadableRow:
-    """A row in a list of PortOne's that is not a readable payment. `why` says which field is wrong."""
+    """A row of a PortOne list that cannot be parsed as a payment. `why` says which field is wrong."""
 
     imp_uid: str
     merchant_uid: str
@@ -94,7 +94,7 @@ class BillingKeyReport:
 
 @dataclass(frozen=True)
 class Channel:
-    """One contract with a PG, as the account holds it. `pg_id` is the MID."""
+    """One contract of the account with a PG. `pg_id` is the MID."""
 
     key: str | None
     pg_provider: str
@@ -104,7 +104,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class ChargeRequest:
-    """One later month by billing key. KG wants the amount and the buyer's data of the month before, unchanged."""
+    """A charge of one later month by billing key. KG requires the previous month's amount and buyer data, unchanged."""
 
     customer_uid: str
     merchant_uid: str
@@ -116,47 +116,47 @@ class ChargeRequest:
 
 
 class PaymentProvider(Protocol):
-    """The calls. Each may raise any ProviderError; none may be made inside a transaction.
+    """Interface of a payment provider. Each method may raise any ProviderError; call none inside a transaction.
 
-    Each is bounded in time, whatever the server sends: thirty seconds for `charge` and `cancel`, ten for the others
+    Each call is bounded in time, whatever the server sends: 30 seconds for `charge` and `cancel`, 10 for the others
     (for `payments_between`: each page).
     """
 
     is_test_channel: bool
-    """Which kind of channel this shop takes money through; payments of the other kind are not accepted."""
+    """Whether this shop uses test channels; payments of the other kind are not accepted."""
 
     def within(self, seconds: float) -> "PaymentProvider":
-        """The same provider, whose calls together end within so many seconds from now."""
+        """Return the same provider, whose calls together end within so many seconds from now."""
 
     def get_payment(self, imp_uid: str) -> PaymentReport:
-        """The payment with PortOne's id. NotFound: no such payment."""
+        """Return the payment with PortOne's id. Raises NotFound if there is none."""
 
     def find_payment(self, merchant_uid: str) -> PaymentReport:
-        """The payment that matters for our id: the paid one, else the cancelled one, else the newest. NotFound."""
+        """Return the paid payment with our id, else the cancelled one, else the newest. Raises NotFound."""
 
     def prepare(self, merchant_uid: str, amount: int) -> None:
-        """Pre-register the amount (사전등록): a window that asks for another one will not open. Refused."""
+        """Pre-register the amount (사전등록); PortOne opens no window with another amount. Raises Refused."""
 
     def get_billing_key(self, customer_uid: str) -> BillingKeyReport | None:
-        """The billing key, or None when PortOne says that there is no such key (never for another refusal)."""
+        """Return the billing key, or None if PortOne says that there is none. Any other refusal is raised."""
 
     def charge(self, request: ChargeRequest) -> PaymentReport:
         """Charge a billing key (`again`). A decline by KG is a report with status `failed`, not an error.
 
-        NotFound: PortOne has no such key. Another Refused or OutcomeUnknown: look `merchant_uid` up before asking
-        again.
+        Raises NotFound if PortOne has no such key. After any other Refused or OutcomeUnknown, look `merchant_uid` up
+        before charging again.
         """
 
     def cancel(self, imp_uid: str, amount: int, reason: str) -> PaymentReport:
-        """Give `amount` won back (결제취소), all that the payment has; answers the payment as it is then.
+        """Cancel the payment (결제취소); `amount` in won is all of it. Return the payment after the cancel.
 
-        Refused: nothing went back now (it may have earlier; look it up). OutcomeUnknown: look it up.
+        Refused: this call cancelled nothing (an earlier one may have; look it up). OutcomeUnknown: look it up.
         """
 
     def payments_between(
         self, status: PaymentStatus, since: datetime, until: datetime
     ) -> Iterator[PaymentReport | UnreadableRow]:
-        """Every payment that came to `status` in `since` ≤ t < `until`, whoever's they are; page by page."""
+        """Yield every payment of the account that reached `status` in `since` ≤ t < `until`, ours or not, by pages."""
 
     def delete_billing_key(self, customer_uid: str) -> None:
-        """Delete the billing key at PortOne; done as well if there is none."""
+        """Delete the billing key at PortOne; succeed also if there is none."""

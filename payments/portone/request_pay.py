@@ -1,4 +1,4 @@
-"""The argument of `IMP.request_pay` in the browser: our prices, ids and addresses, which the page only repeats."""
+"""Parameters of `IMP.request_pay` in the browser. The server sets prices, ids and URLs; the page passes them on."""
 
 from typing import Any, Protocol
 
@@ -31,7 +31,7 @@ class Purchase(Buyer, Protocol):
 
 
 def request_pay(settings: PortOneSettings, payment: Payment, order: Purchase) -> dict[str, Any]:
-    """The complete first argument of `IMP.request_pay` for a payment by phone bill (휴대폰 소액결제)."""
+    """Build the complete first argument of `IMP.request_pay` for a payment by phone bill (휴대폰 소액결제)."""
     parameters: dict[str, Any] = {
         "pay_method": "phone",
         "merchant_uid": payment.merchant_uid,
@@ -42,18 +42,18 @@ def request_pay(settings: PortOneSettings, payment: Payment, order: Purchase) ->
         "digital": order.digital,  # required for phone bills: it decides KG's fee class
         "m_redirect_url": f"{settings.public_url}/payment/redirect",
         "notice_url": notice_url(settings),
-        "confirm_url": f"{settings.public_url}/payment/confirm",  # used for merchants for whom PortOne switched it on
+        "confirm_url": f"{settings.public_url}/payment/confirm",  # only used if PortOne enabled it for the merchant
     }
     if order.buyer_addr:
         parameters["buyer_addr"], parameters["buyer_postcode"] = order.buyer_addr, order.buyer_postcode
     if payment.customer_uid:
-        # Its presence turns the payment into the issuing of a billing key, which charges the first month for real.
+        # With `customer_uid` the window issues a billing key, and charges the first month for real.
         parameters["customer_uid"] = payment.customer_uid
     return parameters | _contract(settings, billing=bool(payment.customer_uid))
 
 
 def buyer_fields(source: Buyer) -> dict[str, str]:
-    """Who pays, in the same words for the first month and for every later one."""
+    """Return the buyer's fields, the same for the first month and for every later one."""
     buyer = {"buyer_name": source.buyer_name, "buyer_tel": source.buyer_tel}
     if len(source.buyer_email.encode()) <= KG_EMAIL_BYTES:
         buyer["buyer_email"] = source.buyer_email
@@ -65,7 +65,7 @@ def notice_url(settings: PortOneSettings) -> str:
 
 
 def _contract(settings: PortOneSettings, *, billing: bool) -> dict[str, str]:
-    """Which contract pays: `channelKey` for today's SDK, `pg` for older ones, neither for the console's default."""
+    """Return the contract's field: `channelKey` for the current SDK, `pg` for older ones, none for the default PG."""
     channel_key, pg = settings.contract(billing=billing)
     if channel_key:
         return {"channelKey": channel_key}

@@ -1,7 +1,7 @@
-"""PortOne's JSON, read into our types. An answer that is not as documented counts as no answer.
+"""Parser of PortOne's JSON responses into our types.
 
-Every answer of V1 is `{code, message, response}`; HTTP 200 with `code` ≠ 0 is a refusal. What cannot be read raises
-UnreadableAnswer: nothing is guessed.
+Every V1 response is `{code, message, response}`; HTTP 200 with `code` ≠ 0 is a refusal. A field that is not as
+documented raises UnreadableAnswer, a kind of OutcomeUnknown: no value is guessed.
 """
 
 import json
@@ -19,7 +19,7 @@ from .report import NotFound, OutcomeUnknown, PaymentReport, Refused, Unauthoriz
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer, read to its end, and what it answers."""
+    """One complete HTTP response and its request."""
 
     request: requests.PreparedRequest
     status: int
@@ -27,9 +27,9 @@ class Answer:
 
 
 def response_of(answer: Answer) -> Mapping[str, Any]:
-    """The `response` inside the envelope. Raises NotFound, Unauthorized, Refused or OutcomeUnknown.
+    """Return the `response` inside the envelope. Raises NotFound, Unauthorized, Refused or OutcomeUnknown.
 
-    429 (too many requests) says nothing about what was asked for, with V1's envelope or without.
+    429 (too many requests) is OutcomeUnknown, with V1's envelope or without: it says nothing about the payment.
     """
     if answer.status >= 500 or answer.status == 429:
         raise OutcomeUnknown(f"PortOne answered HTTP {answer.status}")
@@ -44,15 +44,15 @@ def response_of(answer: Answer) -> Mapping[str, Any]:
         raise NotFound(str(message), code)
     if code != 0 or answer.status >= 400:
         raise Refused(str(message), code)
-    if isinstance(response, list):  # only the list of channels comes bare
+    if isinstance(response, list):  # only the list of channels is a bare list
         return {"list": response}
     if not isinstance(response, Mapping):
         raise OutcomeUnknown("PortOne answered code 0 without a response")
     return response
 
 
-# How PortOne says that it has no such billing key, seen on the wire with HTTP 200 and code 1: to a look-up or a
-# deletion, and to a charge. By its documents a look-up answers 404.
+# PortOne's messages for "no such billing key", observed with HTTP 200 and code 1: the first after a look-up or a
+# deletion, the second after a charge. By its documents a look-up returns 404.
 NO_SUCH_KEY = ("등록된 정보를 찾을 수 없습니다", "등록되지 않은 구매자입니다")
 
 
@@ -63,11 +63,11 @@ def says_no_such_key(refusal: Refused) -> bool:
     return refusal.code == 1 and any(text in refusal.message for text in NO_SUCH_KEY)
 
 
-# --- out of their JSON, into our types ---
+# --- JSON fields to Python types ---
 
 
 def payment_report(found: Mapping[str, Any]) -> PaymentReport:
-    """A payment as V1 describes it. Raises UnreadableAnswer for a field that is missing or of another type."""
+    """Parse a payment. Raises UnreadableAnswer for a field that is missing or of another type."""
     status = text(found, "status")
     if status not in ("ready", "paid", "failed", "cancelled"):
         raise UnreadableAnswer(f"PortOne answered a status that we do not know: {status[:20]!r}")
@@ -80,7 +80,7 @@ def payment_report(found: Mapping[str, Any]) -> PaymentReport:
         currency=text(found, "currency"),
         pay_method=text(found, "pay_method"),
         pg_provider=text(found, "pg_provider"),
-        is_test_channel=found.get("sandbox") is True,  # the field came in 2025-11; older answers lack it
+        is_test_channel=found.get("sandbox") is True,  # added in 2025-11; older responses lack it
         customer_uid=optional(found, "customer_uid"),
         pg_tid=optional(found, "pg_tid"),
         paid_at=moment(found, "paid_at"),
@@ -93,7 +93,7 @@ def payment_report(found: Mapping[str, Any]) -> PaymentReport:
 
 
 def text(found: Mapping[str, Any], key: str) -> str:
-    """A text that is there and not empty. Raises UnreadableAnswer, as all of these do."""
+    """Return a text field that must not be empty. Raises UnreadableAnswer, as `number`, `rows` and `moment` do."""
     value = found.get(key)
     if not isinstance(value, str) or not value:
         raise UnreadableAnswer(f"PortOne's answer has no usable {key}")
@@ -101,13 +101,13 @@ def text(found: Mapping[str, Any], key: str) -> str:
 
 
 def optional(found: Mapping[str, Any], key: str) -> str | None:
-    """A text, or None for all the ways in which V1 leaves one out."""
+    """Return a text field, or None if it is missing, null, empty or 0: V1 uses all of these."""
     value = found.get(key)
     return str(value) if value else None
 
 
 def number(found: Mapping[str, Any], key: str) -> int:
-    """A whole number: won, or unix seconds."""
+    """Return a whole number: won, or unix seconds."""
     value = whole_number(found.get(key))
     if value is None:
         raise UnreadableAnswer(f"PortOne's answer has no whole number as {key}")
@@ -118,9 +118,9 @@ LONGEST_NUMBER = 20  # characters; the largest amount has nine
 
 
 def whole_number(value: object) -> int | None:
-    """A number of V1's as a whole one: 9900, 9900.0 and "9900" are the same; None for anything else.
+    """Convert 9900, 9900.0 or "9900" to the int 9900; return None for anything else.
 
-    The documents say `number`, and forms write text. Every endpoint reads numbers by this function.
+    V1's documents say `number`, but forms send text. Every endpoint reads numbers with this function.
     """
     if isinstance(value, str) and len(value) <= LONGEST_NUMBER and re.fullmatch(r"[0-9]+(\.0+)?", value):
         return int(value.partition(".")[0])
@@ -130,7 +130,7 @@ def whole_number(value: object) -> int | None:
 
 
 def rows(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    """A list. Each item that is not an object becomes an empty one, which is then unreadable by itself."""
+    """Return a list of objects. An item of another type becomes an empty object, so only that row is unreadable."""
     value = found.get(key)
     if not isinstance(value, list):
         raise UnreadableAnswer(f"PortOne's answer has no list as {key}")
@@ -138,7 +138,7 @@ def rows(found: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 
 
 def moment(found: Mapping[str, Any], key: str) -> datetime | None:
-    """V1 writes unix seconds, and 0 for "has not happened"."""
+    """Return a time in UTC. V1 sends unix seconds; 0, null or a missing field means "has not happened" (None)."""
     seconds = number(found, key) if found.get(key) is not None else 0
     try:
         return datetime.fromtimestamp(seconds, UTC) if seconds else None

@@ -1,1 +1,1 @@
-"""What staff see and may do: lists, figures, one payment's timeline, cancels, exports, the monthly run."""
+"""Back office for staff: lists, figures, one payment's timeline, cancels, exports, the monthly run."""

@@ -1,4 +1,4 @@
-"""Who may enter the back office, and who may act there? Viewers look, operators act and say why."""
+"""Blueprint and access control of the back office: viewers may read, operators may also act, with a reason."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -24,7 +24,7 @@ LONGEST_REASON = 100
 
 @bp.before_request
 def only_staff() -> AnyResponse | None:
-    """Nobody but staff passes; to a signed-in buyer the back office does not exist."""
+    """Admit staff only. A signed-in buyer gets 404, so that the back office does not reveal that it exists."""
     if not current_user.is_authenticated:
         return login_manager.unauthorized()  # type: ignore[no-any-return]
     if not current_user.is_staff:
@@ -33,7 +33,7 @@ def only_staff() -> AnyResponse | None:
 
 
 def operators_only(view: View) -> View:
-    """Viewers look, operators act."""
+    """Restrict a view to operators; viewers get 403."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -45,7 +45,7 @@ def operators_only(view: View) -> View:
 
 
 def with_reason(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Where money moves, an operator says why: the view gets `reason`; without one nothing is done (400)."""
+    """Restrict a view to operators who give a reason; it is passed as `reason`. Without one: 400, nothing is done."""
 
     @wraps(view)
     @operators_only
@@ -60,12 +60,12 @@ def with_reason(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def acting(**about: Any) -> News:
-    """What the person at this request does, for the book of events: who and from where."""
+    """Return the event data of this request's staff action: who, and from which address."""
     return News("admin", actor=current_user.email, address=request.remote_addr, **about)
 
 
 def note_before(act: str, reason: str, **about: Any) -> News:
-    """Write down that a person is about to act, before anything happens; the result is noted by whoever does it."""
+    """Log a staff action before it is carried out. The function that carries it out logs the result."""
     news = acting(**about)
     with transaction():
         payment = db.session.scalar(select(Payment).filter_by(merchant_uid=news.merchant_uid))

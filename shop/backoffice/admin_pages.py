@@ -1,4 +1,4 @@
-"""What else does the back office show? Dashboard, billing keys, subscriptions, webhook inbox, reconciliation, audit."""
+"""Back office pages: dashboard, billing keys, subscriptions, webhook inbox, reconciliation, audit."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ RECONCILED_DAYS = 7
 
 @bp.get("/")
 def index() -> str:
-    """Show how the shop does today and this month, and what wants a person."""
+    """Show the figures of today and this month, and what needs a person's decision."""
     today = clock.today()
     days = figures.sums_by_day(today.replace(day=1), today)
     chart = figures.sums_by_day(*_last_days(CHART_DAYS))
@@ -44,7 +44,7 @@ def index() -> str:
 
 
 def _last_days(number: int) -> tuple[date, date]:
-    """The days up to today, both included."""
+    """Return the first and last of the `number` days that end today."""
     return clock.today() - timedelta(days=number - 1), clock.today()
 
 
@@ -68,7 +68,7 @@ def subscriptions() -> str:
 
 
 def _asked(**chosen: Any) -> dict[str, Any]:
-    """What the reader chose, for the form that shows it and for the links that go on from it."""
+    """Return the chosen filters for the form, and the query parameters for the links to other pages of the list."""
     args = {name: value for name, value in request.args.items() if name not in ("older", "newer") and value}
     return {**chosen, "args": args}
 
@@ -78,7 +78,7 @@ def _asked(**chosen: Any) -> dict[str, Any]:
 
 @bp.get("/webhooks")
 def webhooks() -> str:
-    """Show every webhook as it came, what it claimed, and what was decided."""
+    """Show every webhook as received, what it claimed, and what was decided."""
     state, q = filters.choice("status", LABELS["outcome"]), filters.text("q")
     page = listing.webhooks(state, q, filters.cursor())
     return render_template(
@@ -94,7 +94,7 @@ def webhooks() -> str:
 @bp.post("/webhooks/<int:event_id>/replay")
 @operators_only
 def replay(event_id: int) -> AnyResponse:
-    """Take a webhook as if it came now: ask PortOne about the payment that it named."""
+    """Process a webhook again: look up the payment that it names at PortOne."""
     event = db.session.get(Event, event_id)
     if event is None or event.source != "webhook" or not (event.imp_uid or event.merchant_uid):
         abort(404)
@@ -113,7 +113,7 @@ def replay(event_id: int) -> AnyResponse:
 
 @bp.get("/reconcile", endpoint="reconcile")
 def reconcile_page() -> str | tuple[str, int]:
-    """Compare our books with PortOne's for some days, when asked to."""
+    """Show the reconciliation page; compare both ledgers when the request names a period."""
     try:
         days = filters.period(RECONCILED_DAYS)
     except Unreadable as problem:
@@ -130,7 +130,7 @@ def reconcile_page() -> str | tuple[str, int]:
 
 @bp.get("/reconcile.csv")
 def reconcile_csv() -> AnyResponse | tuple[str, int]:
-    """The differences as a table."""
+    """Download the differences as CSV."""
     try:
         days = filters.period(RECONCILED_DAYS)
         found = reconcile.compare(provider(), *days)
@@ -145,7 +145,7 @@ def reconcile_csv() -> AnyResponse | tuple[str, int]:
 @bp.post("/reconcile/repair")
 @with_reason
 def repair(reason: str) -> AnyResponse | tuple[str, int]:
-    """Look up again what differs; the rest is left to a person."""
+    """Look up the repairable differences again; a person handles the rest."""
     try:
         days = filters.period(RECONCILED_DAYS)
         note_before("repair", reason, claimed={"first": days[0].isoformat(), "last": days[1].isoformat()})

@@ -1,4 +1,4 @@
-"""What does the back office show of payments, and what may be done with one? List, sums, export, timeline, acts."""
+"""Back office pages about payments: list, sums, CSV export, one payment's timeline, and the staff actions on it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -39,7 +39,7 @@ def payment_list() -> str | tuple[str, int]:
 
 
 def _sums(chosen: PaymentFilter) -> dict[str, Any]:
-    """The sums of the chosen days, or why there are none: the list itself goes back as far as one likes."""
+    """Return the sums of the chosen days, or why none are shown. The period of the list itself has no limit."""
     facet = figures.facet_of(chosen)
     if facet is None:
         return {"no_sums": _("찾은 결과에는 합계를 내지 않습니다.")}
@@ -69,13 +69,13 @@ def _list(chosen: PaymentFilter, page: Page, **more: Any) -> str:
 
 
 def plans() -> dict[int, Product]:
-    """The plans that can be subscribed to, by id."""
+    """Return the monthly plans by id."""
     query = select(Product).where(Product.kind == "monthly").order_by(Product.position)
     return {plan.id: plan for plan in db.session.scalars(query)}
 
 
 def _expected_rows(chosen: PaymentFilter) -> int | None:
-    """How many rows an export of these will have; None: that would have to be counted first."""
+    """Return the number of rows of an export, if the daily sums have it; None: the rows would have to be counted."""
     facet = figures.facet_of(chosen)
     if facet is None or chosen.state not in ("", *COUNTED):
         return None
@@ -85,7 +85,7 @@ def _expected_rows(chosen: PaymentFilter) -> int | None:
 
 @bp.get("/payments.csv")
 def payments_csv() -> AnyResponse | tuple[str, int]:
-    """The chosen payments as a table for a spreadsheet."""
+    """Download the chosen payments as CSV."""
     try:
         chosen = filters.payment_filter()
     except Unreadable as problem:
@@ -95,7 +95,7 @@ def payments_csv() -> AnyResponse | tuple[str, int]:
 
 
 def _piecemeal(app: Flask, pieces: Iterator[str]) -> Iterator[str]:
-    """Each piece is read in a context of its own: a slow reader keeps no database connection waiting."""
+    """Read each piece in a separate app context, so that a slow client does not hold a database connection."""
     while True:
         with app.app_context():
             piece = next(pieces, None)
@@ -105,7 +105,7 @@ def _piecemeal(app: Flask, pieces: Iterator[str]) -> Iterator[str]:
 
 
 def as_csv(pieces: Any, name: str) -> Response:
-    """A table to keep, sent while it is made."""
+    """Stream CSV as a file download."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(pieces, mimetype="text/csv", headers=headers)
 
@@ -115,7 +115,7 @@ def as_csv(pieces: Any, name: str) -> Response:
 
 @bp.get("/payments/<merchant_uid>")
 def payment(merchant_uid: str) -> str:
-    """Show one payment: what we know, what happened, what PortOne said, what may be done."""
+    """Show one payment: its data, its timeline, PortOne's latest report, and the actions allowed."""
     found = _payment(merchant_uid)
     events = timeline.events_of(found)
     return render_template(
@@ -146,7 +146,7 @@ def ask_again(merchant_uid: str) -> AnyResponse:
 @bp.post("/payments/<merchant_uid>/cancel")
 @with_reason
 def cancel(merchant_uid: str, reason: str) -> AnyResponse:
-    """Give the whole amount back."""
+    """Cancel the whole payment."""
     found = _payment(merchant_uid)
     news = note_before("refuse" if found.held_reason else "cancel", reason, merchant_uid=merchant_uid)
     result = sync.cancel_payment(provider(), found.id, reason, news)
@@ -157,10 +157,10 @@ def cancel(merchant_uid: str, reason: str) -> AnyResponse:
 @bp.post("/payments/<merchant_uid>/decline")
 @with_reason
 def decline(merchant_uid: str, reason: str) -> AnyResponse:
-    """Turn down a buyer's wish for the money back; the buyer reads the reason on the order's page."""
+    """Decline a buyer's cancellation request; the order's page shows the reason to the buyer."""
     found = _payment(merchant_uid)
     with transaction():
-        db.session.get_one(Payment, found.id, with_for_update=True)  # in the order in which news of it locks
+        db.session.get_one(Payment, found.id, with_for_update=True)  # lock payment before order, as a notification does
         order = db.session.get(Order, found.order_id, with_for_update=True) if found.order_id else None
         if order is None or not orders.decline_wish(order):
             abort(409)
@@ -172,7 +172,7 @@ def decline(merchant_uid: str, reason: str) -> AnyResponse:
 @bp.post("/payments/<merchant_uid>/release")
 @with_reason
 def release(merchant_uid: str, reason: str) -> AnyResponse:
-    """Keep money that was held: what it was for is honoured."""
+    """Accept a held payment: its order or month counts as paid."""
     found = _payment(merchant_uid)
     news = note_before("release", reason, merchant_uid=merchant_uid)
     refusal = sync.release(provider(), found.id, news, reason)
@@ -188,7 +188,7 @@ def _payment(merchant_uid: str) -> Payment:
 
 
 def _remaining(payment: Payment) -> int:
-    """What has been paid and not given back, in won."""
+    """Return what was paid minus what was cancelled, in won."""
     if payment.paid_at is None or payment.status == "cancelled":
         return 0
     return (payment.reported_amount or payment.amount) - payment.cancelled_amount

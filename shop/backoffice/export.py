@@ -1,7 +1,7 @@
-"""How do payments leave the shop as a table? As CSV, written while it is read: a million rows need no more memory.
+"""CSV export of payments and of reconciliation differences.
 
-The first columns are fixed. Excel opens the Korean (a byte order mark says UTF-8) and runs nothing: a text that begins
-like a formula is given an apostrophe.
+Payments are streamed, so memory use does not grow with their number. A byte order mark makes Excel read UTF-8. A text
+that begins like a formula gets a leading apostrophe, so that a spreadsheet does not execute it.
 """
 
 import csv
@@ -52,7 +52,7 @@ COLUMNS = (
 
 
 def payments_csv(chosen: PaymentFilter) -> Iterator[str]:
-    """The chosen payments, newest first, in pieces. Between two pieces no transaction is open."""
+    """Yield the chosen payments as CSV, newest first, in pieces. No transaction is open between two pieces."""
     yield BYTE_ORDER_MARK + csv_text([COLUMNS])
     columns = [getattr(Payment, name) for name in COLUMNS]
     place = (Payment.created_at, Payment.id)
@@ -68,20 +68,20 @@ def payments_csv(chosen: PaymentFilter) -> Iterator[str]:
 
 
 def differences_csv(found: Iterable[Difference]) -> str:
-    """The report of a reconciliation, one line a difference."""
+    """Return the differences as CSV, one row each."""
     columns = [one.name for one in fields(Difference)]
     return csv_text([columns, *([getattr(one, name) for name in columns] for one in found)])
 
 
 def csv_text(rows: Iterable[Iterable[Any]]) -> str:
-    """Rows as CSV, safe to open in a spreadsheet."""
+    """Return the rows as CSV that is safe to open in a spreadsheet."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows([cell(value) for value in row] for row in rows)
     return text.getvalue()
 
 
 def cell(value: Any) -> str | int:
-    """One value: numbers as they are, moments on Seoul's clock, texts disarmed."""
+    """Format one value: numbers unchanged, times in Asia/Seoul, an apostrophe before a text like a formula."""
     if value is None:
         return ""
     if isinstance(value, datetime):

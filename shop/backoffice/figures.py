@@ -1,7 +1,7 @@
-"""How is the shop doing? Sums of a period, today and this month, why payments fail, and what wants a person.
+"""Figures of the back office: sums of a period, failure reasons, and counts of what needs a person's decision.
 
-A period's sums are read from the sums of its days, and each count from an index that holds only what is counted, so
-none of it grows with the number of payments.
+Sums are added up from stored daily sums, and counts are read from partial indexes, so the cost does not grow with the
+number of payments.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ MOST_COUNTED = 999
 
 @dataclass(frozen=True)
 class Sums:
-    """How the attempts of some days stand: counts and won."""
+    """Payment attempts of some days by state: numbers, and amounts in won."""
 
     ready: int = 0
     paid: int = 0
@@ -48,13 +48,13 @@ class Sums:
 
     @property
     def success_rate(self) -> float | None:
-        """The share of attempts with an outcome that brought money; what went back later had come in."""
+        """The share of finished attempts that were paid; those cancelled later count as paid."""
         came = self.paid + self.cancelled + self.held
         return came / (came + self.failed) if came + self.failed else None
 
 
 def sums_by_day(first: date, last: date, facet: str = "all") -> dict[date, Sums]:
-    """Every day of a period with its sums, days without payments included."""
+    """Return the sums of every day of a period, days without payments included."""
     query = select(PaymentDay).where(PaymentDay.facet == facet, PaymentDay.day.between(first, last))
     known = {row.day: _sums(row) for row in db.session.scalars(query)}
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
@@ -62,12 +62,12 @@ def sums_by_day(first: date, last: date, facet: str = "all") -> dict[date, Sums]
 
 
 def sums(first: date, last: date, facet: str = "all") -> Sums:
-    """The sums of a period."""
+    """Return the sums of a period."""
     return sum(sums_by_day(first, last, facet).values(), Sums())
 
 
 def total(first: date | None, last: date | None, facet: str) -> Sums:
-    """The sums of any stretch of days, open where no day is named: one row a day, however many payments."""
+    """Return the sums of any period; None leaves that end open. Reads one row per day."""
     columns = (func.coalesce(func.sum(getattr(PaymentDay, one.name)), 0) for one in fields(Sums))
     query = select(*columns).where(PaymentDay.facet == facet)
     if first:
@@ -82,18 +82,18 @@ def _sums(row: PaymentDay) -> Sums:
 
 
 def facet_of(chosen: PaymentFilter) -> str | None:
-    """Under which name the days' sums answer this filter (its state is a column of theirs); None: they do not."""
+    """Return the name of the daily sums for this filter (its state selects a column); None: a search has no sums."""
     return None if chosen.q else facet(chosen.kind, chosen.plan_id, chosen.pg)
 
 
 def facet(kind: str = "", plan_id: int | None = None, pg: str = "") -> str:
-    """The name under which the payments of a kind, a plan, a PG or several of these are summed; `all` for none."""
+    """Return the name under which payments are summed by kind, plan, PG or a combination; `all` without any."""
     others = [*([f"kind:{kind}"] if kind else []), *([f"plan:{plan_id}"] if plan_id is not None else [])]
     return " ".join([*others, *([f"pg:{pg[: 60 if others else 90]}"] if pg else [])]) or "all"
 
 
 def cancelled_today() -> tuple[int, int]:
-    """How many payments were given back today, and how many won, whenever they were begun."""
+    """Return the number and the won of the payments cancelled today, whenever they were made."""
     query = select(func.count(), func.coalesce(func.sum(Payment.cancelled_amount), 0)).where(
         Payment.status == fixed("cancelled"), Payment.cancelled_at >= midnight(clock.today())
     )
@@ -102,7 +102,7 @@ def cancelled_today() -> tuple[int, int]:
 
 
 def failure_reasons(first: date, last: date) -> list[tuple[str, int]]:
-    """Why the latest failed payments of a period failed, the most frequent reason first."""
+    """Count the failure reasons of a period's latest failed payments, the most frequent first."""
     chosen = listing.conditions(PaymentFilter(state="failed", first=first, last=last))
     newest = (Payment.created_at.desc(), Payment.id.desc())
     reasons = db.session.scalars(select(Payment.fail_reason).where(*chosen).order_by(*newest).limit(FAILURES_READ))
@@ -110,12 +110,12 @@ def failure_reasons(first: date, last: date) -> list[tuple[str, int]]:
 
 
 def to_do() -> dict[str, int]:
-    """How many payments want a person, by the state that lists them; nobody needs to know more than `MOST_COUNTED`."""
+    """Count the payments that need a person's decision, by state; counting stops after `MOST_COUNTED`, to bound it."""
     return {state: _count(PaymentFilter(state=state)) for state in listing.TO_DO}
 
 
 def keys_gone() -> int:
-    """How many running subscriptions have a billing key that PortOne no longer has."""
+    """Count the past-due subscriptions whose billing key PortOne no longer has."""
     gone = select(func.count()).select_from(Subscription).join(Subscription.billing_key)
     return db.session.scalar(gone.where(Subscription.status == "past_due", BillingKey.status == "deleted")) or 0
 
@@ -126,10 +126,10 @@ def _count(chosen: PaymentFilter) -> int:
 
 
 def next_charges(limit: int = 6) -> Sequence[Subscription]:
-    """The subscriptions that are charged next."""
+    """Return the subscriptions that are charged next."""
     query = (
         select(Subscription)
-        .where(Subscription.next_charge_on.is_not(None))  # the day is taken away when a subscription ends
+        .where(Subscription.next_charge_on.is_not(None))  # cleared when a subscription ends
         .options(joinedload(Subscription.product), joinedload(Subscription.user))
     )
     return db.session.scalars(query.order_by(Subscription.next_charge_on, Subscription.id).limit(limit)).all()

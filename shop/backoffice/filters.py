@@ -1,4 +1,4 @@
-"""What did the reader of a list ask for? Filters, a period and a place to go on from, read out of the address."""
+"""Parser of a list's query parameters: filters, period and paging cursor."""
 
 from collections.abc import Collection
 from datetime import date, timedelta
@@ -18,37 +18,37 @@ LONGEST_SEARCH = 254
 
 
 class Unreadable(Exception):
-    """The period in the address makes no sense; the text says why, in the reader's language."""
+    """The period in the query is invalid; the text says why, in the user's language."""
 
 
 class TooManyDays(Unreadable):
-    """A period that makes sense, only longer than what is summed up or compared at once."""
+    """The period is valid, but longer than what is summed or compared at once."""
 
 
 def text(name: str) -> str:
-    """One search or filter text, without what no database column can hold."""
+    """Return a search or filter text, without characters that no database column can store."""
     return printable(request.args.get(name, ""), LONGEST_SEARCH).strip()
 
 
 def choice(name: str, allowed: Collection[str]) -> str:
-    """One of the allowed values; anything else chooses all."""
+    """Return the parameter if it is an allowed value, else an empty text, which selects everything."""
     value = request.args.get(name, "")
     return value if value in allowed else ""
 
 
 def number(name: str) -> int | None:
-    """A positive number that a database can hold, or None."""
+    """Return a positive number that fits a database column, or None."""
     value = request.args.get(name, "")
     return (int(value) or None) if value.isascii() and value.isdigit() and len(value) <= 9 else None
 
 
 def cursor() -> Cursor:
-    """The place to go on from."""
+    """Return the paging cursor."""
     return Cursor(older=number("older"), newer=number("newer"))
 
 
 def payment_filter() -> PaymentFilter:
-    """Which payments the reader chose. Raises Unreadable."""
+    """Return the filter of the payment list. Raises Unreadable."""
     first, last = _day("first"), _day("last")
     if first and last and first > last:
         raise Unreadable(_("기간의 시작이 끝보다 늦습니다."))
@@ -64,9 +64,9 @@ def payment_filter() -> PaymentFilter:
 
 
 def period(default_days: int = LONGEST_PERIOD.days) -> tuple[date, date]:
-    """The days to sum up, both included: what the reader chose, else the last days up to today.
+    """Return the chosen first and last day, inclusive; by default the last `default_days` days up to today.
 
-    Raises Unreadable: TooManyDays for a period that is only too long.
+    Raises Unreadable; TooManyDays for a valid period that is too long.
     """
     first, last = _day("first"), _day("last")
     last = last or (first + timedelta(days=default_days - 1) if first else clock.today())

@@ -1,6 +1,6 @@
-"""Which rows does a list of the back office show? Filters by index, several of them at once, and what a search means.
+"""Queries of the back office's lists: filters, combined filters and search.
 
-Every list is read along an index by `paging.py`, so a page costs the same at a thousand rows and at a million.
+`paging.py` reads every list along an index, so a page costs the same at a thousand rows and at a million.
 """
 
 import itertools
@@ -22,25 +22,25 @@ from shop.orders.models import Order, Product, User
 
 from .paging import PAGE_SIZE, Cursor, Page, fixed, read_page
 
-WAIT_BEFORE_ASKING = timedelta(minutes=10)  # so long an answer may simply be on its way
+WAIT_BEFORE_ASKING = timedelta(minutes=10)  # until then the result may still arrive by itself
 
-# What a person has to look at, and the states of a row.
+# States that need a person's decision; then all states that can be chosen.
 TO_DO = ("held", "wanted", "unknown", "stuck", "surplus")
-SURPLUS_SHOWN_FOR = timedelta(days=60)  # who gave it back by other means has nothing to press
+SURPLUS_SHOWN_FOR = timedelta(days=60)  # a refund by other means is not recorded, so the row has to leave the list
 PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", *TO_DO)
 
-MOST_STREAMS = 100  # of an index, read side by side
+MOST_STREAMS = 100  # index ranges merged for one page
 _PLANS = select(Product.id).where(Product.kind == "monthly")
 
 _ORDER_NUMBER = re.compile(r"#?\s*(\d{1,9})", re.ASCII)
-# Ids that are only ever made in small letters: ours of a payment, a month and a key, and PortOne's.
+# Ids that are always lower case: ours of a payment, of a monthly charge and of a key, and PortOne's `imp_uid`.
 _SMALL_ID = re.compile(r"\d{6}-[\da-f]+|sub-[\da-f]+-\d{6}-\d+|key-[\da-f]+|imps?_\d+", re.ASCII | re.IGNORECASE)
 _TEL_TAIL = re.compile(r"\d{4}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class PaymentFilter:
-    """What a reader chose. Empty fields choose everything; `first` and `last` are days in Seoul, both included."""
+    """Filters of a payment list. Empty fields select everything; `first` and `last` are days in Seoul, inclusive."""
 
     state: str = ""
     kind: str = ""
@@ -55,17 +55,17 @@ class PaymentFilter:
 
 
 def payments(chosen: PaymentFilter, cursor: Cursor, size: int = PAGE_SIZE) -> Page:
-    """A page of payments, by when they were begun."""
+    """Return a page of payments, ordered by creation time."""
     streams = _streams(chosen)
     query = select(Payment) if streams else select(Payment).where(*conditions(chosen))
     return read_page(query, (Payment.created_at, Payment.id), cursor, size, streams)
 
 
 def _streams(chosen: PaymentFilter) -> list[Select[Any]]:
-    """Several filters at once: the payments of each way in which the others can be filled, each along one index.
+    """Return one query per combination of the columns that a combined filter leaves open; each reads one index range.
 
-    Together they are what was chosen, so a page reads what it shows and one row of each, however rare the combination.
-    Empty where one index serves as it is: a single filter, a search, or what waits for a person, which is never much.
+    Merged they are the chosen payments. A page reads the rows that it shows and at most one more per query, however
+    rare the combination. Empty if a single index is enough: one filter, a search, or a state that few rows have.
     """
     if chosen.q or chosen.state not in ("", *Payment.STATES):
         return []
@@ -88,7 +88,7 @@ def _streams(chosen: PaymentFilter) -> list[Select[Any]]:
 
 
 def plan_or_zero() -> ColumnElement[int]:
-    """As the index `payments_by_all` has it: PostgreSQL keeps an index's order for `=`, not for IS NULL."""
+    """Return the plan expression of the index `payments_by_all`: PostgreSQL keeps its order for `=`, not IS NULL."""
     return func.coalesce(Payment.plan_id, fixed(0))
 
 
@@ -97,8 +97,8 @@ def pg_or_empty() -> ColumnElement[str]:
 
 
 def conditions(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
-    """The WHERE of a filter, for the list and for the export."""
-    # What waits for a person is never much, and has an index of its own: the others' would only mislead.
+    """Return the WHERE conditions of a filter, for the list and for the export."""
+    # Few rows need a person, and a partial index has them: keep the planner from choosing another column's index.
     column = _without_index if chosen.state in TO_DO else lambda each: each
     found = [*_state(chosen.state), *_payment_search(chosen.q)]
     if chosen.kind:
@@ -111,7 +111,7 @@ def conditions(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
 
 
 def _without_index(column: Any) -> ColumnElement[Any]:
-    """The same value, in such a way that no index of the column is thought of."""
+    """Return the same value as an expression for which the planner cannot use the column's index."""
     return func.coalesce(column, column)
 
 
@@ -122,7 +122,7 @@ def _period(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
 
 
 def midnight(day: date) -> datetime:
-    """When a day begins in Seoul."""
+    """Return when a day begins in Seoul, in UTC."""
     return datetime.combine(day, time(), clock.SEOUL).astimezone(UTC)
 
 
@@ -142,22 +142,22 @@ def _state(state: str) -> list[ColumnElement[bool]]:
 
 
 def _not_held(state: str) -> list[ColumnElement[bool]]:
-    """Money that is held has a state of its own in the lists."""
+    """Exclude held payments, which the lists show as a separate state."""
     return [Payment.held_reason.is_(None)] if state else []
 
 
 def held() -> ColumnElement[bool]:
-    """Its money came in and is not ours to keep yet."""
+    """Select held payments."""
     return Payment.held_reason.is_not(None)
 
 
 def cancel_open() -> ColumnElement[bool]:
-    """A cancel was asked for, and the money has not gone back."""
+    """Select payments whose cancel was requested and is not done."""
     return and_(Payment.status == fixed("paid"), Payment.cancel_requested_at.is_not(None))
 
 
 def cancel_wanted() -> ColumnElement[bool]:
-    """The buyer wants the money back, and a person has to see to it."""
+    """Select payments with a cancellation request that a person has to decide."""
     asking = select(Order.paid_by).where(
         Order.status == fixed("paid"), Order.cancel_wanted_at.is_not(None), Order.paid_by.is_not(None)
     )
@@ -165,14 +165,14 @@ def cancel_wanted() -> ColumnElement[bool]:
 
 
 def unanswered() -> ColumnElement[bool]:
-    """PortOne was asked and gave no answer, and none has come since."""
+    """Select payments with an unknown outcome at PortOne that are still `ready` after `WAIT_BEFORE_ASKING`."""
     asked_in_vain = select(Event.payment_id).where(Event.outcome == fixed("unknown"), Event.payment_id.is_not(None))
     long_ago = Payment.created_at < clock.now() - WAIT_BEFORE_ASKING
     return and_(Payment.id.in_(asked_in_vain.scalar_subquery()), Payment.status == "ready", long_ago)
 
 
 def surplus_kept() -> ColumnElement[bool]:
-    """A second window of it was paid too, and that money could not be given back."""
+    """Select payments with a duplicate payment whose cancel failed."""
     later = aliased(Event)
     went_back = select(later.id).where(
         later.imp_uid == Event.imp_uid, later.id > Event.id, later.outcome == fixed("cancelled")
@@ -188,7 +188,7 @@ def surplus_kept() -> ColumnElement[bool]:
 
 
 def _payment_search(q: str) -> list[ColumnElement[bool]]:
-    """What a search means: an e-mail, the last four digits of a phone, an order (`#1234`), or one of the two ids."""
+    """Search by e-mail, last four digits of a phone, order number (`#1234`), `merchant_uid` or `imp_uid`."""
     q = _as_made(q)
     if not q:
         return []
@@ -202,12 +202,12 @@ def _payment_search(q: str) -> list[ColumnElement[bool]]:
 
 
 def _as_made(q: str) -> str:
-    """What was looked for, an id in the case that ids of its form are made in: the column is compared as it is."""
+    """Return the search text, in lower case if it is an id: the indexed columns are compared case-sensitively."""
     return q.lower() if _SMALL_ID.fullmatch(q) else q
 
 
 def pg_providers() -> list[str]:
-    """The PGs that payments came through, each found by one step along the index."""
+    """Return the PGs of all payments, each found by one index access (loose index scan)."""
     found: list[str] = []
     following = select(func.min(Payment.pg_provider))
     name = db.session.scalar(following)
@@ -221,7 +221,7 @@ def pg_providers() -> list[str]:
 
 
 def billing_keys(state: str, q: str, cursor: Cursor) -> Page:
-    """A page of billing keys, each with its subscription and the moment of its last paid month."""
+    """Return a page of billing keys, each with its subscription and the time of its last payment."""
     last_paid = select(func.max(Payment.paid_at)).where(Payment.customer_uid == BillingKey.customer_uid)
     query = select(BillingKey, Subscription, last_paid.scalar_subquery()).outerjoin(
         Subscription, Subscription.customer_uid == BillingKey.customer_uid
@@ -242,7 +242,7 @@ def _key_search(q: str) -> list[ColumnElement[bool]]:
 
 
 def subscriptions(state: str, plan_id: int | None, q: str, cursor: Cursor) -> Page:
-    """A page of subscriptions with their subscribers."""
+    """Return a page of subscriptions with their subscribers."""
     query = select(Subscription).join(Subscription.user).options(contains_eager(Subscription.user))
     query = query.where(*_subscription_search(q))
     if state in Subscription.STATES:
@@ -253,7 +253,7 @@ def subscriptions(state: str, plan_id: int | None, q: str, cursor: Cursor) -> Pa
 
 
 def _subscription_search(q: str) -> list[ColumnElement[bool]]:
-    """By the subscriber's e-mail, the phone's last digits, the order, the key, or the token in the monthly ids."""
+    """Search by the subscriber's e-mail, last four digits of the phone, order, billing key, or monthly charge id."""
     q = _as_made(q)
     if not q:
         return []
@@ -268,11 +268,11 @@ def _subscription_search(q: str) -> list[ColumnElement[bool]]:
     return [or_(Subscription.customer_uid == q, Subscription.token == token)]
 
 
-# --- the book of events -----------------------------------------------------------------------------------------------
+# --- the event log ----------------------------------------------------------------------------------------------------
 
 
 def webhooks(outcome: str, q: str, cursor: Cursor) -> Page:
-    """A page of the webhook inbox: what came, and what was decided."""
+    """Return a page of the webhook inbox: what was received, and what was decided."""
     query = select(Event).where(Event.source == fixed("webhook"))
     if outcome:
         query = query.where(Event.outcome == outcome)
@@ -282,7 +282,7 @@ def webhooks(outcome: str, q: str, cursor: Cursor) -> Page:
 
 
 def repeats(shown: Sequence[Event]) -> set[int]:
-    """Which of these webhooks say word for word what an earlier one said."""
+    """Return the ids of those webhooks whose body is identical to an earlier one's."""
     earlier = select(func.min(Event.id), Event.merchant_uid, Event.raw).where(
         Event.source == fixed("webhook"),
         Event.merchant_uid.in_({one.merchant_uid for one in shown if one.merchant_uid}),
@@ -293,7 +293,7 @@ def repeats(shown: Sequence[Event]) -> set[int]:
 
 
 def audit(actor: str, act: str, cursor: Cursor) -> Page:
-    """A page of what people did."""
+    """Return a page of the staff actions."""
     query = select(Event).where(Event.actor.is_not(None))
     if actor:
         query = query.where(Event.actor == actor.lower())

@@ -1,7 +1,7 @@
-"""What does the back office see of billing keys and of the monthly run, and what may it do about them?
+"""Back office pages and actions for a billing key and for the monthly run.
 
-The pages belong to the blueprint of `admin.py`. Whoever acts where money moves gives a reason, which is written down
-with the name and address before anything happens.
+The pages belong to the blueprint of `admin.py`. Every action needs a reason, which is logged with the operator's e-mail
+and address before the action is carried out.
 """
 
 from collections import Counter
@@ -32,13 +32,13 @@ MOST_IN_ONE_CLICK = 300  # about ten seconds at PortOne's pace; the command has 
 
 @bp.get("/billing-keys/<customer_uid>")
 def billing_key(customer_uid: str) -> str:
-    """Show one billing key: owner, subscription, every payment made with it, who did what, and what may be done."""
+    """Show one billing key: owner, subscription, its payments, staff actions, and the actions allowed."""
     return _key_page(_key(customer_uid))
 
 
 @bp.get("/billing-keys/<customer_uid>/portone")
 def billing_key_at_portone(customer_uid: str) -> str:
-    """Show the key as PortOne sees it at this moment."""
+    """Show the key as PortOne reports it now."""
     found = _key(customer_uid)
     end_reading()
     try:
@@ -67,7 +67,7 @@ def charge_now(customer_uid: str) -> AnyResponse | tuple[str, int]:
 @bp.get("/billing-keys/<customer_uid>/delete")
 @operators_only
 def confirm_delete(customer_uid: str) -> str:
-    """Ask before a key is deleted: it cannot be taken back."""
+    """Ask for confirmation before a key is deleted: it cannot be undone."""
     return _confirm_delete_page(_key(customer_uid))
 
 
@@ -87,21 +87,21 @@ def delete_key(customer_uid: str) -> AnyResponse | tuple[str, int]:
     db.session.expire_all()
     if _key(customer_uid).status == "deleted":
         flash(_("구독을 끝내고 빌링키를 지웠습니다."), "success")
-    else:  # a charge is in flight, or PortOne did not answer
+    else:  # a charge is in flight, or PortOne did not respond
         flash(_("구독을 끝냈습니다. 포트원의 빌링키는 진행 중인 결제가 끝나는 대로 지웁니다."), "info")
     return redirect(url_for("admin.billing_key", customer_uid=customer_uid))
 
 
 @bp.get("/monthly")
 def monthly() -> str:
-    """Show what is due, what comes, what was declined and why, and what ended."""
+    """Show due, coming, declined and ended subscriptions, with the reasons."""
     return _monthly_page()
 
 
 @bp.post("/monthly/run")
 @operators_only
 def run_monthly() -> AnyResponse | tuple[str, int]:
-    """Carry out the monthly run now, as the command does, as far as one request can."""
+    """Run the monthly run as the command does, limited to `MOST_IN_ONE_CLICK` charges."""
     reason = _reason()
     if not reason:
         return _monthly_page(), 400
@@ -121,7 +121,7 @@ def run_monthly() -> AnyResponse | tuple[str, int]:
     return redirect(url_for("admin.monthly"))
 
 
-# --- what the pages are made of ---
+# --- helpers of the pages ---
 
 
 def _key(customer_uid: str) -> BillingKey:
@@ -152,7 +152,7 @@ def _key_page(key: BillingKey, **at_portone: object) -> str:
 
 
 def _made_no_key(payment: Payment) -> bool:
-    """Paid, but no key came of it; the money is held or has gone back."""
+    """Return whether the payment was paid but issued no key; it is held or cancelled."""
     return payment.held_reason == "no_billing_key" or payment.cancel_reason == GIVE_BACK_TEXTS["no_billing_key"]
 
 
@@ -189,7 +189,7 @@ def _monthly_page() -> str:
 
 
 def _why_not_charge(subscription: Subscription | None, month: Month | None) -> str | None:
-    """Why the month cannot be charged now, in words for the page; None: it can."""
+    """Return why the month cannot be charged now, as text for the page; None: it can."""
     if subscription is None or month is None or subscription.status not in subscriptions.LIVE:
         return str(_("이용 중인 구독이 없습니다."))
     standing = month.standing(clock.now())
@@ -197,7 +197,7 @@ def _why_not_charge(subscription: Subscription | None, month: Month | None) -> s
 
 
 def _reason() -> str:
-    """Why somebody acts; empty, with a word to the reader, when nothing was given."""
+    """Return the given reason; if there is none, flash a message and return an empty text."""
     reason = given_reason()
     if not reason:
         flash(_("사유를 적어 주세요. 누가 왜 했는지 기록에 남습니다."), "error")
@@ -205,6 +205,6 @@ def _reason() -> str:
 
 
 def _acts(act: str, reason: str, customer_uid: str | None = None) -> None:
-    """Write down who acts and why, before it happens."""
+    """Log who acts and why, before the action is carried out."""
     with transaction():
         note_act(acting(), act, reason, customer_uid)

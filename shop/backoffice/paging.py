@@ -1,7 +1,7 @@
-"""How is a list read page by page, both ways? Along an index, from where the last page ended (keyset paging).
+"""Keyset paging in both directions: each page starts at the row where the previous one ended, along an index.
 
 A page costs the same at a thousand rows and at a million: it reads the rows that it shows, and one more to know whether
-there are others.
+there are more.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ Turn = Callable[[Any], Any]  # `asc` or `desc`
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a page begins: `older` or `newer` than the row with this id; neither: at the newest."""
+    """Start of a page: `older` or `newer` than the row with this id; neither: at the newest row."""
 
     older: int | None = None
     newer: int | None = None
@@ -29,7 +29,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Page:
-    """The rows shown, newest first; and the ids to go on from, None where the list ends."""
+    """One page: its rows, newest first, and the ids from which the next pages start (None at the end of the list)."""
 
     rows: Sequence[Any]
     older: int | None = None
@@ -37,9 +37,11 @@ class Page:
 
 
 def fixed(value: Fixed) -> BindParameter[Fixed]:
-    """A value that is written into the statement instead of being bound: only so does a database see at once that an
-    index over a part of the rows will do, or how few rows are wanted (and PostgreSQL keeps its plan). Not for what a
-    reader typed: each value is a statement of its own."""
+    """Return a value that is rendered into the SQL text instead of being bound as a parameter.
+
+    Only then can the planner use a partial index and see a small LIMIT, and PostgreSQL keep its plan. Not for user
+    input: each value makes another statement.
+    """
     kind = Moment() if isinstance(value, datetime) else None
     return literal(value, kind, literal_execute=True)
 
@@ -51,8 +53,11 @@ def read_page(
     size: int = PAGE_SIZE,
     streams: Sequence[Select[Any]] = (),
 ) -> Page:
-    """The page of `query` at `cursor`, by the columns of `order`, the id last. The id of a row that is gone begins at
-    the newest. `streams`: selects of those columns that hold the rows wanted between them, each along an index."""
+    """Return the page of `query` at `cursor`, sorted by the columns of `order`, the id last.
+
+    If the cursor's row no longer exists, the page starts at the newest. `streams`: selects of the `order` columns that
+    together contain the wanted rows, each along an index.
+    """
     row_id = order[-1]
     start = db.session.execute(select(*order).where(row_id == (cursor.newer or cursor.older or 0))).first()
     upwards = bool(cursor.newer and start)
@@ -67,10 +72,9 @@ def read_page(
 
 
 def _merged(streams: Sequence[Select[Any]], order: Sequence[Any], turn: Turn, size: int) -> Select[Any]:
-    """The ids of the first rows of all streams. Each is in order, so a database merges them and stops when it has
-    enough."""
+    """Select the ids of the first rows of all streams. Each is sorted, so the database merges them and stops early."""
     in_order = [one.order_by(*map(turn, order)) for one in streams]
-    # PostgreSQL plans each stream by itself: told how few are wanted, it sorts none. SQLite would read to the limit.
+    # PostgreSQL plans each stream separately and needs the LIMIT to avoid a sort. SQLite would read each to its limit.
     if len(in_order) == 1 or db.engine.dialect.name == "postgresql":
         in_order = [one.limit(fixed(size)) for one in in_order]
     if len(in_order) == 1:

@@ -1,4 +1,4 @@
-"""What happened to one payment, on one line of time? The book of events and the moments that its row remembers."""
+"""Timeline of one payment: its events and the times stored in its row, in order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from payments.database import db
 from payments.models import Event, Payment
 
 NEWEST_EVENTS = 300
-LAST = 2**63  # after every line of the book
+LAST = 2**63  # sorts after every event id
 
-OURS = "cancel_requested"  # by our own clock, so nothing that is older can tell of it
-# The moments that a payment's row keeps, the earlier first, each with what a line that tells of it came to.
+OURS = "cancel_requested"  # measured by our own clock, so no older event can be about it
+# The times that a payment's row stores, in causal order: name, column, and the outcomes of the events about it.
 MOMENTS = (
     ("approved", "paid_at", ("paid", "held")),
     ("declined", "failed_at", ("failed",)),
     (OURS, "cancel_requested_at", ("requested", "cancelled", "refused", "unknown")),
     ("given_back", "cancelled_at", ("cancelled",)),
 )
-A_SECOND = timedelta(microseconds=999_999)  # PortOne and KG tell whole seconds only
+A_SECOND = timedelta(microseconds=999_999)  # PortOne and KG report whole seconds only
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One point of the line: an event of ours, or a moment (`approved` …) at PortOne and KG."""
+    """One entry of the timeline: an event, or a time stored in the row (`approved` …)."""
 
     at: datetime
     moment: str = ""
@@ -34,14 +34,14 @@ class Entry:
 
 
 def events_of(payment: Payment) -> Sequence[Event]:
-    """The newest events about a payment, oldest first; those that only claimed its id included."""
+    """Return the newest events about a payment, oldest first, including those that only claimed its id."""
     about_it = or_(Event.payment_id == payment.id, Event.merchant_uid == payment.merchant_uid)
     newest = select(Event).where(about_it).order_by(Event.id.desc()).limit(NEWEST_EVENTS)
     return db.session.scalars(newest).all()[::-1]
 
 
 def line_of(payment: Payment, events: Sequence[Event]) -> list[Entry]:
-    """Everything about a payment in the order in which it happened: whatever a second holds, causes come first."""
+    """Return the timeline of a payment in chronological order; within one second, causes come before effects."""
     placed = [((event.at, event.id, len(MOMENTS)), Entry(event.at, event=event)) for event in events]
     if not any(event.source == "checkout" for event in events):
         placed.append(((payment.created_at, 0, 0), Entry(payment.created_at, "begun")))
@@ -55,17 +55,17 @@ def line_of(payment: Payment, events: Sequence[Event]) -> list[Entry]:
 
 
 def _place(at: datetime, told_by: Sequence[Event]) -> tuple[datetime, int]:
-    """Where a moment belongs: at the end of its second, what led to it before it; and before the line that tells it."""
+    """Return the sort key of a stored time: the end of its second, but before the first event that reports it."""
     latest = at.replace(microsecond=0) + A_SECOND
     return min([(latest, LAST), *((event.at, event.id) for event in told_by)])
 
 
 def _is_about(payment: Payment, event: Event) -> bool:
-    """Whether an event is about the window that the payment is bound to; another one's surplus is another story."""
+    """Return whether an event is about the window that the payment is bound to, not about a duplicate payment."""
     return event.imp_uid in (None, payment.imp_uid)
 
 
 def latest_report(payment: Payment, events: Sequence[Event]) -> Mapping[str, Any] | None:
-    """What PortOne said last about this payment, phone numbers masked; None: it was never asked, or never answered."""
+    """Return PortOne's latest report on this payment, phone numbers masked; None: there is none."""
     reports = [event.report for event in events if event.report and event.payment_id == payment.id]
     return reports[-1] if reports else None

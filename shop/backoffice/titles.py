@@ -1,5 +1,6 @@
-"""What is a payment's title in the reader's language? KG and the phone bill know the Korean one: `첫 상품 외 2건`,
-`구독 상품 11월`.
+"""Translation of payment titles into the user's language.
+
+Payments store the Korean title that KG and the phone bill show: `첫 상품 외 2건`, `구독 상품 11월`.
 """
 
 import re
@@ -18,7 +19,7 @@ _OF_A_MONTH = re.compile(r"(.+) (\d{1,2})월")
 
 
 def titles() -> Callable[[str], str]:
-    """Tells a title: as it is to a Korean reader, else with the names that the catalogue has."""
+    """Return a function that translates a title: unchanged in Korean, else with the catalogue's English names."""
     if str(get_locale()) == "ko":
         return lambda title: title
     names = dict(db.session.execute(select(Product.name_ko, Product.name_en)).tuples().all())
@@ -35,5 +36,5 @@ def _told(title: str, names: dict[str, str]) -> str:
 
 
 def _named(shown: str, names: dict[str, str]) -> str:
-    """The other name of a product whose name may have been shortened for KG; what nobody sells any more stays."""
+    """Return the English name for a Korean one, which may be cut for KG; unchanged if the catalogue has none."""
     return next((name for korean, name in names.items() if korean.startswith(shown)), shown)
