@@ -21,6 +21,7 @@ from docs.make_pages import pages
 from sandbox.ledger.outcomes import OUTCOMES
 from tests.servers import serving
 from tests.shop.demo.test_flows import functions_of
+from tests.test_threats import NAMED
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -144,6 +145,42 @@ def test_no_tracked_file_names_a_secret_or_a_path_of_this_machine() -> None:
         assert f"{home}/" not in text or home == "/", name
         assert not re.search("BEGIN [A-Z ]*PRIVATE " + "KEY", text), name
     assert not [name for name in tracked if name.startswith("instance/") and name != "instance/.gitkeep"]
+
+
+# --- the money laws ---------------------------------------------------------------------------------------------------
+
+LAWS = [DOCS / "money-laws.md", DOCS / "money-laws.en.md"]
+
+
+def laws_of(path: Path) -> dict[int, str]:
+    """The numbered sections of a page of the money laws."""
+    found = re.findall(r"^## (\d+)\. (.*?)(?=^## |\Z)", path.read_text(), re.M | re.S)
+    assert [int(number) for number, _ in found] == list(range(1, 11)), path.name
+    return {int(number): section for number, section in found}
+
+
+def test_every_money_law_that_the_code_names_by_number_is_on_the_page() -> None:
+    laws = laws_of(LAWS[0])
+    for folder in ("payments", "shop", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for number in re.findall(r"(?<![a-z])laws?[ _]+(\d+)", path.read_text(), re.I):
+                assert int(number) in laws, f"{name_of(path)} names law {number}"
+
+
+@pytest.mark.parametrize("path", LAWS, ids=name_of)
+def test_every_money_law_names_code_and_tests_that_exist(path: Path) -> None:
+    for number, section in laws_of(path).items():
+        named = NAMED.findall(section)
+        assert len(named) == section.count(".py)"), f"law {number} has a link in another form"
+        for name, file in named:
+            assert name in names_in(ROOT / file), f"law {number}: {file} {name}"
+            assert not name.startswith("test_law_") or name.startswith(f"test_law_{number}_"), f"law {number}: {name}"
+        assert {file.startswith("tests/") for _, file in named} == {True, False}, f"law {number} needs code and a test"
+
+
+def test_both_languages_name_the_same_code_for_each_money_law() -> None:
+    korean, english = ({number: NAMED.findall(text) for number, text in laws_of(path).items()} for path in LAWS)
+    assert korean == english
 
 
 # --- the commands that are shown are run ------------------------------------------------------------------------------
