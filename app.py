@@ -131,7 +131,7 @@ def trust_proxies(app: Flask, count: int) -> None:
 
 def prepare_demo(app: Flask, settings: Settings) -> None:
     """Prepare sandbox mode: migrate the tables, seed an empty shop, mount the sandbox."""
-    from shop.demo import accounts, learn_panel, sandbox_clock
+    from shop.demo import accounts, learn_panel, sandbox_clock, seed_command
 
     with (settings.instance_path / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one process at a time
@@ -148,6 +148,7 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
         mount_sandbox(app, settings, sandbox_http)
     sandbox_clock.install(app, sandbox_http, settings.api_url)
     learn_panel.install(app)
+    seed_command.install(app)
 
 
 def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:

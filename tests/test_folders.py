@@ -34,8 +34,6 @@ STILL_UPWARDS = {
     ("payments/sweep.py", "shop.orders.orders"),
     ("payments/sync.py", "shop.orders.models"),
     ("payments/sync.py", "shop.orders.orders"),
-    ("shop/operations/commands.py", "shop.demo.accounts"),
-    ("shop/operations/commands.py", "shop.demo.fake_history"),
 }
 
 # Files of payments/ that still need payments/monthly/, which a host that sells once only will be able to delete.

@@ -36,26 +36,11 @@ def init_db() -> None:
 
 
 @click.command("seed")
-@click.option("--payments", type=click.IntRange(1), help="Also make up so many payments of two years (sandbox only).")
 @with_appcontext
-def seed_shop(payments: int | None) -> None:
-    """Put the catalogue into the shop (and, with the sandbox, the two demo accounts). May be run again at any time."""
-    if payments and settings().live:
-        raise click.ClickException("made-up payments have no place in a live shop")
+def seed_shop() -> None:
+    """Put the catalogue into the shop. May be run again at any time."""
     seed.seed_catalogue()
-    if not settings().live:
-        from shop.demo import accounts
-
-        accounts.seed_demo_accounts()
     click.echo("The catalogue is in place.")
-    if payments:
-        from shop.demo import fake_history
-
-        past = fake_history.History(payments)
-        with click.progressbar(length=payments, label="Making up payments", file=sys.stderr) as bar:
-            for added in past.write():
-                bar.update(added)
-        click.echo(f"{past.written:,} payments of the last two years are in place.")
 
 
 @click.command("create-admin")
