@@ -14,6 +14,7 @@ from flask import Flask
 from flask_babel import Babel
 from flask_migrate import Migrate, upgrade
 from flask_wtf import CSRFProtect
+from sqlalchemy.exc import ArgumentError, OperationalError
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -42,18 +43,22 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     In that case wrong settings end the process with one line, where flask and gunicorn would print a traceback.
     """
+    from_environment = settings is None
     try:
         settings = settings or settings_from_environment()
         return assemble(settings)
     except Exception as error:
         if doctor.is_asked():
             return doctor.consulting_room(error, settings)
-        if settings is None and isinstance(error, ConfigError):
+        if from_environment and isinstance(error, ConfigError | OperationalError | ArgumentError):
             _end_with_line(error)
         raise
 
 
-def _end_with_line(error: ConfigError) -> NoReturn:
+def _end_with_line(error: ConfigError | OperationalError | ArgumentError) -> NoReturn:
+    if not isinstance(error, ConfigError):  # the driver's words name the host, never the password
+        reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+        error = ConfigError(f"DATABASE_URL cannot be used: {reason}")
     print(error, file=sys.stderr)  # noqa: T201
     in_gunicorn = os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn/")
     sys.exit(APP_LOAD_ERROR if in_gunicorn else 1)

@@ -139,6 +139,18 @@ def test_a_half_configured_shop_does_not_start_and_says_in_one_line_what_is_miss
     assert line.startswith("PORTONE_API_KEY is set but not PORTONE_IMP_CODE")
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://shop:a-password@127.0.0.1:1/shop", "sqlite:////no/such/folder/x.sqlite3", "sqlite://x/y.sqlite3"],
+)
+def test_a_database_that_cannot_be_used_is_one_line_without_the_password(url: str, tmp_path: Path) -> None:
+    run = started([sys.executable, "app.py"], tmp_path, DATABASE_URL=url)
+    assert run.returncode == 1
+    [line] = [line for line in run.stderr.splitlines() if "alembic" not in line]
+    assert line.startswith("DATABASE_URL ")
+    assert "a-password" not in run.stderr
+
+
 def test_gunicorn_gives_up_on_a_half_configured_shop_with_that_line_among_its_own(tmp_path: Path) -> None:
     run = started([GUNICORN], tmp_path, **HALF)
     assert run.returncode == 4  # gunicorn's own status for an app that cannot be loaded
