@@ -19,6 +19,7 @@ from sqlalchemy import text
 from bench import apps
 from bench.rows import compared, row
 from payments import sync
+from payments.attempts import start_payment
 from payments.database import db
 from payments.events import News
 from payments.portone.report import PaymentReport
@@ -76,7 +77,7 @@ def per_second(write: Callable[[], object]) -> float:
 
 def ours_writes(user_id: int, product_id: int) -> None:
     cart.put_in_cart(user_id, product_id, 1)
-    payment = sync.start_payment(Confirms(), lambda: orders.place(user_id, SOMEBODY))  # type: ignore[arg-type]
+    payment = start_payment(Confirms(), lambda: orders.place(user_id, SOMEBODY))  # type: ignore[arg-type]
     report = PaymentReport(
         imp_uid=f"imp_{payment.id:012d}",
         merchant_uid=payment.merchant_uid,

@@ -3,9 +3,11 @@
 In reading order:
 
 `endpoints.py`    callback, redirect, webhook, confirm: each only causes a look-up
-`sync.py`         open an attempt, ask PortOne what became of it, cancel it
+`attempts.py`     open an attempt to pay, after a look-up of the earlier ones
+`sync.py`         ask PortOne what became of a payment
 `decision.py`     what a report means for a payment; pure
 `record.py`       write the decision and what follows from it, in one transaction
+`cancel.py`       give the money of a payment back
 `sweep.py`        look up what is still open (`flask sync`)
 `reconcile.py`    compare our payments with PortOne's (`flask reconcile`)
 `portone/`        PortOne V1: reports and errors, the REST client, the parameters of `IMP.request_pay`, error codes

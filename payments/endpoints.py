@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from shop.web.common import local, provider, refuse
 
 from . import sync
+from .attempts import refusal_to_approve
 from .events import News
 from .models import Payment
 from .portone.error_codes import Advice, advice_for
@@ -106,7 +107,7 @@ def confirm() -> Response | tuple[Response, int]:
     """
     told = _told()
     amount = whole_number(told.get("amount"))
-    refusal = sync.refusal_to_approve(told.get("merchant_uid", ""), amount, _news(told, "confirm"))
+    refusal = refusal_to_approve(told.get("merchant_uid", ""), amount, _news(told, "confirm"))
     if refusal is None:
         return jsonify(outcome="allowed")
     return jsonify(outcome="refused", reason=CONFIRM_REASONS[refusal]), 409

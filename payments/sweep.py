@@ -17,6 +17,7 @@ from shop.orders import orders
 from shop.orders.models import Order
 
 from . import clock, sync
+from .cancel import NOT_GIVEN_BACK, resume_cancel
 from .database import db, end_reading, transaction
 from .events import News, note
 from .models import BillingKey, Event, Payment, Subscription, move
@@ -76,7 +77,7 @@ def _look_up(provider: PaymentProvider, payment_id: int) -> str:
 
 
 def _resume_cancel(provider: PaymentProvider, payment_id: int) -> str:
-    return sync.resume_cancel(provider, payment_id, SWEEP).outcome
+    return resume_cancel(provider, payment_id, SWEEP).outcome
 
 
 def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
@@ -85,9 +86,9 @@ def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
     Last month's are included: KG cancels them no longer, but an earlier cancel may have succeeded.
     """
     later = aliased(Event)
-    tried = or_(later.outcome == "cancelled", later.reason.contains(sync.NOT_GIVEN_BACK))
+    tried = or_(later.outcome == "cancelled", later.reason.contains(NOT_GIVEN_BACK))
     tried_last = ~select(later.id).where(later.imp_uid == Event.imp_uid, later.id > Event.id, tried).exists()
-    stays = (Event.outcome == "unknown") & Event.reason.contains(sync.NOT_GIVEN_BACK)
+    stays = (Event.outcome == "unknown") & Event.reason.contains(NOT_GIVEN_BACK)
     stays &= ~Event.reason.endswith(": month")  # KG's month is over: a person handles it
     seen = (Event.outcome == "held") & Event.reason.endswith("paid too, surplus")  # the process died before the cancel
     owed = (

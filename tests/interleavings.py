@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from payments import clock, sync
+from payments.cancel import cancel_payment
 from payments.database import db
 from payments.events import News
 from sandbox.ledger import kg
@@ -196,7 +197,7 @@ class World:
         with self.app.app_context():
             provider = self.app.extensions["provider"]
             if act == "cancel":
-                sync.cancel_payment(provider, payment_id, "관리자 취소", ADMIN)
+                cancel_payment(provider, payment_id, "관리자 취소", ADMIN)
             elif act == "release":
                 sync.release(provider, payment_id, ADMIN, "확인함")
             else:

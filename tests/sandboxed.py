@@ -11,6 +11,7 @@ from flask import Flask
 
 from app import create_app
 from payments import sync
+from payments.attempts import start_payment
 from payments.clock import SEOUL
 from payments.database import db, end_reading, transaction
 from payments.events import News
@@ -48,7 +49,7 @@ class Sandboxed:
     def pays_first_month(self, user_id: int, phone: str = "01012345678") -> Payment:
         buyer = Buyer("홍길동", phone, "buyer@example.com")
         plan_id = product("monthly").id
-        payment = sync.start_payment(self.provider, lambda: subscriptions.subscribe(user_id, plan_id, buyer))
+        payment = start_payment(self.provider, lambda: subscriptions.subscribe(user_id, plan_id, buyer))
         assert payment.order
         params = request_pay(self.app.extensions["settings"], payment, payment.order)
         end_reading()

@@ -22,6 +22,8 @@ from pytest_httpserver import HTTPServer
 
 from app import create_app
 from payments import clock, sync
+from payments.attempts import start_payment
+from payments.cancel import cancel_payment, resume_cancel
 from payments.clock import SEOUL
 from payments.database import db, transaction
 from payments.events import News
@@ -52,7 +54,7 @@ ADMIN = News("admin", actor="admin@example.com")
 def opened(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
     """An open attempt to buy one thing."""
     cart.put_in_cart(buyer.id, (what or product()).id, 1)
-    return sync.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+    return start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
 def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
@@ -118,7 +120,7 @@ def test_05_cancel_forgotten(provider: FakeProvider, buyer: User) -> None:
     """PortOne gave the money back but its answer was lost: our mark was there before, and the sweep learns of it."""
     payment = paid(provider, buyer)
     provider.cancel_answers = ["dropped"]
-    assert sync.cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
+    assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
     db.session.expire_all()
     assert payment.cancel_requested_at
     provider.hears_of(payment.merchant_uid, "cancelled", payment.amount, imp_uid=payment.imp_uid)
@@ -297,7 +299,7 @@ def test_18_overwritten_cancel_total(provider: FakeProvider, buyer: User) -> Non
     provider.hears_of(payment.merchant_uid, "cancelled", amount, **facts)
     sync.sync_payment(provider, News("webhook", imp_uid, payment.merchant_uid))
     assert books(payment) == ("paid", "paid")
-    sync.cancel_payment(provider, payment.id, "나머지", ADMIN)
+    cancel_payment(provider, payment.id, "나머지", ADMIN)
     assert provider.cancels == [(imp_uid, amount - 1000)]
 
 
@@ -543,10 +545,10 @@ def test_35_too_late_to_look(provider: FakeProvider, buyer: User) -> None:
     """KG cancels nothing after the month, but a cancel that it carried out in time is still found."""
     payment = paid(provider, buyer)
     provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
-    sync.cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     provider.trouble = None
     clocks.later(timedelta(days=40))
-    assert sync.resume_cancel(provider, payment.id, ADMIN).outcome == "cancelled"
+    assert resume_cancel(provider, payment.id, ADMIN).outcome == "cancelled"
     assert books(payment) == ("cancelled", "cancelled")
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock, record, sync
+from payments.cancel import cancel_payment
 from payments.database import db, transaction
 from payments.decision import refusal_to_cancel
 from payments.events import note
@@ -149,7 +150,7 @@ def cancel(merchant_uid: str, reason: str) -> AnyResponse:
     """Cancel the whole payment."""
     found = _payment(merchant_uid)
     news = note_before("refuse" if found.held_reason else "cancel", reason, merchant_uid=merchant_uid)
-    result = sync.cancel_payment(provider(), found.id, reason, news)
+    result = cancel_payment(provider(), found.id, reason, news)
     flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
     return _back(merchant_uid)
 

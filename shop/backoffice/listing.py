@@ -15,9 +15,9 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager
 
 from payments import clock
+from payments.cancel import NOT_GIVEN_BACK
 from payments.database import db
 from payments.models import BillingKey, Event, Payment, Subscription
-from payments.sync import NOT_GIVEN_BACK
 from shop.orders.models import Order, Product, User
 
 from .paging import PAGE_SIZE, Cursor, Page, fixed, read_page

@@ -10,7 +10,9 @@ from flask_login import current_user
 from sqlalchemy import bindparam, select
 from werkzeug.wrappers import Response as AnyResponse
 
-from payments import clock, sync
+from payments import clock
+from payments.attempts import AlreadyPaid, EarlierUnknown, look_up_earlier_attempts, start_payment
+from payments.cancel import cancel_payment
 from payments.database import db, plain_rows, transaction
 from payments.decision import refusal_to_cancel
 from payments.events import News, note
@@ -19,7 +21,6 @@ from payments.monthly import subscriptions
 from payments.monthly.subscriptions import AlreadySubscribed
 from payments.portone.report import ProviderError
 from payments.portone.request_pay import request_pay
-from payments.sync import AlreadyPaid, EarlierUnknown
 from shop.orders import orders
 from shop.orders.cart import (
     CartChanged,
@@ -125,9 +126,9 @@ def checkout() -> Response | tuple[Response, int]:
         return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
     try:
         place = _order_asked_for(asked)
-        sync.look_up_earlier_attempts(provider(), current_user.id, asked["kind"])
+        look_up_earlier_attempts(provider(), current_user.id, asked["kind"])
         consent = {"consent": "given"} if asked.get("consent") is True else {}
-        payment = sync.start_payment(provider(), place, consent)
+        payment = start_payment(provider(), place, consent)
     except OrderError as error:
         return _refused_order(error)
     except AlreadyPaid as earlier:
@@ -231,7 +232,7 @@ def cancel_order(order_id: int) -> AnyResponse:
         flash(_("취소하시는 이유를 적어 주세요."), "error")
     elif refusal is None and _begin_cancel_at_once(order_id, reason):
         news = News("buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr)
-        result = sync.cancel_payment(provider(), payment.id, reason, news)
+        result = cancel_payment(provider(), payment.id, reason, news)
         flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
     else:
         _ask_a_person(found, payment, reason)

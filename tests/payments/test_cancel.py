@@ -10,12 +10,14 @@ import pytest
 from flask import Flask
 
 from payments import clock, sync
+from payments.attempts import refusal_to_approve, start_payment
+from payments.cancel import CANCEL_LEASE, CancelResult, cancel_payment, resume_cancel
 from payments.database import db, transaction
 from payments.events import News
 from payments.models import Event, Payment, Subscription
 from payments.monthly import charging, subscriptions
 from payments.portone.report import OutcomeUnknown
-from payments.sync import CANCEL_LEASE, CancelResult, cancel_payment, resume_cancel, sync_payment
+from payments.sync import sync_payment
 from shop.orders import cart, orders
 from shop.orders.models import Order, Product, User
 from tests import clocks
@@ -28,7 +30,7 @@ ADMIN = News("admin", actor="admin@example.com")
 def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
     """Goods that a buyer has paid for."""
     cart.put_in_cart(buyer.id, (what or product()).id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
     return payment
@@ -91,7 +93,7 @@ def test_another_month_is_refused_before_portone_is_asked(
 
 def test_what_was_never_paid_is_not_asked_for(provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN) == CancelResult("refused", "not_paid")
     assert provider.cancels == []
 
@@ -129,7 +131,7 @@ def test_a_refusal_of_kgs_is_kept_in_its_own_words_and_nobody_asks_again_by_hims
 
 
 def test_a_cancelled_first_month_ends_the_subscription_at_once(provider: FakeProvider, buyer: User) -> None:
-    payment = sync.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
@@ -160,7 +162,7 @@ def test_a_second_window_of_another_kind_is_never_cancelled_by_itself(provider: 
 @pytest.mark.parametrize("facts", [{"is_test_channel": False}, {"pay_method": "card"}, {"customer_uid": "somebodys"}])
 def test_money_of_another_kind_waits_for_a_person(facts: dict[str, Any], provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, **facts)
     assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert provider.cancels == []
@@ -170,7 +172,7 @@ def test_money_of_another_kind_waits_for_a_person(facts: dict[str, Any], provide
 def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider, buyer: User) -> None:
     """The aimed cancel: our merchant_uid beside a stranger's imp_uid must not give the stranger's money back."""
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     stranger = provider.hears_of("somebody-elses-order", amount=1)
     result = sync_payment(provider, News("callback", stranger.imp_uid, payment.merchant_uid))
     assert result.outcome == "mismatch"
@@ -180,7 +182,7 @@ def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider, buyer: U
 
 def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     long_ago = clock.now() - timedelta(days=40)
     provider.hears_of(payment.merchant_uid, amount=301, paid_at=long_ago)
     assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
@@ -194,7 +196,7 @@ def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProv
 
 def held(provider: FakeProvider, buyer: User, **facts: Any) -> Payment:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.cancel_answers = ["refused"]
     provider.hears_of(payment.merchant_uid, **({"amount": payment.amount} | facts))
     sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
@@ -250,21 +252,21 @@ def test_a_window_may_go_on_only_at_our_price(
     amount: Any, refusal: str | None, provider: FakeProvider, buyer: User
 ) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     told = payment.amount if amount == "asked" else amount
-    assert sync.refusal_to_approve(payment.merchant_uid, told, News("confirm")) == refusal
+    assert refusal_to_approve(payment.merchant_uid, told, News("confirm")) == refusal
 
 
 def test_a_window_may_not_go_on_for_an_order_that_is_over(provider: FakeProvider, buyer: User) -> None:
     payment = paid(provider, buyer)
-    again = sync.start_payment(provider, lambda: db.session.get_one(Order, payment.order_id))
-    assert sync.refusal_to_approve(again.merchant_uid, again.amount, News("confirm")) == "paid"
+    again = start_payment(provider, lambda: db.session.get_one(Order, payment.order_id))
+    assert refusal_to_approve(again.merchant_uid, again.amount, News("confirm")) == "paid"
     cart.put_in_cart(buyer.id, product().id, 1)
-    old = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    old = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     with transaction():
         orders.cancel_pending(db.session.get_one(Order, old.order_id))
-    assert sync.refusal_to_approve(old.merchant_uid, old.amount, News("confirm")) == "order_gone"
-    assert sync.refusal_to_approve("nobodys", 1000, News("confirm")) == "not_a_window"
+    assert refusal_to_approve(old.merchant_uid, old.amount, News("confirm")) == "order_gone"
+    assert refusal_to_approve("nobodys", 1000, News("confirm")) == "not_a_window"
 
 
 def test_every_answer_to_a_cancel_leaves_its_line(provider: FakeProvider, buyer: User) -> None:
@@ -310,7 +312,7 @@ def test_the_key_that_a_given_back_first_month_issued_is_deleted_at_portone(
     provider: FakeProvider, buyer: User
 ) -> None:
     windows = [
-        sync.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+        start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
         for _ in range(2)
     ]
     for window in windows:

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from payments import sync
+from payments.attempts import start_payment
 from payments.database import db
 from payments.models import Event, Payment
 from payments.portone.report import OutcomeUnknown
@@ -46,7 +46,7 @@ DOORS = (callback, redirect, webhook, form_webhook)
 def payment(provider: FakeProvider, buyer: User) -> Payment:
     """An open attempt to buy one thing."""
     cart.put_in_cart(buyer.id, product().id, 1)
-    return sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    return start_payment(provider, lambda: orders.place(buyer.id, BUYER))
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_a_replayed_payment_completes_no_other_order(
 ) -> None:
     callback(client, told)
     cart.put_in_cart(other_buyer.id, product().id, 1)
-    thiefs = sync.start_payment(provider, lambda: orders.place(other_buyer.id, BUYER))
+    thiefs = start_payment(provider, lambda: orders.place(other_buyer.id, BUYER))
     door(client, {"imp_uid": told["imp_uid"], "merchant_uid": thiefs.merchant_uid})
     assert books(thiefs) == ("ready", "pending")
     assert books(payment) == ("paid", "paid")
@@ -165,7 +165,7 @@ def test_a_replay_is_answered_with_409_and_no_way_to_the_order(
     client: FlaskClient, provider: FakeProvider, told: dict[str, str], other_buyer: User
 ) -> None:
     cart.put_in_cart(other_buyer.id, product().id, 1)
-    thiefs = sync.start_payment(provider, lambda: orders.place(other_buyer.id, BUYER))
+    thiefs = start_payment(provider, lambda: orders.place(other_buyer.id, BUYER))
     answer = callback(client, {"imp_uid": told["imp_uid"], "merchant_uid": thiefs.merchant_uid})
     assert answer.status_code == 409
     assert answer.json

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from payments import sync
+from payments.attempts import start_payment
 from payments.database import db, end_reading, transaction
 from payments.events import News
 from payments.models import Event, Payment, Subscription
@@ -29,7 +29,7 @@ def paid_parcel(provider: FakeProvider, buyer: User) -> Payment:
     with transaction():
         db.session.get_one(Product, parcel.id).stock = 5
     cart.put_in_cart(buyer.id, parcel.id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
     return payment
 
@@ -58,7 +58,7 @@ def at_once(app: Flask, work: Callable[[], Any], times: int) -> list[Any]:
 )
 def test_law_1_what_a_caller_claims_changes_no_book(claim: dict[str, str], provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     window = provider.hears_of(payment.merchant_uid, status="ready", amount=payment.amount)
     sync_payment(provider, News("webhook", window.imp_uid, payment.merchant_uid, claim))
     db.session.expire_all()
@@ -69,7 +69,7 @@ def test_law_2_a_paid_payment_of_another_order_completes_nothing_but_its_own(
     paid_parcel: Payment, provider: FakeProvider, other_buyer: User
 ) -> None:
     cart.put_in_cart(other_buyer.id, product(digital=False).id, 1)
-    thiefs = sync.start_payment(provider, lambda: orders.place(other_buyer.id, ADDRESSED_BUYER))
+    thiefs = start_payment(provider, lambda: orders.place(other_buyer.id, ADDRESSED_BUYER))
     assert thiefs.amount == paid_parcel.amount
     result = sync_payment(provider, News("callback", "imp_1", thiefs.merchant_uid))
     assert (result.outcome, result.payment) == ("mismatch", paid_parcel)
@@ -99,7 +99,7 @@ def test_law_3_two_paid_windows_of_one_plan_at_once_start_one_subscription(
 ) -> None:
     uids = []
     for _ in range(2):
-        payment = sync.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+        payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
         provider.issues_key(payment.customer_uid or "")
         provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
         uids.append(payment.merchant_uid)
@@ -160,7 +160,7 @@ def test_law_5_the_provider_is_never_asked_inside_a_transaction(
 
 def test_law_9_amounts_are_integers_of_won(provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 3)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     assert type(product().price) is int
     assert type(payment.amount) is int
     assert type(provider.prepared[payment.merchant_uid]) is int

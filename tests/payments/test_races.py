@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from payments import clock, sync
+from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.events import News
 from payments.models import Payment, Subscription, move
@@ -65,7 +66,7 @@ def test_an_order_that_is_paid_while_the_cart_changes_stays_paid(
 ) -> None:
     buyer_id, parcel = buyer.id, product(digital=False)
     cart.put_in_cart(buyer_id, product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer_id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer_id, BUYER))
     cart.put_in_cart(buyer_id, parcel.id, 1)
     with transaction():
         paid = db.session.get_one(Order, payment.order_id, with_for_update=True)
@@ -85,7 +86,7 @@ def test_what_is_being_paid_is_not_sold_or_counted_again(
     """A second tab, in the moment between the order's payment and its commit."""
     buyer_id, item_id = buyer.id, product().id
     cart.put_in_cart(buyer_id, item_id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer_id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer_id, BUYER))
     with transaction():
         paid = db.session.get_one(Order, payment.order_id, with_for_update=True)
         assert orders.pay(paid, payment.merchant_uid)
@@ -106,7 +107,7 @@ def test_what_is_being_paid_is_not_sold_or_counted_again(
 
 def test_a_plan_that_is_being_paid_is_not_begun_again(app: Flask, provider: FakeProvider, buyer: User) -> None:
     buyer_id, plan_id = buyer.id, product("monthly").id
-    payment = sync.start_payment(provider, lambda: subscriptions.subscribe(buyer_id, plan_id, BUYER))
+    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer_id, plan_id, BUYER))
     with transaction():
         paid = db.session.get_one(Order, payment.order_id, with_for_update=True)
         assert orders.pay(paid, payment.merchant_uid)

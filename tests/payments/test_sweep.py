@@ -8,13 +8,15 @@ import pytest
 from sqlalchemy import select
 
 from payments import sync
+from payments.attempts import start_payment
+from payments.cancel import CANCEL_LEASE, NOT_GIVEN_BACK, cancel_payment
 from payments.database import db, transaction
 from payments.events import News
 from payments.models import BillingKey, Event, Payment, Subscription
 from payments.monthly import charging, subscriptions
 from payments.portone.report import OutcomeUnknown, PaymentReport
 from payments.sweep import ABANDON_AFTER, LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
-from payments.sync import CANCEL_LEASE, cancel_payment, sync_payment
+from payments.sync import sync_payment
 from shop.backoffice import figures
 from shop.orders import cart, orders
 from shop.orders.models import Order, User
@@ -40,7 +42,7 @@ def surplus(provider: FakeProvider, buyer: User) -> Surplus:
 def payment(provider: FakeProvider, buyer: User) -> Payment:
     """A window is open for a parcel."""
     cart.put_in_cart(buyer.id, product(digital=False).id, 2)
-    return sync.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+    return start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
 def test_a_payment_whose_every_message_was_lost_is_found(provider: FakeProvider, payment: Payment) -> None:
@@ -114,7 +116,7 @@ def test_a_give_back_that_was_never_begun_is_begun(provider: FakeProvider, payme
 
 
 def plan(provider: FakeProvider, buyer: User) -> Payment:
-    return sync.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    return start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
 
 
 def test_a_key_that_could_not_be_read_back_is_finished_later(provider: FakeProvider, buyer: User) -> None:
@@ -200,7 +202,7 @@ def test_what_breaks_at_one_payment_stops_none_of_the_others(
     windows = []
     for one in (buyer, other_buyer):
         cart.put_in_cart(one.id, product().id, 1)
-        windows.append(sync.start_payment(provider, partial(orders.place, one.id, BUYER)))
+        windows.append(start_payment(provider, partial(orders.place, one.id, BUYER)))
     provider.hears_of(windows[0].merchant_uid, amount=windows[0].amount, as_received=5)
     provider.hears_of(windows[1].merchant_uid, amount=windows[1].amount)
     clocks.later(LOOK_AFTER)
@@ -255,7 +257,7 @@ def test_a_surplus_that_two_doors_give_back_at_once_is_owed_to_nobody(provider: 
     for door in ("callback", "webhook"):  # both had read "paid" before either asked for the cancel
         sync.take(provider, second, "unknown", News(door, second.imp_uid, payment.merchant_uid))
     reasons = db.session.scalars(select(Event.reason).where(Event.imp_uid == second.imp_uid))
-    assert not [reason for reason in reasons if sync.NOT_GIVEN_BACK in reason]
+    assert not [reason for reason in reasons if NOT_GIVEN_BACK in reason]
     provider.asked.clear()
     clocks.later(SURPLUS_AGAIN_AFTER)
     sweep(provider)
@@ -265,7 +267,7 @@ def test_a_surplus_that_two_doors_give_back_at_once_is_owed_to_nobody(provider: 
 def test_money_that_comes_after_its_key_was_given_up_still_starts_the_plan(provider: FakeProvider, buyer: User) -> None:
     """PortOne could not say in that moment whether the window had made the key."""
     plan = product("monthly").id
-    payment = sync.start_payment(provider, partial(subscriptions.subscribe, buyer.id, plan, BUYER))
+    payment = start_payment(provider, partial(subscriptions.subscribe, buyer.id, plan, BUYER))
     clocks.later(ABANDON_AFTER + timedelta(hours=1))
     sweep(provider)
     key = db.session.scalars(select(BillingKey)).one()
@@ -293,7 +295,7 @@ def test_a_surplus_of_a_month_that_is_over_is_not_asked_for_but_shown_to_a_perso
         sweep(provider)
     assert provider.cancels == []
     assert figures.to_do()["surplus"] == 1
-    kept = db.session.scalars(select(Event.reason).where(Event.reason.contains(sync.NOT_GIVEN_BACK))).all()
+    kept = db.session.scalars(select(Event.reason).where(Event.reason.contains(NOT_GIVEN_BACK))).all()
     assert len(kept) == 1
 
 

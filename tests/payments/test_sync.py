@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from payments import clock, sync
+from payments import clock
+from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.events import News
 from payments.models import BillingKey, Event, Payment, Subscription, move
@@ -20,11 +21,11 @@ from tests.fakes import FakeProvider
 
 def goods_payment(provider: FakeProvider, buyer: User, item: Product | None = None) -> Payment:
     cart.put_in_cart(buyer.id, (item or product()).id, 1)
-    return sync.start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+    return start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
 
 
 def plan_payment(provider: FakeProvider, buyer: User) -> Payment:
-    return sync.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    return start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
 
 
 def order_of(payment: Payment) -> Order:
@@ -213,7 +214,7 @@ def test_a_cancelled_first_month_ends_the_subscription(provider: FakeProvider, b
 
 def test_cancelling_a_surplus_payment_leaves_the_paid_order_alone(provider: FakeProvider, buyer: User) -> None:
     first = goods_payment(provider, buyer)
-    second = sync.start_payment(provider, lambda: order_of(first))
+    second = start_payment(provider, lambda: order_of(first))
     provider.cancel_answers = ["refused"]
     for payment in (first, second):
         provider.hears_of(payment.merchant_uid, amount=payment.amount)

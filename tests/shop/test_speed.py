@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from payments import sync
+from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.portone.client import PortOne
 from shop.config import load_settings
@@ -153,7 +153,7 @@ def test_no_page_or_door_of_a_customer_reads_a_table_that_grows_from_end_to_end(
 ) -> None:
     """What is found by an index costs the same among a million rows; SQLite tells which is which."""
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
     sign_in(client)
     header = csrf_of(client)

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event
 
-from payments import clock, sweep, sync
+from payments import clock, sweep
+from payments.attempts import start_payment
 from payments.clock import SEOUL
 from payments.database import db, transaction
 from payments.events import News
@@ -52,7 +53,7 @@ def subscription(time: Time, provider: FakeProvider, buyer: User) -> Subscriptio
 
 
 def started(provider: FakeProvider, buyer: User) -> Subscription:
-    payment = sync.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
     provider.issues_key(payment.customer_uid or "")
     facts = {"amount": payment.amount, "customer_uid": payment.customer_uid, "paid_at": clock.now()}
     provider.hears_of(payment.merchant_uid, **facts)
@@ -402,7 +403,7 @@ def test_while_the_look_up_of_a_key_gets_no_plain_answer_the_key_is_not_gone(
 def test_a_first_month_whose_key_look_up_is_refused_keeps_its_money(
     refusal: ProviderError, time: Time, provider: FakeProvider, buyer: User
 ) -> None:
-    payment = sync.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     provider.key_trouble = refusal
     assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "paid"

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments import sync
+from payments.attempts import start_payment
 from payments.clock import SEOUL
 from payments.database import db, transaction
 from payments.events import News
@@ -190,7 +190,7 @@ def test_a_plan_whose_first_month_is_paid_is_not_begun_again_while_its_key_is_no
     provider: FakeProvider, buyer: User
 ) -> None:
     plan = product("monthly").id
-    payment = sync.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, plan, BUYER))
+    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, plan, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     provider.key_trouble = OutcomeUnknown("no answer")
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))

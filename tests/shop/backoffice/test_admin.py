@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from payments import clock, sync
+from payments import clock
+from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.events import News
 from payments.models import Payment
@@ -22,7 +23,7 @@ PAGES = ("/admin/", "/admin/payments", "/admin/billing-keys", "/admin/payments/x
 @pytest.fixture
 def paid(provider: FakeProvider, buyer: User) -> Payment:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid, claimed={"imp_success": "true"}))
     db.session.expire_all()
@@ -107,7 +108,7 @@ def test_a_payment_shows_what_happened_and_what_portone_said(admin: FlaskClient,
 def test_a_billing_key_is_listed_with_its_owner_and_its_next_charge(
     admin: FlaskClient, provider: FakeProvider, buyer: User
 ) -> None:
-    payment = sync.start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from payments import clock, sync
+from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.events import News
 from payments.models import Event, Payment, PaymentDay
@@ -41,7 +42,7 @@ def viewer(client: FlaskClient, shop: Any) -> FlaskClient:
 @pytest.fixture
 def opened(provider: FakeProvider, buyer: User) -> Payment:
     cart.put_in_cart(buyer.id, product().id, 1)
-    return sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    return start_payment(provider, lambda: orders.place(buyer.id, BUYER))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from payments import sync
+from payments.attempts import start_payment
 from payments.events import News
 from payments.portone.responses import Answer
 from payments.signals import Asked
@@ -27,7 +28,7 @@ from tests.shop.test_config import LIVE
 @pytest.fixture
 def paid(provider: FakeProvider, buyer: User) -> sync.Payment:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     told = {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid}
     sync.sync_payment(provider, News("callback", **told, claimed=told))

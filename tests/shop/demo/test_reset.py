@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from payments import sync
+from payments.attempts import start_payment
 from payments.database import Base, db
 from shop.config import ConfigError, Settings, load_settings
 from shop.operations.worker import create_worker
@@ -25,7 +25,7 @@ def used(app: Flask, provider: FakeProvider) -> Flask:
     with app.app_context():
         visitor = account.create_user("visitor@example.com", "long-enough")
         cart.put_in_cart(visitor.id, product().id, 1)
-        sync.start_payment(provider, lambda: orders.place(visitor.id, BUYER))
+        start_payment(provider, lambda: orders.place(visitor.id, BUYER))
     return app
 
 

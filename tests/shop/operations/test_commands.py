@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.security import check_password_hash
 
 from app import create_app
-from payments import sync
+from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.models import Event, Payment, Subscription
 from payments.portone.report import OutcomeUnknown, UnreadableRow
@@ -153,7 +153,7 @@ def test_sync_says_what_became_of_what_was_open(app: Flask, provider: FakeProvid
     runner = app.test_cli_runner()
     assert runner.invoke(args=["sync"]).output == "Nothing was open.\n"
     cart.put_in_cart(buyer.id, conftest.product().id, 1)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     clocks.later(LOOK_AFTER)
     assert runner.invoke(args=["sync"]).stdout == "1 paid\n"
@@ -161,7 +161,7 @@ def test_sync_says_what_became_of_what_was_open(app: Flask, provider: FakeProvid
 
 def test_sync_fails_when_portone_does_not_answer(app: Flask, provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, conftest.product().id, 1)
-    sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     clocks.later(LOOK_AFTER)
     provider.trouble = OutcomeUnknown("no answer")
     result = app.test_cli_runner().invoke(args=["sync"])
@@ -172,7 +172,7 @@ def test_reconcile_shows_saves_and_repairs_what_differs(
     app: Flask, provider: FakeProvider, buyer: User, tmp_path: Path
 ) -> None:
     cart.put_in_cart(buyer.id, conftest.product().id, 1)
-    lost = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    lost = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(lost.merchant_uid, amount=lost.amount)
     runner = app.test_cli_runner()
     table = tmp_path / "report.csv"

@@ -11,10 +11,10 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from app import create_app
+from payments.attempts import MOST_LOOKED_UP
 from payments.database import db, transaction
 from payments.models import Event, Payment
 from payments.portone.report import OutcomeUnknown, Refused
-from payments.sync import MOST_LOOKED_UP
 from shop.config import load_settings
 from shop.orders.cart import put_in_cart
 from shop.orders.models import CartItem, Order, Product, User

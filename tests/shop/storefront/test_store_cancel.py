@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from payments import clock, sync
+from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.events import News
 from payments.models import Event, Payment
@@ -107,7 +108,7 @@ def test_money_that_went_back_by_itself_is_explained(
 
 def paid_wrongly(provider: FakeProvider, buyer: User) -> Payment:
     cart.put_in_cart(buyer.id, product().id, 3)
-    payment = sync.start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
     provider.hears_of(payment.merchant_uid, amount=301)
     sync.sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
     return payment
@@ -116,7 +117,7 @@ def paid_wrongly(provider: FakeProvider, buyer: User) -> Payment:
 def test_a_surplus_that_went_back_does_not_hide_the_payment_that_paid(
     client: FlaskClient, payment: Payment, provider: FakeProvider
 ) -> None:
-    again = sync.start_payment(provider, lambda: db.session.get_one(Order, payment.order_id))
+    again = start_payment(provider, lambda: db.session.get_one(Order, payment.order_id))
     provider.hears_of(again.merchant_uid, amount=again.amount)
     sync.sync_payment(provider, News("webhook", merchant_uid=again.merchant_uid))
     assert states(again) == ("cancelled", "paid")
