@@ -233,7 +233,9 @@ class Attack:
 
 
 ATTACKS: dict[str, Attack] = {
-    "changed-price": Attack(changed_price, (("shop/orders/orders.py", "place"), ("payments/sync.py", "start_payment"))),
+    "changed-price": Attack(
+        changed_price, (("shop/orders/orders.py", "place"), ("payments/attempts.py", "start_payment"))
+    ),
     "replayed-payment": Attack(replayed_payment, (("payments/record.py", "record"),)),
     "failed-payment": Attack(failed_payment, (("payments/decision.py", "decide"),)),
     "forged-webhook": Attack(
