@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Frame, Page, Playwright, expect
 
 from tests.sandbox.window.shop_page import GIVEN_UP, Shop, approve, expect_heard, identify, serving_shop
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # the shop's journeys buy through the same window in make test
 
 
 @pytest.fixture
@@ -53,13 +53,7 @@ def test_the_focus_never_leaves_the_dialog(page: Page, shop: Shop) -> None:
     assert not any(behind)
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        "esc in the window",
-        *(pytest.param(way, marks=pytest.mark.slow) for way in ("esc on the dialog", "close button")),
-    ],
-)
+@pytest.mark.parametrize("way", ["esc in the window", "esc on the dialog", "close button"])
 def test_a_frame_can_be_left_in_three_ways_each_the_buyers_cancel(way: str, page: Page, shop: Shop) -> None:
     shop.visit(page)
     frame = open_frame(page)
@@ -74,7 +68,6 @@ def test_a_frame_can_be_left_in_three_ways_each_the_buyers_cancel(way: str, page
     expect(page.locator("#pay")).to_be_focused()
 
 
-@pytest.mark.slow
 def test_a_lost_answer_in_a_frame_calls_nobody(page: Page, shop: Shop) -> None:
     shop.visit(page)
     frame = open_frame(page)
@@ -86,7 +79,6 @@ def test_a_lost_answer_in_a_frame_calls_nobody(page: Page, shop: Shop) -> None:
     expect(page.locator("#heard")).to_be_empty()
 
 
-@pytest.mark.slow
 def test_when_the_hint_comes_too_late_the_popup_gives_way_to_the_frame(page: Page, shop: Shop) -> None:
     shop.switch(pc_window="popup")
     shop.visit(page)

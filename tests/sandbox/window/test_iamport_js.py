@@ -23,7 +23,7 @@ from tests.sandbox.window.shop_page import (
     shop_app,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # the shop's journeys buy through the same window in make test
 
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605"
 
@@ -57,7 +57,6 @@ def test_a_popup_pays_and_its_answer_comes_once_by_message(page: Page, shop: Sho
     assert len(page.context.pages) == 1
 
 
-@pytest.mark.slow
 def test_the_older_shape_has_success_and_all_fields(page: Page, shop: Shop) -> None:
     shop.switch(callback_shape="legacy")
     shop.visit(page, custom_data={"cart": 42})
@@ -82,7 +81,7 @@ def test_the_cancel_button_closes_the_popup_and_is_the_buyers_cancel(page: Page,
     expect_heard(page, GIVEN_UP)
 
 
-@pytest.mark.parametrize("way", ["button", pytest.param("x", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("way", ["button", "x"])
 def test_a_decline_stays_until_it_was_read_and_is_no_cancel(way: str, page: Page, shop: Shop) -> None:
     shop.visit(page)
     popup = open_popup(page)
@@ -98,7 +97,6 @@ def test_a_decline_stays_until_it_was_read_and_is_no_cancel(way: str, page: Page
     expect_heard(page, {"error_code": "0031", "imp_uid": shop.payment()["imp_uid"]})
 
 
-@pytest.mark.slow
 def test_closing_is_asked_again_when_the_line_is_cut(page: Page, shop: Shop) -> None:
     cuts: list[str] = []
 
@@ -149,7 +147,6 @@ def test_a_refusal_closes_the_popup_again(page: Page, shop: Shop) -> None:
     assert opened.value.is_closed() or opened.value.wait_for_event("close")
 
 
-@pytest.mark.slow
 def test_without_a_server_the_callback_hears_of_it(page: Page, shop: Shop) -> None:
     page.route("**/window", lambda route: route.abort())
     shop.visit(page)
@@ -170,7 +167,6 @@ def test_wrong_types_and_a_missing_init_open_nothing(wrong: dict[str, Any], code
         assert len(page.context.pages) == 1
 
 
-@pytest.mark.slow
 def test_a_second_init_is_warned_of_and_ignored(page: Page, shop: Shop) -> None:
     said: list[ConsoleMessage] = []
     page.on("console", lambda message: said.append(message))
@@ -249,7 +245,6 @@ def test_on_a_phone_the_page_goes_there_and_comes_back(number: str, phone: Page,
     assert shop.payment()["channel"] == "mobile"
 
 
-@pytest.mark.slow
 def test_a_tablet_that_calls_itself_a_mac_is_a_phone(browser: Browser, shop: Shop) -> None:
     context = browser.new_context(user_agent=MAC)
     context.add_init_script("Object.defineProperty(navigator, 'maxTouchPoints', {value: 5})")
@@ -263,7 +258,6 @@ def test_a_tablet_that_calls_itself_a_mac_is_a_phone(browser: Browser, shop: Sho
     context.close()
 
 
-@pytest.mark.slow
 def test_a_mac_without_a_touch_screen_is_none(browser: Browser, shop: Shop) -> None:
     page = browser.new_page(user_agent=MAC)
     shop.visit(page)
@@ -280,14 +274,7 @@ def test_without_an_address_to_return_to_it_is_paid_and_ends_there(phone: Page, 
     assert shop.payment()["status"] == "paid"
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {"amount": 100},
-        *(pytest.param(asked, marks=pytest.mark.slow) for asked in ({"amount": "9900"}, {"init": False})),
-    ],
-    ids=json.dumps,
-)
+@pytest.mark.parametrize("asked", [{"amount": 100}, {"amount": "9900"}, {"init": False}], ids=json.dumps)
 def test_on_a_phone_a_refusal_goes_to_the_callback_or_without_one_to_the_address(
     asked: dict[str, Any], phone: Page, shop: Shop
 ) -> None:

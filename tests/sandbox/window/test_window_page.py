@@ -13,7 +13,7 @@ from sandbox import Sandbox
 from tests.sandbox.conftest import open_window, served
 from tests.sandbox.window.shop_page import approve, identify
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]  # the shop's journeys buy through the same window in make test
 
 POPUP = {"width": 390, "height": 613}
 PHONE = {"width": 360, "height": 780}
@@ -101,7 +101,6 @@ def test_kgs_refusal_is_an_alert_and_leads_to_its_field(ending: str, field: str,
     expect(window.locator("#problem")).to_be_empty()
 
 
-@pytest.mark.slow
 def test_a_wrong_code_may_be_typed_again(window: Page) -> None:
     identify(window)
     code = window.locator("#sms-code-shown")
@@ -134,7 +133,6 @@ def test_three_minutes_run_down_are_announced_and_can_be_had_again(page: Page, a
     expect(page.locator("#problem")).to_be_empty()
 
 
-@pytest.mark.slow
 def test_a_code_that_expires_at_once_says_so(window: Page) -> None:
     identify(window, "010-0000-0143")
     expect(window.locator("#left")).to_have_text("0:00")
@@ -156,7 +154,6 @@ def test_a_reload_or_another_language_keeps_the_code(window: Page) -> None:
     expect(window.locator("input[name=phone]")).to_be_focused()
 
 
-@pytest.mark.slow
 def test_a_number_of_the_table_fills_itself_in(window: Page) -> None:
     window.get_by_text("시험용 번호").click()
     window.get_by_role("button", name="010-0000-0016").click()
@@ -165,7 +162,6 @@ def test_a_number_of_the_table_fills_itself_in(window: Page) -> None:
     expect(window.get_by_role("button", name="010-0000-0016")).to_be_hidden()
 
 
-@pytest.mark.slow
 def test_when_the_line_is_cut_after_paying_pressing_again_tells_how_it_ended(window: Page, sandbox: Sandbox) -> None:
     identify(window)
     expect(window.locator("#approval")).to_be_visible()
@@ -189,7 +185,7 @@ def test_it_fits_without_scrolling_sideways_nor_in_its_usual_sizes_downwards(
         expect(page.locator("#send-code")).to_be_in_viewport(ratio=1)
 
 
-@pytest.mark.parametrize(("scheme", "lang"), [("light", "en"), pytest.param("dark", "ko", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("scheme", "lang"), [("light", "en"), ("dark", "ko")])
 def test_it_shuts_nobody_out(scheme: Any, lang: str, browser: Browser, address: Address) -> None:
     page = browser.new_page(color_scheme=scheme, viewport=PHONE)  # type: ignore[arg-type]
     page.goto(address(lang=lang, customer_uid="key-1"))
