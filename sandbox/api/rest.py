@@ -7,12 +7,11 @@ A business refusal is HTTP 200 with a non-zero code, an unknown payment 404, a m
 import secrets
 import time
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
-from ..ledger.database import Database
 from ..ledger.merchant import API_KEY, API_SECRET, CHANNELS
 from ..ledger.refusals import ApiRefused
-from ..webhooks.sender import Sender
+from ..webhooks.current import database
 from .envelope import body_params, refusal, success
 
 bp = Blueprint("rest", __name__)
@@ -20,16 +19,6 @@ bp = Blueprint("rest", __name__)
 TOKEN_SECONDS = 1800
 EXTENSION_SECONDS = 300  # when it is requested again in its last minute
 LAST_MINUTE = 60
-
-
-def database() -> Database:
-    found: Database = current_app.extensions["sandbox"].database
-    return found
-
-
-def sender() -> Sender:
-    found: Sender = current_app.extensions["sandbox"].sender
-    return found
 
 
 @bp.errorhandler(ApiRefused)

@@ -20,6 +20,7 @@ from ..ledger.refusals import (
     ApiRefused,
     bad_field,
 )
+from ..webhooks.current import database, sender
 from .envelope import (
     body_params,
     boolean_of,
@@ -32,7 +33,7 @@ from .envelope import (
     text_of,
     won_of,
 )
-from .rest import bp, database, sender
+from .rest import bp
 
 PAGE_SIZE = 20
 LARGEST_PAGE = 1000

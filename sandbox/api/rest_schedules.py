@@ -9,6 +9,7 @@ from ..ledger import schedules
 from ..ledger.kg import CUSTOMER_UID_LENGTH, MERCHANT_UID_LENGTH
 from ..ledger.objects import to_json
 from ..ledger.refusals import WINDOW_TOO_LONG, ApiRefused, bad_field
+from ..webhooks.current import database, sender
 from .envelope import (
     body_params,
     integer_of,
@@ -20,7 +21,7 @@ from .envelope import (
     text_of,
     won_of,
 )
-from .rest import bp, database, sender
+from .rest import bp
 from .rest_payments import LARGEST_PAGE, LAST_PAGE, PAGE_SIZE, buyer_of
 
 THREE_MONTHS = 93 * 24 * 3600

@@ -7,8 +7,9 @@ from ..ledger.faults import MARKER
 from ..ledger.kg import CUSTOMER_UID_LENGTH, MERCHANT_UID_LENGTH
 from ..ledger.objects import to_json
 from ..ledger.refusals import NO_API_MODULE, NO_SUCH_CUSTOMER, TOO_MANY_IDS, ApiRefused, bad_field
+from ..webhooks.current import database, sender
 from .envelope import body_params, query_number, success_list, success_page, success_text, text_of, won_of
-from .rest import bp, database, sender
+from .rest import bp
 from .rest_payments import LAST_PAGE, MOST_IDS, PAGE_SIZE, buyer_of, no_such_payment
 
 

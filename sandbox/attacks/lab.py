@@ -5,8 +5,9 @@ from dataclasses import asdict
 
 from flask import Response, current_app, jsonify
 
-from ..controls.controls import Answer, bp, database, sender
+from ..controls.controls import Answer, bp
 from ..controls.panel import show
+from ..webhooks.current import database, sender
 from ..window import pages
 from .attacks import ATTACKS, Lab
 from .shopper import ShopError

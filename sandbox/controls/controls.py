@@ -10,12 +10,11 @@ from flask import Blueprint, Response, current_app, jsonify, redirect, request, 
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..ledger import cancels, clock, faults, fields, kg, options, outbox
-from ..ledger.database import Database
 from ..ledger.fields import BadField
 from ..ledger.merchant import IMP_CODE
 from ..ledger.refusals import ApiRefused
+from ..webhooks.current import database, sender
 from ..webhooks.due import travel
-from ..webhooks.sender import Sender
 from ..window import windows
 
 bp = Blueprint("controls", __name__, url_prefix="/controls")
@@ -28,16 +27,6 @@ OUTCOMES = ("approve", "decline", "close")
 OPEN_TO_ALL = ("controls.tell_clock", "controls.sign_in")  # the shop reads the clock; it reveals nothing
 PAGES = ("controls.panel", "controls.attack_lab")
 TOKEN_COOKIE = "controls_token"  # noqa: S105 - a name
-
-
-def database() -> Database:
-    found: Database = current_app.extensions["sandbox"].database
-    return found
-
-
-def sender() -> Sender:
-    found: Sender = current_app.extensions["sandbox"].sender
-    return found
 
 
 @bp.errorhandler(BadField)

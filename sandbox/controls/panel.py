@@ -13,11 +13,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..ledger import clock, faults, kg, options, outbox, schedules
 from ..ledger.clock import in_seoul
 from ..ledger.outcomes import OUTCOMES
+from ..webhooks.current import database
 from ..window import pages
 from ..window.texts import OUTCOME_GROUPS
 from ..window.texts import TEXTS as WINDOW_TEXTS
 from . import controls
-from .controls import TOKEN_COOKIE, bp, database
+from .controls import TOKEN_COOKIE, bp
 from .differences import UNVERIFIED
 from .texts import TEXTS
 

@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
 
 from ..ledger import kg
-from ..ledger.database import Database
 from ..ledger.options import options_of
 from ..ledger.outcomes import OUTCOMES
-from ..webhooks.sender import Sender
+from ..webhooks.current import database, sender
 from . import pages, returns, windows
 from .texts import FOR_THE_SCRIPT, OUTCOME_GROUPS, TEXTS
 from .windows import WindowView
@@ -25,16 +24,6 @@ MODES = ("popup", "iframe", "page")
 # Called by the SDK from the shop's page, usually cross-origin.
 ASKED_BY_THE_SDK = ("window.sdk", "window.hints", "window.open_window", "window.close")
 FIELD_OF = {"0011": "phone", "0012": "birth", "0023": "carrier", "0043": "code"}  # the form field to correct
-
-
-def database() -> Database:
-    found: Database = current_app.extensions["sandbox"].database
-    return found
-
-
-def sender() -> Sender:
-    found: Sender = current_app.extensions["sandbox"].sender
-    return found
 
 
 # --- for the SDK ---
