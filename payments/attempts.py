@@ -14,10 +14,7 @@ from .database import db, end_reading, transaction
 from .events import News, note
 from .models import Payment
 from .monthly import subscriptions
-from .portone.report import (
-    OutcomeUnknown,
-    PaymentProvider,
-)
+from .portone.report import OutcomeUnknown, PaymentProvider
 from .privacy import listed_buyer
 from .sync import sync_payment
 
@@ -42,7 +39,7 @@ class EarlierUnknown(OutcomeUnknown):
 def start_payment(
     provider: PaymentProvider, place: Callable[[], Order], claimed: Mapping[str, str] | None = None
 ) -> Payment:
-    """Put an order on the books with an attempt to collect its amount: our rows first, then PortOne learns the amount.
+    """Insert an order with an attempt to collect its amount, commit, then register the amount at PortOne.
 
     `place` answers the order (`orders.place`, `subscriptions.subscribe`), inside the one transaction that both stand
     or fall in; what it raises is raised here. Raises ProviderError when PortOne does not confirm the amount; the

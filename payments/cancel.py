@@ -1,4 +1,4 @@
-"""Cancels: give the money of a payment or of a surplus window back, and find out whether it went back."""
+"""Cancels: ask PortOne to give back the money of a payment or of a duplicate window, and find out whether it did."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from .record import GIVE_BACK_TEXTS, record, request_cancel, without_report
 
 # One asks for a cancel at a time: longer than any call to the provider takes.
 CANCEL_LEASE = timedelta(minutes=2)
-NOT_GIVEN_BACK = "was not given back"  # so an event says of a surplus whose cancel failed; the sweep looks for it
+NOT_GIVEN_BACK = "was not given back"  # in events of duplicate windows; the sweep searches for it
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def resume_cancel(provider: PaymentProvider, payment_id: int, news: News) -> Can
 def _look_after_cancel(
     provider: PaymentProvider, payment: Payment, imp_uid: str, news: News, error: ProviderError
 ) -> CancelResult:
-    """No plain yes came: PortOne's books say whether the money went back all the same."""
+    """PortOne did not confirm the cancel: look up whether the money went back all the same."""
     try:
         report = provider.get_payment(imp_uid)
     except NotFound:
@@ -118,7 +118,7 @@ def _cancel_unknown(payment: Payment, news: News, why: str) -> CancelResult:
 
 
 def _cancel_refused(payment_id: int, news: News, why: str) -> CancelResult:
-    """A definite no: nobody asks again by himself, a person decides."""
+    """Record a definite refusal: the sweep does not ask again, a person decides."""
     with transaction():
         payment = db.session.get_one(Payment, payment_id, with_for_update=True)
         payment.cancel_requested_at, payment.claimed_until, payment.cancel_reason = None, None, None
@@ -127,7 +127,7 @@ def _cancel_refused(payment_id: int, news: News, why: str) -> CancelResult:
 
 
 def give_back_surplus(provider: PaymentProvider, report: PaymentReport, news: News) -> None:
-    """A second window of a paid payment was paid too: it has no row of ours, so its event is the mark.
+    """Give back the money of a second paid window of one payment. It has no row of its own; its event is the mark.
 
     If this fails, the next news of it, the sweep or the reconciliation comes here again.
     """
@@ -142,7 +142,7 @@ def give_back_surplus(provider: PaymentProvider, report: PaymentReport, news: Ne
 
 
 def _cancel_surplus(provider: PaymentProvider, report: PaymentReport) -> str | None:
-    """None: the money went back, perhaps for another door that came here at the same moment; else why it stays."""
+    """Return None if the money went back, perhaps by a request at the same moment; else why it did not."""
     if report.paid_at and month_is_over(report.paid_at, clock.now()):
         return "month"  # the report says that it is still paid, and KG would refuse; the back office's to-do names it
     try:

@@ -14,12 +14,7 @@ from .decision import KeyLookup
 from .events import News, note
 from .models import Payment
 from .monthly import subscriptions
-from .portone.report import (
-    NotFound,
-    PaymentProvider,
-    PaymentReport,
-    ProviderError,
-)
+from .portone.report import NotFound, PaymentProvider, PaymentReport, ProviderError
 from .record import SyncResult, keep, record, record_all, without_report
 
 

@@ -513,14 +513,18 @@ def test_33_refusal_read_as_absence(on_the_wire: PortOne, wire: responses.Reques
     assert on_the_wire.get_billing_key("key-1") is None
 
 
+def check_out(client: FlaskClient) -> Any:
+    where = {"buyer_addr": ADDRESSED_BUYER.addr, "buyer_postcode": ADDRESSED_BUYER.postcode}
+    who = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "buyer@example.com"}
+    return client.post("/checkout", json={"kind": "once", **who, **where}, headers=csrf_of(client))
+
+
 def test_34_second_window_over_an_unknown_first(client: FlaskClient, provider: FakeProvider, buyer: User) -> None:
     """A window whose answer was lost is looked up before another one opens: one purchase, one charge."""
     sign_in(client)
     payment = opened(provider, buyer)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    where = {"buyer_addr": ADDRESSED_BUYER.addr, "buyer_postcode": ADDRESSED_BUYER.postcode}
-    who = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "buyer@example.com"}
-    answer = client.post("/checkout", json={"kind": "once", **who, **where}, headers=csrf_of(client))
+    answer = check_out(client)
     assert (answer.status_code, answer.json and answer.json["error"]) == (409, "already_paid")
     assert db.session.query(Payment).count() == 1
 
@@ -533,9 +537,7 @@ def test_the_window_of_a_replaced_order_is_looked_up_too(
     first = opened(provider, buyer)
     opened(provider, buyer, product(digital=False))
     provider.hears_of(first.merchant_uid, amount=first.amount)
-    where = {"buyer_addr": ADDRESSED_BUYER.addr, "buyer_postcode": ADDRESSED_BUYER.postcode}
-    who = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "buyer@example.com"}
-    client.post("/checkout", json={"kind": "once", **who, **where}, headers=csrf_of(client))
+    check_out(client)
     db.session.expire_all()
     assert first.status == "cancelled"
     assert provider.cancels == [(first.imp_uid, first.amount)]

@@ -10,10 +10,9 @@ from typing import Literal
 
 from sqlalchemy import select
 
-from payments.models import Payment, Subscription
-
 from ..clock import SEOUL
 from ..database import db
+from ..models import Payment, Subscription
 from .subscriptions import ChargeWindow, charge_window
 
 PAUSE_AFTER_DECLINE = timedelta(hours=4)

@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Select, func, select
 
-from payments.models import BillingKey, Payment, Subscription, move
-
 from .. import clock
 from ..database import db, end_reading, transaction
 from ..events import News
+from ..models import BillingKey, Payment, Subscription, move
 from ..portone.report import NotFound, PaymentProvider, PaymentReport, ProviderError, Refused, Unauthorized
 from ..record import SyncResult, without_report
 from ..sync import sync_payment, take_all

@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from sqlalchemy import and_, insert, select
 
-from payments.models import BillingKey, Payment, Subscription
 from shop.orders.models import Product
 from shop.orders.orders import fit_bytes
 
 from .. import clock
 from ..database import db, transaction
+from ..models import BillingKey, Payment, Subscription
 from ..portone.report import ChargeRequest
 from ..privacy import listed_buyer
 from . import subscriptions

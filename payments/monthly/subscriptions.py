@@ -15,7 +15,6 @@ from sqlalchemy import Select, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from payments.models import BillingKey, Payment, Subscription, move
 from shop.orders import cart, orders
 from shop.orders.cart import NotOnSale, OrderError
 from shop.orders.models import Order, Product
@@ -24,6 +23,7 @@ from shop.orders.orders import Buyer
 from .. import clock
 from ..clock import SEOUL
 from ..database import db
+from ..models import BillingKey, Payment, Subscription, move
 from ..portone.report import BillingKeyReport
 
 LIVE = ("active", "past_due")
@@ -188,12 +188,12 @@ def charge_window(due: date, last_paid: date) -> ChargeWindow:
 
 def month_paid(subscription: Subscription, period: str) -> None:
     """Record that a later month is paid: activate the subscription, set its next day. Call inside a transaction()."""
-    key = subscription.billing_key
-    if key and key.status == "deleted" and subscription.status == "past_due":
-        move(BillingKey, key.id, "active", ended_at=None, end_reason=None)
     year, month = map(int, period.split("-"))
     next_day = charge_day(date(year, month, 1), subscription.anchor_day or 1)
     if subscription.status == "past_due":
+        key = subscription.billing_key
+        if key and key.status == "deleted":  # PortOne had said that there is none
+            move(BillingKey, key.id, "active", ended_at=None, end_reason=None)
         move(Subscription, subscription.id, "active")
     db.session.execute(
         update(Subscription)

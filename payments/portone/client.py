@@ -20,9 +20,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from payments.settings import PortOneSettings
-
 from ..privacy import printable
+from ..settings import PortOneSettings
 from ..signals import Asked, portone_asked
 from .report import (
     BillingKeyReport,
@@ -37,7 +36,18 @@ from .report import (
     UnreadableRow,
 )
 from .request_pay import buyer_fields, notice_url
-from .responses import Answer, moment, number, optional, payment_report, response_of, rows, says_no_such_key, text
+from .responses import (
+    Answer,
+    moment,
+    number,
+    optional,
+    payment_report,
+    response_of,
+    rows,
+    says_key_is_absent,
+    says_no_such_key,
+    text,
+)
 
 # Upper bound of a whole call in seconds, whatever the server sends: token, retries and reading the body included.
 LOOK_UP_SECONDS = 10.0
@@ -134,7 +144,7 @@ class PortOne:
         try:
             found = self._ask_briefly("GET", f"/subscribe/customers/{quote(customer_uid, safe='')}")
         except Refused as refusal:
-            if isinstance(refusal, NotFound) or says_no_such_key(refusal):
+            if says_key_is_absent(refusal):
                 return None
             raise
         return BillingKeyReport(
@@ -190,9 +200,8 @@ class PortOne:
         try:
             bounded._ask_briefly("DELETE", f"/subscribe/customers/{quote(customer_uid, safe='')}")
         except Refused as refusal:
-            # No such key: 404 by the documents, code 1 in observed responses. Confirm it with a look-up of the key.
-            says_gone = isinstance(refusal, NotFound) or says_no_such_key(refusal)
-            if not says_gone or bounded.get_billing_key(customer_uid) is not None:
+            # Confirm an absence with a look-up of the key.
+            if not says_key_is_absent(refusal) or bounded.get_billing_key(customer_uid) is not None:
                 raise
 
     # --- for `flask doctor` ---

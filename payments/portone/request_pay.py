@@ -2,8 +2,8 @@
 
 from typing import Any, Protocol
 
-from payments.models import Payment
-from payments.settings import PortOneSettings
+from ..models import Payment
+from ..settings import PortOneSettings
 
 KG_EMAIL_BYTES = 30  # KG refuses a longer one (code 9114), so it is not sent
 

@@ -63,6 +63,12 @@ def says_no_such_key(refusal: Refused) -> bool:
     return refusal.code == 1 and any(text in refusal.message for text in NO_SUCH_KEY)
 
 
+def says_key_is_absent(refusal: Refused) -> bool:
+    """Return whether a look-up or deletion of a billing key was refused because there is none: 404 by the schema, the
+    words with code 1 in observed responses."""
+    return isinstance(refusal, NotFound) or says_no_such_key(refusal)
+
+
 # --- JSON fields to Python types ---
 
 
