@@ -242,6 +242,7 @@
     if (event.key === "Escape" && page.mode === "iframe") giveUp(); // the overlay around us cannot hear it
   });
 
+  document.querySelector("main").inert = false;
   writePhone();
   if (ended) end(ended);
   else if (resumed) showCode(resumed);

@@ -111,7 +111,7 @@ def open_popup(page: Page) -> Page:
 
 
 def identify(window: Page | Frame, phone: str = "010-1234-5678") -> None:
-    window.wait_for_load_state()  # its script listens from then on
+    expect(window.locator("main[inert]")).to_have_count(0)  # its script listens from then on
     window.locator("input[name=phone]").fill(phone)
     window.locator("input[name=birth]").fill("900101")
     window.locator("input[name=gender]").fill("1")

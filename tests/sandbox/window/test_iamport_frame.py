@@ -23,7 +23,7 @@ def open_frame(page: Page) -> Frame:
     frame = page.locator("dialog iframe").element_handle().content_frame()
     assert frame
     expect(frame.locator("#send-code")).to_be_visible()
-    frame.wait_for_load_state()  # its script listens from then on
+    expect(frame.locator("main[inert]")).to_have_count(0)  # its script listens from then on
     return frame
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from sandbox import Sandbox
 from tests.sandbox.conftest import open_window, served
@@ -73,6 +73,21 @@ def test_slips_are_told_beside_their_fields_and_the_first_is_focused(window: Pag
     expect(window.locator("#approval")).to_be_visible()
     window.locator("#pay").click()
     expect(window.locator("input[name=code]")).to_have_accessible_description("승인번호 여섯 자리를 입력해 주세요.")
+
+
+def test_nothing_in_the_form_can_be_pressed_before_the_script_listens(page: Page, address: Address) -> None:
+    held: list[Route] = []
+    page.route("**/window.js", lambda route: held.append(route))
+    page.goto(address(), wait_until="commit")
+    every = page.locator("#agree-all")
+    expect(every).to_be_visible()
+    box = every.bounding_box()
+    assert box and held
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    expect(every).not_to_be_checked()
+    held[0].continue_()
+    identify(page)  # presses the same box again
+    expect(page.locator("#approval")).to_be_visible()
 
 
 def test_consenting_to_all_and_to_each_agree(window: Page) -> None:

@@ -56,7 +56,7 @@ def fill_buyer(page: Page, tel: str = "010-1234-5678") -> None:
 
 def identify(window: Page) -> None:
     """Step one of the payment window; the number is the buyer's."""
-    window.wait_for_load_state()  # its script listens from then on
+    expect(window.locator("main[inert]")).to_have_count(0)  # its script listens from then on
     window.locator("label", has_text=re.compile("^KT$")).click()
     window.locator("input[name=birth]").fill("900101")
     window.locator("input[name=gender]").fill("1")
