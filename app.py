@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import requests
-from flask import Flask
+from flask import Flask, url_for
 from flask_babel import Babel
 from flask_migrate import Migrate, upgrade
 from flask_wtf import CSRFProtect
@@ -18,15 +18,16 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from payments import endpoints
+import payments
+from payments import endpoints, monthly
 from payments.database import alone, db
-from payments.portone.client import PortOne
 from shop.backoffice import admin_pages, admin_payments, monthly_page
 from shop.config import Settings, load_settings
 from shop.environment import ConfigError, load_env_file
 from shop.operations import commands, health, logs, metrics
 from shop.operations.doctor import doctor
 from shop.orders import seed
+from shop.orders.purchases import Orders
 from shop.storefront import account, legal, store
 from shop.web import common, headers
 
@@ -77,12 +78,15 @@ def assemble(settings: Settings) -> Flask:
     account.login_manager.init_app(app)
     csrf = CSRFProtect(app)
 
-    app.extensions["provider"] = PortOne(settings)
     common.install(app)
-    pages = (store, account, endpoints, legal, admin_payments, admin_pages, monthly_page)
+    payments.init_app(
+        app, settings, {"once": Orders("once")}, language=common.language, problem_page=common.problem_page
+    )
+    monthly.init_app(app, Orders("monthly"), subscriptions_page=lambda: url_for("account.subscriptions"))
+    csrf.exempt(endpoints.bp)
+    pages = (store, account, legal, admin_payments, admin_pages, monthly_page)
     for blueprint in dict.fromkeys(page.bp for page in pages):  # the back office's pages share one blueprint
         app.register_blueprint(blueprint)
-    endpoints.exempt_from_csrf(csrf)
     headers.install(app, settings)
     logs.install(app, settings)
     health.install(app)
@@ -174,7 +178,7 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]
     app.extensions["sandbox"] = sandbox
-    for session in (app.extensions["provider"].session, sandbox_http):
+    for session in (app.extensions["payments"].provider.session, sandbox_http):
         session.mount(settings.api_url, WSGIAdapter(sandbox, settings.api_url))
     sandbox.extensions["sandbox"].http.mount(settings.public_url, WSGIAdapter(shop_wsgi, settings.public_url))
 

@@ -52,7 +52,7 @@ def our_shop(portone_url: str = "http://127.0.0.1:9", **more: str) -> Iterator[F
         with app.app_context(), transaction():
             db.session.add_all(User(email=f"buyer{n}@example.com", password_hash="-") for n in range(32))
         yield app
-        app.extensions["provider"].close()
+        app.extensions["payments"].provider.close()
         with app.app_context():
             db.engine.dispose()
 

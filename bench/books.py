@@ -19,11 +19,10 @@ from sqlalchemy import text
 from bench import apps
 from bench.rows import compared, row
 from payments import sync
-from payments.attempts import start_payment
-from payments.database import db
+from payments.database import db, transaction
 from payments.events import News
 from payments.portone.report import PaymentReport
-from shop.orders import cart, orders
+from shop.orders import cart, order_payments, orders
 from shop.orders.models import Product
 from shop.orders.orders import Buyer
 
@@ -77,7 +76,9 @@ def per_second(write: Callable[[], object]) -> float:
 
 def ours_writes(user_id: int, product_id: int) -> None:
     cart.put_in_cart(user_id, product_id, 1)
-    payment = start_payment(Confirms(), lambda: orders.place(user_id, SOMEBODY))  # type: ignore[arg-type]
+    with transaction():
+        order = orders.place(user_id, SOMEBODY)
+    payment = order_payments.start(Confirms(), order, SOMEBODY)  # type: ignore[arg-type]
     report = PaymentReport(
         imp_uid=f"imp_{payment.id:012d}",
         merchant_uid=payment.merchant_uid,
@@ -91,7 +92,7 @@ def ours_writes(user_id: int, product_id: int) -> None:
         paid_at=datetime.now(UTC),
         as_received={"status": "paid"},
     )
-    assert sync.record(report, "unknown", News("callback")).outcome == "paid"
+    assert sync.record(report, News("callback")).outcome == "paid"
 
 
 def raw_books(path: Path) -> sqlite3.Connection:
@@ -230,9 +231,9 @@ def fill(count: int) -> None:
             f" '홍길동', '01012345678', 'b@example.com', {at}, {at}, {at}, 'm-' || i FROM n",
             "INSERT INTO order_lines (order_id, product_id, name_ko, name_en, unit_price, quantity)"
             f" {numbers} SELECT i, 3, '곰', 'Bear', 3900, 1 FROM n",
-            "INSERT INTO payments (id, merchant_uid, order_id, name, amount, is_test_channel, status, imp_uid,"
-            f" reported_amount, cancelled_amount, created_at, paid_at) {numbers} SELECT i, 'm-' || i, i, '곰', 3900, 1,"
-            f" 'paid', 'imp-' || i, 3900, 0, {at}, {at} FROM n",
+            "INSERT INTO payments (id, merchant_uid, kind, purchase_id, period, name, amount, is_test_channel, status,"
+            f" imp_uid, reported_amount, cancelled_amount, created_at, paid_at) {numbers} SELECT i, 'm-' || i, 'once',"
+            f" i, '', '곰', 3900, 1, 'paid', 'imp-' || i, 3900, 0, {at}, {at} FROM n",
             "INSERT INTO events (at, source, payment_id, merchant_uid, imp_uid, outcome, reason, claimed)"
             f" {numbers} SELECT {at}, 'callback', i, 'm-' || i, 'imp-' || i, 'paid', 'paid', '{{}}' FROM n",
         ):

@@ -28,8 +28,9 @@ from app import create_app
 from bench.rows import row
 from payments import clock
 from payments.database import db, end_reading, transaction
-from payments.models import BillingKey, Payment, Subscription
+from payments.models import Payment
 from payments.monthly import batch, charging
+from payments.monthly.models import BillingKey, Subscription
 from shop.config import load_settings
 from shop.orders.models import Order, Product, User
 
@@ -107,18 +108,22 @@ def populate(count: int, tag: str = "b") -> None:
                 for n in ids
             ],
             BillingKey: [
-                {"customer_uid": f"key-{n}", "user_id": n, "status": "active", "issued_at": started_at} | buyer
+                {"customer_uid": f"key-{n}", "customer_ref": str(n), "status": "active"}
+                | {"issued_at": started_at}
+                | buyer
                 for n in ids
             ],
             Subscription: [
-                {"user_id": n, "product_id": plan.id, "order_id": n, "customer_uid": f"key-{n}", "status": "active"}
+                {"customer_ref": str(n), "plan_ref": str(plan.id), "purchase_id": str(n), "name": "x"}
+                | {"customer_uid": f"key-{n}", "status": "active"}
                 | {"amount": plan.price, "anchor_day": due_on.day, "next_charge_on": due_on, "started_at": started_at}
                 for n in ids
             ],
             Payment: [
-                {"merchant_uid": f"first-{n}", "order_id": n, "customer_uid": f"key-{n}", "name": "x"}
+                {"merchant_uid": f"first-{n}", "kind": "first", "purchase_id": str(n), "name": "x"}
+                | {"customer_uid": f"key-{n}"}
                 | {"amount": plan.price, "is_test_channel": True, "status": "paid", "imp_uid": f"imp_{n}"}
-                | {"period": f"{month_ago:%Y-%m}", "paid_at": started_at}
+                | {"paid_at": started_at}
                 for n in ids
             ],
         }
@@ -131,7 +136,7 @@ def charge(workers: int) -> dict[str, Any]:
     from flask import current_app
 
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    provider = app.extensions["provider"]
+    provider = app.extensions["payments"].provider
     count = charging.count_due().count
     began, cpu = time.monotonic(), time.process_time()
     results = Counter(done.result for done in batch.charge_all(app, provider, batch.due_now(), workers))

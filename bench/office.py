@@ -162,7 +162,7 @@ def _acts(app: Flask) -> dict[str, Act]:
         "state, kind, plan and PG": PaymentFilter(state="paid", kind="renewal", plan_id=plan_id, pg="mobilians"),
         "search merchant_uid": PaymentFilter(q=one.merchant_uid),
         "search imp_uid": PaymentFilter(q=str(one.imp_uid)),
-        "search order": PaymentFilter(q=f"#{one.order_id}"),
+        "search order": PaymentFilter(q=f"#{one.purchase_id}"),
         "search e-mail": PaymentFilter(q=str(one.buyer_email)),
         "search phone tail": PaymentFilter(q=str(one.tel_tail)),
     }

@@ -1,21 +1,19 @@
-"""Attempts to pay: open one, look up earlier ones first, allow or refuse its approval."""
+"""Attempts to pay: look up earlier ones, open a new one, allow or refuse its approval."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
-
-from shop.orders import orders
-from shop.orders.models import Order
 
 from . import clock, decision
 from .database import db, end_reading, transaction
 from .events import News, note
 from .models import Payment
-from .monthly import subscriptions
 from .portone.report import OutcomeUnknown, PaymentProvider
-from .privacy import listed_buyer
+from .purchases import purchases_of
+from .record import is_paid_by_another
 from .sync import sync_payment
 
 # Before a window opens, so many earlier attempts are looked up, in so many seconds altogether.
@@ -32,62 +30,84 @@ class AlreadyPaid(Exception):
         self.payment = payment
 
 
+class PurchaseClosed(Exception):
+    """The purchase takes no money now: it is paid, cancelled or expired."""
+
+
 class EarlierUnknown(OutcomeUnknown):
     """An earlier attempt at the same purchase got no answer: it may have been paid, so no window may open."""
 
 
-def start_payment(
-    provider: PaymentProvider, place: Callable[[], Order], claimed: Mapping[str, str] | None = None
-) -> Payment:
-    """Insert an order with an attempt to collect its amount, commit, then register the amount at PortOne.
+def start_payment(provider: PaymentProvider, kind: str, purchase_id: object, **facts: Any) -> Payment:
+    """Insert an attempt to pay the host's purchase, commit, then register its amount at PortOne.
 
-    `place` answers the order (`orders.place`, `subscriptions.subscribe`), inside the one transaction that both stand
-    or fall in; what it raises is raised here. Raises ProviderError when PortOne does not confirm the amount; the
-    payment window must then not be opened. `claimed`: what the buyer said with it, such as the consent, for the event.
+    `facts` are those of `open_attempt`. The purchase itself must have been committed before. Raises PurchaseClosed, and
+    ProviderError when PortOne does not confirm the amount; the payment window must then not be opened.
     """
     with transaction():
-        order = place()
-        key = subscriptions.open_key(order) if order.kind == "monthly" else None
-        payment = Payment(
-            merchant_uid=new_merchant_uid(),
-            order=order,
-            customer_uid=key.customer_uid if key else None,
-            name=orders.title(order),
-            amount=order.amount,
-            is_test_channel=provider.is_test_channel,
-            kind="first" if key else "once",
-            plan_id=order.lines[0].product_id if key else None,
-            **listed_buyer(order.buyer_name, order.buyer_tel, order.buyer_email),
-        )
-        db.session.add(payment)
-        db.session.flush()
-        note(News("checkout", merchant_uid=payment.merchant_uid, claimed=claimed or {}), "ready", "opened", payment)
+        payment = open_attempt(kind, purchase_id, is_test_channel=provider.is_test_channel, **facts)
     provider.prepare(payment.merchant_uid, payment.amount)
     return payment
 
 
+def open_attempt(
+    kind: str,
+    purchase_id: object,
+    *,
+    amount: int,
+    name: str,
+    is_test_channel: bool,
+    customer_uid: str | None = None,
+    claimed: Mapping[str, str] | None = None,
+    **listed: Any,
+) -> Payment:
+    """Insert the row of an attempt to pay `amount` won, and its first event. Call inside a transaction().
+
+    `name` stands in the window and on the phone bill (30 bytes at most). `customer_uid`: the window also issues this
+    billing key. `claimed`: what the buyer said with it, such as the consent, for the event. Raises PurchaseClosed.
+    """
+    payment = Payment(
+        merchant_uid=new_merchant_uid(),
+        kind=kind,
+        purchase_id=str(purchase_id),
+        period="",
+        customer_uid=customer_uid,
+        name=name,
+        amount=amount,
+        is_test_channel=is_test_channel,
+        **listed,
+    )
+    if purchases_of(payment).lock(payment).state != "open":
+        raise PurchaseClosed(f"{kind} {purchase_id}")
+    db.session.add(payment)
+    db.session.flush()
+    note(News("checkout", merchant_uid=payment.merchant_uid, claimed=claimed or {}), "ready", "opened", payment)
+    return payment
+
+
 def new_merchant_uid() -> str:
-    """Our id of an attempt: the Seoul date and 16 random digits, so 23 of the 40 characters that KG allows."""
+    """Return our id of an attempt: the Seoul date and 16 random digits, so 23 of the 40 characters that KG allows."""
     return f"{clock.today():%y%m%d}-{secrets.token_hex(8)}"
 
 
-def look_up_earlier_attempts(provider: PaymentProvider, user_id: int, kind: str) -> None:
-    """Look up the buyer's attempts whose outcome is not known, before another window opens: those of the pending order
-    and those of orders that a changed cart has replaced.
+def look_up_earlier_attempts(provider: PaymentProvider, kind: str, purchase_ids: Iterable[object]) -> None:
+    """Look up the attempts at these purchases whose outcome is not known, before another window opens.
 
     A window whose callback, redirect and webhook were all lost may have been paid (money law 5). Raises AlreadyPaid
     when one was, and EarlierUnknown when one got no answer. An attempt that is still open at PortOne, or that PortOne
-    does not know, hinders nothing.
+    does not know, hinders nothing. The newest ten attempts of the last day are looked up, in ten seconds altogether.
     """
-    mine = select(Order.id).where(Order.user_id == user_id, Order.kind == kind)
-    open_attempts = select(Payment).where(
-        Payment.order_id.in_(mine), Payment.status == "ready", Payment.created_at > clock.now() - STILL_OPEN
+    open_attempts = select(Payment.merchant_uid).where(
+        Payment.kind == kind,
+        Payment.purchase_id.in_([str(each) for each in purchase_ids]),
+        Payment.status == "ready",
+        Payment.created_at > clock.now() - STILL_OPEN,
     )
-    attempts = db.session.scalars(open_attempts.order_by(Payment.id.desc()).limit(MOST_LOOKED_UP)).all()
+    merchant_uids = db.session.scalars(open_attempts.order_by(Payment.id.desc()).limit(MOST_LOOKED_UP)).all()
     end_reading()
     bounded = provider.within(LOOK_UP_SECONDS)
-    for attempt in attempts:
-        found = sync_payment(bounded, News("checkout", merchant_uid=attempt.merchant_uid))
+    for merchant_uid in merchant_uids:
+        found = sync_payment(bounded, News("checkout", merchant_uid=merchant_uid))
         if found.outcome == "unknown":
             raise EarlierUnknown(found.reason)
         if found.payment and _money_is_in(found.payment):
@@ -95,15 +115,18 @@ def look_up_earlier_attempts(provider: PaymentProvider, user_id: int, kind: str)
 
 
 def _money_is_in(payment: Payment) -> bool:
-    """Whether money has come in for this payment and has not gone back."""
+    """Return whether money has come in for this payment and has not gone back."""
     return payment.status == "paid" or (payment.held_reason is not None and payment.status != "cancelled")
 
 
 def refusal_to_approve(merchant_uid: str, amount: int | None, news: News) -> str | None:
-    """Why KG must not approve this window's payment of `amount` won now; None: it may. Asks nobody but our tables."""
+    """Return why KG must not approve this window's payment of `amount` won now; None: it may. Calls nobody."""
     with transaction():
-        payment = db.session.scalar(select(Payment).filter_by(merchant_uid=merchant_uid))
-        order = payment.order if payment else None
-        refusal = decision.refusal_to_approve(payment, order.status, amount) if payment and order else "not_a_window"
+        payment = db.session.scalar(select(Payment).filter_by(merchant_uid=merchant_uid, period=""))
+        refusal: str | None = "not_a_window"
+        if payment:
+            standing = purchases_of(payment).lock(payment)
+            taken = is_paid_by_another(payment)
+            refusal = decision.refusal_to_approve(payment, standing, amount, paid_by_another=taken)
         note(news, "refused" if refusal else "allowed", refusal or "price, order and stock are in place", payment)
     return refusal

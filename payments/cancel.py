@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from . import clock
 from .database import db, transaction
-from .decision import month_is_over, refusal_to_cancel
+from .decision import CANCEL_TEXTS, month_is_over, refusal_to_cancel
 from .events import News, note
 from .models import Payment
 from .portone.report import (
@@ -21,7 +21,7 @@ from .portone.report import (
     Refused,
     Unauthorized,
 )
-from .record import GIVE_BACK_TEXTS, record, request_cancel, without_report
+from .record import record, request_cancel, without_report
 
 # One asks for a cancel at a time: longer than any call to the provider takes.
 CANCEL_LEASE = timedelta(minutes=2)
@@ -105,7 +105,7 @@ def _look_after_cancel(
 
 
 def _cancelled(payment_id: int, report: PaymentReport, news: News) -> CancelResult:
-    payment = record(report, "unknown", news).payment
+    payment = record(report, news).payment
     if payment and payment.status != "cancelled":
         return _cancel_refused(payment_id, news, "only a part was cancelled")
     return CancelResult("cancelled", "done")
@@ -126,12 +126,12 @@ def _cancel_refused(payment_id: int, news: News, why: str) -> CancelResult:
     return CancelResult("refused", why)
 
 
-def give_back_surplus(provider: PaymentProvider, report: PaymentReport, news: News) -> None:
+def cancel_duplicate(provider: PaymentProvider, report: PaymentReport, news: News) -> None:
     """Give back the money of a second paid window of one payment. It has no row of its own; its event is the mark.
 
     If this fails, the next news of it, the sweep or the reconciliation comes here again.
     """
-    trouble = _cancel_surplus(provider, report)
+    trouble = _cancel_window(provider, report)
     if trouble:
         outcome, reason = "unknown", f"surplus {report.imp_uid} {NOT_GIVEN_BACK}: {trouble}"
     else:
@@ -141,12 +141,12 @@ def give_back_surplus(provider: PaymentProvider, report: PaymentReport, news: Ne
         note(replace(news, imp_uid=report.imp_uid), outcome, reason, payment)
 
 
-def _cancel_surplus(provider: PaymentProvider, report: PaymentReport) -> str | None:
+def _cancel_window(provider: PaymentProvider, report: PaymentReport) -> str | None:
     """Return None if the money went back, perhaps by a request at the same moment; else why it did not."""
     if report.paid_at and month_is_over(report.paid_at, clock.now()):
         return "month"  # the report says that it is still paid, and KG would refuse; the back office's to-do names it
     try:
-        provider.cancel(report.imp_uid, report.amount, GIVE_BACK_TEXTS["surplus"])
+        provider.cancel(report.imp_uid, report.amount, CANCEL_TEXTS["duplicate"])
     except ProviderError as error:
         with suppress(ProviderError):
             if provider.get_payment(report.imp_uid).status == "cancelled":

@@ -9,46 +9,70 @@ from typing import Literal
 
 from .clock import period_of
 from .models import Payment
-from .portone.report import BillingKeyReport, PaymentReport
+from .portone.report import PaymentReport
 
 Outcome = Literal["paid", "failed", "cancelled", "held", "unchanged", "mismatch", "unknown", "not_found"]
 
-# Result of looking up the billing key: the key, "absent" if PortOne says there is none, "unknown" without a response.
-KeyLookup = BillingKeyReport | Literal["absent", "unknown"]
+# What PortOne's console and the buyer read about a payment that is cancelled automatically, by hold reason. The host's
+# own reasons bring their text with them (`Standing.closed`).
+CANCEL_TEXTS = {
+    "amount": "주문 금액과 결제 금액이 달라 자동 취소",
+    "currency": "통화가 달라 자동 취소",
+    "duplicate": "이미 결제된 건에 중복 결제되어 자동 취소",
+}
 
 
-# Hold reasons that are cancelled automatically when KG's rules allow: the payment is verified, but its purchase can
-# no longer be fulfilled. Other held payments (another channel, method or key; partly cancelled) wait for a person.
-GIVEN_BACK = frozenset(
-    {"amount", "currency", "surplus", "order_cancelled", "out_of_stock", "already_subscribed", "no_billing_key"}
-)
+@dataclass(frozen=True)
+class Standing:
+    """Whether the money of a payment may be kept for its purchase.
+
+    `open`: yes. `late`: yes, but the purchase has expired, so a window that is still open may no longer be approved.
+    `closed`: no; the payment is held with `reason` (a code of at most 32 characters) and cancelled automatically, and
+    `cancel_text` is what PortOne's console and the buyer read about that.
+    """
+
+    state: Literal["open", "late", "closed"]
+    reason: str = ""
+    cancel_text: str = ""
+
+    @classmethod
+    def open(cls) -> "Standing":
+        return cls("open")
+
+    @classmethod
+    def late(cls) -> "Standing":
+        return cls("late")
+
+    @classmethod
+    def closed(cls, reason: str, cancel_text: str) -> "Standing":
+        return cls("closed", reason, cancel_text)
 
 
 @dataclass(frozen=True)
 class Decision:
     """The outcome to report, the payment's next status (None: no change), and why its money is held.
 
-    `surplus`: the report is about a second window of a payment that is already paid. Our row does not change, and the
-    second window is cancelled by its own `imp_uid`.
+    `cancel_text`: the money is cancelled automatically, with this text, when KG's rules allow; without it, held money
+    waits for a person. `is_duplicate`: the report is about a second window of a payment that is already paid. Our row
+    does not change, and the second window is cancelled by its own `imp_uid`.
     """
 
     outcome: Outcome
     reason: str
     status: Literal["paid", "failed", "cancelled"] | None = None
     held_reason: str | None = None
-    surplus: bool = False
+    cancel_text: str | None = None
+    is_duplicate: bool = False
 
 
-def decide(
-    payment: Payment, order_status: str | None, plan_taken: bool, report: PaymentReport, key: KeyLookup
-) -> Decision:
-    """Decide what a report with the `merchant_uid` of `payment` changes.
+def decide(payment: Payment, report: PaymentReport, standing: Standing, *, paid_by_another: bool) -> Decision:
+    """Decide what a report with the `merchant_uid` of `payment` changes. The answer is final.
 
-    `order_status` is the status of its order (None for a later month's charge). `plan_taken` says whether the buyer
-    already has a live subscription to the plan that the payment would start.
+    `standing` is what the host says of the purchase. `paid_by_another` says whether another payment has paid the
+    purchase (for a later month: that month).
     """
     if report.status == "paid":
-        return _decide_paid(payment, order_status, plan_taken, report, key)
+        return _decide_paid(payment, report, standing, paid_by_another)
     if report.status == "cancelled":
         return _decide_cancelled(payment, report)
     if report.status == "failed" and payment.status == "ready" and not _has_money(payment):
@@ -56,21 +80,28 @@ def decide(
     return Decision("unchanged", f"a report of {report.status} does not change a payment that is {payment.status}")
 
 
-def _decide_paid(
-    payment: Payment, order_status: str | None, plan_taken: bool, report: PaymentReport, key: KeyLookup
-) -> Decision:
+def _decide_paid(payment: Payment, report: PaymentReport, standing: Standing, paid_by_another: bool) -> Decision:
     if _has_money(payment) and report.imp_uid == payment.imp_uid:
         return Decision("unchanged", "already recorded")
     unexpected = _unexpected_kind(payment, report)
     if _has_money(payment):
         why = f"and not as asked: {unexpected}" if unexpected else "surplus"
-        return Decision("held", f"another window of the same merchant_uid is paid too, {why}", surplus=not unexpected)
+        return Decision(
+            "held", f"another window of the same merchant_uid is paid too, {why}", is_duplicate=not unexpected
+        )
     if unexpected:
         return Decision("held", f"paid, but not as asked: {unexpected}", held_reason=unexpected)
-    objection = _wrong_amount(payment, report) or _order_refuses(payment, order_status, plan_taken, key)
-    if objection:
-        return Decision("held", f"paid, but cannot be honoured: {objection}", status="paid", held_reason=objection)
+    reason = _wrong_amount(payment, report) or ("duplicate" if paid_by_another else None)
+    if reason:
+        return _held(reason, CANCEL_TEXTS[reason])
+    if standing.state == "closed":
+        return _held(standing.reason, standing.cancel_text)
     return Decision("paid", "status, amount, currency, method, channel and ids are what we asked for", status="paid")
+
+
+def _held(reason: str, cancel_text: str) -> Decision:
+    why = f"paid, but cannot be honoured: {reason}"
+    return Decision("held", why, status="paid", held_reason=reason, cancel_text=cancel_text)
 
 
 def _has_money(payment: Payment) -> bool:
@@ -100,19 +131,6 @@ def _wrong_amount(payment: Payment, report: PaymentReport) -> str | None:
     return None
 
 
-def _order_refuses(payment: Payment, order_status: str | None, plan_taken: bool, key: KeyLookup) -> str | None:
-    """Return why a correct payment can no longer fulfil its order, or None."""
-    if order_status == "paid":
-        return "surplus"
-    if order_status == "cancelled":
-        return "order_cancelled"
-    if payment.customer_uid and plan_taken:
-        return "already_subscribed"
-    if payment.customer_uid and key == "absent":
-        return "no_billing_key"
-    return None
-
-
 def _decide_cancelled(payment: Payment, report: PaymentReport) -> Decision:
     if payment.status == "cancelled":
         return Decision("unchanged", "already recorded")
@@ -120,24 +138,27 @@ def _decide_cancelled(payment: Payment, report: PaymentReport) -> Decision:
         return Decision("unchanged", "another payment of the same merchant_uid was cancelled")
     if report.cancelled_amount != report.amount:
         # Other PGs report a partly cancelled payment as `cancelled` too; KG cancels phone bills only as a whole.
-        return Decision("held", "only a part was cancelled", held_reason="partly_cancelled")
+        reason = payment.held_reason or "partly_cancelled"
+        return Decision("held", "only a part was cancelled", held_reason=reason)
     return Decision("cancelled", report.cancel_reason or "cancelled at PortOne", status="cancelled")
 
 
 # --- before the payment: approval of a window ---
 
 
-def refusal_to_approve(payment: Payment, order_status: str, amount: int | None) -> str | None:
-    """Return why KG must not approve the window's payment (a key of `endpoints.CONFIRM_REASONS`); None: it may.
+def refusal_to_approve(
+    payment: Payment, standing: Standing, amount: int | None, *, paid_by_another: bool
+) -> str | None:
+    """Return why KG must not approve the window's payment (a key of `texts.CONFIRM_REASONS`); None: it may.
 
-    `amount` in won is what the buyer is about to pay, as PortOne reports it. Stock is reserved while the order is
-    pending, so it is not checked again.
+    `amount` in won is what the buyer is about to pay, as PortOne reports it. A late purchase could still be paid, but
+    no new approval starts for it.
     """
     if amount != payment.amount:
         return "amount"
-    if order_status == "paid" or payment.status in ("paid", "cancelled"):
+    if payment.status in ("paid", "cancelled") or paid_by_another:
         return "paid"
-    return None if order_status == "pending" else "order_gone"
+    return None if standing.state == "open" else "order_gone"
 
 
 # --- after the payment: cancel ---

@@ -7,24 +7,22 @@ never store a caller's claims as facts.
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_wtf import CSRFProtect
+from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
-
-from shop.web.common import local, provider, refuse
 
 from . import sync
 from .attempts import refusal_to_approve
 from .events import News
-from .models import Payment
+from .extension import extension
 from .portone.error_codes import Advice, advice_for
 from .portone.responses import whole_number
 from .privacy import mask_beginning, printable
+from .purchases import purchases_of
 from .record import SyncResult
+from .texts import CONFIRM_REASONS, buyer_advice, text
 
-bp = Blueprint("results", __name__, url_prefix="/payment")
+# A host with Flask-WTF exempts this blueprint: PortOne has no token of ours, and a call only triggers a look-up.
+bp = Blueprint("payments", __name__, url_prefix="/payment")
 
 HINTS = (
     "imp_uid",
@@ -40,29 +38,15 @@ HINTS = (
 
 LONGEST_RAW = 2000
 
-# Shown in KG's window. The buyer's language is not known here, so Korean.
-CONFIRM_REASONS = {
-    "not_a_window": "주문을 찾을 수 없습니다",
-    "amount": "주문 금액과 결제 금액이 다릅니다",
-    "paid": "이미 결제된 주문입니다",
-    "order_gone": "결제 기한이 지난 주문입니다",
-}
-
-
-def exempt_from_csrf(csrf: CSRFProtect) -> None:
-    """Exempt only the POST endpoints of this file: PortOne has no token of ours, and a call only triggers a look-up."""
-    for door in (complete, webhook, confirm):
-        csrf.exempt(door)
-
 
 @bp.post("/complete")
 def complete() -> Response | tuple[Response, int]:
     """Handle the PC callback (결제창 콜백): look up the payment that the page names; return its status and page."""
     told = _told()
     if not (told.get("imp_uid") or told.get("merchant_uid")):
-        return refuse(400, "no_id", _("imp_uid 또는 merchant_uid가 필요합니다."))
+        return jsonify(error="no_id", message=text("no_id")), 400
     result = _sync(told, source="callback")
-    page = _page_of(result.payment) if result.outcome != "mismatch" else None
+    page = _page_of(result)
     body: dict[str, Any] = {
         "outcome": result.outcome,
         "status": result.payment.status if page and result.payment else None,
@@ -70,7 +54,7 @@ def complete() -> Response | tuple[Response, int]:
         "message": _message(result),
     }
     if advice := _advice(result, told):
-        body |= {"advice": local(advice, "buyer"), "by_buyer": advice.by_buyer}
+        body |= {"advice": buyer_advice(advice), "by_buyer": advice.by_buyer}
     status = {"not_found": 404, "mismatch": 409, "unknown": 503}.get(result.outcome, 200)
     return jsonify(body), status
 
@@ -80,13 +64,14 @@ def redirect_back() -> AnyResponse | tuple[str, int]:
     """Handle the mobile redirect (m_redirect_url): redirect to the order, or show what is wrong."""
     told = _told()
     if not (told.get("imp_uid") or told.get("merchant_uid")):
-        return _problem(told, _("결제 번호 없이 돌아왔습니다"), _("주문 내역에서 결제 상태를 확인해 주세요."), 400)
+        return _problem(told, "no_id_title", "see_orders", 400)
     result = _sync(told, source="redirect")
     if result.outcome == "not_found":
-        return _problem(told, _("결제를 찾을 수 없습니다"), _("이 쇼핑몰의 결제가 아닙니다."), 404)
-    if result.outcome == "mismatch":
-        return _problem(told, _("결제 번호가 서로 다릅니다"), _("주문 내역에서 결제 상태를 확인해 주세요."), 409)
-    return redirect(_page_of(result.payment) or url_for("store.my_orders"), code=303)
+        return _problem(told, "not_found_title", "not_ours", 404)
+    page = _page_of(result)
+    if page is None:
+        return _problem(told, "mismatch_title", "see_orders", 409)
+    return redirect(page, code=303)
 
 
 @bp.post("/webhook")
@@ -125,7 +110,7 @@ def _told() -> dict[str, str]:
 
 
 def _sync(told: dict[str, str], source: str, raw: str | None = None) -> SyncResult:
-    return sync.sync_payment(provider(), _news(told, source, raw))
+    return sync.sync_payment(extension().provider, _news(told, source, raw))
 
 
 def _news(told: dict[str, str], source: str, raw: str | None = None) -> News:
@@ -134,24 +119,18 @@ def _news(told: dict[str, str], source: str, raw: str | None = None) -> News:
     )
 
 
-def _page_of(payment: Payment | None) -> str | None:
-    if payment is None:
+def _page_of(result: SyncResult) -> str | None:
+    """Return the page of what was paid for; None if the ids are not those of one payment of ours."""
+    if result.payment is None or result.outcome == "mismatch":
         return None
-    if payment.order_id:
-        return url_for("store.order", order_id=payment.order_id)
-    return url_for("account.subscriptions")
+    return purchases_of(result.payment).page(result.payment)
 
 
 def _message(result: SyncResult) -> str:
     """Return the message for the buyer; for a declined payment, KG's own words."""
-    if result.outcome == "failed" and result.payment:
-        return result.payment.fail_reason or str(_("결제되지 않았습니다."))
-    messages = {
-        "unknown": _l("결제사의 응답을 기다리고 있습니다. 다시 결제하지 마시고 잠시 후 확인해 주세요."),
-        "not_found": _l("결제를 찾을 수 없습니다."),
-        "mismatch": _l("다른 결제의 번호입니다."),
-    }
-    return str(messages.get(result.outcome, ""))
+    if result.outcome == "failed" and result.payment and result.payment.fail_reason:
+        return result.payment.fail_reason
+    return text(result.outcome) if result.outcome in ("failed", "unknown", "not_found", "mismatch") else ""
 
 
 def _advice(result: SyncResult, told: dict[str, str]) -> Advice | None:
@@ -166,5 +145,5 @@ def _advice(result: SyncResult, told: dict[str, str]) -> Advice | None:
 
 
 def _problem(told: dict[str, str], title: str, message: str, status: int) -> tuple[str, int]:
-    page = render_template("results/problem.html", title=title, message=message, merchant_uid=told.get("merchant_uid"))
+    page = extension().problem_page(text(title), text(message), told.get("merchant_uid"))
     return page, status

@@ -1,10 +1,9 @@
-"""The tables of payments: payments, billing keys, subscriptions and the event log; and the states of their rows.
+"""The tables of payments and of the event log, and the states of a payment.
 
 The states are written once, as data, in the `STATES` of each class; `move()` derives the WHERE of its
 guarded UPDATE from them. That is money law 3: of many callers with the same report, one moves the row.
 """
 
-import secrets
 from datetime import date, datetime
 from functools import cache
 from typing import Any, ClassVar, cast
@@ -24,7 +23,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from .clock import now
@@ -50,84 +49,7 @@ def unique_while(name: str, *columns: str, condition: str) -> Index:
     return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
 
 
-def last_digits(context: Any) -> str:
-    """The column default of a `tel_tail`: the last four digits of the row's `buyer_tel`, to search by."""
-    return str(context.get_current_parameters()["buyer_tel"])[-4:]
-
-
-class BillingKey(Base):
-    """Permission to charge one phone again (빌링키). `customer_uid` is our name of it, new for every attempt.
-
-    KG wants the same buyer data every month, so they are frozen here when the key is issued.
-    """
-
-    __tablename__ = "billing_keys"
-    STATES: ClassVar[States] = {
-        "issuing": ("active", "abandoned", "ended"),  # ended at once: its first month went back
-        "active": ("ended", "deleted"),
-        "ended": ("deleted",),
-        "abandoned": ("active", "ended"),  # money that came late issued it after all
-        "deleted": ("active",),  # PortOne said that it has no such key, and then charged with it
-    }
-    NOT_SEEN: ClassVar = ("issuing", "abandoned")  # as far as we know; money that arrives late may still bring it
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    customer_uid: Mapped[str] = mapped_column(String(80), unique=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    status: Mapped[str] = mapped_column(String(16), default="issuing")
-    buyer_name: Mapped[str] = mapped_column(String(40))
-    buyer_tel: Mapped[str] = mapped_column(String(16))
-    buyer_email: Mapped[str] = mapped_column(String(254), index=True)
-    tel_tail: Mapped[str | None] = mapped_column(String(4), index=True, default=last_digits)
-    pg_provider: Mapped[str | None] = mapped_column(Text)
-    pg_id: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    issued_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
-    end_reason: Mapped[str | None] = mapped_column(String(64))
-    user: Mapped[Any] = relationship("User")
-
-    __table_args__ = (one_of("status", STATES), Index("keys_by_state", "status", "id"))
-
-
-class Subscription(Base):
-    """One plan, one amount, one day a month. Amount, anchor day and buyer data never change while it runs."""
-
-    __tablename__ = "subscriptions"
-    STATES: ClassVar[States] = {
-        "pending": ("active", "ended"),
-        "active": ("past_due", "ended"),
-        "past_due": ("active", "ended"),
-        "ended": (),
-    }
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    token: Mapped[str] = mapped_column(String(16), unique=True, default=lambda: secrets.token_hex(8))
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
-    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), unique=True)
-    customer_uid: Mapped[str | None] = mapped_column(ForeignKey("billing_keys.customer_uid"), unique=True)
-    status: Mapped[str] = mapped_column(String(16), default="pending")
-    amount: Mapped[int]  # won
-    anchor_day: Mapped[int | None]  # day of month of the first approval, 1 to 31
-    next_charge_on: Mapped[date | None] = mapped_column(index=True)  # in Seoul
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    started_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
-    end_reason: Mapped[str | None] = mapped_column(String(64))
-    user: Mapped[Any] = relationship("User")
-    product: Mapped[Any] = relationship("Product")
-    order: Mapped[Any] = relationship("Order")
-    billing_key: Mapped[BillingKey | None] = relationship()
-
-    __table_args__ = (
-        one_of("status", STATES),
-        unique_while("one_live_subscription", "user_id", "product_id", condition="status IN ('active', 'past_due')"),
-        Index("subscriptions_by_state", "status", "id"),
-        Index("subscriptions_by_plan", "product_id", "id"),
-    )
-
-
+OPEN = "status IN ('ready', 'failed') AND held_reason IS NULL AND given_up_at IS NULL"
 CANCEL_OPEN = "status = 'paid' AND cancel_requested_at IS NOT NULL"
 
 PLAN_OR_ZERO, PG_OR_EMPTY = "coalesce(plan_id, 0)", "coalesce(pg_provider, '')"
@@ -136,12 +58,11 @@ PLAN_OR_ZERO, PG_OR_EMPTY = "coalesce(plan_id, 0)", "coalesce(pg_provider, '')"
 class Payment(Base):
     """One attempt to collect money. `merchant_uid` is our id of it, `imp_uid` PortOne's, `pg_tid` the PG's.
 
-    It belongs to an order (what the payment window collects) or to a subscription (a later month).
-    The states are PortOne's words. `held_reason` says why money that came in is not ours to keep yet.
+    It pays for a purchase of the host, or for a later month of a subscription (`monthly/`). The states
+    are PortOne's words. `held_reason` says why money that came in is not ours to keep yet.
     """
 
     __tablename__ = "payments"
-    KINDS: ClassVar = ("once", "first", "renewal")  # goods; a plan's first month, which issues the key; a later month
     STATES: ClassVar[States] = {
         "ready": ("paid", "failed", "cancelled"),
         "failed": ("paid", "cancelled"),  # a second window of the same attempt may still be paid
@@ -151,12 +72,11 @@ class Payment(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     merchant_uid: Mapped[str] = mapped_column(String(40), unique=True)
-    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"), index=True)
-    subscription_id: Mapped[int | None] = mapped_column(ForeignKey("subscriptions.id"))
-    customer_uid: Mapped[str | None] = mapped_column(ForeignKey("billing_keys.customer_uid"))
-    period: Mapped[str | None] = mapped_column(String(7))  # YYYY-MM in Seoul: the month that this pays
+    kind: Mapped[str] = mapped_column(String(16))  # which of the host's `Purchases` it belongs to
+    purchase_id: Mapped[str] = mapped_column(String(64))  # the host's row; no foreign key, since tables know no host
+    period: Mapped[str] = mapped_column(String(7), default="")  # YYYY-MM in Seoul of a later month; else empty
+    customer_uid: Mapped[str | None] = mapped_column(String(80))  # the billing key that issues or is charged
     # What the back office lists and finds by, repeated here so that a list reads this one table.
-    kind: Mapped[str] = mapped_column(String(8), default="once")
     plan_id: Mapped[int | None]  # the product that is subscribed to
     buyer_name: Mapped[str | None] = mapped_column(String(40))
     buyer_email: Mapped[str | None] = mapped_column(String(254))  # lower case
@@ -179,24 +99,21 @@ class Payment(Base):
     failed_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
     claimed_until: Mapped[datetime | None]  # a worker is charging it until then
+    given_up_at: Mapped[datetime | None]  # a day after it was opened, PortOne still had no money: no longer looked up
     cancel_requested_at: Mapped[datetime | None]  # row first, then the cancel call
-    order: Mapped[Any] = relationship("Order")
-    subscription: Mapped[Subscription | None] = relationship()
-    billing_key: Mapped[BillingKey | None] = relationship()
 
     __table_args__ = (
         one_of("status", STATES),
         CheckConstraint("amount > 0", name="amount_positive"),
-        CheckConstraint("(order_id IS NULL) <> (subscription_id IS NULL)", name="one_owner"),
-        Index("ix_payments_subscription_id", "subscription_id", "period"),
-        # One open attempt per subscription and month (money law 6).
-        unique_while("one_open_charge", "subscription_id", "period", condition="status = 'ready'"),
-        # An order is paid once, a month is paid once; a surplus payment is paid and held.
-        unique_while("order_paid_once", "order_id", condition="status = 'paid' AND held_reason IS NULL"),
+        Index("payments_by_purchase", "kind", "purchase_id", "period"),
+        # A purchase is paid once, a later month is paid once; a duplicate payment is paid and held.
         unique_while(
-            "month_paid_once", "subscription_id", "period", condition="status = 'paid' AND held_reason IS NULL"
+            "purchase_paid_once", "kind", "purchase_id", "period", condition="status = 'paid' AND held_reason IS NULL"
         ),
-        one_of("kind", KINDS),
+        # One open attempt per later month (money law 6).
+        unique_while("one_open_charge", "kind", "purchase_id", "period", condition="status = 'ready' AND period <> ''"),
+        # What the sweep still looks up.
+        while_true("payments_open", "id", condition=OPEN),
         # What the back office filters and searches by, each in the order in which it lists.
         Index("payments_by_time", "created_at", "id"),
         while_true("payments_by_state", "status", "created_at", "id", condition="held_reason IS NULL"),

@@ -14,10 +14,10 @@ from flask.testing import FlaskClient
 from app import create_app
 from deploy.services import postgres_server, redis_server
 from payments.database import db, transaction
-from payments.monthly import subscriptions
+from payments.models import Payment
 from shop.config import Settings, load_settings
 from shop.demo import fake_history
-from shop.orders import orders
+from shop.orders import order_payments, orders, plans
 from shop.orders.models import Order, Product, User
 from shop.orders.orders import Buyer
 from shop.storefront import account
@@ -107,7 +107,7 @@ def create_shop(settings: Settings) -> Flask:
 
 def close(app: Flask) -> None:
     clocks.stand_at()
-    app.extensions["provider"].close()
+    app.extensions["payments"].provider.close()
     with app.app_context():
         db.engine.dispose()
 
@@ -151,8 +151,8 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def provider(app: Flask) -> FakeProvider:
     """A provider that the test controls, in place of the sandbox."""
-    app.extensions["provider"] = FakeProvider()
-    return app.extensions["provider"]
+    app.extensions["payments"].provider = FakeProvider()
+    return app.extensions["payments"].provider
 
 
 @pytest.fixture
@@ -181,7 +181,31 @@ def new_order(user_id: int, buyer: Buyer) -> Order:
 def new_plan_order(user_id: int, plan_id: int, buyer: Buyer) -> Order:
     """The same for a plan."""
     with transaction():
-        return subscriptions.subscribe(user_id, plan_id, buyer)
+        return plans.place(user_id, plan_id, buyer)
+
+
+def order_window(provider: Any, user_id: int, buyer: Buyer) -> Payment:
+    """An attempt to pay for the goods in the cart, as the checkout opens it."""
+    return order_payments.start(provider, new_order(user_id, buyer), buyer)
+
+
+def plan_window(provider: Any, user_id: int, plan_id: int, buyer: Buyer) -> Payment:
+    """The same for a plan."""
+    return order_payments.start(provider, new_plan_order(user_id, plan_id, buyer), buyer)
+
+
+def order_of(payment: Payment) -> Order:
+    """The order that a payment pays for."""
+    order = order_payments.order_of(payment)
+    assert order
+    return order
+
+
+def another_window(provider: Any, payment: Payment) -> Payment:
+    """A second attempt to pay the same order."""
+    order = db.session.get_one(Order, int(payment.purchase_id))
+    buyer = Buyer(order.buyer_name, order.buyer_tel, order.buyer_email, order.buyer_addr, order.buyer_postcode)
+    return order_payments.start(provider, order, buyer)
 
 
 def sign_in(client: FlaskClient, email: str = "buyer@example.com") -> User:

@@ -43,4 +43,4 @@ class DyingProvider:
 if __name__ == "__main__":
     app = create_app()
     with app.app_context():
-        charging.charge(DyingProvider(app.extensions["provider"], sys.argv[2]), int(sys.argv[1]))  # type: ignore[arg-type]
+        charging.charge(DyingProvider(app.extensions["payments"].provider, sys.argv[2]), int(sys.argv[1]))  # type: ignore[arg-type]

@@ -195,7 +195,7 @@ class World:
 
     def admin(self, act: str, payment_id: int) -> None:
         with self.app.app_context():
-            provider = self.app.extensions["provider"]
+            provider = self.app.extensions["payments"].provider
             if act == "cancel":
                 cancel_payment(provider, payment_id, "관리자 취소", ADMIN)
             elif act == "release":

@@ -11,19 +11,17 @@ from flask import Flask
 
 from app import create_app
 from payments import sync
-from payments.attempts import start_payment
 from payments.clock import SEOUL
 from payments.database import db, end_reading, transaction
 from payments.events import News
 from payments.models import Payment
-from payments.monthly import subscriptions
 from payments.portone.request_pay import request_pay
 from sandbox.ledger.merchant import IMP_CODE
 from shop.config import load_settings
 from shop.orders.models import User
 from shop.orders.orders import Buyer
 from tests import clocks
-from tests.conftest import close, product
+from tests.conftest import close, plan_window, product
 from tests.sandbox.driver import Ledger, driven
 
 
@@ -32,7 +30,7 @@ class Sandboxed:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.provider = app.extensions["provider"]
+        self.provider = app.extensions["payments"].provider
         self.ledger: Ledger = driven(app.extensions["sandbox"]).ledger
         clocks.follow(self.ledger.clock.exactly)
 
@@ -49,9 +47,8 @@ class Sandboxed:
     def pays_first_month(self, user_id: int, phone: str = "01012345678") -> Payment:
         buyer = Buyer("홍길동", phone, "buyer@example.com")
         plan_id = product("monthly").id
-        payment = start_payment(self.provider, lambda: subscriptions.subscribe(user_id, plan_id, buyer))
-        assert payment.order
-        params = request_pay(self.app.extensions["settings"], payment, payment.order)
+        payment = plan_window(self.provider, user_id, plan_id, buyer)
+        params = request_pay(self.app.extensions["settings"], payment, buyer, digital=True)
         end_reading()
         window = self.ledger.open_window(IMP_CODE, params, device="pc", page_url="", user_agent="", callback=True)
         code = self.ledger.send_code(window, carrier="SKT", phone=phone, birth="900101", gender="1").sms_code

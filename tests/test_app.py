@@ -77,7 +77,7 @@ def test_several_machines_that_start_at_once_on_an_empty_postgresql_seed_once(po
 
 def test_the_shop_reaches_its_sandbox_and_the_sandbox_its_shop_inside_the_process(tmp_path: Path) -> None:
     app = create_app(load_settings({"PORT": "1"}, tmp_path))  # nothing listens on port 1
-    provider: PortOne = app.extensions["provider"]
+    provider: PortOne = app.extensions["payments"].provider
     with pytest.raises(NotFound):
         provider.get_payment("imp_1")
     http = app.extensions["sandbox"].extensions["sandbox"].http

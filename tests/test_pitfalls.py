@@ -22,23 +22,33 @@ from pytest_httpserver import HTTPServer
 
 from app import create_app
 from payments import clock, sync
-from payments.attempts import start_payment
 from payments.cancel import cancel_payment, resume_cancel
 from payments.clock import SEOUL
 from payments.database import db, transaction
 from payments.events import News
-from payments.models import Event, Payment, Subscription
+from payments.models import Event, Payment
 from payments.monthly import charging
+from payments.monthly.models import Subscription
 from payments.portone.client import PortOne
 from payments.portone.report import ChargeRequest, OutcomeUnknown, PaymentProvider, Refused, UnreadableRow
 from payments.sweep import sweep
 from sandbox import create_sandbox
 from sandbox.adapter import WSGIAdapter
 from shop.config import ConfigError, load_settings
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import Product, User
 from tests import clocks
-from tests.conftest import ADDRESSED_BUYER, NOBODY_ANSWERS, close, create_shop, csrf_of, product, sign_in
+from tests.conftest import (
+    ADDRESSED_BUYER,
+    NOBODY_ANSWERS,
+    close,
+    create_shop,
+    csrf_of,
+    order_of,
+    order_window,
+    product,
+    sign_in,
+)
 from tests.fakes import FakeProvider
 from tests.payments.monthly.test_charging import started
 from tests.payments.test_money_laws import at_once
@@ -54,7 +64,7 @@ ADMIN = News("admin", actor="admin@example.com")
 def opened(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
     """An open attempt to buy one thing."""
     cart.put_in_cart(buyer.id, (what or product()).id, 1)
-    return start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+    return order_window(provider, buyer.id, ADDRESSED_BUYER)
 
 
 def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
@@ -68,8 +78,7 @@ def books(payment: Payment) -> tuple[str, str]:
     """How the payment and its order stand."""
     db.session.commit()
     db.session.expire_all()
-    assert payment.order
-    return payment.status, payment.order.status
+    return payment.status, order_of(payment).status
 
 
 def claim(client: FlaskClient, imp_uid: str | None, merchant_uid: str, **more: Any) -> Any:
@@ -371,7 +380,7 @@ def test_22_script_injection(client: FlaskClient, provider: FakeProvider, buyer:
     pages = [client.get(f"/admin/payments/{payment.merchant_uid}"), client.get("/")]
     sign_in(client)
     cart.put_in_cart(buyer.id, product().id, 1)
-    pages += [client.get("/cart"), client.get(f"/orders/{payment.order_id}")]
+    pages += [client.get("/cart"), client.get(f"/orders/{payment.purchase_id}")]
     assert all(page.status_code == 200 and evil.encode() not in page.data for page in pages)
 
 

@@ -144,7 +144,7 @@ def test_whichever_process_is_killed_nothing_is_lost() -> None:
         assert app.test_cli_runner().invoke(args=["sync"]).exit_code == 0
         with app.app_context():
             today = clock.today()
-            assert reconcile.compare(app.extensions["provider"], today - timedelta(days=1), today) == []
+            assert reconcile.compare(app.extensions["payments"].provider, today - timedelta(days=1), today) == []
             paid = db.session.query(Payment).filter_by(status="paid", held_reason=None).count()
             assert db.session.query(Order).filter_by(status="paid").count() == paid > 3
     shutil.rmtree(path)

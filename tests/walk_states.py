@@ -10,7 +10,8 @@ from playwright.sync_api import Page
 
 from payments import clock
 from payments.database import db, transaction
-from payments.models import Payment, Subscription
+from payments.models import Payment
+from payments.monthly.models import Subscription
 from shop.orders.models import Order, Product
 from tests.servers import Server
 
@@ -51,7 +52,7 @@ def order_states(page: Page, server: Server, look: Look) -> None:
     order_id = int(page.url.rsplit("/", 1)[1])
     for name, (status, facts) in ORDERS.items():
         with server.app.app_context():
-            payment_id = db.session.query(Payment.id).filter_by(order_id=order_id, status="paid").scalar()
+            payment_id = db.session.query(Payment.id).filter_by(purchase_id=str(order_id), status="paid").scalar()
             db.session.rollback()
             with painted((Order, order_id, {"status": status}), (Payment, payment_id, facts)):
                 page.reload()
@@ -65,7 +66,12 @@ def subscription_states(page: Page, server: Server, look: Look) -> None:
         subscription = db.session.query(Subscription).order_by(Subscription.id.desc()).first()
         assert subscription
         row, today = (Subscription, subscription.id), clock.today()
-        declined = {"subscription_id": subscription.id, "period": f"{today:%Y-%m}", "status": "failed"}
+        declined = {
+            "kind": "renewal",
+            "purchase_id": str(subscription.id),
+            "period": f"{today:%Y-%m}",
+            "status": "failed",
+        }
         declined |= {
             "kind": "renewal",
             "name": "월간 읽기 이용권",

@@ -1,29 +1,19 @@
-"""The monthly run in batches: insert the attempts in groups, charge many at a time, record the results in groups.
+"""The monthly run: charges all due subscriptions, several at a time.
 
-A group shares one transaction, because the commit is the most expensive part of a charge. If a group fails, each item
-is processed alone, so that a bug in one subscription does not stop the others.
+Each charge stands alone, so that a bug in one subscription does not stop the others.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import datetime
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from flask import Flask
 
 from ..portone.report import PaymentProvider
-from . import charging, claims
-from .charging import Due, Told, count_due, count_paused, delete_ended_keys
-from .claims import Attempt
+from .charging import Due, charge, due
 
-__all__ = ["Done", "Source", "charge_all", "count_due", "count_paused", "delete_ended_keys", "due_now"]
-
-Source = Callable[[], datetime]
 PAGE = 500
-
-Item = TypeVar("Item")
 
 log = logging.getLogger(__name__)
 
@@ -37,55 +27,37 @@ class Done(NamedTuple):
 
 def due_now() -> Iterator[Due]:
     """Yield every subscription that is due, page by page."""
-    page = charging.due(limit=PAGE)
+    page = due(limit=PAGE)
     while page:
         yield from page
-        page = charging.due(after_id=page[-1].subscription_id, limit=PAGE)
+        page = due(after_id=page[-1].subscription_id, limit=PAGE)
 
 
 def charge_all(app: Flask, provider: PaymentProvider, due: Iterable[Due], workers: int) -> Iterator[Done]:
     """Charge all, `workers` at a time; yield each result as it arrives. Memory use does not grow with their number."""
 
-    def ask(attempt: Attempt) -> Any:
+    def charge_one(one: Due) -> Done:
         with app.app_context():
-            [answer] = apart(lambda each: [charging.ask(provider, one) for one in each], [attempt])
-        return answer
+            try:
+                result = charge(provider, one.subscription_id)
+            except Exception:
+                log.exception("subscription %s could not be charged", one.subscription_id)
+                return Done("error", 0)
+        return Done(result, one.amount if result == "charged" else 0)
 
-    waiting, asked = iter(due), {}
+    running: set[Future[Done]] = set()
     with ThreadPoolExecutor(workers, thread_name_prefix="bill") as pool:
-        while group := list(islice(waiting, workers)):
-            for one, claimed in zip(group, apart(claims.claim, [one.subscription_id for one in group]), strict=True):
-                if isinstance(claimed, Attempt):
-                    asked[pool.submit(ask, claimed)] = one
-                else:
-                    yield Done(claimed, 0)
-            while len(asked) > 2 * workers:  # enough queued attempts that no worker is idle
-                yield from _written_down(provider, asked)
-        while asked:
-            yield from _written_down(provider, asked)
+        for one in due:
+            running.add(pool.submit(charge_one, one))
+            if len(running) >= 2 * workers:  # enough in the queue that no worker is idle
+                yield from _finished(running)
+        while running:
+            yield from _finished(running)
 
 
-def _written_down(provider: PaymentProvider, asked: dict[Future[Any], Due]) -> Iterator[Done]:
-    """Wait for at least one response and record all that have arrived."""
-    answered = list(wait(asked, return_when=FIRST_COMPLETED).done)
-    results = apart(lambda each: charging.write_down(provider, each), [future.result() for future in answered])
-    for future, result in zip(answered, results, strict=True):
-        won = asked.pop(future).amount
-        yield Done(result, won if result == "charged" else 0)
-
-
-def apart(work: Callable[[Sequence[Item]], Sequence[Any]], items: Sequence[Item]) -> Sequence[Any]:
-    """Run `work` on all items together; if that fails, on each alone, with the result `error` for those that fail."""
-    try:
-        return work(items)
-    except Exception:
-        if len(items) == 1:
-            log.exception("subscription %s could not be charged", _whose(items[0]))
-            return ["error"]
-    return [result for item in items for result in apart(work, [item])]
-
-
-def _whose(item: Any) -> int:
-    """Return the subscription's id for the log. The item itself is not logged: it holds the buyer's phone number."""
-    attempt = item.attempt if isinstance(item, Told) else item
-    return attempt.subscription_id if isinstance(attempt, Attempt) else int(attempt)
+def _finished(running: set[Future[Done]]) -> Iterator[Done]:
+    """Wait for at least one charge; yield those that are finished, and remove them from `running`."""
+    done, _ = wait(running, return_when=FIRST_COMPLETED)
+    running -= done
+    for future in done:
+        yield future.result()

@@ -12,8 +12,9 @@ from sqlalchemy import select
 
 from ..clock import SEOUL
 from ..database import db
-from ..models import Payment, Subscription
-from .subscriptions import ChargeWindow, charge_window
+from ..models import Payment
+from .charge_days import ChargeWindow, charge_window
+from .models import LATER_MONTH, Subscription
 
 PAUSE_AFTER_DECLINE = timedelta(hours=4)
 NOTICE_DAYS = timedelta(days=7)  # how long before a charge the buyer is shown a notice
@@ -88,17 +89,19 @@ def months_of(subscriptions: Sequence[Subscription]) -> dict[int, Month]:
     """Return the next month of each subscription that has one, by the subscription's id."""
     running = {one.id: one.next_charge_on for one in subscriptions if one.next_charge_on}
     periods = {period for day in running.values() for period in (_before(day), f"{day:%Y-%m}")}
-    query = select(Payment).where(Payment.subscription_id.in_(running), Payment.period.in_(periods))
+    query = select(Payment).where(
+        Payment.kind == LATER_MONTH, Payment.purchase_id.in_(map(str, running)), Payment.period.in_(periods)
+    )
     attempts: dict[int, list[Payment]] = {subscription_id: [] for subscription_id in running}
     for attempt in db.session.scalars(query.order_by(Payment.id)):
-        attempts[attempt.subscription_id or 0].append(attempt)
+        attempts[int(attempt.purchase_id)].append(attempt)
     return {one.id: _month(one, one.next_charge_on, attempts[one.id]) for one in subscriptions if one.next_charge_on}
 
 
 def _month(subscription: Subscription, due_on: date, attempts: Sequence[Payment]) -> Month:
     before, period = _before(due_on), f"{due_on:%Y-%m}"
     paid = [one.paid_at for one in attempts if one.period == before and one.status == "paid" and not one.held_reason]
-    # The first month was paid when the key was issued; that payment belongs to the order, so it is not in `attempts`.
+    # The first month was paid when the key was issued; that payment is of another kind, so it is not in `attempts`.
     last_paid = next(iter(paid), None) or subscription.started_at or subscription.created_at
     window = charge_window(due_on, last_paid.astimezone(SEOUL).date())
     return Month(due_on, window, [attempt for attempt in attempts if attempt.period == period])

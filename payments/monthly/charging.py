@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, String, cast, func, select
 
 from .. import clock
 from ..database import db, end_reading, transaction
 from ..events import News
-from ..models import BillingKey, Payment, Subscription, move
-from ..portone.report import NotFound, PaymentProvider, PaymentReport, ProviderError, Refused, Unauthorized
+from ..models import Payment, move
+from ..portone.report import NotFound, PaymentProvider, ProviderError, Refused, Unauthorized
 from ..record import SyncResult, without_report
-from ..sync import sync_payment, take_all
+from ..sync import sync_payment, take_report
 from . import subscriptions
 from .billing_month import PAUSE_AFTER_DECLINE
 from .claims import Attempt, Result, claim
+from .models import LATER_MONTH, BillingKey, Subscription
 
 RESULTS: dict[str, Result] = {"paid": "charged", "failed": "declined", "held": "held"}
 
@@ -48,14 +49,6 @@ class Paused(Total):
     """The due subscriptions that wait after a decline; `until`: when the first of them may be charged again."""
 
     until: datetime | None
-
-
-@dataclass(frozen=True)
-class Told:
-    """PortOne's response to a charge, not yet recorded."""
-
-    attempt: Attempt
-    report: PaymentReport
 
 
 def due(after_id: int = 0, limit: int = 500) -> Sequence[Due]:
@@ -86,11 +79,8 @@ def count_paused() -> Paused:
 
 def charge(provider: PaymentProvider, subscription_id: int) -> Result:
     """Charge one due subscription, if its month may be charged now. Safe to call repeatedly and concurrently."""
-    [attempt] = claim([subscription_id])
-    if not isinstance(attempt, Attempt):
-        return attempt
-    [result] = write_down(provider, [ask(provider, attempt)])
-    return result
+    attempt = claim(subscription_id)
+    return _charge(provider, attempt) if isinstance(attempt, Attempt) else attempt
 
 
 def _due(*columns: Any) -> Select[Any]:
@@ -102,7 +92,7 @@ def _paused() -> Select[Any]:
     columns = (Subscription.id, Subscription.amount, func.max(Payment.failed_at).label("failed_at"))
     return (
         _due(*columns)
-        .join(Payment, Payment.subscription_id == Subscription.id)
+        .join(Payment, (Payment.kind == LATER_MONTH) & (Payment.purchase_id == cast(Subscription.id, String)))
         .where(Payment.status == "failed", Payment.failed_at > clock.now() - PAUSE_AFTER_DECLINE)
     )
 
@@ -110,7 +100,7 @@ def _paused() -> Select[Any]:
 # --- charge, then record ----------------------------------------------------------------------------------------------
 
 
-def ask(provider: PaymentProvider, attempt: Attempt) -> Told | Result:
+def _charge(provider: PaymentProvider, attempt: Attempt) -> Result:
     """Charge the attempt through PortOne; look it up first if an earlier charge may have been sent."""
     if not attempt.is_new:
         found = _look_up(provider, attempt)
@@ -121,18 +111,10 @@ def ask(provider: PaymentProvider, attempt: Attempt) -> Told | Result:
     if clock.now() > attempt.until - LONGEST_CALL:  # the lease could expire during the call, and another worker charge
         return "unknown"
     try:
-        return Told(attempt, provider.charge(attempt.request))
+        report = provider.charge(attempt.request)
     except ProviderError as error:
         return _not_charged(provider, attempt, error)
-
-
-def write_down(provider: PaymentProvider, answers: Sequence[Told | Result]) -> list[Result]:
-    """Record PortOne's responses, all in one transaction; return the result of each attempt."""
-    told = [answer for answer in answers if isinstance(answer, Told)]
-    told.sort(key=lambda answer: answer.attempt.subscription_id)  # lock in id order everywhere, to prevent deadlocks
-    recorded = take_all(provider, [(answer.report, _news(answer.attempt)) for answer in told]) if told else []
-    results = {answer.attempt.subscription_id: _came_to(one) for answer, one in zip(told, recorded, strict=True)}
-    return [results[answer.attempt.subscription_id] if isinstance(answer, Told) else answer for answer in answers]
+    return _came_to(take_report(provider, report, _news(attempt)))
 
 
 def _news(attempt: Attempt) -> News:
@@ -211,7 +193,7 @@ def delete_ended_keys(provider: PaymentProvider) -> int:
 
     A key with a charge in flight is skipped until its result is known. A failed deletion is retried by the next run.
     """
-    in_flight = select(Payment.customer_uid).where(Payment.status == "ready", Payment.subscription_id.is_not(None))
+    in_flight = select(Payment.customer_uid).where(Payment.status == "ready", Payment.kind == LATER_MONTH)
     ended = select(BillingKey).where(BillingKey.status == "ended", BillingKey.customer_uid.not_in(in_flight))
     keys = [(key.id, key.customer_uid) for key in db.session.scalars(ended.limit(500))]
     end_reading()

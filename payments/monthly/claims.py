@@ -4,23 +4,21 @@ Insert the attempt before calling PortOne. A retry that finds it open looks it u
 response, a killed process or two runs at once never charge a month twice. This module does not call PortOne.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import and_, insert, select
-
-from shop.orders.models import Product
-from shop.orders.orders import fit_bytes
+from sqlalchemy import select
 
 from .. import clock
 from ..database import db, transaction
-from ..models import BillingKey, Payment, Subscription
+from ..models import Payment
 from ..portone.report import ChargeRequest
+from ..portone.request_pay import fit_bytes
 from ..privacy import listed_buyer
 from . import subscriptions
-from .billing_month import Month, month_of, months_of
+from .billing_month import Month, month_of
+from .models import LATER_MONTH, BillingKey, Subscription
 
 Result = Literal["charged", "declined", "held", "unknown", "key_gone", "ended", "skipped"]
 
@@ -43,21 +41,20 @@ class Attempt:
     until: datetime
 
 
-def claim(subscription_ids: Sequence[int]) -> list[Attempt | Result]:
-    """Claim the open attempt of each subscription's due month, inserting it if there is none; all in one transaction.
+def claim(subscription_id: int) -> Attempt | Result:
+    """Claim the open attempt of the subscription's due month, inserting it if there is none; in one transaction.
 
-    Where there is nothing to charge, the item is the result that says why.
+    If there is nothing to charge, return the result that says why.
     """
     now = clock.now()  # before the transaction: reading the demo's clock is a network call
     with transaction():
-        found = {row.Subscription.id: row for row in _with_their_keys(subscription_ids)}
-        due = [row.Subscription for row in found.values() if _is_due(row.Subscription, now)]
-        months = months_of(due)
-        claimed = [_claim(found[each], months[each], now) if each in months else "skipped" for each in subscription_ids]
-        fresh = [one for one in claimed if isinstance(one, Attempt) and one.is_new]
-        rows = [_row(one, found[one.subscription_id], months[one.subscription_id]) for one in fresh]
-        if rows:
-            db.session.execute(insert(Payment), rows)
+        found = _lock_with_key(subscription_id)
+        month = month_of(found.subscription) if found and _is_due(found.subscription, now) else None
+        if found is None or month is None:
+            return "skipped"
+        claimed = _claim(found, month, now)
+        if isinstance(claimed, Attempt) and claimed.is_new:
+            db.session.add(_row(claimed, found, month))
         return claimed
 
 
@@ -69,33 +66,38 @@ def reserve(subscription_id: int, at: datetime) -> ChargeRequest | None:
     """
     now = clock.now()
     with transaction():
-        found = next(iter(_with_their_keys([subscription_id])), None)
-        month = month_of(found.Subscription) if found and found.Subscription.status in subscriptions.LIVE else None
-        if month is None or at <= now or month.standing(at) != "due":
+        found = _lock_with_key(subscription_id)
+        month = month_of(found.subscription) if found and found.subscription.status in subscriptions.LIVE else None
+        if found is None or month is None or at <= now or month.standing(at) != "due":
             return None
         attempt = _attempt(found, month, now, at + LEASE)
-        db.session.execute(insert(Payment), [_row(attempt, found, month)])
+        db.session.add(_row(attempt, found, month))
         return attempt.request
 
 
-def _with_their_keys(subscription_ids: Sequence[int]) -> Iterable[Any]:
-    """Lock the subscriptions; return them with what a charge needs: the key's buyer data, plan name and channel."""
-    first = and_(Payment.order_id == Subscription.order_id, Payment.customer_uid == Subscription.customer_uid)
-    query = (
-        select(Subscription, BillingKey, Product.name_ko, Payment.is_test_channel)
-        .join(Product)
-        .outerjoin(BillingKey, BillingKey.customer_uid == Subscription.customer_uid)
-        .outerjoin(Payment, first)  # the payment that issued the key
-        .where(Subscription.id.in_(subscription_ids))
-        .order_by(Subscription.id)  # lock in id order everywhere, to prevent deadlocks
-    )
-    return db.session.execute(query.with_for_update(of=Subscription))
+@dataclass(frozen=True)
+class _Found:
+    """A locked subscription with its key, and whether the key was issued on a test channel."""
+
+    subscription: Subscription
+    key: BillingKey
+    is_test_channel: bool
 
 
-def _claim(found: Any, month: Month, now: datetime) -> Attempt | Result:
+def _lock_with_key(subscription_id: int) -> _Found | None:
+    """Lock the subscription; return it with what a charge needs. None: it has no key, so it has not started."""
+    subscription = db.session.get(Subscription, subscription_id, with_for_update=True)
+    if subscription is None or subscription.billing_key is None:
+        return None
+    first = select(Payment.is_test_channel).filter_by(customer_uid=subscription.customer_uid, period="")
+    is_test_channel = db.session.scalars(first).one()
+    return _Found(subscription, subscription.billing_key, is_test_channel)
+
+
+def _claim(found: _Found, month: Month, now: datetime) -> Attempt | Result:
     standing = month.standing(now)
     if standing == "closed":
-        subscriptions.end(found.Subscription, subscriptions.end_reason_of_missed(found.BillingKey), now)
+        subscriptions.end(found.subscription, subscriptions.end_reason_of_missed(found.key), now)
         return "ended"
     if standing not in ("due", "unanswered"):
         return "held" if standing == "held" else "skipped"
@@ -104,15 +106,15 @@ def _claim(found: Any, month: Month, now: datetime) -> Attempt | Result:
     return _attempt(found, month, now, now + LEASE)
 
 
-def _attempt(found: Any, month: Month, now: datetime, until: datetime) -> Attempt:
-    subscription, key = found.Subscription, found.BillingKey
+def _attempt(found: _Found, month: Month, now: datetime, until: datetime) -> Attempt:
+    subscription, key = found.subscription, found.key
     # Every attempt is a separate payment, whose id is derived from the stored rows (money law 6).
     new_uid = f"sub-{subscription.token}-{month.due_on:%Y%m}-{len(month.attempts) + 1}"
     request = ChargeRequest(
         customer_uid=key.customer_uid,
         merchant_uid=month.open.merchant_uid if month.open else new_uid,
         amount=subscription.amount,
-        name=f"{fit_bytes(found.name_ko, 24)} {month.due_on.month}월",
+        name=f"{fit_bytes(subscription.name, 24)} {month.due_on.month}월",
         buyer_name=key.buyer_name,
         buyer_tel=key.buyer_tel,
         buyer_email=key.buyer_email,
@@ -120,22 +122,22 @@ def _attempt(found: Any, month: Month, now: datetime, until: datetime) -> Attemp
     return Attempt(subscription.id, request, month.open is None, month.window.state_at(now) == "open", until)
 
 
-def _row(attempt: Attempt, found: Any, month: Month) -> dict[str, Any]:
+def _row(attempt: Attempt, found: _Found, month: Month) -> Payment:
     """Return the `payments` row of a new attempt."""
     asked = attempt.request
-    return {
-        "merchant_uid": asked.merchant_uid,
-        "subscription_id": attempt.subscription_id,
-        "customer_uid": asked.customer_uid,
-        "period": month.period,
-        "name": asked.name,
-        "amount": asked.amount,
-        "is_test_channel": found.is_test_channel,
-        "claimed_until": attempt.until,
-        "kind": "renewal",
-        "plan_id": found.Subscription.product_id,
+    return Payment(
+        merchant_uid=asked.merchant_uid,
+        kind=LATER_MONTH,
+        purchase_id=str(attempt.subscription_id),
+        period=month.period,
+        customer_uid=asked.customer_uid,
+        name=asked.name,
+        amount=asked.amount,
+        is_test_channel=found.is_test_channel,
+        claimed_until=attempt.until,
+        plan_id=int(found.subscription.plan_ref),
         **listed_buyer(asked.buyer_name, asked.buyer_tel, asked.buyer_email),
-    }
+    )
 
 
 def _is_due(subscription: Subscription, now: datetime) -> bool:

@@ -162,7 +162,7 @@ class PortOne:
             "name": request.name,
             "currency": "KRW",
             "notice_url": self._notice_url,
-            **buyer_fields(request),
+            **buyer_fields(request.buyer_name, request.buyer_tel, request.buyer_email),
         }
         try:
             # code 0 does not mean paid: a decline by KG has code 0 and the status `failed`

@@ -1,6 +1,7 @@
 """Parameters of `IMP.request_pay` in the browser. The server sets prices, ids and URLs; the page passes them on."""
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from ..models import Payment
 from ..settings import PortOneSettings
@@ -8,56 +9,53 @@ from ..settings import PortOneSettings
 KG_EMAIL_BYTES = 30  # KG refuses a longer one (code 9114), so it is not sent
 
 
-class Buyer(Protocol):
-    """Who pays: an order, or the request for a later month."""
+@dataclass(frozen=True)
+class Buyer:
+    """The buyer's data that KG wants, and the address for goods that are shipped. `tel` is digits only."""
 
-    @property
-    def buyer_name(self) -> str: ...
-    @property
-    def buyer_tel(self) -> str: ...
-    @property
-    def buyer_email(self) -> str: ...
-
-
-class Purchase(Buyer, Protocol):
-    """What is paid for and who pays, as a payment window needs it: an order of the shop."""
-
-    @property
-    def buyer_addr(self) -> str | None: ...
-    @property
-    def buyer_postcode(self) -> str | None: ...
-    @property
-    def digital(self) -> bool: ...
+    name: str
+    tel: str
+    email: str
+    addr: str | None = None
+    postcode: str | None = None
 
 
-def request_pay(settings: PortOneSettings, payment: Payment, order: Purchase) -> dict[str, Any]:
-    """Build the complete first argument of `IMP.request_pay` for a payment by phone bill (휴대폰 소액결제)."""
+def request_pay(settings: PortOneSettings, payment: Payment, buyer: Buyer, *, digital: bool) -> dict[str, Any]:
+    """Build the complete first argument of `IMP.request_pay` for a payment by phone bill (휴대폰 소액결제).
+
+    `digital`: nothing is shipped. KG's fee depends on it.
+    """
     parameters: dict[str, Any] = {
         "pay_method": "phone",
         "merchant_uid": payment.merchant_uid,
         "name": payment.name,
         "amount": payment.amount,
         "currency": "KRW",
-        **buyer_fields(order),
-        "digital": order.digital,  # required for phone bills: it decides KG's fee class
+        **buyer_fields(buyer.name, buyer.tel, buyer.email),
+        "digital": digital,  # required for phone bills
         "m_redirect_url": f"{settings.public_url}/payment/redirect",
         "notice_url": notice_url(settings),
         "confirm_url": f"{settings.public_url}/payment/confirm",  # only used if PortOne enabled it for the merchant
     }
-    if order.buyer_addr:
-        parameters["buyer_addr"], parameters["buyer_postcode"] = order.buyer_addr, order.buyer_postcode
+    if buyer.addr:
+        parameters["buyer_addr"], parameters["buyer_postcode"] = buyer.addr, buyer.postcode
     if payment.customer_uid:
         # With `customer_uid` the window issues a billing key, and charges the first month for real.
         parameters["customer_uid"] = payment.customer_uid
     return parameters | _contract(settings, billing=bool(payment.customer_uid))
 
 
-def buyer_fields(source: Buyer) -> dict[str, str]:
+def buyer_fields(name: str, tel: str, email: str) -> dict[str, str]:
     """Return the buyer's fields, the same for the first month and for every later one."""
-    buyer = {"buyer_name": source.buyer_name, "buyer_tel": source.buyer_tel}
-    if len(source.buyer_email.encode()) <= KG_EMAIL_BYTES:
-        buyer["buyer_email"] = source.buyer_email
+    buyer = {"buyer_name": name, "buyer_tel": tel}
+    if len(email.encode()) <= KG_EMAIL_BYTES:
+        buyer["buyer_email"] = email
     return buyer
+
+
+def fit_bytes(text: str, most: int) -> str:
+    """Return the longest prefix of `text` within KG's `most` bytes: a Hangul syllable counts two (code 9109)."""
+    return text.encode("cp949", "ignore")[:most].decode("cp949", "ignore").strip()
 
 
 def notice_url(settings: PortOneSettings) -> str:

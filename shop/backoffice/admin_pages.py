@@ -9,14 +9,16 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock, reconcile, sync
 from payments.database import db
-from payments.models import BillingKey, Event, Subscription
+from payments.models import Event
+from payments.monthly.models import BillingKey, Subscription
 from payments.portone.report import ProviderError
+from shop.orders.plans import plans_by_ref, subscribers_of
 from shop.web.common import provider
 from shop.web.labels import LABELS, label
 
 from . import export, figures, filters, listing
 from .admin import KNOCK, bp, note_before, operators_only, with_reason
-from .admin_payments import as_csv, plans
+from .admin_payments import as_csv
 from .figures import Sums
 from .filters import Unreadable
 
@@ -30,6 +32,7 @@ def index() -> str:
     today = clock.today()
     days = figures.sums_by_day(today.replace(day=1), today)
     chart = figures.sums_by_day(*_last_days(CHART_DAYS))
+    next_charges = figures.next_charges()
     return render_template(
         "admin/index.html",
         today=today,
@@ -39,7 +42,9 @@ def index() -> str:
         reasons=figures.failure_reasons(*_last_days(CHART_DAYS)),
         to_do=figures.to_do(),
         keys_gone=figures.keys_gone(),
-        next_charges=figures.next_charges(),
+        next_charges=next_charges,
+        plans=plans_by_ref(),
+        subscribers=subscribers_of(next_charges),
     )
 
 
@@ -64,7 +69,14 @@ def subscriptions() -> str:
     state, q, plan_id = filters.choice("status", Subscription.STATES), filters.text("q"), filters.number("plan")
     page = listing.subscriptions(state, plan_id, q, filters.cursor())
     more = _asked(chosen_state=state, q=q, plan_id=plan_id)
-    return render_template("admin/subscriptions.html", page=page, plans=plans(), states=Subscription.STATES, **more)
+    return render_template(
+        "admin/subscriptions.html",
+        page=page,
+        plans=plans_by_ref(),
+        subscribers=subscribers_of(page.rows),
+        states=Subscription.STATES,
+        **more,
+    )
 
 
 def _asked(**chosen: Any) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from payments.decision import refusal_to_cancel
 from payments.events import note
 from payments.models import Payment
 from shop.orders import orders
-from shop.orders.models import Order, Product
+from shop.orders.models import Product
+from shop.orders.order_payments import KINDS, order_of
 from shop.web.common import provider
 from shop.web.labels import label
 
@@ -59,7 +60,7 @@ def _list(chosen: PaymentFilter, page: Page, **more: Any) -> str:
         page=page,
         args={name: value for name, value in request.args.items() if name not in ("older", "newer") and value},
         states=listing.PAYMENT_STATES,
-        kinds=Payment.KINDS,
+        kinds=KINDS,
         plans=plans(),
         pgs=listing.pg_providers(),
         today=clock.today(),
@@ -123,7 +124,7 @@ def payment(merchant_uid: str) -> str:
         "admin/payment.html",
         payment=found,
         title=titles(),
-        order=found.order,
+        order=order_of(found),
         line=timeline.line_of(found, events),
         report=timeline.latest_report(found, events),
         remaining=_remaining(found),
@@ -161,8 +162,7 @@ def decline(merchant_uid: str, reason: str) -> AnyResponse:
     """Decline a buyer's cancellation request; the order's page shows the reason to the buyer."""
     found = _payment(merchant_uid)
     with transaction():
-        db.session.get_one(Payment, found.id, with_for_update=True)  # lock payment before order, as a notification does
-        order = db.session.get(Order, found.order_id, with_for_update=True) if found.order_id else None
+        order = order_of(found, lock=True)
         if order is None or not orders.decline_wish(order):
             abort(409)
         note(acting(merchant_uid=merchant_uid), "decline", reason, found)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, fields
 from datetime import date, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
 
 from payments import clock
 from payments.database import db
-from payments.models import BillingKey, Payment, PaymentDay, Subscription
+from payments.models import Payment, PaymentDay
+from payments.monthly.models import BillingKey, Subscription
 
 from . import listing
 from .listing import PaymentFilter, midnight
@@ -128,8 +128,6 @@ def _count(chosen: PaymentFilter) -> int:
 def next_charges(limit: int = 6) -> Sequence[Subscription]:
     """Return the subscriptions that are charged next."""
     query = (
-        select(Subscription)
-        .where(Subscription.next_charge_on.is_not(None))  # cleared when a subscription ends
-        .options(joinedload(Subscription.product), joinedload(Subscription.user))
+        select(Subscription).where(Subscription.next_charge_on.is_not(None))  # cleared when a subscription ends
     )
     return db.session.scalars(query.order_by(Subscription.next_charge_on, Subscription.id).limit(limit)).all()

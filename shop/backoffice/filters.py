@@ -7,8 +7,8 @@ from flask import request
 from flask_babel import gettext as _
 
 from payments import clock
-from payments.models import Payment
 from payments.privacy import printable
+from shop.orders.order_payments import KINDS
 
 from .figures import LONGEST_PERIOD
 from .listing import PAYMENT_STATES, PaymentFilter
@@ -54,7 +54,7 @@ def payment_filter() -> PaymentFilter:
         raise Unreadable(_("기간의 시작이 끝보다 늦습니다."))
     return PaymentFilter(
         state=choice("status", PAYMENT_STATES),
-        kind=choice("kind", Payment.KINDS),
+        kind=choice("kind", KINDS),
         plan_id=number("plan"),
         pg=text("pg"),
         first=first,

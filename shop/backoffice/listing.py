@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import aliased, contains_eager
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select
+from sqlalchemy.orm import aliased
 
 from payments import clock
 from payments.cancel import NOT_GIVEN_BACK
 from payments.database import db
-from payments.models import BillingKey, Event, Payment, Subscription
+from payments.models import Event, Payment
+from payments.monthly.models import BillingKey, Subscription
 from shop.orders.models import Order, Product, User
+from shop.orders.order_payments import KINDS, PAYMENT_KINDS
 
 from .paging import PAGE_SIZE, Cursor, Page, fixed, read_page
 
@@ -73,7 +75,7 @@ def _streams(chosen: PaymentFilter) -> list[Select[Any]]:
         return []
     values: tuple[list[Any], ...] = (
         [chosen.state] if chosen.state else [*Payment.STATES],
-        [chosen.kind] if chosen.kind else [*Payment.KINDS],
+        [chosen.kind] if chosen.kind else [*KINDS],
         [chosen.plan_id] if chosen.plan_id else [0, *db.session.scalars(_PLANS)],
         [chosen.pg] if chosen.pg else ["", *pg_providers()],
     )
@@ -197,7 +199,7 @@ def _payment_search(q: str) -> list[ColumnElement[bool]]:
     if _TEL_TAIL.fullmatch(q):
         return [Payment.tel_tail == q]
     if order := _ORDER_NUMBER.fullmatch(q):
-        return [Payment.order_id == int(order[1])]
+        return [Payment.kind.in_(PAYMENT_KINDS.values()), Payment.purchase_id == order[1].lstrip("0")]
     return [or_(Payment.merchant_uid == q, Payment.imp_uid == q)]
 
 
@@ -243,12 +245,11 @@ def _key_search(q: str) -> list[ColumnElement[bool]]:
 
 def subscriptions(state: str, plan_id: int | None, q: str, cursor: Cursor) -> Page:
     """Return a page of subscriptions with their subscribers."""
-    query = select(Subscription).join(Subscription.user).options(contains_eager(Subscription.user))
-    query = query.where(*_subscription_search(q))
+    query = select(Subscription).where(*_subscription_search(q))
     if state in Subscription.STATES:
         query = query.where(Subscription.status == state)
     if plan_id is not None:
-        query = query.where(Subscription.product_id == plan_id)
+        query = query.where(Subscription.plan_ref == str(plan_id))
     return read_page(query, (Subscription.id,), cursor)
 
 
@@ -258,12 +259,13 @@ def _subscription_search(q: str) -> list[ColumnElement[bool]]:
     if not q:
         return []
     if "@" in q:
-        return [Subscription.user_id == select(User.id).where(User.email == q.lower()).scalar_subquery()]
+        owner = select(cast(User.id, String)).where(User.email == q.lower())
+        return [Subscription.customer_ref == owner.scalar_subquery()]
     if _TEL_TAIL.fullmatch(q):
         keys = select(BillingKey.customer_uid).where(BillingKey.tel_tail == q)
         return [Subscription.customer_uid.in_(keys.scalar_subquery())]
     if order := _ORDER_NUMBER.fullmatch(q):
-        return [Subscription.order_id == int(order[1])]
+        return [Subscription.purchase_id == order[1].lstrip("0")]
     token = re.sub(r"^sub-(\w+)-\d{6}-\d+$", r"\1", q)
     return [or_(Subscription.customer_uid == q, Subscription.token == token)]
 

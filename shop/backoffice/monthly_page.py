@@ -10,17 +10,18 @@ from itertools import islice
 from flask import abort, current_app, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock
 from payments.database import db, end_reading, transaction
 from payments.events import note_act
-from payments.models import BillingKey, Event, Payment, Subscription
+from payments.models import Event, Payment
 from payments.monthly import batch, charging, subscriptions
 from payments.monthly.billing_month import Month, month_of, months_of
+from payments.monthly.first_month import NO_KEY_TEXT
+from payments.monthly.models import LATER_MONTH, BillingKey, Subscription
 from payments.portone.report import ProviderError
-from payments.record import GIVE_BACK_TEXTS
+from shop.orders.plans import plans_by_ref, subscribers_of
 from shop.web.common import given_reason, provider
 from shop.web.labels import label
 
@@ -111,7 +112,7 @@ def run_monthly() -> AnyResponse | tuple[str, int]:
     results: Counter[str] = Counter()
     for done in batch.charge_all(app, provider(), due, RUN_WORKERS):
         results[done.result] += 1
-    batch.delete_ended_keys(provider())
+    charging.delete_ended_keys(provider())
     for result, count in sorted(results.items()):
         flash(
             f"{label('charge', result)} ({count})", "error" if result in ("error", "declined", "key_gone") else "info"
@@ -143,6 +144,7 @@ def _key_page(key: BillingKey, **at_portone: object) -> str:
         key=key,
         subscription=subscription,
         month=month,
+        plans=plans_by_ref(),
         why_not_charge=_why_not_charge(subscription, month),
         without_contract=any(_made_no_key(payment) for payment in payments),
         payments=payments,
@@ -153,24 +155,20 @@ def _key_page(key: BillingKey, **at_portone: object) -> str:
 
 def _made_no_key(payment: Payment) -> bool:
     """Return whether the payment was paid but issued no key; it is held or cancelled."""
-    return payment.held_reason == "no_billing_key" or payment.cancel_reason == GIVE_BACK_TEXTS["no_billing_key"]
+    return payment.held_reason == "no_billing_key" or payment.cancel_reason == NO_KEY_TEXT
 
 
 def _confirm_delete_page(key: BillingKey) -> str:
     subscription = _subscription_of(key) or abort(404)
-    return render_template("admin/billing_key_delete.html", key=key, subscription=subscription)
+    return render_template("admin/billing_key_delete.html", key=key, subscription=subscription, plans=plans_by_ref())
 
 
 def _monthly_page() -> str:
-    live = (
-        select(Subscription)
-        .where(Subscription.status.in_(subscriptions.LIVE))
-        .options(joinedload(Subscription.user), joinedload(Subscription.product))
-    )
+    live = select(Subscription).where(Subscription.status.in_(subscriptions.LIVE))
     coming = db.session.scalars(live.order_by(Subscription.next_charge_on, Subscription.id).limit(200)).all()
     ended = select(Subscription).where(Subscription.status == "ended", Subscription.started_at.is_not(None))
-    ended = ended.options(joinedload(Subscription.user), joinedload(Subscription.product))
-    attempts = select(Payment).where(Payment.subscription_id.is_not(None))
+    ended_ones = db.session.scalars(ended.order_by(Subscription.ended_at.desc()).limit(50)).all()
+    attempts = select(Payment).where(Payment.kind == LATER_MONTH)
     now, months = clock.now(), months_of(coming)
     return render_template(
         "admin/monthly.html",
@@ -182,7 +180,9 @@ def _monthly_page() -> str:
         months=months,
         standing={subscription_id: month.standing(now) for subscription_id, month in months.items()},
         attempts=db.session.scalars(attempts.order_by(Payment.id.desc()).limit(100)).all(),
-        ended=db.session.scalars(ended.order_by(Subscription.ended_at.desc()).limit(50)).all(),
+        ended=ended_ones,
+        plans=plans_by_ref(),
+        subscribers=subscribers_of(coming, ended_ones),
         demo_clock="demo" in current_app.blueprints,
         most=MOST_IN_ONE_CLICK,
     )

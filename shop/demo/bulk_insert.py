@@ -14,7 +14,8 @@ from sqlalchemy import func, select, text
 
 from payments.clock import SEOUL
 from payments.database import db, end_reading, transaction
-from payments.models import BillingKey, Event, Payment, PaymentDay, Subscription
+from payments.models import Event, Payment, PaymentDay
+from payments.monthly.models import BillingKey, Subscription
 from shop.backoffice.figures import facet
 from shop.orders.models import Order, OrderLine, User
 

@@ -14,8 +14,8 @@ from sqlalchemy import select
 
 from payments import clock
 from payments.database import db, end_reading
-from payments.models import Subscription
-from payments.monthly.subscriptions import charge_day
+from payments.monthly.charge_days import charge_day
+from payments.monthly.models import Subscription
 from shop.orders.models import Product, User
 
 from .fake_payments import Buyer, MadeUp, Sub
@@ -134,7 +134,7 @@ class History:
         buyer, ending, uid = self._buyer(), self._ending(at), self.rows.merchant_uid(at)
         amount = product.price * quantity
         order_id = self.rows.order(buyer, uid, product, quantity, at, ending)
-        self._payment(at, ending, buyer, "once", product.name_ko, amount, uid, order_id=order_id)
+        self._payment(at, ending, buyer, "once", product.name_ko, amount, uid, purchase_id=str(order_id))
 
     def _first_month(self, at: datetime) -> None:
         plan, buyer, ending = self.rows.random.choice(self.plans), self._buyer(), self._ending(at)
@@ -152,10 +152,14 @@ class History:
         while begun and self.rows.random.random() < STILL_THERE_NEXT_MONTH:
             sub.months_left += 1
         self.rows.key_and_subscription(sub, order_id, at, ending)
-        owner = {"order_id": order_id, "customer_uid": key, "plan_id": plan.id}
-        self._payment(at, ending, buyer, "first", plan.name_ko, plan.price, uid, **owner)
+        self._payment(
+            at, ending, buyer, "first", plan.name_ko, plan.price, uid, **self._of_plan(sub), purchase_id=str(order_id)
+        )
         if begun:
             self._expect(sub, at.astimezone(clock.SEOUL).date())
+
+    def _of_plan(self, sub: Sub) -> dict[str, Any]:
+        return {"customer_uid": sub.customer_uid, "plan_id": sub.plan.id}
 
     def _expect(self, sub: Sub, last: date) -> None:
         if sub.months_left > 0:
@@ -164,11 +168,11 @@ class History:
 
     def _renewal(self, sub: Sub, at: datetime) -> None:
         day = at.astimezone(clock.SEOUL).date()
-        owner = {"subscription_id": sub.id, "customer_uid": sub.customer_uid, "plan_id": sub.plan.id}
+        month = {"purchase_id": str(sub.id), "period": f"{day:%Y-%m}"}
         uid = f"sub-{sub.token}-{day:%Y%m}-1"
         ending = "failed" if self.rows.random.random() < 0.05 else "paid"
         name = f"{sub.plan.name_ko} {day.month}월"
-        self._payment(at, ending, sub.buyer, "renewal", name, sub.plan.price, uid, **owner)
+        self._payment(at, ending, sub.buyer, "renewal", name, sub.plan.price, uid, **self._of_plan(sub), **month)
         self._expect(sub, day)
 
     def _payment(self, at: datetime, *about: Any, **owner: Any) -> None:

@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 
 from payments import clock
 from payments.database import db
-from payments.models import BillingKey, Event, Payment, Subscription
-from payments.monthly.subscriptions import charge_day
+from payments.models import Event, Payment
+from payments.monthly.charge_days import charge_day
+from payments.monthly.models import BillingKey, Subscription
 from payments.privacy import listed_buyer
 from shop.orders.models import Order, OrderLine, Product
 
@@ -28,7 +29,7 @@ FAILURES = (
 )
 CANCELS = ("구매자 변심", "품절", "중복 주문")
 CAME = ("paid", "cancelled", "held")  # endings with money received
-HELD = ("surplus", "amount", "out_of_stock", "order_cancelled")
+HELD = ("duplicate", "amount", "out_of_stock", "order_cancelled")
 
 Buyer = tuple[int, str, str, str]  # user id, name, number, e-mail
 
@@ -101,14 +102,15 @@ class MadeUp:
         paid, lives, next_charge, ends = self._life(sub, at, ending)
         ended_at = None if lives else datetime.combine(ends, time(10), clock.SEOUL) if paid else at
         reason = None if lives else self.random.choice(("by_buyer", "missed")) if paid else "replaced"
-        frozen = {"user_id": sub.buyer[0], "created_at": at, "ended_at": ended_at, "end_reason": reason}
+        frozen = {"customer_ref": str(sub.buyer[0]), "created_at": at, "ended_at": ended_at, "end_reason": reason}
         self._key(sub, at, paid=paid, lives=lives, frozen=frozen)
         self.bulk.add(
             Subscription,
             id=sub.id,
             token=sub.token,
-            product_id=sub.plan.id,
-            order_id=order_id,
+            plan_ref=str(sub.plan.id),
+            purchase_id=str(order_id),
+            name=sub.plan.name_ko,
             customer_uid=sub.customer_uid if paid else None,
             status="active" if lives else "ended",
             amount=sub.plan.price,
@@ -164,7 +166,7 @@ class MadeUp:
         row = {
             "id": payment_id,
             "merchant_uid": merchant_uid,
-            "period": clock.period_of(at) if kind != "once" and ending in CAME else None,
+            "period": "",
             "name": name[:40],
             "amount": amount,
             "is_test_channel": True,
@@ -174,10 +176,11 @@ class MadeUp:
             "created_at": at,
             "cancel_requested_at": answered if ending == "paid" and self._is_rare(at) else None,
             "kind": kind,
+            "given_up_at": answered if ending in ("ready", "failed") else None,  # the sandbox knows none of these
             **self._answer(payment_id, amount, ending, answered),
             **listed_buyer(*buyer[1:]),
         }
-        self.bulk.add(Payment, **row, **owner)
+        self.bulk.add(Payment, **(row | owner))
         self.bulk.count(row | owner)
         if with_events:
             self._events(row, answered)

@@ -16,8 +16,9 @@ from markupsafe import Markup
 from sqlalchemy import select
 
 from payments.database import db
-from payments.models import Event, Payment, Subscription
-from payments.portone.request_pay import request_pay
+from payments.models import Event, Payment
+from payments.monthly.models import Subscription
+from payments.portone.request_pay import Buyer, request_pay
 from payments.portone.responses import Answer
 from payments.privacy import mask_beginning, mask_phone, mask_report
 from payments.signals import Asked, portone_asked
@@ -105,7 +106,7 @@ def install(app: Flask) -> None:
     """Add the panels to the template globals, and record the calls to the sandbox."""
     calls = Calls()
     app.extensions["learn_calls"] = calls
-    portone_asked.connect(calls.hear, sender=app.extensions["provider"])
+    portone_asked.connect(calls.hear, sender=app.extensions["payments"].provider)
     app.jinja_env.globals.update(
         learn_cart=panel_of_cart, learn_order=panel_of_order, learn_subscriptions=panel_of_subscriptions
     )
@@ -183,17 +184,12 @@ def _request_pay(bought: Sequence[CartItem], buyer: Mapping[str, str]) -> dict[s
     """Build what the checkout will return, with dots instead of ids. Nothing is written."""
     products = [item.product for item in bought]
     monthly = products[0].kind == "monthly"
-    order = Order(
-        lines=[OrderLine(name_ko=product.name_ko) for product in products],
-        digital=all(product.digital for product in products),
-        buyer_name=buyer["name"] or "…",
-        buyer_tel=mask_phone(buyer["tel"]) or "…",
-        buyer_email=buyer["email"],
-    )
+    order = Order(lines=[OrderLine(name_ko=product.name_ko) for product in products])
+    masked = Buyer(buyer["name"] or "…", mask_phone(buyer["tel"]) or "…", buyer["email"])
     payment = Payment(
         merchant_uid="……",
         customer_uid="……" if monthly else None,
         name=orders.title(order),
         amount=sum(item.product.price * item.quantity for item in bought),
     )
-    return request_pay(settings(), payment, order)
+    return request_pay(settings(), payment, masked, digital=all(product.digital for product in products))

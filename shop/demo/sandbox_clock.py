@@ -17,9 +17,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock
 from payments.database import db, end_reading, in_transaction
-from payments.models import Subscription
-from payments.monthly import batch, subscriptions
+from payments.monthly import batch, charging, subscriptions
 from payments.monthly.billing_month import Month, months_of
+from payments.monthly.charge_days import charge_day
+from payments.monthly.models import Subscription
 from shop.backoffice import admin
 from shop.web.common import provider, seoul
 
@@ -115,7 +116,7 @@ def to_tomorrow() -> AnyResponse:
 def to_next_month() -> AnyResponse:
     """Go one month ahead, and run the monthly run whenever something is due on the way, as cron would."""
     today = clock.today()
-    target = _morning_of(subscriptions.charge_day(today, today.day))
+    target = _morning_of(charge_day(today, today.day))
     for _step in range(MOST_RUNS):
         day = _next_charge_on()
         # What is still due after a run was declined or got no response: try again later, as cron would.
@@ -168,7 +169,7 @@ def _run() -> None:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     for _done in batch.charge_all(app, provider(), islice(batch.due_now(), MOST_CHARGES), RUN_WORKERS):
         pass
-    batch.delete_ended_keys(provider())
+    charging.delete_ended_keys(provider())
 
 
 def _go_to(moment: datetime) -> AnyResponse:

@@ -4,6 +4,7 @@ from alembic import context
 from flask import current_app
 
 from payments.database import Base, Moment
+from payments.monthly import models as monthly_models  # noqa: F401 - fills the metadata
 from shop.orders import models  # noqa: F401 - fills the metadata
 
 
@@ -12,7 +13,14 @@ def render_item(kind, item, autogen_context):
     return "sa.DateTime()" if kind == "type" and isinstance(item, Moment) else False
 
 
+def keep_foreign_keys(connection, on):
+    """SQLite rebuilds a table to change it, which its foreign keys would forbid; outside of a transaction."""
+    if connection.dialect.name == "sqlite":
+        connection.connection.driver_connection.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
+
+
 with current_app.extensions["migrate"].db.engine.connect() as connection:
+    keep_foreign_keys(connection, on=False)
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -22,3 +30,4 @@ with current_app.extensions["migrate"].db.engine.connect() as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
+    keep_foreign_keys(connection, on=True)

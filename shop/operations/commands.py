@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TextIO
 
@@ -14,7 +15,7 @@ from flask_migrate import upgrade
 from sqlalchemy.exc import IntegrityError
 
 from payments import clock, reconcile, sweep
-from payments.monthly import batch
+from payments.monthly import batch, charging
 from payments.portone.report import ProviderError
 from shop.backoffice import export
 from shop.orders import seed
@@ -74,7 +75,7 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
         )
     if day:
         clock.use_source(_nine_in_the_morning(day))
-    due, paused = batch.count_due(), batch.count_paused()
+    due, paused = charging.count_due(), charging.count_paused()
     if dry_run:
         waiting = ""
         if paused.until:
@@ -91,7 +92,7 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
         for done in finished:
             results[done.result] += 1
             results["won"] += done.won
-    deleted = batch.delete_ended_keys(provider())
+    deleted = charging.delete_ended_keys(provider())
     click.echo(_summary(results, deleted))
     for result, line in OPEN_RESULTS.items():
         if results[result]:
@@ -175,7 +176,7 @@ def _celery() -> Any:
     return create_worker(current_app._get_current_object(), settings())  # type: ignore[attr-defined]
 
 
-def _nine_in_the_morning(day: str) -> batch.Source:
+def _nine_in_the_morning(day: str) -> Callable[[], datetime]:
     try:
         moment = datetime.combine(date.fromisoformat(day), time(9), clock.SEOUL).astimezone(UTC)
     except ValueError:

@@ -36,7 +36,7 @@ class LastHeard:
 def install(app: Flask) -> None:
     heard = LastHeard()
     app.extensions["portone_heard"] = heard  # keeps the listener alive: signals hold weak references
-    portone_asked.connect(heard.hear, sender=app.extensions["provider"])
+    portone_asked.connect(heard.hear, sender=app.extensions["payments"].provider)
     app.register_blueprint(bp)
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 from payments import clock
 from payments.database import db, end_reading
 from payments.models import Event, Payment
+from payments.monthly.models import LATER_MONTH
 from payments.signals import Asked, event_written, portone_asked
 from shop.web.common import settings
 
@@ -108,7 +109,7 @@ class Books:
         held = db.session.scalar(select(func.count()).where(Payment.held_reason.is_not(None)))
         # A month's charges are created in that month, and `created_at` has an index.
         monthly = select(Payment.status, func.count()).where(
-            Payment.created_at >= clock.month_began(), Payment.subscription_id.is_not(None)
+            Payment.created_at >= clock.month_began(), Payment.kind == LATER_MONTH
         )
         by_status = db.session.execute(monthly.group_by(Payment.status)).all()
         end_reading()

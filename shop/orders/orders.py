@@ -6,16 +6,17 @@ stock is released when the order is cancelled or expires, and stays reserved whe
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, bindparam, select, update
+from sqlalchemy import CursorResult, Select, bindparam, select, update
 from sqlalchemy.orm import joinedload
 
 from payments import clock
 from payments.database import db
 from payments.models import move
+from payments.portone import request_pay as portone
+from payments.portone.request_pay import fit_bytes
 
 from . import cart
 from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
@@ -30,15 +31,8 @@ LONGEST_TEL = 40  # as typed, with spaces and dashes
 PENDING_FOR = timedelta(minutes=30)
 
 
-@dataclass(frozen=True)
-class Buyer:
-    """The buyer's data that KG and the parcel service need. `tel` is digits only."""
-
-    name: str
-    tel: str
-    email: str
-    addr: str | None = None
-    postcode: str | None = None
+class Buyer(portone.Buyer):
+    """The buyer's data, checked."""
 
     @classmethod
     def checked(cls, name: str, tel: str, email: str, addr: str = "", postcode: str = "") -> "Buyer":
@@ -145,8 +139,14 @@ def _require_address(goods: Iterable[tuple[Product, int]], buyer: Buyer) -> None
 
 
 def _lock_goods(product_ids: Iterable[int]) -> None:
-    """Lock the product rows in id order (prevents deadlocks) before releasing and reserving stock."""
-    db.session.execute(select(Product.id).where(Product.id.in_(product_ids)).order_by(Product.id).with_for_update())
+    """Lock the product rows before releasing and reserving stock."""
+    db.session.scalars(_locked_goods(product_ids)).all()
+
+
+def _locked_goods(product_ids: Iterable[int]) -> Select[tuple[Product]]:
+    """Select products, locked in id order (prevents deadlocks)."""
+    query = select(Product).where(Product.id.in_(product_ids)).order_by(Product.id)
+    return query.with_for_update().execution_options(populate_existing=True)
 
 
 # --- stock ----------------------------------------------------------------------------------------------------------
@@ -179,21 +179,23 @@ def give_back(order: Order) -> None:
 # --- changes of an order's state; call inside the payment's transaction -----------------------------------------------
 
 
-def pay(order: Order, merchant_uid: str) -> bool:
-    """Mark the order as paid by the payment `merchant_uid`; an expired one only if its stock can be reserved again.
+def lock_goods_in_stock(order: Order) -> bool:
+    """Lock the goods of an expired order; return whether its stock can be reserved again."""
+    wanted = {line.product_id: line.quantity for line in order.lines}
+    goods = db.session.scalars(_locked_goods(wanted)).all()
+    return all(product.stock is None or product.stock >= wanted[product.id] for product in goods)
 
-    False: it cannot be paid.
+
+def pay(order: Order, merchant_uid: str) -> None:
+    """Mark the order as paid by the payment `merchant_uid`; an expired one reserves its stock again.
+
+    `lock_goods_in_stock` has made sure that there is enough.
     """
     if order.status == "expired":
-        try:
-            with db.session.begin_nested():
-                reserve([(line.product, line.quantity) for line in order.lines])
-        except OutOfStock:
-            return False
+        reserve([(line.product, line.quantity) for line in order.lines])
     if not move(Order, order.id, "paid", paid_at=clock.now(), paid_by=merchant_uid):
-        return False
+        raise RuntimeError(f"order {order.id} changed although it was locked")
     cart.take_bought(order)
-    return True
 
 
 def cancel_pending(order: Order) -> None:
@@ -269,11 +271,6 @@ def title(order: Order) -> str:
     others = len(order.lines) - 1
     ending = f" 외 {others}건" if others else ""
     return fit_bytes(order.lines[0].name_ko, 30 - len(ending.encode("cp949"))) + ending
-
-
-def fit_bytes(text: str, most: int) -> str:
-    """Return the longest prefix of `text` within KG's `most` bytes: a Hangul syllable counts two (code 9109)."""
-    return text.encode("cp949", "ignore")[:most].decode("cp949", "ignore").strip()
 
 
 # --- queries --------------------------------------------------------------------------------------------------------

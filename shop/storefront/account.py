@@ -17,12 +17,14 @@ from wtforms.validators import DataRequired, Length, Regexp, StopValidation, Val
 
 from payments import clock
 from payments.database import db, plain_rows, transaction
-from payments.models import Subscription, table_of
+from payments.models import table_of
 from payments.monthly import charging, subscriptions
 from payments.monthly.billing_month import month_of
+from payments.monthly.models import Subscription
 from shop.orders import cart
 from shop.orders.cart import NotOnSale
 from shop.orders.models import User
+from shop.orders.plans import plans_by_ref
 from shop.web.common import LANGUAGES, local_path, login_required, off_sale, provider, settings
 
 from . import rate_limits
@@ -192,6 +194,7 @@ def my_subscriptions() -> str:
         coming=coming,
         standing={subscription_id: month.standing(now) for subscription_id, month in coming.items() if month},
         now=now,
+        plans=plans_by_ref(),
         months={subscription.id: subscriptions.months_of(subscription) for subscription in mine},
     )
 
@@ -202,7 +205,8 @@ def end_subscription(subscription_id: int) -> AnyResponse:
     """End a subscription of the buyer's: paid months are not refunded, and nothing more is charged."""
     with transaction():
         found = db.session.get(Subscription, subscription_id, with_for_update=True)
-        if found is None or found.user_id != current_user.id or found.status == "pending":  # a pending one is not shown
+        is_own = found is not None and found.customer_ref == str(current_user.id)
+        if found is None or not is_own or found.status == "pending":  # a pending one is not shown
             abort(404)
         subscriptions.end(found, "by_buyer", clock.now())
     charging.delete_ended_keys(provider())  # the next run deletes a key if PortOne does not respond now

@@ -1,8 +1,6 @@
 """Pages of the shop: products, cart, checkout and orders."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
@@ -11,17 +9,16 @@ from sqlalchemy import bindparam, select
 from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock
-from payments.attempts import AlreadyPaid, EarlierUnknown, look_up_earlier_attempts, start_payment
+from payments.attempts import AlreadyPaid, EarlierUnknown, PurchaseClosed, look_up_earlier_attempts
 from payments.cancel import cancel_payment
 from payments.database import db, plain_rows, transaction
 from payments.decision import refusal_to_cancel
 from payments.events import News, note
 from payments.models import Event, Payment
-from payments.monthly import subscriptions
-from payments.monthly.subscriptions import AlreadySubscribed
+from payments.monthly import AlreadySubscribed, subscriptions
 from payments.portone.report import ProviderError
 from payments.portone.request_pay import request_pay
-from shop.orders import orders
+from shop.orders import order_payments, orders, plans
 from shop.orders.cart import (
     CartChanged,
     EmptyCart,
@@ -124,15 +121,19 @@ def checkout() -> Response | tuple[Response, int]:
         return refuse(400, "kind", _("무엇을 결제하시는지 알 수 없습니다."))
     if asked["kind"] == "monthly" and not settings().billing_available:
         return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
+    consent = {"consent": "given"} if asked.get("consent") is True else {}
     try:
-        place = _order_asked_for(asked)
-        look_up_earlier_attempts(provider(), current_user.id, asked["kind"])
-        consent = {"consent": "given"} if asked.get("consent") is True else {}
-        payment = start_payment(provider(), place, consent)
-    except OrderError as error:
+        buyer = _checked_buyer(asked)
+        earlier = order_payments.recent_orders(current_user.id, asked["kind"])
+        look_up_earlier_attempts(provider(), order_payments.PAYMENT_KINDS[asked["kind"]], earlier)
+        order = _place_order(asked, buyer)
+        payment = order_payments.start(provider(), order, buyer, consent)
+    except (OrderError, AlreadySubscribed) as error:
         return _refused_order(error)
-    except AlreadyPaid as earlier:
-        page = url_for("store.order", order_id=earlier.payment.order_id)
+    except PurchaseClosed:  # a notification paid it, or the sweep let it expire, in this moment
+        return refuse(409, "order_closed", _("그사이 주문이 끝났습니다. 주문 내역을 확인해 주세요."))
+    except AlreadyPaid as found:
+        page = url_for("store.order", order_id=int(found.payment.purchase_id))
         message = _("방금 결제된 것을 찾았습니다. 다시 결제하지 않으셔도 됩니다.")
         return refuse(409, "already_paid", message, redirect=page)
     except EarlierUnknown:
@@ -143,34 +144,34 @@ def checkout() -> Response | tuple[Response, int]:
     return jsonify(
         merchant_uid=payment.merchant_uid,
         imp_code=settings().imp_code,
-        request_pay=request_pay(settings(), payment, cast("Order", payment.order)),
+        request_pay=request_pay(settings(), payment, buyer, digital=order.digital),
     )
 
 
-def _order_asked_for(asked: dict[str, Any]) -> Callable[[], Order]:
-    """Check the buyer's data and return the function that creates the order. Raises InvalidBuyer.
+def _checked_buyer(asked: dict[str, Any]) -> Buyer:
+    """Return the buyer's data from the request. Raises InvalidBuyer."""
+    fields = ("buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
+    return Buyer.checked(*(str(asked.get(field) or "") for field in fields))
+
+
+def _place_order(asked: dict[str, Any], buyer: Buyer) -> Order:
+    """Place the order and commit it. Raises OrderError, AlreadySubscribed.
 
     `total_seen`, which our page sends, is the total that the buyer agreed to (won). It is compared and never charged:
     if another tab has changed the cart meanwhile, nothing is ordered.
     """
-    fields = ("buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
-    buyer = Buyer.checked(*(str(asked.get(field) or "") for field in fields))
-    if asked["kind"] == "once":
-        place = partial(orders.place, current_user.id, buyer)
-    else:
-        plan_id = asked.get("product_id")
-        place = partial(subscriptions.subscribe, current_user.id, plan_id if isinstance(plan_id, int) else 0, buyer)
-
-    def as_seen() -> Order:
-        order = place()
+    with transaction():
+        if asked["kind"] == "once":
+            order = orders.place(current_user.id, buyer)
+        else:
+            plan_id = asked.get("product_id")
+            order = plans.place(current_user.id, plan_id if isinstance(plan_id, int) else 0, buyer)
         if asked.get("total_seen", order.amount) != order.amount:
             raise CartChanged(order.kind)
         return order
 
-    return as_seen
 
-
-def _refused_order(error: OrderError) -> tuple[Response, int]:
+def _refused_order(error: OrderError | AlreadySubscribed) -> tuple[Response, int]:
     """Explain in the reader's language why the order cannot be placed."""
     match error:
         case InvalidBuyer():
@@ -204,7 +205,7 @@ def my_orders() -> str:
 def order(order_id: int) -> str:
     """Show an order and its payments, to its owner only."""
     found = _own_order(order_id)
-    attempts = _attempts(found)
+    attempts = order_payments.payments_of(found)
     payment = _payment_that_matters(found)
     return render_template(
         "store/order.html",
@@ -244,9 +245,8 @@ def cancel_order(order_id: int) -> AnyResponse:
 def use_order(order_id: int) -> AnyResponse:
     """Mark digital goods as used; from then on staff decide about a cancel, which the page says beforehand."""
     with transaction():
-        paid_by = _own_order(order_id).paid_by
-        payer = db.session.scalar(select(Payment).filter_by(merchant_uid=paid_by).with_for_update())
         found = _own_order(order_id, lock=True)
+        payer = db.session.scalar(select(Payment).filter_by(merchant_uid=found.paid_by).with_for_update())
         going_back = payer is None or payer.cancel_requested_at or payer.held_reason or found.cancel_wanted_at
         if going_back or found.kind != "once" or not found.digital or not orders.fulfil(found):
             abort(409)
@@ -267,14 +267,9 @@ def _own_order(order_id: int, *, lock: bool = False) -> Order:
     return found
 
 
-def _attempts(order: Order) -> Sequence[Payment]:
-    return db.session.scalars(select(Payment).filter_by(order_id=order.id).order_by(Payment.id.desc())).all()
-
-
 def _ask_a_person(order: Order, payment: Payment, reason: str) -> None:
     news = News("buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr)
     with transaction():
-        db.session.get_one(Payment, payment.id, with_for_update=True)  # payment before order, as `sync` locks them
         if orders.want_cancel(db.session.get_one(Order, order.id, with_for_update=True), reason):
             note(news, "wanted", reason, payment)
     flash(_("취소를 신청했습니다. 판매자가 확인한 뒤 알려 드립니다."), "success")
@@ -285,7 +280,7 @@ def _payment_that_matters(order: Order) -> Payment | None:
 
     A duplicate payment that was cancelled automatically must not hide the one that paid.
     """
-    attempts = _attempts(order)
+    attempts = order_payments.payments_of(order)
     payer = [payment for payment in attempts if payment.merchant_uid == order.paid_by]
     with_money = [payment for payment in attempts if payment.status in ("paid", "cancelled") or payment.held_reason]
     return next(iter([*payer, *with_money, *attempts]), None)

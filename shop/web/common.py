@@ -23,6 +23,7 @@ from werkzeug.routing import IntegerConverter
 
 from payments.clock import SEOUL
 from payments.database import db
+from payments.extension import extension
 from payments.portone.error_codes import advice_for
 from payments.portone.report import PaymentProvider
 from payments.privacy import LONGEST_TEXT, mask_phone, mask_text, printable
@@ -51,7 +52,12 @@ def settings() -> Settings:
 
 def provider() -> PaymentProvider:
     """Return the payment provider of this app: PortOne, or the sandbox that imitates it."""
-    return cast("PaymentProvider", current_app.extensions["provider"])
+    return extension().provider
+
+
+def problem_page(title: str, message: str, merchant_uid: str | None) -> str:
+    """Render the page of a payment that cannot be shown, for `payments.init_app`."""
+    return render_template("results/problem.html", title=title, message=message, merchant_uid=merchant_uid)
 
 
 def language() -> str:

@@ -26,6 +26,7 @@ LABELS = {
         "active": _l("사용 중"),
         "ended": _l("종료됨"),
         "abandoned": _l("발급 중단"),
+        "absent": _l("발급되지 않음"),
         "deleted": _l("삭제됨"),
     },
     "subscription": {
@@ -40,7 +41,8 @@ LABELS = {
         "customer_uid": _l("요청한 빌링키와 다른 결제"),
         "amount": _l("결제 금액이 주문 금액과 다름"),
         "currency": _l("통화가 원화가 아님"),
-        "surplus": _l("이미 결제된 주문에 한 번 더 결제됨"),
+        "duplicate": _l("이미 결제된 주문에 한 번 더 결제됨"),
+        "order_paid": _l("이미 결제된 주문에 결제됨"),
         "order_cancelled": _l("취소된 주문에 결제됨"),
         "out_of_stock": _l("기한이 지난 뒤 결제되었고 재고가 없음"),
         "already_subscribed": _l("이미 이용 중인 구독"),
@@ -125,7 +127,9 @@ LABELS = {
         "no_subscription": _l(
             "이 결제로는 구독을 이어 갈 수 없습니다(KG는 다음 달을 이 결제와 비교합니다). 취소해 주세요."
         ),
-        "order_gone": _l("주문이 이미 끝나 이 결제로 되살릴 수 없습니다. 취소해 주세요."),
+        "duplicate": _l("다른 결제로 이미 결제된 주문입니다. 취소해 주세요."),
+        "order_paid": _l("이미 결제된 주문입니다. 취소해 주세요."),
+        "order_cancelled": _l("주문이 이미 끝나 이 결제로 되살릴 수 없습니다. 취소해 주세요."),
         "out_of_stock": _l("재고가 없어 주문을 되살릴 수 없습니다. 취소해 주세요."),
     },
     "ended": {

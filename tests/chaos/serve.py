@@ -66,7 +66,7 @@ def shop(fuse: Fuse) -> Any:
     event.listen(Session, "before_commit", step)
     event.listen(Session, "after_commit", step)
     app = create_app()
-    app.extensions["provider"] = Doomed(app.extensions["provider"], fuse)
+    app.extensions["payments"].provider = Doomed(app.extensions["payments"].provider, fuse)
     return app
 
 

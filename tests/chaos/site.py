@@ -186,10 +186,12 @@ class Site:
         """Paid orders without their money, and money without its order or a reason to wait."""
         paid = self.all(
             "SELECT o.id FROM orders o WHERE o.status = 'paid' AND NOT EXISTS (SELECT 1 FROM payments p"
-            " WHERE p.merchant_uid = o.paid_by AND p.order_id = o.id AND p.status = 'paid')"
+            " WHERE p.merchant_uid = o.paid_by AND p.kind <> 'renewal'"
+            " AND p.purchase_id = CAST(o.id AS VARCHAR) AND p.status = 'paid')"
         )
         kept = self.all(
-            "SELECT p.merchant_uid FROM payments p JOIN orders o ON o.id = p.order_id"
+            "SELECT p.merchant_uid FROM payments p JOIN orders o"
+            " ON p.kind <> 'renewal' AND CAST(o.id AS VARCHAR) = p.purchase_id"
             " WHERE p.status = 'paid' AND p.held_reason IS NULL"
             " AND (o.status <> 'paid' OR o.paid_by <> p.merchant_uid)"
         )

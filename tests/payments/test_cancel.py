@@ -10,18 +10,19 @@ import pytest
 from flask import Flask
 
 from payments import clock, sync
-from payments.attempts import refusal_to_approve, start_payment
+from payments.attempts import refusal_to_approve
 from payments.cancel import CANCEL_LEASE, CancelResult, cancel_payment, resume_cancel
 from payments.database import db, transaction
 from payments.events import News
-from payments.models import Event, Payment, Subscription
-from payments.monthly import charging, subscriptions
+from payments.models import Event, Payment
+from payments.monthly import charging
+from payments.monthly.models import Subscription
 from payments.portone.report import OutcomeUnknown
 from payments.sync import sync_payment
 from shop.orders import cart, orders
 from shop.orders.models import Order, Product, User
 from tests import clocks
-from tests.conftest import ADDRESSED_BUYER, BUYER, product
+from tests.conftest import ADDRESSED_BUYER, BUYER, another_window, order_of, order_window, plan_window, product
 from tests.fakes import FakeProvider
 
 ADMIN = News("admin", actor="admin@example.com")
@@ -30,7 +31,7 @@ ADMIN = News("admin", actor="admin@example.com")
 def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
     """Goods that a buyer has paid for."""
     cart.put_in_cart(buyer.id, (what or product()).id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+    payment = order_window(provider, buyer.id, ADDRESSED_BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
     return payment
@@ -38,8 +39,7 @@ def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Pa
 
 def states(payment: Payment) -> tuple[str, str]:
     db.session.expire_all()
-    assert payment.order
-    return payment.status, payment.order.status
+    return payment.status, order_of(payment).status
 
 
 def test_a_cancel_gives_the_whole_amount_back_and_returns_the_stock(provider: FakeProvider, buyer: User) -> None:
@@ -93,7 +93,7 @@ def test_another_month_is_refused_before_portone_is_asked(
 
 def test_what_was_never_paid_is_not_asked_for(provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN) == CancelResult("refused", "not_paid")
     assert provider.cancels == []
 
@@ -131,7 +131,7 @@ def test_a_refusal_of_kgs_is_kept_in_its_own_words_and_nobody_asks_again_by_hims
 
 
 def test_a_cancelled_first_month_ends_the_subscription_at_once(provider: FakeProvider, buyer: User) -> None:
-    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    payment = plan_window(provider, buyer.id, product("monthly").id, BUYER)
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
@@ -162,7 +162,7 @@ def test_a_second_window_of_another_kind_is_never_cancelled_by_itself(provider: 
 @pytest.mark.parametrize("facts", [{"is_test_channel": False}, {"pay_method": "card"}, {"customer_uid": "somebodys"}])
 def test_money_of_another_kind_waits_for_a_person(facts: dict[str, Any], provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, **facts)
     assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert provider.cancels == []
@@ -172,7 +172,7 @@ def test_money_of_another_kind_waits_for_a_person(facts: dict[str, Any], provide
 def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider, buyer: User) -> None:
     """The aimed cancel: our merchant_uid beside a stranger's imp_uid must not give the stranger's money back."""
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     stranger = provider.hears_of("somebody-elses-order", amount=1)
     result = sync_payment(provider, News("callback", stranger.imp_uid, payment.merchant_uid))
     assert result.outcome == "mismatch"
@@ -182,7 +182,7 @@ def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider, buyer: U
 
 def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     long_ago = clock.now() - timedelta(days=40)
     provider.hears_of(payment.merchant_uid, amount=301, paid_at=long_ago)
     assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
@@ -196,7 +196,7 @@ def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProv
 
 def held(provider: FakeProvider, buyer: User, **facts: Any) -> Payment:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     provider.cancel_answers = ["refused"]
     provider.hears_of(payment.merchant_uid, **({"amount": payment.amount} | facts))
     sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
@@ -218,7 +218,7 @@ def test_a_person_may_keep_held_money_and_the_order_is_honoured(
 def test_held_money_of_a_cancelled_order_cannot_be_kept(provider: FakeProvider, buyer: User) -> None:
     payment = held(provider, buyer, amount=301)
     with transaction():
-        orders.cancel_pending(db.session.get_one(Order, payment.order_id))
+        orders.cancel_pending(db.session.get_one(Order, int(payment.purchase_id)))
     assert sync.release(provider, payment.id, ADMIN, "확인함") == "order_gone"
     assert states(payment) == ("paid", "cancelled")
 
@@ -252,19 +252,19 @@ def test_a_window_may_go_on_only_at_our_price(
     amount: Any, refusal: str | None, provider: FakeProvider, buyer: User
 ) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     told = payment.amount if amount == "asked" else amount
     assert refusal_to_approve(payment.merchant_uid, told, News("confirm")) == refusal
 
 
 def test_a_window_may_not_go_on_for_an_order_that_is_over(provider: FakeProvider, buyer: User) -> None:
     payment = paid(provider, buyer)
-    again = start_payment(provider, lambda: db.session.get_one(Order, payment.order_id))
+    again = another_window(provider, payment)
     assert refusal_to_approve(again.merchant_uid, again.amount, News("confirm")) == "paid"
     cart.put_in_cart(buyer.id, product().id, 1)
-    old = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    old = order_window(provider, buyer.id, BUYER)
     with transaction():
-        orders.cancel_pending(db.session.get_one(Order, old.order_id))
+        orders.cancel_pending(db.session.get_one(Order, int(old.purchase_id)))
     assert refusal_to_approve(old.merchant_uid, old.amount, News("confirm")) == "order_gone"
     assert refusal_to_approve("nobodys", 1000, News("confirm")) == "not_a_window"
 
@@ -311,10 +311,7 @@ def test_a_cancel_of_a_payment_that_portone_has_lost_is_refused_and_not_asked_fo
 def test_the_key_that_a_given_back_first_month_issued_is_deleted_at_portone(
     provider: FakeProvider, buyer: User
 ) -> None:
-    windows = [
-        start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
-        for _ in range(2)
-    ]
+    windows = [plan_window(provider, buyer.id, product("monthly").id, BUYER) for _ in range(2)]
     for window in windows:
         provider.issues_key(window.customer_uid or "")
         provider.hears_of(window.merchant_uid, amount=window.amount, customer_uid=window.customer_uid)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments.decision import GIVEN_BACK, Decision, KeyLookup, decide
+from payments.decision import CANCEL_TEXTS, Decision, Standing, decide, refusal_to_approve
 from payments.models import Payment
-from payments.portone.report import BillingKeyReport, PaymentReport
+from payments.portone.report import PaymentReport
 
-KEY = BillingKeyReport("key-1", "mobilians", "170622040674", None)
+OPEN, LATE, CLOSED = Standing.open(), Standing.late(), Standing.closed("order_cancelled", "취소된 주문")
 
 
 def a_payment(**columns: Any) -> Payment:
@@ -37,13 +37,9 @@ def a_report(**facts: Any) -> PaymentReport:
 
 
 def decided(
-    payment: Payment,
-    report: PaymentReport,
-    order: str | None = "pending",
-    taken: bool = False,
-    key: KeyLookup = "absent",
+    payment: Payment, report: PaymentReport, standing: Standing = OPEN, *, taken: bool = False
 ) -> tuple[str, str | None, str | None]:
-    decision = decide(payment, order, taken, report, key)
+    decision = decide(payment, report, standing, paid_by_another=taken)
     return decision.outcome, decision.status, decision.held_reason
 
 
@@ -54,11 +50,11 @@ def test_paid_as_asked_is_paid(before: str) -> None:
 
 @pytest.mark.parametrize("before", ["paid", "cancelled"])
 def test_the_same_news_again_changes_nothing(before: str) -> None:
-    assert decided(a_payment(status=before, imp_uid="imp_1"), a_report(), "paid") == ("unchanged", None, None)
+    assert decided(a_payment(status=before, imp_uid="imp_1"), a_report(), CLOSED) == ("unchanged", None, None)
 
 
 def test_a_second_paid_window_of_the_same_attempt_is_surplus_and_leaves_the_row_alone() -> None:
-    assert decided(a_payment(status="paid", imp_uid="imp_0"), a_report(), "paid") == ("held", None, None)
+    assert decided(a_payment(status="paid", imp_uid="imp_0"), a_report(), CLOSED) == ("held", None, None)
 
 
 @pytest.mark.parametrize(
@@ -85,24 +81,39 @@ def test_a_live_shop_does_not_accept_a_payment_through_a_test_channel() -> None:
     assert decided(a_payment(is_test_channel=False), a_report(is_test_channel=True)) == ("held", None, "channel")
 
 
-@pytest.mark.parametrize(("order", "reason"), [("paid", "surplus"), ("cancelled", "order_cancelled")])
-def test_right_money_for_an_order_that_cannot_take_it_is_held(order: str, reason: str) -> None:
-    assert decided(a_payment(), a_report(), order) == ("held", "paid", reason)
+@pytest.mark.parametrize(
+    ("standing", "taken", "reason"),
+    [(OPEN, True, "duplicate"), (CLOSED, True, "duplicate"), (CLOSED, False, CLOSED.reason)],
+)
+def test_right_money_for_a_purchase_that_cannot_take_it_is_held_and_cancelled(
+    standing: Standing, taken: bool, reason: str
+) -> None:
+    assert decided(a_payment(), a_report(), standing, taken=taken) == ("held", "paid", reason)
+    decision = decide(a_payment(), a_report(), standing, paid_by_another=taken)
+    assert decision.cancel_text == (CANCEL_TEXTS["duplicate"] if taken else CLOSED.cancel_text)
 
 
-def test_an_expired_order_may_still_be_paid() -> None:
-    assert decided(a_payment(), a_report(), "expired") == ("paid", "paid", None)
+def test_a_late_purchase_may_still_be_paid_but_no_window_is_approved_for_it() -> None:
+    assert decided(a_payment(), a_report(), LATE) == ("paid", "paid", None)
+    assert refusal_to_approve(a_payment(), LATE, 9900, paid_by_another=False) == "order_gone"
 
 
-@pytest.mark.parametrize(("key", "outcome"), [(KEY, "paid"), ("unknown", "paid"), ("absent", "held")])
-def test_a_plan_needs_its_billing_key_but_no_answer_is_not_an_absence(key: KeyLookup, outcome: str) -> None:
-    payment, report = a_payment(customer_uid="key-1"), a_report(customer_uid="key-1")
-    assert decided(payment, report, key=key)[0] == outcome
-
-
-def test_a_plan_that_the_buyer_already_has_is_not_sold_twice() -> None:
-    payment, report = a_payment(customer_uid="key-1"), a_report(customer_uid="key-1")
-    assert decided(payment, report, taken=True, key=KEY) == ("held", "paid", "already_subscribed")
+@pytest.mark.parametrize(
+    ("payment", "standing", "amount", "taken", "refusal"),
+    [
+        ({}, OPEN, 9900, False, None),
+        ({}, OPEN, 9901, False, "amount"),
+        ({}, OPEN, None, False, "amount"),
+        ({"status": "paid"}, OPEN, 9900, False, "paid"),
+        ({"status": "cancelled"}, OPEN, 9900, False, "paid"),
+        ({}, OPEN, 9900, True, "paid"),
+        ({}, CLOSED, 9900, False, "order_gone"),
+    ],
+)
+def test_only_the_right_amount_for_an_open_purchase_is_approved(
+    payment: dict[str, Any], standing: Standing, amount: int | None, taken: bool, refusal: str | None
+) -> None:
+    assert refusal_to_approve(a_payment(**payment), standing, amount, paid_by_another=taken) == refusal
 
 
 def test_failed_closes_only_an_open_attempt() -> None:
@@ -115,12 +126,18 @@ def test_failed_closes_only_an_open_attempt() -> None:
 @pytest.mark.parametrize("before", ["ready", "failed", "paid"])
 def test_cancelled_in_full_is_cancelled(before: str) -> None:
     payment = a_payment(status=before, imp_uid="imp_1" if before == "paid" else None)
-    assert decided(payment, a_report(status="cancelled"), "paid") == ("cancelled", "cancelled", None)
+    assert decided(payment, a_report(status="cancelled"), CLOSED) == ("cancelled", "cancelled", None)
 
 
 def test_a_part_cancelled_is_never_called_cancelled() -> None:
     part = a_report(status="cancelled", cancelled_amount=900)
     assert decided(a_payment(status="paid", imp_uid="imp_1"), part) == ("held", None, "partly_cancelled")
+
+
+def test_a_part_cancelled_of_held_money_does_not_hide_why_it_was_held() -> None:
+    held = a_payment(status="paid", imp_uid="imp_1", held_reason="amount")
+    part = a_report(status="cancelled", cancelled_amount=900)
+    assert decided(held, part) == ("held", None, "amount")
 
 
 def test_the_cancel_of_a_surplus_payment_does_not_cancel_the_paid_one() -> None:
@@ -160,23 +177,27 @@ reports = st.builds(
 )
 situations = st.tuples(
     payments,
-    st.sampled_from([None, "pending", "paid", "expired", "cancelled"]),
-    st.booleans(),
     reports,
-    st.sampled_from([KEY, "absent", "unknown"]),
+    st.sampled_from([OPEN, LATE, CLOSED]),
+    st.booleans(),
 )
+
+
+def decision_on(situation: Any) -> Decision:
+    payment, report, standing, taken = situation
+    return decide(payment, report, standing, paid_by_another=taken)
 
 
 @given(situations)
 def test_no_decision_ever_moves_a_payment_against_its_states(situation: Any) -> None:
-    payment, decision = situation[0], decide(*situation)
+    payment, decision = situation[0], decision_on(situation)
     assert decision.status is None or decision.status in Payment.STATES[payment.status]
 
 
 @given(situations)
 def test_only_a_paid_report_of_what_was_asked_makes_a_payment_paid_without_being_held(situation: Any) -> None:
-    payment, order, _, report, _ = situation
-    decision: Decision = decide(*situation)
+    payment, report, standing, taken = situation
+    decision = decision_on(situation)
     if decision.status != "paid" or decision.held_reason:
         return
     assert decision.outcome == "paid"
@@ -184,14 +205,15 @@ def test_only_a_paid_report_of_what_was_asked_makes_a_payment_paid_without_being
     assert (report.amount, report.currency, report.pay_method) == (payment.amount, "KRW", "phone")
     assert report.is_test_channel == payment.is_test_channel
     assert report.customer_uid == payment.customer_uid
-    assert order not in ("paid", "cancelled")
+    assert standing.state in ("open", "late")
+    assert not taken
 
 
 @given(situations)
 def test_deciding_touches_nothing(situation: Any) -> None:
     payment = situation[0]
     before = {name: value for name, value in vars(payment).items() if name != "_sa_instance_state"}
-    decide(*situation)
+    decision_on(situation)
     assert {name: value for name, value in vars(payment).items() if name != "_sa_instance_state"} == before
 
 
@@ -201,7 +223,7 @@ def has_money(payment: Payment) -> bool:
 
 @given(situations)
 def test_a_row_that_has_money_is_never_bound_to_another_window(situation: Any) -> None:
-    payment, report, decision = situation[0], situation[3], decide(*situation)
+    payment, report, decision = situation[0], situation[1], decision_on(situation)
     if has_money(payment) and report.imp_uid != payment.imp_uid:
         assert (decision.status, decision.held_reason) == (None, None)
 
@@ -209,14 +231,14 @@ def test_a_row_that_has_money_is_never_bound_to_another_window(situation: Any) -
 @given(situations)
 def test_a_payment_with_money_is_never_downgraded_but_to_cancelled(situation: Any) -> None:
     if has_money(situation[0]):
-        assert decide(*situation).status in (None, "cancelled")
+        assert decision_on(situation).status in (None, "cancelled")
 
 
 @given(situations)
 def test_money_goes_back_by_itself_only_if_it_is_ours_by_every_sign(situation: Any) -> None:
-    payment, _, _, report, _ = situation
-    decision: Decision = decide(*situation)
-    if decision.surplus or decision.held_reason in GIVEN_BACK:
+    payment, report, *_ = situation
+    decision = decision_on(situation)
+    if decision.is_duplicate or decision.cancel_text:
         assert report.status == "paid"
         assert (report.is_test_channel, report.pay_method) == (payment.is_test_channel, "phone")
         assert report.customer_uid == payment.customer_uid
@@ -224,8 +246,8 @@ def test_money_goes_back_by_itself_only_if_it_is_ours_by_every_sign(situation: A
 
 @given(situations)
 def test_a_cancelled_report_counts_only_as_a_whole(situation: Any) -> None:
-    report = situation[3]
-    if decide(*situation).status == "cancelled":
+    report = situation[1]
+    if decision_on(situation).status == "cancelled":
         assert (report.status, report.cancelled_amount) == ("cancelled", report.amount)
 
 
@@ -233,8 +255,8 @@ def test_a_cancelled_report_counts_only_as_a_whole(situation: Any) -> None:
 def test_whatever_comes_in_whichever_order_a_payment_is_paid_at_most_once(first: Any, later: list[Any]) -> None:
     """The rows' side of it: each decision is written down as `record` does, and the next is made about that."""
     payment, honoured = first[0], 0
-    for _, order, taken, report, key in [first, *later]:
-        decision = decide(payment, order, taken, report, key)
+    for _, report, standing, taken in [first, *later]:
+        decision = decide(payment, report, standing, paid_by_another=taken)
         if decision.status:
             honoured += decision.status == "paid" and not decision.held_reason
             payment.status, payment.imp_uid = decision.status, report.imp_uid

@@ -10,13 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from payments.attempts import start_payment
 from payments.database import db
 from payments.models import Event, Payment
 from payments.portone.report import OutcomeUnknown
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import Order, User
-from tests.conftest import BUYER, product, sign_in
+from tests.conftest import BUYER, order_of, order_window, product, sign_in
 from tests.fakes import FakeProvider
 
 Door = Callable[[FlaskClient, dict[str, str]], TestResponse]
@@ -46,7 +45,7 @@ DOORS = (callback, redirect, webhook, form_webhook)
 def payment(provider: FakeProvider, buyer: User) -> Payment:
     """An open attempt to buy one thing."""
     cart.put_in_cart(buyer.id, product().id, 1)
-    return start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    return order_window(provider, buyer.id, BUYER)
 
 
 @pytest.fixture
@@ -59,8 +58,7 @@ def told(payment: Payment, provider: FakeProvider) -> dict[str, str]:
 def books(payment: Payment) -> tuple[str, str]:
     db.session.commit()
     db.session.expire_all()
-    assert payment.order
-    return payment.status, payment.order.status
+    return payment.status, order_of(payment).status
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -89,7 +87,7 @@ def test_the_callback_answers_where_to_go(client: FlaskClient, payment: Payment,
     assert answer.json == {
         "outcome": "paid",
         "status": "paid",
-        "redirect": f"/orders/{payment.order_id}",
+        "redirect": f"/orders/{payment.purchase_id}",
         "message": "",
     }
 
@@ -98,7 +96,7 @@ def test_the_redirect_works_without_a_session_and_the_order_page_then_asks_for_l
     client: FlaskClient, payment: Payment, told: dict[str, str]
 ) -> None:
     answer = redirect(client, told)
-    assert (answer.status_code, answer.location) == (303, f"/orders/{payment.order_id}")
+    assert (answer.status_code, answer.location) == (303, f"/orders/{payment.purchase_id}")
     assert client.get(answer.location).location.startswith("/login")
 
 
@@ -155,7 +153,7 @@ def test_a_replayed_payment_completes_no_other_order(
 ) -> None:
     callback(client, told)
     cart.put_in_cart(other_buyer.id, product().id, 1)
-    thiefs = start_payment(provider, lambda: orders.place(other_buyer.id, BUYER))
+    thiefs = order_window(provider, other_buyer.id, BUYER)
     door(client, {"imp_uid": told["imp_uid"], "merchant_uid": thiefs.merchant_uid})
     assert books(thiefs) == ("ready", "pending")
     assert books(payment) == ("paid", "paid")
@@ -165,7 +163,7 @@ def test_a_replay_is_answered_with_409_and_no_way_to_the_order(
     client: FlaskClient, provider: FakeProvider, told: dict[str, str], other_buyer: User
 ) -> None:
     cart.put_in_cart(other_buyer.id, product().id, 1)
-    thiefs = start_payment(provider, lambda: orders.place(other_buyer.id, BUYER))
+    thiefs = order_window(provider, other_buyer.id, BUYER)
     answer = callback(client, {"imp_uid": told["imp_uid"], "merchant_uid": thiefs.merchant_uid})
     assert answer.status_code == 409
     assert answer.json
@@ -237,8 +235,8 @@ def test_when_portone_is_silent_the_webhook_asks_to_be_repeated_and_the_buyer_to
     answer = callback(client, told)
     assert (answer.status_code, answer.json and answer.json["outcome"]) == (503, "unknown")
     assert answer.json
-    assert answer.json["redirect"] == f"/orders/{payment.order_id}"
-    assert redirect(client, told).location == f"/orders/{payment.order_id}"
+    assert answer.json["redirect"] == f"/orders/{payment.purchase_id}"
+    assert redirect(client, told).location == f"/orders/{payment.purchase_id}"
     assert books(payment) == ("ready", "pending")
 
 

@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from payments.attempts import start_payment
 from payments.database import db, end_reading, transaction
 from payments.events import News
-from payments.models import Event, Payment, Subscription
-from payments.monthly import subscriptions
+from payments.models import Event, Payment
+from payments.monthly.models import Subscription
 from payments.sync import sync_payment
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import Order, Product, User
-from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, product
+from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, order_of, order_window, plan_window, product
 from tests.fakes import FakeProvider
 
 pytestmark = pytest.mark.law
@@ -29,7 +28,7 @@ def paid_parcel(provider: FakeProvider, buyer: User) -> Payment:
     with transaction():
         db.session.get_one(Product, parcel.id).stock = 5
     cart.put_in_cart(buyer.id, parcel.id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+    payment = order_window(provider, buyer.id, ADDRESSED_BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
     return payment
 
@@ -58,24 +57,24 @@ def at_once(app: Flask, work: Callable[[], Any], times: int) -> list[Any]:
 )
 def test_law_1_what_a_caller_claims_changes_no_book(claim: dict[str, str], provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     window = provider.hears_of(payment.merchant_uid, status="ready", amount=payment.amount)
     sync_payment(provider, News("webhook", window.imp_uid, payment.merchant_uid, claim))
     db.session.expire_all()
-    assert (payment.status, payment.order and payment.order.status) == ("ready", "pending")
+    assert (payment.status, order_of(payment).status) == ("ready", "pending")
 
 
 def test_law_2_a_paid_payment_of_another_order_completes_nothing_but_its_own(
     paid_parcel: Payment, provider: FakeProvider, other_buyer: User
 ) -> None:
     cart.put_in_cart(other_buyer.id, product(digital=False).id, 1)
-    thiefs = start_payment(provider, lambda: orders.place(other_buyer.id, ADDRESSED_BUYER))
+    thiefs = order_window(provider, other_buyer.id, ADDRESSED_BUYER)
     assert thiefs.amount == paid_parcel.amount
     result = sync_payment(provider, News("callback", "imp_1", thiefs.merchant_uid))
     assert (result.outcome, result.payment) == ("mismatch", paid_parcel)
     db.session.expire_all()
-    assert (thiefs.status, thiefs.order and thiefs.order.status) == ("ready", "pending")
-    assert (paid_parcel.status, paid_parcel.order and paid_parcel.order.status) == ("paid", "paid")
+    assert (thiefs.status, order_of(thiefs).status) == ("ready", "pending")
+    assert (paid_parcel.status, order_of(paid_parcel).status) == ("paid", "paid")
 
 
 def test_law_3_many_deliveries_at_once_have_one_winner_and_one_outcome(
@@ -88,8 +87,7 @@ def test_law_3_many_deliveries_at_once_have_one_winner_and_one_outcome(
 
     assert Counter(at_once(app, deliver, 12)) == {"paid": 1, "unchanged": 11}
     db.session.expire_all()
-    assert paid_parcel.order
-    assert (paid_parcel.status, paid_parcel.order.status) == ("paid", "paid")
+    assert (paid_parcel.status, order_of(paid_parcel).status) == ("paid", "paid")
     assert product(digital=False).stock == 4
     assert db.session.query(Event).filter_by(payment_id=paid_parcel.id, outcome="paid").count() == 1
 
@@ -99,7 +97,7 @@ def test_law_3_two_paid_windows_of_one_plan_at_once_start_one_subscription(
 ) -> None:
     uids = []
     for _ in range(2):
-        payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+        payment = plan_window(provider, buyer.id, product("monthly").id, BUYER)
         provider.issues_key(payment.customer_uid or "")
         provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
         uids.append(payment.merchant_uid)
@@ -144,7 +142,7 @@ def test_law_3_late_news_never_downgrades_a_paid_payment(
     provider.hears_of(uid, status=late, amount=paid_parcel.amount, imp_uid="imp_1")
     assert sync_payment(provider, News("webhook", "imp_1", uid)).outcome == "unchanged"
     db.session.expire_all()
-    assert (paid_parcel.status, paid_parcel.order and paid_parcel.order.status) == ("paid", "paid")
+    assert (paid_parcel.status, order_of(paid_parcel).status) == ("paid", "paid")
 
 
 def test_law_5_the_provider_is_never_asked_inside_a_transaction(
@@ -160,7 +158,7 @@ def test_law_5_the_provider_is_never_asked_inside_a_transaction(
 
 def test_law_9_amounts_are_integers_of_won(provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 3)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     assert type(product().price) is int
     assert type(payment.amount) is int
     assert type(provider.prepared[payment.merchant_uid]) is int

@@ -10,11 +10,11 @@ import pytest
 from flask import Flask
 
 from payments import clock, sync
-from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.events import News
-from payments.models import Payment, Subscription, move
+from payments.models import Payment, move
 from payments.monthly import charging, claims, subscriptions
+from payments.monthly.models import Subscription
 from shop.config import load_settings
 from shop.orders import cart, orders
 from shop.orders.models import Order, Product, User
@@ -27,6 +27,8 @@ from tests.conftest import (
     create_shop,
     new_order,
     new_plan_order,
+    order_window,
+    plan_window,
     product,
 )
 from tests.fakes import FakeProvider
@@ -66,17 +68,17 @@ def test_an_order_that_is_paid_while_the_cart_changes_stays_paid(
 ) -> None:
     buyer_id, parcel = buyer.id, product(digital=False)
     cart.put_in_cart(buyer_id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer_id, BUYER))
+    payment = order_window(provider, buyer_id, BUYER)
     cart.put_in_cart(buyer_id, parcel.id, 1)
     with transaction():
-        paid = db.session.get_one(Order, payment.order_id, with_for_update=True)
+        paid = db.session.get_one(Order, int(payment.purchase_id), with_for_update=True)
         assert orders.pay(paid, payment.merchant_uid)
         placing, results = beside(app, lambda: new_order(buyer_id, ADDRESSED_BUYER).id)
         time.sleep(BLOCKED_SECONDS)
     placing.join()
     db.session.expire_all()
-    assert db.session.get_one(Order, payment.order_id).status == "paid"
-    assert results != [payment.order_id]
+    assert db.session.get_one(Order, int(payment.purchase_id)).status == "paid"
+    assert results != [payment.purchase_id]
 
 
 @pytest.mark.parametrize("act", ["checkout", "one more"])
@@ -86,9 +88,9 @@ def test_what_is_being_paid_is_not_sold_or_counted_again(
     """A second tab, in the moment between the order's payment and its commit."""
     buyer_id, item_id = buyer.id, product().id
     cart.put_in_cart(buyer_id, item_id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer_id, BUYER))
+    payment = order_window(provider, buyer_id, BUYER)
     with transaction():
-        paid = db.session.get_one(Order, payment.order_id, with_for_update=True)
+        paid = db.session.get_one(Order, int(payment.purchase_id), with_for_update=True)
         assert orders.pay(paid, payment.merchant_uid)
         work = {
             "checkout": lambda: new_order(buyer_id, BUYER).id,
@@ -107,9 +109,9 @@ def test_what_is_being_paid_is_not_sold_or_counted_again(
 
 def test_a_plan_that_is_being_paid_is_not_begun_again(app: Flask, provider: FakeProvider, buyer: User) -> None:
     buyer_id, plan_id = buyer.id, product("monthly").id
-    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer_id, plan_id, BUYER))
+    payment = plan_window(provider, buyer_id, plan_id, BUYER)
     with transaction():
-        paid = db.session.get_one(Order, payment.order_id, with_for_update=True)
+        paid = db.session.get_one(Order, int(payment.purchase_id), with_for_update=True)
         assert orders.pay(paid, payment.merchant_uid)
         waiting = subscriptions.subscription_of(paid)
         assert waiting and move(Subscription, waiting.id, "active")

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from payments import clock, sync
-from payments.attempts import start_payment
 from payments.cancel import cancel_payment
 from payments.database import db, transaction
 from payments.events import News
@@ -13,9 +12,9 @@ from payments.models import Event, Payment, move
 from payments.portone.report import UnreadableRow
 from payments.reconcile import Difference, compare, repair
 from shop.backoffice.export import differences_csv
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import User
-from tests.conftest import BUYER, product
+from tests.conftest import BUYER, order_window, product
 from tests.fakes import FakeProvider
 from tests.payments.test_cancel import ADMIN, paid, states
 
@@ -42,7 +41,7 @@ def test_books_that_agree_have_no_differences(provider: FakeProvider, payment: P
 
 def test_money_that_we_never_heard_of_is_found_and_repaired(provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    lost = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    lost = order_window(provider, buyer.id, BUYER)
     provider.hears_of(lost.merchant_uid, amount=lost.amount)
     (found,) = differences(provider)
     assert (found.kind, found.ours, found.theirs) == ("state", "ready", "paid")
@@ -117,7 +116,7 @@ def test_money_of_another_channel_that_waits_for_a_person_is_on_our_books_too(
     provider: FakeProvider, buyer: User
 ) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    held = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    held = order_window(provider, buyer.id, BUYER)
     report = provider.hears_of(held.merchant_uid, amount=held.amount, is_test_channel=False)
     sync.sync_payment(provider, News("webhook", report.imp_uid, held.merchant_uid))
     assert kinds(provider) == []

@@ -2,27 +2,26 @@
 
 from collections import Counter
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from sqlalchemy import select
 
 from payments import sync
-from payments.attempts import start_payment
 from payments.cancel import CANCEL_LEASE, NOT_GIVEN_BACK, cancel_payment
 from payments.database import db, transaction
 from payments.events import News
-from payments.models import BillingKey, Event, Payment, Subscription
-from payments.monthly import charging, subscriptions
+from payments.models import Event, Payment
+from payments.monthly import charging
+from payments.monthly.models import BillingKey, Subscription
 from payments.portone.report import OutcomeUnknown, PaymentReport
 from payments.sweep import ABANDON_AFTER, LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
 from payments.sync import sync_payment
 from shop.backoffice import figures
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import Order, User
 from shop.orders.orders import PENDING_FOR
 from tests import clocks
-from tests.conftest import ADDRESSED_BUYER, BUYER, product
+from tests.conftest import ADDRESSED_BUYER, BUYER, order_window, plan_window, product
 from tests.fakes import FakeProvider
 from tests.payments.test_cancel import ADMIN, paid, states
 
@@ -42,7 +41,7 @@ def surplus(provider: FakeProvider, buyer: User) -> Surplus:
 def payment(provider: FakeProvider, buyer: User) -> Payment:
     """A window is open for a parcel."""
     cart.put_in_cart(buyer.id, product(digital=False).id, 2)
-    return start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+    return order_window(provider, buyer.id, ADDRESSED_BUYER)
 
 
 def test_a_payment_whose_every_message_was_lost_is_found(provider: FakeProvider, payment: Payment) -> None:
@@ -116,7 +115,7 @@ def test_a_give_back_that_was_never_begun_is_begun(provider: FakeProvider, payme
 
 
 def plan(provider: FakeProvider, buyer: User) -> Payment:
-    return start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    return plan_window(provider, buyer.id, product("monthly").id, BUYER)
 
 
 def test_a_key_that_could_not_be_read_back_is_finished_later(provider: FakeProvider, buyer: User) -> None:
@@ -202,7 +201,7 @@ def test_what_breaks_at_one_payment_stops_none_of_the_others(
     windows = []
     for one in (buyer, other_buyer):
         cart.put_in_cart(one.id, product().id, 1)
-        windows.append(start_payment(provider, partial(orders.place, one.id, BUYER)))
+        windows.append(order_window(provider, one.id, BUYER))
     provider.hears_of(windows[0].merchant_uid, amount=windows[0].amount, as_received=5)
     provider.hears_of(windows[1].merchant_uid, amount=windows[1].amount)
     clocks.later(LOOK_AFTER)
@@ -267,7 +266,7 @@ def test_a_surplus_that_two_doors_give_back_at_once_is_owed_to_nobody(provider: 
 def test_money_that_comes_after_its_key_was_given_up_still_starts_the_plan(provider: FakeProvider, buyer: User) -> None:
     """PortOne could not say in that moment whether the window had made the key."""
     plan = product("monthly").id
-    payment = start_payment(provider, partial(subscriptions.subscribe, buyer.id, plan, BUYER))
+    payment = plan_window(provider, buyer.id, plan, BUYER)
     clocks.later(ABANDON_AFTER + timedelta(hours=1))
     sweep(provider)
     key = db.session.scalars(select(BillingKey)).one()

@@ -4,34 +4,32 @@ from typing import Any
 
 import pytest
 
-from payments import clock
-from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.events import News
-from payments.models import BillingKey, Event, Payment, Subscription, move
-from payments.monthly import subscriptions
+from payments.models import Event, Payment, move
+from payments.monthly.first_month import NO_KEY_TEXT
+from payments.monthly.models import BillingKey, Subscription
 from payments.portone.report import OutcomeUnknown, Refused
-from payments.record import GIVE_BACK_TEXTS
 from payments.sync import sync_payment
 from shop.orders import cart, orders
 from shop.orders.models import CartItem, Order, Product, User
-from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, product
+from tests import conftest
+from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, order_window, plan_window, product
 from tests.fakes import FakeProvider
 
 
 def goods_payment(provider: FakeProvider, buyer: User, item: Product | None = None) -> Payment:
     cart.put_in_cart(buyer.id, (item or product()).id, 1)
-    return start_payment(provider, lambda: orders.place(buyer.id, ADDRESSED_BUYER))
+    return order_window(provider, buyer.id, ADDRESSED_BUYER)
 
 
 def plan_payment(provider: FakeProvider, buyer: User) -> Payment:
-    return start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    return plan_window(provider, buyer.id, product("monthly").id, BUYER)
 
 
 def order_of(payment: Payment) -> Order:
     db.session.expire_all()
-    assert payment.order
-    return payment.order
+    return conftest.order_of(payment)
 
 
 # --- opening ---
@@ -126,7 +124,6 @@ def test_a_paid_first_month_starts_the_subscription_and_its_key(provider: FakePr
     subscription = db.session.query(Subscription).one()
     assert (subscription.status, subscription.customer_uid) == ("active", payment.customer_uid)
     assert db.session.query(BillingKey).one().status == "active"
-    assert payment.period == clock.period_of(clock.now())
 
 
 def test_a_contract_that_pays_but_makes_no_key_gives_the_money_back(provider: FakeProvider, buyer: User) -> None:
@@ -134,7 +131,7 @@ def test_a_contract_that_pays_but_makes_no_key_gives_the_money_back(provider: Fa
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert (order_of(payment).status, payment.status) == ("pending", "cancelled")
-    assert payment.cancel_reason == GIVE_BACK_TEXTS["no_billing_key"]
+    assert payment.cancel_reason == NO_KEY_TEXT
     assert db.session.query(Subscription).one().status == "pending"
 
 
@@ -142,14 +139,14 @@ def test_when_the_key_cannot_be_asked_for_the_next_look_finishes(provider: FakeP
     payment = plan_payment(provider, buyer)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     provider.key_trouble = OutcomeUnknown("no answer")
-    assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "paid"
-    assert order_of(payment).status == "paid"
+    assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "unknown"
+    assert (order_of(payment).status, payment.status) == ("pending", "ready")
     assert db.session.query(BillingKey).one().status == "issuing"
 
     provider.key_trouble = None
     provider.issues_key(payment.customer_uid or "")
-    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "unchanged"
-    db.session.expire_all()
+    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "paid"
+    assert order_of(payment).status == "paid"
     assert db.session.query(BillingKey).one().status == "active"
     assert db.session.query(Subscription).one().status == "active"
 
@@ -162,7 +159,7 @@ def test_when_the_key_turns_out_to_be_missing_later_the_money_goes_back(provider
     provider.key_trouble = None
     assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     db.session.expire_all()
-    assert (payment.status, payment.cancel_reason) == ("cancelled", GIVE_BACK_TEXTS["no_billing_key"])
+    assert (payment.status, payment.cancel_reason) == ("cancelled", NO_KEY_TEXT)
 
 
 def test_a_second_subscription_to_the_same_plan_is_given_back(provider: FakeProvider, buyer: User) -> None:
@@ -214,13 +211,13 @@ def test_a_cancelled_first_month_ends_the_subscription(provider: FakeProvider, b
 
 def test_cancelling_a_surplus_payment_leaves_the_paid_order_alone(provider: FakeProvider, buyer: User) -> None:
     first = goods_payment(provider, buyer)
-    second = start_payment(provider, lambda: order_of(first))
+    second = goods_payment(provider, buyer)  # the same cart: another attempt to pay the same order
     provider.cancel_answers = ["refused"]
     for payment in (first, second):
         provider.hears_of(payment.merchant_uid, amount=payment.amount)
         sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
     db.session.expire_all()
-    assert (second.held_reason, second.cancel_requested_at) == ("surplus", None)
+    assert (second.held_reason, second.cancel_requested_at) == ("duplicate", None)
     provider.hears_of(second.merchant_uid, "cancelled", second.amount, imp_uid=second.imp_uid)
     assert sync_payment(provider, News("webhook", second.imp_uid)).outcome == "cancelled"
     assert order_of(first).status == "paid"
@@ -247,7 +244,7 @@ def test_late_money_is_honoured_while_the_goods_last_and_goes_back_when_they_are
     for left, outcome in ((3, "paid"), (0, "held")):
         payment = goods_payment(provider, buyer, parcel)
         with transaction():
-            order = db.session.get_one(Order, payment.order_id)
+            order = db.session.get_one(Order, int(payment.purchase_id))
             move(Order, order.id, "expired")
             orders.give_back(order)
             db.session.flush()
@@ -255,7 +252,7 @@ def test_late_money_is_honoured_while_the_goods_last_and_goes_back_when_they_are
         provider.hears_of(payment.merchant_uid, amount=payment.amount)
         assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == outcome
     db.session.expire_all()
-    assert (payment.status, payment.cancel_reason) == ("cancelled", GIVE_BACK_TEXTS["out_of_stock"])
+    assert (payment.status, payment.cancel_reason) == ("cancelled", "재고가 없어 자동 취소")
 
 
 # --- what is not ours, and silence ---

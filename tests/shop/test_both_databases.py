@@ -123,7 +123,7 @@ def test_one_id_is_one_row(same: str, shop: Any) -> None:
     order = new_order(buyer.id, ADDRESSED_BUYER)
 
     def attempt(**ids: str) -> Payment:
-        return Payment(order_id=order.id, name="x", amount=1, is_test_channel=True, **ids)
+        return Payment(kind="once", purchase_id=str(order.id), name="x", amount=1, is_test_channel=True, **ids)
 
     with pytest.raises(IntegrityError), transaction():
         db.session.add(attempt(**{"merchant_uid": "m-1", "imp_uid": "i-1"}))

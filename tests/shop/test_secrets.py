@@ -18,7 +18,8 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from payments.database import db
-from payments.models import BillingKey, Payment
+from payments.models import Payment
+from payments.monthly.models import BillingKey
 from shop.config import load_settings
 from shop.orders.models import Order, Product
 from tests.conftest import close, csrf_of
@@ -125,7 +126,7 @@ def read_everything(client: FlaskClient, app: Flask) -> tuple[list[str], list[st
         assert payment
         assert key
         names: dict[str, Any] = {
-            "order_id": payment.order_id,
+            "order_id": int(payment.purchase_id),
             "merchant_uid": payment.merchant_uid,
             "customer_uid": key.customer_uid,
         }
@@ -143,7 +144,7 @@ def read_everything(client: FlaskClient, app: Flask) -> tuple[list[str], list[st
 def secrets_of(app: Flask) -> dict[str, str]:
     return {
         "API secret": "sandbox_secret",
-        "PortOne's token": app.extensions["provider"]._token.value,
+        "PortOne's token": app.extensions["payments"].provider._token.value,
         "SECRET_KEY": app.extensions["settings"].secret_key,
         "METRICS_TOKEN": METRICS_TOKEN,
         "password": PASSWORD,

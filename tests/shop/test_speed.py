@@ -12,13 +12,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.portone.client import PortOne
 from shop.config import load_settings
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import Product, User
-from tests.conftest import BUYER, csrf_of, product, sign_in
+from tests.conftest import BUYER, csrf_of, order_window, product, sign_in
 from tests.fakes import FakeProvider
 
 CHECKOUT = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "buyer@example.com"}
@@ -153,12 +152,12 @@ def test_no_page_or_door_of_a_customer_reads_a_table_that_grows_from_end_to_end(
 ) -> None:
     """What is found by an index costs the same among a million rows; SQLite tells which is which."""
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
     sign_in(client)
     header = csrf_of(client)
     with counted_statements(app) as sent:
-        for path in (*CUSTOMER_PAGES, f"/orders/{payment.order_id}"):
+        for path in (*CUSTOMER_PAGES, f"/orders/{payment.purchase_id}"):
             assert client.get(path).status_code == 200, path
         ids = {"imp_uid": "imp_1", "merchant_uid": payment.merchant_uid}
         for door in ("/payment/webhook", "/payment/complete", "/payment/confirm"):

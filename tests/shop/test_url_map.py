@@ -14,10 +14,11 @@ from sqlalchemy import func, select
 from werkzeug.routing import Rule
 
 from payments.database import Base, db, transaction
-from payments.models import Event, Payment, Subscription
+from payments.models import Event, Payment
+from payments.monthly.models import Subscription
 from shop.orders.models import User
 from shop.storefront import account
-from tests.conftest import csrf_of, sign_in
+from tests.conftest import csrf_of, product, sign_in
 from tests.fakes import FakeProvider
 from tests.payments.monthly.test_charging import started
 
@@ -49,18 +50,18 @@ OWNED = {"order_id", "subscription_id"}
 def names(provider: FakeProvider, buyer: User) -> dict[str, Any]:
     """Something real, of `buyer@example.com`, for each name that an address may hold."""
     subscription: Subscription = started(provider, buyer)
-    payment = db.session.scalars(select(Payment).filter_by(order_id=subscription.order_id)).one()
+    payment = db.session.scalars(select(Payment).filter_by(customer_uid=subscription.customer_uid)).one()
     delivery = Event(source="webhook", merchant_uid=payment.merchant_uid, outcome="unchanged", reason="told before")
     with transaction():
         db.session.add(delivery)
     return {
         "event_id": delivery.id,
         "subscription_id": subscription.id,
-        "order_id": subscription.order_id,
+        "order_id": int(subscription.purchase_id),
         "merchant_uid": payment.merchant_uid,
         "customer_uid": subscription.customer_uid,
-        "product_id": subscription.product_id,
-        "slug": subscription.product.slug,
+        "product_id": int(subscription.plan_ref),
+        "slug": product("monthly").slug,
         "filename": "base.css",
     }
 

@@ -18,8 +18,8 @@ from shop.config import load_settings
 from fakes import FakeProvider
 
 app = create_app(load_settings(json.loads(sys.argv[1]), Path(sys.argv[2])))
-app.extensions["provider"].close()
-provider = app.extensions["provider"] = FakeProvider()
+app.extensions["payments"].provider.close()
+provider = app.extensions["payments"].provider = FakeProvider()
 client = app.test_client()
 HTTPS = {"base_url": "https://shop.example"}
 said = []

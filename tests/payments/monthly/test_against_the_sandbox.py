@@ -14,9 +14,9 @@ import pytest
 from payments import clock
 from payments.clock import SEOUL
 from payments.database import db, end_reading
-from payments.models import Subscription
 from payments.monthly import batch, charging
-from payments.monthly.subscriptions import charge_day
+from payments.monthly.charge_days import charge_day
+from payments.monthly.models import Subscription
 from sandbox.ledger import options
 from tests.dying_run import STEPS
 from tests.sandboxed import Sandboxed, sandboxed

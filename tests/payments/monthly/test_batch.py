@@ -8,8 +8,9 @@ import pytest
 from flask import Flask
 
 from payments.database import db, transaction
-from payments.models import Payment, Subscription
+from payments.models import Payment
 from payments.monthly import batch
+from payments.monthly.models import Subscription
 from shop.orders.models import User
 from tests import clocks
 from tests.fakes import FakeProvider

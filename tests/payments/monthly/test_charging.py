@@ -14,18 +14,19 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event
 
 from payments import clock, sweep
-from payments.attempts import start_payment
 from payments.clock import SEOUL
 from payments.database import db, transaction
 from payments.events import News
-from payments.models import BillingKey, Event, Payment, Subscription
+from payments.models import Event, Payment
 from payments.monthly import charging, claims, subscriptions
+from payments.monthly.charge_days import charge_day
+from payments.monthly.models import LATER_MONTH, BillingKey, Subscription
 from payments.portone.report import NotFound, OutcomeUnknown, ProviderError, Refused, Unauthorized
 from payments.sync import sync_payment
 from shop.backoffice import figures
 from shop.orders.models import User
 from tests import clocks
-from tests.conftest import BUYER, product
+from tests.conftest import BUYER, plan_window, product
 from tests.fakes import FakeProvider
 
 
@@ -53,7 +54,7 @@ def subscription(time: Time, provider: FakeProvider, buyer: User) -> Subscriptio
 
 
 def started(provider: FakeProvider, buyer: User) -> Subscription:
-    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    payment = plan_window(provider, buyer.id, product("monthly").id, BUYER)
     provider.issues_key(payment.customer_uid or "")
     facts = {"amount": payment.amount, "customer_uid": payment.customer_uid, "paid_at": clock.now()}
     provider.hears_of(payment.merchant_uid, **facts)
@@ -282,7 +283,9 @@ def test_a_charge_whose_process_died_before_its_commit_is_found(
             charging.charge(provider, subscription_id)
     finally:
         event.remove(Engine, "commit", die)
-    assert [one.status for one in db.session.query(Payment).filter_by(subscription_id=subscription_id)] == ["ready"]
+    assert [
+        one.status for one in db.session.query(Payment).filter_by(kind=LATER_MONTH, purchase_id=str(subscription_id))
+    ] == ["ready"]
     time.passes(minutes=11)
     assert run(provider) == ["charged"]
     assert len(provider.charges) == 1
@@ -403,7 +406,7 @@ def test_while_the_look_up_of_a_key_gets_no_plain_answer_the_key_is_not_gone(
 def test_a_first_month_whose_key_look_up_is_refused_keeps_its_money(
     refusal: ProviderError, time: Time, provider: FakeProvider, buyer: User
 ) -> None:
-    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    payment = plan_window(provider, buyer.id, product("monthly").id, BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     provider.key_trouble = refusal
     assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "paid"
@@ -509,7 +512,7 @@ def test_a_year_of_hourly_runs_pays_every_month_once_within_kgs_five_days(
     assert months == list(range(months[0], months[0] + len(months)))
     assert len(months) >= 13
     for before, after in itertools.pairwise(days):
-        assert abs(after - subscriptions.charge_day(before, before.day)) <= timedelta(days=5)
+        assert abs(after - charge_day(before, before.day)) <= timedelta(days=5)
     assert subscription.status == "active"
 
 

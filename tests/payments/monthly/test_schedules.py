@@ -9,8 +9,9 @@ import pytest
 from payments import clock
 from payments.clock import SEOUL
 from payments.database import db, end_reading
-from payments.models import Event, Payment, Subscription
+from payments.models import Event, Payment
 from payments.monthly import charging, claims
+from payments.monthly.models import LATER_MONTH, Subscription
 from tests.sandbox.driver import travel
 from tests.sandboxed import Sandboxed, sandboxed
 
@@ -115,7 +116,7 @@ def test_what_nobody_reserved_changes_no_book_and_stands_in_the_inbox(shop: Sand
 )
 def test_only_a_moment_that_kgs_rules_allow_can_be_reserved(shop: Sandboxed, at: datetime) -> None:
     assert claims.reserve(subscription_of(shop, "01012345678").id, at) is None
-    assert db.session.query(Payment).filter(Payment.subscription_id.is_not(None)).count() == 0
+    assert db.session.query(Payment).filter(Payment.kind == LATER_MONTH).count() == 0
 
 
 def test_a_month_is_reserved_once_and_its_notice_stays_calm(shop: Sandboxed) -> None:

@@ -9,12 +9,11 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments.attempts import start_payment
 from payments.clock import SEOUL
 from payments.database import db, transaction
 from payments.events import News
-from payments.models import BillingKey, Subscription
 from payments.monthly import subscriptions
+from payments.monthly.models import BillingKey, Subscription
 from payments.monthly.subscriptions import LAST_START, AlreadySubscribed, charge_day, charge_window
 from payments.portone.report import BillingKeyReport, OutcomeUnknown
 from payments.sync import sync_payment
@@ -22,7 +21,7 @@ from sandbox.ledger.monthly import LastCharge, refusal_to_charge
 from shop.orders import cart, orders
 from shop.orders.cart import NotOnSale
 from shop.orders.models import Order, User
-from tests.conftest import BUYER, new_plan_order, product, sign_in
+from tests.conftest import BUYER, new_plan_order, plan_window, product, sign_in
 from tests.fakes import FakeProvider
 
 NOON = datetime(2055, 1, 31, 3, tzinfo=UTC)
@@ -190,7 +189,7 @@ def test_a_plan_whose_first_month_is_paid_is_not_begun_again_while_its_key_is_no
     provider: FakeProvider, buyer: User
 ) -> None:
     plan = product("monthly").id
-    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, plan, BUYER))
+    payment = plan_window(provider, buyer.id, plan, BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     provider.key_trouble = OutcomeUnknown("no answer")
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))

@@ -7,14 +7,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from payments import sync
-from payments.attempts import start_payment
 from payments.events import News
 from payments.portone.error_codes import ENTRIES, Advice, advice_for
 from sandbox.ledger import kg
 from sandbox.ledger.outcomes import OUTCOMES
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import User
-from tests.conftest import BUYER, product, sign_in
+from tests.conftest import BUYER, order_window, product, sign_in
 from tests.fakes import FakeProvider
 
 # What the sandbox says in words of its own about requests that this shop never sends.
@@ -72,7 +71,7 @@ def test_every_entry_says_everything_in_both_languages(entry: Advice) -> None:
 
 def test_the_back_office_says_what_the_shop_should_do(client: FlaskClient, buyer: User, provider: FakeProvider) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     reason = kg.TEXTS["0071"]
     report = provider.hears_of(payment.merchant_uid, "failed", amount=payment.amount, fail_reason=reason)
     sync.sync_payment(provider, News("webhook", report.imp_uid, payment.merchant_uid))

@@ -6,15 +6,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from payments import clock
-from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.events import News
 from payments.models import Payment
-from payments.monthly import subscriptions
+from payments.monthly.charge_days import charge_day
 from payments.sync import sync_payment
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import User
-from tests.conftest import BUYER, product, sign_in
+from tests.conftest import BUYER, order_window, plan_window, product, sign_in
 from tests.fakes import FakeProvider
 
 PAGES = ("/admin/", "/admin/payments", "/admin/billing-keys", "/admin/payments/x", "/admin/billing-keys/x")
@@ -23,7 +22,7 @@ PAGES = ("/admin/", "/admin/payments", "/admin/billing-keys", "/admin/payments/x
 @pytest.fixture
 def paid(provider: FakeProvider, buyer: User) -> Payment:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid, claimed={"imp_success": "true"}))
     db.session.expire_all()
@@ -73,7 +72,7 @@ def test_payments_are_filtered_by_state_and_found_by_either_id(admin: FlaskClien
 
 def test_held_payments_have_a_filter_of_their_own(admin: FlaskClient, paid: Payment) -> None:
     with transaction():
-        db.session.get_one(Payment, paid.id).held_reason = "surplus"
+        db.session.get_one(Payment, paid.id).held_reason = "duplicate"
     page = admin.get("/admin/payments?status=held").get_data(as_text=True)
     assert paid.merchant_uid in page
     assert "확인 필요" in page
@@ -85,7 +84,8 @@ def test_older_payments_are_a_page_away(admin: FlaskClient, paid: Payment) -> No
             db.session.add(
                 Payment(
                     merchant_uid=f"m-{number:02d}",
-                    order_id=paid.order_id,
+                    kind="once",
+                    purchase_id=paid.purchase_id,
                     name="x",
                     amount=3900,
                     is_test_channel=True,
@@ -108,11 +108,11 @@ def test_a_payment_shows_what_happened_and_what_portone_said(admin: FlaskClient,
 def test_a_billing_key_is_listed_with_its_owner_and_its_next_charge(
     admin: FlaskClient, provider: FakeProvider, buyer: User
 ) -> None:
-    payment = start_payment(provider, lambda: subscriptions.subscribe(buyer.id, product("monthly").id, BUYER))
+    payment = plan_window(provider, buyer.id, product("monthly").id, BUYER)
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
-    next_charge_on = subscriptions.charge_day(clock.today(), clock.today().day).isoformat()
+    next_charge_on = charge_day(clock.today(), clock.today().day).isoformat()
     for address in ("/admin/billing-keys", f"/admin/billing-keys?q={payment.customer_uid}"):
         page = admin.get(address).get_data(as_text=True)
         for shown in (str(payment.customer_uid), "buyer@example.com", "010-****-5678", "사용 중", next_charge_on):

@@ -146,7 +146,7 @@ def test_a_payment_is_found_by_each_of_its_names(past: Flask) -> None:
     wanted = db.session.scalars(db.select(Payment).where(Payment.imp_uid.is_not(None), Payment.kind == "once")).first()
     assert wanted is not None
     tail, email = str(wanted.tel_tail), str(wanted.buyer_email)
-    for q in (wanted.merchant_uid, wanted.imp_uid, f"#{wanted.order_id}", tail, email, email.upper()):
+    for q in (wanted.merchant_uid, wanted.imp_uid, f"#{wanted.purchase_id}", tail, email, email.upper()):
         assert wanted.id in walk(PaymentFilter(q=q or ""), "older"), q
     assert walk(PaymentFilter(q="nobody"), "older") == []
 
@@ -308,5 +308,5 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _finds_few(statement: str) -> bool:
     """What is found by an id or an owner, or among the few rows that wait for a person, may be sorted afterwards."""
-    few = (" IN (SELECT ", "imp_uid = ?", "order_id = ?", "token = ?", "buyer_email IN")
+    few = (" IN (SELECT ", "imp_uid = ?", "purchase_id = ?", "token = ?", "buyer_email IN")
     return any(one in statement for one in few)

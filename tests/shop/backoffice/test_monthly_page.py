@@ -9,13 +9,14 @@ from flask.testing import FlaskClient
 
 from payments.clock import SEOUL
 from payments.database import db, transaction
-from payments.models import Event, Subscription
+from payments.models import Event
 from payments.monthly import charging
+from payments.monthly.models import Subscription
 from payments.portone.report import OutcomeUnknown
 from sandbox.ledger import options
 from shop.orders.models import User
 from tests import clocks
-from tests.conftest import csrf_of, sign_in
+from tests.conftest import csrf_of, product, sign_in
 from tests.fakes import FakeProvider
 from tests.payments.monthly.test_charging import started
 from tests.sandboxed import sandboxed
@@ -219,7 +220,7 @@ def test_a_contract_without_billing_pays_but_makes_no_key_and_both_pages_say_why
         payment = shop.pays_first_month(sign_in(client).id, "01000007002")
         db.session.expire_all()
         assert (payment.status, db.session.query(Subscription).one().status) == ("cancelled", "pending")
-        page = read(client, f"/orders/{payment.order_id}")
+        page = read(client, f"/orders/{payment.purchase_id}")
         for shown in ("빌링키가 발급되지 않아 자동 취소", "구독은 시작되지 않았고"):
             assert shown in page
         sign_in(client, "admin@example.com")
@@ -292,4 +293,4 @@ def test_an_ended_subscription_says_how_to_start_again(mine: FlaskClient, provid
     page = read(mine, "/subscriptions")
     assert "기한 안에 결제되지 않아 구독이 끝났습니다." in page
     assert "첫 달 요금이 바로 결제됩니다." in page
-    assert f"/products/{db.session.query(Subscription).one().product.slug}" in page
+    assert f"/products/{product('monthly').slug}" in page

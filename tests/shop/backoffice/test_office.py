@@ -11,17 +11,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from payments import clock, sync
-from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.events import News
 from payments.models import Event, Payment, PaymentDay
 from payments.portone.report import OutcomeUnknown
 from shop.backoffice import export, figures
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import Order, User
 from tests import clocks
 from tests.clocks import NOON
-from tests.conftest import BUYER, csrf_of, product, sign_in
+from tests.conftest import BUYER, csrf_of, order_window, product, sign_in
 from tests.fakes import FakeProvider
 
 
@@ -42,7 +41,7 @@ def viewer(client: FlaskClient, shop: Any) -> FlaskClient:
 @pytest.fixture
 def opened(provider: FakeProvider, buyer: User) -> Payment:
     cart.put_in_cart(buyer.id, product().id, 1)
-    return start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    return order_window(provider, buyer.id, BUYER)
 
 
 @pytest.fixture
@@ -58,7 +57,7 @@ def held(paid: Payment) -> Payment:
     with transaction():
         row = db.session.get_one(Payment, paid.id)
         row.held_reason = "channel"
-        order = db.session.get_one(Order, row.order_id)
+        order = db.session.get_one(Order, int(row.purchase_id))
         order.status, order.paid_at, order.paid_by = "pending", None, None
     return paid
 
@@ -131,7 +130,7 @@ def test_held_money_is_released_by_a_person(admin: FlaskClient, held: Payment) -
     answer = do(admin, f"payments/{held.merchant_uid}/release", reason="채널 설정을 확인함")
     assert "보류를 풀었습니다." in answer.get_data(as_text=True)
     assert again(held).held_reason is None
-    assert db.session.get_one(Order, held.order_id).status == "paid"
+    assert db.session.get_one(Order, int(held.purchase_id)).status == "paid"
     assert "채널 설정을 확인함" in audit(admin)
 
 
@@ -368,7 +367,7 @@ def test_a_search_forgives_the_case_and_the_blanks_of_what_was_pasted(admin: Fla
         found.merchant_uid.upper(),
         str(found.imp_uid).upper(),
         f" {found.merchant_uid}\t",
-        f"# {found.order_id}",
+        f"# {found.purchase_id}",
     ):
         assert found.merchant_uid in admin.get("/admin/payments", query_string={"q": q}).get_data(as_text=True), q
 
@@ -422,7 +421,7 @@ def test_the_export_pages_through_everything_once(admin: FlaskClient, paid: Paym
     with transaction():
         for number in range(40):
             facts = {"name": "x", "amount": 100, "is_test_channel": True, "status": "failed"}
-            db.session.add(Payment(merchant_uid=f"m-{number}", order_id=paid.order_id, **facts))
+            db.session.add(Payment(merchant_uid=f"m-{number}", kind="once", purchase_id=paid.purchase_id, **facts))
     lines = admin.get("/admin/payments.csv").get_data(as_text=True).splitlines()
     assert len(lines) == len({line.split(",")[0] for line in lines}) == 42
 

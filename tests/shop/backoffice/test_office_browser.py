@@ -49,7 +49,7 @@ def change(server: Server, merchant_uid: str, **values: object) -> None:
         row = db.session.query(Payment).filter_by(merchant_uid=merchant_uid).one()
         for name, value in values.items():
             setattr(row, name, value)
-        order = db.session.get_one(Order, row.order_id)
+        order = db.session.get_one(Order, int(row.purchase_id))
         order.status, order.paid_at, order.paid_by = "expired", None, None
 
 

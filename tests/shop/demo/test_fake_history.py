@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from app import create_app
 from payments import clock
 from payments.database import db
-from payments.models import Event, Payment, PaymentDay, Subscription
+from payments.models import Event, Payment, PaymentDay
+from payments.monthly.models import Subscription
 from shop.backoffice import figures
 from shop.config import load_settings
 from shop.orders.models import Order
@@ -58,7 +59,14 @@ def test_the_triggers_go_on_after_the_seeding(app: Flask) -> None:
         db.session.commit()
         assert figures.total(None, None, "all").cancelled == before.cancelled + 1
         db.session.add(
-            Payment(merchant_uid="next", order_id=one.order_id or 1, name="x", amount=100, is_test_channel=True)
+            Payment(
+                merchant_uid="next",
+                kind="once",
+                purchase_id=one.purchase_id,
+                name="x",
+                amount=100,
+                is_test_channel=True,
+            )
         )
         db.session.commit()  # on PostgreSQL: the sequence knows the ids that were given
 

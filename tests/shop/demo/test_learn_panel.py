@@ -12,15 +12,14 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from payments import sync
-from payments.attempts import start_payment
 from payments.events import News
 from payments.portone.responses import Answer
 from payments.signals import Asked
 from shop.config import load_settings
 from shop.demo.learn_panel import Calls, panel_of_order
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import User
-from tests.conftest import BUYER, close, product, sign_in
+from tests.conftest import BUYER, close, order_of, order_window, product, sign_in
 from tests.fakes import FakeProvider
 from tests.shop.test_config import LIVE
 
@@ -28,7 +27,7 @@ from tests.shop.test_config import LIVE
 @pytest.fixture
 def paid(provider: FakeProvider, buyer: User) -> sync.Payment:
     cart.put_in_cart(buyer.id, product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     told = {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid}
     sync.sync_payment(provider, News("callback", **told, claimed=told))
@@ -37,7 +36,7 @@ def paid(provider: FakeProvider, buyer: User) -> sync.Payment:
 
 def test_the_order_page_tells_the_door_the_decision_and_the_function(client: FlaskClient, paid: sync.Payment) -> None:
     sign_in(client)
-    page = client.get(f"/orders/{paid.order_id}").get_data(as_text=True)
+    page = client.get(f"/orders/{paid.purchase_id}").get_data(as_text=True)
     panel = page.split('<aside class="learn"', 1)[1]
     assert "PC 콜백" in panel
     assert "상태, 금액, 통화, 수단, 채널, 번호가 모두 요청한 대로임" in panel
@@ -105,4 +104,4 @@ def test_with_live_settings_there_is_no_panel(tmp_path: Path, settings: Any) -> 
 
 def test_the_panel_can_be_drawn_without_any_event(app: Flask, paid: sync.Payment) -> None:
     with app.test_request_context():
-        assert paid.order and "step lit" in panel_of_order(paid.order, [])
+        assert "step lit" in panel_of_order(order_of(paid), [])

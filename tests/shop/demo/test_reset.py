@@ -7,14 +7,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from payments.attempts import start_payment
 from payments.database import Base, db
 from shop.config import ConfigError, Settings, load_settings
 from shop.operations.worker import create_worker
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import User
 from shop.storefront import account
-from tests.conftest import BUYER, NOBODY_ANSWERS, close, create_shop, product, sign_in
+from tests.conftest import BUYER, NOBODY_ANSWERS, close, create_shop, order_window, product, sign_in
 from tests.fakes import FakeProvider
 from tests.shop.test_config import LIVE
 
@@ -25,7 +24,7 @@ def used(app: Flask, provider: FakeProvider) -> Flask:
     with app.app_context():
         visitor = account.create_user("visitor@example.com", "long-enough")
         cart.put_in_cart(visitor.id, product().id, 1)
-        start_payment(provider, lambda: orders.place(visitor.id, BUYER))
+        order_window(provider, visitor.id, BUYER)
     return app
 
 

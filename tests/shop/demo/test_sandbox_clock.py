@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from app import create_app
 from payments import clock
 from payments.database import db, end_reading, transaction
-from payments.models import Subscription
-from payments.monthly.subscriptions import charge_day
+from payments.monthly.charge_days import charge_day
+from payments.monthly.models import Subscription
 from shop.config import load_settings
 from shop.demo.sandbox_clock import SandboxClock
 from shop.orders.models import User
@@ -70,9 +70,9 @@ def test_a_sandbox_that_does_not_answer_leaves_the_clock_alone() -> None:
 def test_the_back_office_goes_to_the_next_charge_day_and_to_tomorrow(demo: Flask) -> None:
     client = demo.test_client()
     admin = sign_in(client, "admin@example.com")
-    demo.extensions["provider"] = FakeProvider()
+    demo.extensions["payments"].provider = FakeProvider()
     with demo.app_context():
-        started(demo.extensions["provider"], db.session.get_one(User, admin.id))
+        started(demo.extensions["payments"].provider, db.session.get_one(User, admin.id))
         due = db.session.query(Subscription).one().next_charge_on
         assert due
         end_reading()
@@ -89,7 +89,7 @@ def test_the_back_office_goes_to_the_next_charge_day_and_to_tomorrow(demo: Flask
 def test_the_next_moment_after_a_decline_is_the_end_of_its_pause(demo: Flask) -> None:
     client = demo.test_client()
     admin = sign_in(client, "admin@example.com")
-    provider = demo.extensions["provider"] = FakeProvider()
+    provider = demo.extensions["payments"].provider = FakeProvider()
     with demo.app_context():
         started(provider, db.session.get_one(User, admin.id))
         due = db.session.query(Subscription).one().next_charge_on
@@ -117,7 +117,7 @@ def test_without_a_subscription_there_is_no_day_to_go_to(demo: Flask) -> None:
 def test_a_month_in_a_click_is_lived_through_with_its_runs(demo: Flask) -> None:
     client = demo.test_client()
     admin = sign_in(client, "admin@example.com")
-    provider = demo.extensions["provider"] = FakeProvider()
+    provider = demo.extensions["payments"].provider = FakeProvider()
     with demo.app_context():
         started(provider, db.session.get_one(User, admin.id))
         end_reading()

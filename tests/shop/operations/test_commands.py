@@ -9,16 +9,16 @@ from flask import Flask
 from werkzeug.security import check_password_hash
 
 from app import create_app
-from payments.attempts import start_payment
 from payments.database import db, transaction
-from payments.models import Event, Payment, Subscription
+from payments.models import Event, Payment
+from payments.monthly.models import Subscription
 from payments.portone.report import OutcomeUnknown, UnreadableRow
 from payments.sweep import LOOK_AFTER
 from shop.config import load_settings
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import Product, User
 from tests import clocks, conftest
-from tests.conftest import BUYER, close
+from tests.conftest import BUYER, close, order_window
 from tests.fakes import FakeProvider
 from tests.payments.monthly.test_charging import started
 from tests.shop.test_config import LIVE
@@ -104,7 +104,7 @@ def test_a_bug_in_one_subscription_stops_nobody_else_and_shows_in_the_exit_statu
     with transaction():  # a row that no code makes: its first payment is gone
         db.session.query(Event).delete()
         broken = db.session.get_one(Subscription, three_due[1].id)
-        db.session.query(Payment).filter_by(order_id=broken.order_id).delete()
+        db.session.query(Payment).filter_by(purchase_id=broken.purchase_id).delete()
     run = app.test_cli_runner().invoke(args=["bill", "--on", "2055-02-15", "--workers", "2"])
     assert run.exit_code == 1
     assert "2 charged, 0 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 1 error" in run.output
@@ -121,7 +121,7 @@ def test_beside_a_decline_a_dead_key_and_a_bug_the_rest_is_charged_and_the_summa
     del provider.keys[str(three_due[1].customer_uid)]
     with transaction():  # a row that no code makes: its first payment is gone
         db.session.query(Event).delete()
-        db.session.query(Payment).filter_by(order_id=others[0].order_id).delete()
+        db.session.query(Payment).filter_by(purchase_id=others[0].purchase_id).delete()
     run = app.test_cli_runner().invoke(args=["bill", "--on", "2055-02-15", "--workers", "1"])
     assert run.exit_code == 1
     assert "3 charged, 1 declined, 0 held, 0 unknown, 0 ended, 0 skipped, 1 error; 14,700 won" in run.output
@@ -153,7 +153,7 @@ def test_sync_says_what_became_of_what_was_open(app: Flask, provider: FakeProvid
     runner = app.test_cli_runner()
     assert runner.invoke(args=["sync"]).output == "Nothing was open.\n"
     cart.put_in_cart(buyer.id, conftest.product().id, 1)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     clocks.later(LOOK_AFTER)
     assert runner.invoke(args=["sync"]).stdout == "1 paid\n"
@@ -161,7 +161,7 @@ def test_sync_says_what_became_of_what_was_open(app: Flask, provider: FakeProvid
 
 def test_sync_fails_when_portone_does_not_answer(app: Flask, provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, conftest.product().id, 1)
-    start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    order_window(provider, buyer.id, BUYER)
     clocks.later(LOOK_AFTER)
     provider.trouble = OutcomeUnknown("no answer")
     result = app.test_cli_runner().invoke(args=["sync"])
@@ -172,7 +172,7 @@ def test_reconcile_shows_saves_and_repairs_what_differs(
     app: Flask, provider: FakeProvider, buyer: User, tmp_path: Path
 ) -> None:
     cart.put_in_cart(buyer.id, conftest.product().id, 1)
-    lost = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    lost = order_window(provider, buyer.id, BUYER)
     provider.hears_of(lost.merchant_uid, amount=lost.amount)
     runner = app.test_cli_runner()
     table = tmp_path / "report.csv"

@@ -28,14 +28,14 @@ def test_ready_is_the_database_and_portone_is_told_beside_it(app: Flask, client:
         "portone": {"state": "not_asked", "seconds_ago": None},
     }
     for result, state in (("200", "ok"), ("404", "ok"), ("401", "refused"), ("503", "silent"), ("no answer", "silent")):
-        portone_asked.send(app.extensions["provider"], asked=Asked("GET /payments/{id}", 0.1, result))
+        portone_asked.send(app.extensions["payments"].provider, asked=Asked("GET /payments/{id}", 0.1, result))
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json and answer.json["portone"]) == (200, {"state": state, "seconds_ago": 0})
 
 
 def test_a_silent_portone_is_noticed_by_the_call_and_makes_no_probe_wait(app: Flask, client: FlaskClient) -> None:
     with pytest.raises(OutcomeUnknown):
-        app.extensions["provider"].get_payment("imp_1")  # nobody answers there
+        app.extensions["payments"].provider.get_payment("imp_1")  # nobody answers there
     began = time.monotonic()
     answer = client.get("/readyz")
     assert time.monotonic() - began < 0.5

@@ -76,7 +76,7 @@ def test_an_error_of_ours_is_told_with_its_traceback_and_without_secrets(app: Fl
 
 
 def test_a_call_to_portone_that_got_no_answer_is_a_warning(app: Flask, lines: Lines) -> None:
-    portone_asked.send(app.extensions["provider"], asked=Asked("GET /payments/imp_1", 10.0, "no answer"))
+    portone_asked.send(app.extensions["payments"].provider, asked=Asked("GET /payments/imp_1", 10.0, "no answer"))
     [line] = lines.of("shop.portone")
     assert (line["level"], line["call"], line["ms"]) == ("warning", "GET /payments/imp_1", 10_000.0)
 

@@ -64,7 +64,7 @@ def test_calls_to_portone_are_timed_by_address_without_ids(app: Flask, client: F
     before = value(client, "shop_portone_seconds_count", **labels)
     for merchant_uid in ("261125-aa", "261125-bb"):
         asked = Asked(f"GET /payments/find/{merchant_uid}/paid", 0.03, "404")
-        portone_asked.send(app.extensions["provider"], asked=asked)
+        portone_asked.send(app.extensions["payments"].provider, asked=asked)
     assert value(client, "shop_portone_seconds_count", **labels) == before + 2
     assert "261125" not in client.get("/metrics").get_data(as_text=True)
 
@@ -73,7 +73,7 @@ def test_what_stands_open_is_read_from_the_books(client: FlaskClient, provider: 
     assert value(client, "shop_open_payments") == 0
     subscription = started(provider, buyer)
     with transaction():
-        month = {"subscription_id": subscription.id, "period": clock.period_of(clock.now())}
+        month = {"kind": "renewal", "purchase_id": str(subscription.id), "period": clock.period_of(clock.now())}
         asked = {"name": "월 이용권", "amount": 4900, "is_test_channel": True}
         db.session.add(Payment(merchant_uid="m-1", status="ready", **month, **asked))
         db.session.add(Payment(merchant_uid="m-2", status="paid", held_reason="amount", **month, **asked))
@@ -163,7 +163,7 @@ def test_the_documents_name_exactly_the_figures_that_there_are(
     name: str, app: Flask, client: FlaskClient, provider: FakeProvider
 ) -> None:
     client.post("/payment/webhook", json={"imp_uid": "imp_1"})
-    portone_asked.send(app.extensions["provider"], asked=Asked("GET /users/pg", 0.1, "200"))
+    portone_asked.send(app.extensions["payments"].provider, asked=Asked("GET /users/pg", 0.1, "200"))
     client.get("/metrics")
     families = text_string_to_metric_families(client.get("/metrics").get_data(as_text=True))
     kinds = {family.name + ("_total" if family.type == "counter" else "") for family in families}

@@ -18,7 +18,8 @@ from flask import Flask
 from app import create_app
 from bench.monthly import gateway, populate
 from payments.database import db, end_reading, transaction
-from payments.models import BillingKey, Payment
+from payments.models import Payment
+from payments.monthly.models import LATER_MONTH, BillingKey
 from shop.config import load_settings
 from shop.operations.worker import create_worker
 from shop.orders.models import User
@@ -155,10 +156,7 @@ def _waiting(celery: Celery) -> int:
 def _open(app: Flask) -> int:
     """How many of the due months are not paid yet."""
     with app.app_context():
-        return (
-            DUE
-            - db.session.query(Payment).filter(Payment.subscription_id.is_not(None), Payment.status == "paid").count()
-        )
+        return DUE - db.session.query(Payment).filter(Payment.kind == LATER_MONTH, Payment.status == "paid").count()
 
 
 def _charged(url: str) -> dict[str, int]:

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from payments.database import db
-from payments.models import BillingKey, Subscription
+from payments.monthly.models import BillingKey, Subscription
 from payments.portone.report import OutcomeUnknown
 from shop.orders.models import User
 from tests.conftest import BUYER, csrf_of, new_plan_order, product, sign_in

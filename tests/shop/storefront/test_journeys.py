@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from payments.database import db
-from payments.models import Payment, Subscription
+from payments.models import Payment
+from payments.monthly.models import Subscription
 from tests.servers import Server, serving
 
 pytestmark = pytest.mark.browser
@@ -210,7 +211,7 @@ def test_when_the_answer_is_lost_the_webhook_alone_pays_the_order(page_with_cart
     pay_in_popup(page, "#pay-once")
     page.wait_for_function("() => true")
     [payment] = payments(server)
-    page.goto(f"{server.url}/orders/{payment.order_id}")
+    page.goto(f"{server.url}/orders/{payment.purchase_id}")
     for _ in range(50):
         if page.locator("[data-order-status=paid]").count():
             break

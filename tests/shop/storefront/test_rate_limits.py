@@ -32,7 +32,7 @@ def braked(settings: Settings) -> Iterator[MakeApp]:
     def make(**environ: str) -> Flask:
         limits = {"SIGN_IN_LIMIT": "3 per hour", "CHECKOUT_LIMIT": "2 per hour"}
         app = create_shop(load_settings(NOBODY_ANSWERS | limits | environ, settings.instance_path))
-        app.extensions["provider"] = FakeProvider()
+        app.extensions["payments"].provider = FakeProvider()
         apps.append(app)
         return app
 

@@ -344,7 +344,15 @@ def test_every_state_of_an_order_has_words_of_its_own(
     with transaction():
         db.session.get_one(Order, order.id).status = order_status
         db.session.add(
-            Payment(merchant_uid="m-1", order_id=order.id, name="x", amount=3900, is_test_channel=True, **payment)
+            Payment(
+                merchant_uid="m-1",
+                kind="once",
+                purchase_id=str(order.id),
+                name="x",
+                amount=3900,
+                is_test_channel=True,
+                **payment,
+            )
         )
     sign_in(client)
     assert said in client.get(f"/orders/{order.id}").get_data(as_text=True)
@@ -394,7 +402,7 @@ def test_a_buyer_whose_lost_window_was_paid_gets_the_order_instead_of_a_second_w
     assert answer.status_code == 409
     assert answer.json and (answer.json["error"], answer.json["redirect"]) == (
         "already_paid",
-        f"/orders/{payment.order_id}",
+        f"/orders/{payment.purchase_id}",
     )
     db.session.expire_all()
     assert (db.session.query(Payment).count(), payment.status) == (1, "paid")

@@ -7,14 +7,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from payments import clock, sync
-from payments.attempts import start_payment
 from payments.database import db, transaction
 from payments.events import News
 from payments.models import Event, Payment
-from shop.orders import cart, orders
+from shop.orders import cart
 from shop.orders.models import Order, User
 from tests import clocks
-from tests.conftest import BUYER, csrf_of, product, sign_in
+from tests.conftest import BUYER, another_window, csrf_of, order_window, product, sign_in
 from tests.fakes import FakeProvider
 from tests.payments.test_cancel import paid, states
 
@@ -27,7 +26,7 @@ def payment(client: FlaskClient, provider: FakeProvider, buyer: User) -> Payment
 
 def act(client: FlaskClient, payment: Payment, what: str, **fields: Any) -> str:
     answer = client.post(
-        f"/orders/{payment.order_id}/{what}", data=fields, headers=csrf_of(client), follow_redirects=True
+        f"/orders/{payment.purchase_id}/{what}", data=fields, headers=csrf_of(client), follow_redirects=True
     )
     return answer.get_data(as_text=True)
 
@@ -35,7 +34,7 @@ def act(client: FlaskClient, payment: Payment, what: str, **fields: Any) -> str:
 def test_unused_digital_goods_are_cancelled_at_once(
     client: FlaskClient, payment: Payment, provider: FakeProvider
 ) -> None:
-    page = client.get(f"/orders/{payment.order_id}").get_data(as_text=True)
+    page = client.get(f"/orders/{payment.purchase_id}").get_data(as_text=True)
     assert "결제한 달에만, 전액으로만" in page
     page = act(client, payment, "cancel", reason="잘못 샀어요")
     assert "취소했습니다. 휴대폰 요금에서 빠집니다." in page
@@ -51,7 +50,7 @@ def test_used_digital_goods_wait_for_the_shop(client: FlaskClient, payment: Paym
     assert "취소를 신청하셨습니다" in page
     assert states(payment) == ("paid", "paid")
     assert provider.cancels == []
-    assert db.session.get_one(Order, payment.order_id).cancel_wanted_reason == "마음이 바뀜"
+    assert db.session.get_one(Order, int(payment.purchase_id)).cancel_wanted_reason == "마음이 바뀜"
 
 
 def test_parcels_wait_for_the_shop(client: FlaskClient, provider: FakeProvider, buyer: User) -> None:
@@ -66,7 +65,7 @@ def test_in_another_month_the_rule_is_said_and_a_person_is_asked(
     client: FlaskClient, payment: Payment, provider: FakeProvider
 ) -> None:
     clocks.later(timedelta(days=40))
-    assert "KG는 결제한 달에만" in client.get(f"/orders/{payment.order_id}").get_data(as_text=True)
+    assert "KG는 결제한 달에만" in client.get(f"/orders/{payment.purchase_id}").get_data(as_text=True)
     act(client, payment, "cancel", reason="마음이 바뀜")
     assert provider.cancels == []
     assert states(payment) == ("paid", "paid")
@@ -84,7 +83,7 @@ def test_what_is_not_paid_cannot_be_cancelled_nor_used(
     for _ in range(2):
         act(client, payment, "cancel", reason="한 번 더")
     assert len(provider.cancels) == 1
-    assert client.post(f"/orders/{payment.order_id}/use", headers=csrf_of(client)).status_code == 409
+    assert client.post(f"/orders/{payment.purchase_id}/use", headers=csrf_of(client)).status_code == 409
 
 
 @pytest.mark.parametrize("what", ["cancel", "use"])
@@ -92,7 +91,7 @@ def test_nobody_acts_on_somebody_elses_order(
     what: str, client: FlaskClient, payment: Payment, other_buyer: User, provider: FakeProvider
 ) -> None:
     sign_in(client, "other@example.com")
-    answer = client.post(f"/orders/{payment.order_id}/{what}", data={"reason": "x"}, headers=csrf_of(client))
+    answer = client.post(f"/orders/{payment.purchase_id}/{what}", data={"reason": "x"}, headers=csrf_of(client))
     assert answer.status_code == 404
     assert states(payment) == ("paid", "paid")
 
@@ -101,14 +100,14 @@ def test_money_that_went_back_by_itself_is_explained(
     client: FlaskClient, provider: FakeProvider, buyer: User, payment: Payment
 ) -> None:
     wrong = paid_wrongly(provider, buyer)
-    page = client.get(f"/orders/{wrong.order_id}").get_data(as_text=True)
+    page = client.get(f"/orders/{wrong.purchase_id}").get_data(as_text=True)
     assert "결제를 되돌려드렸습니다" in page
     assert "주문 금액과 결제 금액이 달라 자동 취소" in page
 
 
 def paid_wrongly(provider: FakeProvider, buyer: User) -> Payment:
     cart.put_in_cart(buyer.id, product().id, 3)
-    payment = start_payment(provider, lambda: orders.place(buyer.id, BUYER))
+    payment = order_window(provider, buyer.id, BUYER)
     provider.hears_of(payment.merchant_uid, amount=301)
     sync.sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
     return payment
@@ -117,7 +116,7 @@ def paid_wrongly(provider: FakeProvider, buyer: User) -> Payment:
 def test_a_surplus_that_went_back_does_not_hide_the_payment_that_paid(
     client: FlaskClient, payment: Payment, provider: FakeProvider
 ) -> None:
-    again = start_payment(provider, lambda: db.session.get_one(Order, payment.order_id))
+    again = another_window(provider, payment)
     provider.hears_of(again.merchant_uid, amount=again.amount)
     sync.sync_payment(provider, News("webhook", merchant_uid=again.merchant_uid))
     assert states(again) == ("cancelled", "paid")
@@ -130,8 +129,8 @@ def test_goods_whose_money_is_on_its_way_back_cannot_be_used(
 ) -> None:
     provider.cancel_answers = ["dropped"]
     act(client, payment, "cancel", reason="잘못 샀어요")
-    assert client.post(f"/orders/{payment.order_id}/use", headers=csrf_of(client)).status_code == 409
-    assert db.session.get_one(Order, payment.order_id).fulfilled_at is None
+    assert client.post(f"/orders/{payment.purchase_id}/use", headers=csrf_of(client)).status_code == 409
+    assert db.session.get_one(Order, int(payment.purchase_id)).fulfilled_at is None
 
 
 def test_a_wish_that_is_turned_down_is_explained_to_the_buyer_and_the_goods_may_be_used_again(
@@ -139,7 +138,7 @@ def test_a_wish_that_is_turned_down_is_explained_to_the_buyer_and_the_goods_may_
 ) -> None:
     clocks.later(timedelta(days=40))  # KG gives nothing back any more
     act(client, payment, "cancel", reason="마음이 바뀜")
-    assert client.post(f"/orders/{payment.order_id}/use", headers=csrf_of(client)).status_code == 409
+    assert client.post(f"/orders/{payment.purchase_id}/use", headers=csrf_of(client)).status_code == 409
     sign_in(client, "admin@example.com")
     admin_page = f"/admin/payments/{payment.merchant_uid}"
     assert "취소 신청 거절" in client.get(admin_page).get_data(as_text=True)
@@ -148,7 +147,7 @@ def test_a_wish_that_is_turned_down_is_explained_to_the_buyer_and_the_goods_may_
     assert [answer.status_code for answer in statuses] == [302, 409]
     assert "취소 신청을 거절함" in client.get("/admin/audit").get_data(as_text=True)
     sign_in(client)
-    page = client.get(f"/orders/{payment.order_id}").get_data(as_text=True)
+    page = client.get(f"/orders/{payment.purchase_id}").get_data(as_text=True)
     assert "받아들이지 않았습니다" in page
     assert "지난달 결제라 계좌로 돌려드림" in page
     assert "이용을 시작했습니다" in act(client, payment, "use")
@@ -160,4 +159,4 @@ def test_goods_whose_money_is_going_back_cannot_be_used(mark: str, client: Flask
     with transaction():
         row = db.session.get_one(Payment, payment.id)
         setattr(row, mark, clock.now() if mark.endswith("_at") else "channel")
-    assert client.post(f"/orders/{payment.order_id}/use", headers=csrf_of(client)).status_code == 409
+    assert client.post(f"/orders/{payment.purchase_id}/use", headers=csrf_of(client)).status_code == 409

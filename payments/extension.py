@@ -1,0 +1,38 @@
+"""The state of this package in one Flask app, kept in `app.extensions`: many apps can live in one process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+from .portone.report import PaymentProvider
+from .settings import PortOneSettings
+
+if TYPE_CHECKING:
+    from .purchases import Purchases
+
+
+@dataclass
+class Extension:
+    """What `payments.init_app` was given.
+
+    `purchases`: the host's classes by kind. `language`: returns the reader's language, `ko` or `en`. `problem_page`:
+    renders a page for the buyer from a title, a message and the `merchant_uid` (or None). `more_sweeps`: further
+    steps of `flask sync`, such as those of `monthly/`; each returns the number of each outcome.
+    """
+
+    settings: PortOneSettings
+    provider: PaymentProvider
+    purchases: dict[str, Purchases]
+    language: Callable[[], str]
+    problem_page: Callable[[str, str, str | None], str]
+    more_sweeps: list[Callable[[PaymentProvider], Counter[str]]] = field(default_factory=list)
+
+
+def extension() -> Extension:
+    """Return the state of the current app. Raises KeyError if `payments.init_app` was not called for it."""
+    return cast("Extension", current_app.extensions["payments"])

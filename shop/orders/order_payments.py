@@ -1,0 +1,65 @@
+"""The payments of an order: open an attempt to pay it, list its attempts, find the order of a payment."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+
+from payments.attempts import start_payment
+from payments.database import db
+from payments.models import Payment
+from payments.monthly import start_first_month
+from payments.monthly.models import FIRST_MONTH, LATER_MONTH
+from payments.portone.report import PaymentProvider
+from payments.portone.request_pay import Buyer
+from payments.privacy import listed_buyer
+
+from . import orders
+from .models import Order
+
+PAYMENT_KINDS = {"once": "once", "monthly": FIRST_MONTH}  # by the order's kind
+KINDS = (*PAYMENT_KINDS.values(), LATER_MONTH)
+
+
+def start(provider: PaymentProvider, order: Order, buyer: Buyer, claimed: Mapping[str, str] | None = None) -> Payment:
+    """Open an attempt to pay a committed order; for a plan, one that also issues the billing key.
+
+    Raises PurchaseClosed, AlreadySubscribed, and ProviderError: the payment window must then not be opened.
+    """
+    name, listed = orders.title(order), listed_buyer(buyer.name, buyer.tel, buyer.email)
+    if order.kind == "once":
+        return start_payment(
+            provider, PAYMENT_KINDS["once"], order.id, amount=order.amount, name=name, claimed=claimed, **listed
+        )
+    plan = order.lines[0]
+    return start_first_month(
+        provider,
+        order.id,
+        customer_ref=order.user_id,
+        plan_ref=plan.product_id,
+        plan_name=plan.name_ko,
+        amount=order.amount,
+        name=name,
+        buyer=buyer,
+        claimed=claimed,
+        plan_id=plan.product_id,
+        **listed,
+    )
+
+
+def recent_orders(user_id: int, kind: str) -> Sequence[int]:
+    """Return the ids of a buyer's latest hundred orders of this kind, those included that a changed cart replaced."""
+    query = select(Order.id).where(Order.user_id == user_id, Order.kind == kind)
+    return db.session.scalars(query.order_by(Order.id.desc()).limit(100)).all()
+
+
+def payments_of(order: Order) -> Sequence[Payment]:
+    """Return the attempts to pay an order, newest first."""
+    query = select(Payment).filter_by(kind=PAYMENT_KINDS[order.kind], purchase_id=str(order.id))
+    return db.session.scalars(query.order_by(Payment.id.desc())).all()
+
+
+def order_of(payment: Payment, *, lock: bool = False) -> Order | None:
+    """Return the order that a payment pays for, or None if it pays for a later month."""
+    if payment.kind not in PAYMENT_KINDS.values():
+        return None
+    return db.session.get(Order, int(payment.purchase_id), with_for_update=lock)

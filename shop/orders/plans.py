@@ -1,0 +1,62 @@
+"""Orders for a monthly plan."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import String, cast, select
+
+from payments import clock
+from payments.database import db
+from payments.models import move
+from payments.monthly import AlreadySubscribed
+from payments.monthly.models import Subscription
+from payments.monthly.subscriptions import is_subscribed
+
+from . import cart, orders
+from .cart import NotOnSale
+from .models import Order, Product, User
+from .orders import Buyer
+
+
+def place(user_id: int, plan_id: int, buyer: Buyer) -> Order:
+    """Create a pending order for one monthly plan, or return the one that there is.
+
+    Raises NotOnSale, AlreadySubscribed, InvalidBuyer. Call inside a transaction().
+    """
+    cart.lock_buyer(user_id)
+    plan = db.session.get(Product, plan_id)
+    if plan is None or plan.kind != "monthly":
+        raise NotOnSale
+    if not plan.on_sale:
+        raise NotOnSale(plan)
+    if is_subscribed(str(user_id), str(plan_id)):
+        raise AlreadySubscribed
+    order = orders.open_order(user_id, "monthly", [(plan, 1)], buyer)
+    db.session.flush()
+    _end_replaced(user_id)
+    return order
+
+
+def _end_replaced(user_id: int) -> None:
+    """End pending subscriptions whose order was cancelled before it was paid: they can never start."""
+    cancelled = select(cast(Order.id, String)).where(
+        Order.user_id == user_id, Order.kind == "monthly", Order.status == "cancelled"
+    )
+    waiting = select(Subscription.id).where(
+        Subscription.customer_ref == str(user_id),
+        Subscription.status == "pending",
+        Subscription.purchase_id.in_(cancelled),
+    )
+    for subscription_id in db.session.scalars(waiting):
+        move(Subscription, subscription_id, "ended", ended_at=clock.now(), end_reason="replaced")
+
+
+def plans_by_ref() -> dict[str, Product]:
+    """Return the monthly plans by their `plan_ref`."""
+    plans = select(Product).where(Product.kind == "monthly").order_by(Product.position)
+    return {str(plan.id): plan for plan in db.session.scalars(plans)}
+
+
+def subscribers_of(*lists: Iterable[Subscription]) -> dict[str, User]:
+    """Return the customers of these subscriptions by their `customer_ref`."""
+    ids = {int(subscription.customer_ref) for subscriptions in lists for subscription in subscriptions}
+    return {str(user.id): user for user in db.session.scalars(select(User).where(User.id.in_(ids)))}

@@ -1,0 +1,74 @@
+"""This shop's answer to `payments/purchases.py`: the orders that payments pay for."""
+
+import logging
+from collections.abc import Set as AbstractSet
+
+from flask import url_for
+from sqlalchemy import select
+
+from payments import clock
+from payments.database import db, end_reading, transaction
+from payments.models import Payment
+from payments.purchases import Purchases, Standing
+
+from . import orders
+from .models import Order
+
+CANCEL_TEXTS = {
+    "order_paid": "이미 결제된 주문이라 자동 취소",
+    "order_cancelled": "취소된 주문에 결제되어 자동 취소",
+}
+
+log = logging.getLogger(__name__)
+
+
+class Orders(Purchases):
+    """The orders of one kind, `once` or `monthly`. `purchase_id` is the order's id."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def lock(self, payment: Payment) -> Standing:
+        """Lock the order, and the goods that an expired one must reserve again."""
+        order = _order(payment, lock=True)
+        if order.status == "pending":
+            return Standing.open()
+        if order.status == "expired":
+            if orders.lock_goods_in_stock(order):
+                return Standing.late()
+            return Standing.closed("out_of_stock", "재고가 없어 자동 취소")
+        reason = f"order_{order.status}"
+        return Standing.closed(reason, CANCEL_TEXTS[reason])
+
+    def paid(self, payment: Payment) -> None:
+        """Mark the order as paid; the bought goods leave the cart."""
+        orders.pay(_order(payment), payment.merchant_uid)
+
+    def cancelled(self, payment: Payment) -> None:
+        """Cancel the order, and release its stock."""
+        orders.cancel_paid(_order(payment), payment.merchant_uid)
+
+    def page(self, payment: Payment) -> str:
+        return url_for("store.order", order_id=int(payment.purchase_id))
+
+    def expire(self, unanswered: AbstractSet[str]) -> int:
+        """Expire overdue pending orders, and release their stock."""
+        overdue = select(Order.id).where(
+            Order.kind == self.kind, Order.status == "pending", Order.expires_at <= clock.now()
+        )
+        ids = db.session.scalars(overdue.order_by(Order.id)).all()
+        end_reading()
+        return sum(_expire(order_id) for order_id in ids if str(order_id) not in unanswered)
+
+
+def _expire(order_id: int) -> bool:
+    try:
+        with transaction():
+            return orders.expire(db.session.get_one(Order, order_id, with_for_update=True))
+    except Exception:  # one broken order stops no other
+        log.exception("order %s could not expire", order_id)
+        return False
+
+
+def _order(payment: Payment, *, lock: bool = False) -> Order:
+    return db.session.get_one(Order, int(payment.purchase_id), with_for_update=lock)
