@@ -5,11 +5,11 @@ from typing import Any, Protocol
 from ..models import Payment
 from ..settings import PortOneSettings
 
-KG_EMAIL_BYTES = 30  # KG refuses a longer one (code 9114), so it is not sent
+KG_EMAIL_BYTES = 30  # KG refuses a longer e-mail address (code 9114), so it is not sent
 
 
 class Buyer(Protocol):
-    """Who pays: an order, or the request for a later month."""
+    """The buyer's fields: of an order, or of the request for a later month."""
 
     @property
     def buyer_name(self) -> str: ...
@@ -20,7 +20,7 @@ class Buyer(Protocol):
 
 
 class Purchase(Buyer, Protocol):
-    """What is paid for and who pays, as a payment window needs it: an order of the shop."""
+    """What a payment window needs beside the payment: the buyer, the address and the kind of goods."""
 
     @property
     def buyer_addr(self) -> str | None: ...
@@ -61,6 +61,7 @@ def buyer_fields(source: Buyer) -> dict[str, str]:
 
 
 def notice_url(settings: PortOneSettings) -> str:
+    """Return the URL of the webhook endpoint."""
     return f"{settings.public_url}/payment/webhook"
 
 
