@@ -16,7 +16,6 @@ Outcome = Literal["paid", "failed", "cancelled", "held", "unchanged", "mismatch"
 # Result of looking up the billing key: the key, "absent" if PortOne says there is none, "unknown" without a response.
 KeyLookup = BillingKeyReport | Literal["absent", "unknown"]
 
-
 # Hold reasons that are cancelled automatically when KG's rules allow: the payment is verified, but its purchase can
 # no longer be fulfilled. Other held payments (another channel, method or key; partly cancelled) wait for a person.
 GIVEN_BACK = frozenset(
@@ -82,7 +81,7 @@ def _has_money(payment: Payment) -> bool:
 
 
 def _unexpected_kind(payment: Payment, report: PaymentReport) -> str | None:
-    """Return in what the payment differs from the one that we requested (a person decides), or None."""
+    """Return which property of the payment differs from our request, so that a person must decide, or None."""
     if report.is_test_channel != payment.is_test_channel:
         return "channel"
     if report.pay_method != "phone":
@@ -93,6 +92,7 @@ def _unexpected_kind(payment: Payment, report: PaymentReport) -> str | None:
 
 
 def _wrong_amount(payment: Payment, report: PaymentReport) -> str | None:
+    """Return the hold reason for a wrong currency or amount, or None."""
     if report.currency != "KRW":
         return "currency"
     if report.amount != payment.amount:
@@ -101,7 +101,7 @@ def _wrong_amount(payment: Payment, report: PaymentReport) -> str | None:
 
 
 def _order_refuses(payment: Payment, order_status: str | None, plan_taken: bool, key: KeyLookup) -> str | None:
-    """Return why a correct payment can no longer fulfil its order, or None."""
+    """Return the hold reason if the order of a correct payment can no longer be fulfilled, or None."""
     if order_status == "paid":
         return "surplus"
     if order_status == "cancelled":
