@@ -11,11 +11,12 @@ In reading order:
 `cancel.py`       give the money of a payment back
 `sweep.py`        look up what is still open (`flask sync`)
 `reconcile.py`    compare our payments with PortOne's (`flask reconcile`)
-`portone/`        PortOne V1: reports and errors, the REST client, the parameters of `IMP.request_pay`, error codes
+`portone/`        PortOne V1: reports and errors, the REST client and its HTTP transport, the parameters of
+                  `IMP.request_pay`, error codes
 `monthly/`        billing keys, subscriptions, and the monthly run (`flask bill`)
 
 Used by all of them: `models.py` (the tables), `settings.py`, `extension.py` (what `init_app` was given), `database.py`
-(transactions), `clock.py` (business time), `events.py` (the event log), `signals.py` (what logs and metrics listen to),
+(transactions), `clock.py` (business time), `events.py` (the event log), `signals.py` (signals for logs and metrics),
 `privacy.py` (masking), `texts.py` (what buyers read).
 """
 

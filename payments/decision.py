@@ -113,7 +113,7 @@ def _has_money(payment: Payment) -> bool:
 
 
 def _unexpected_kind(payment: Payment, report: PaymentReport) -> str | None:
-    """Return in what the payment differs from the one that we requested (a person decides), or None."""
+    """Return which property of the payment differs from our request, so that a person must decide, or None."""
     if report.is_test_channel != payment.is_test_channel:
         return "channel"
     if report.pay_method != "phone":
@@ -124,6 +124,7 @@ def _unexpected_kind(payment: Payment, report: PaymentReport) -> str | None:
 
 
 def _wrong_amount(payment: Payment, report: PaymentReport) -> str | None:
+    """Return the hold reason for a wrong currency or amount, or None."""
     if report.currency != "KRW":
         return "currency"
     if report.amount != payment.amount:

@@ -1,7 +1,6 @@
 """Masking of personal data, and cleaning of text from outside.
 
-Phone numbers are masked wherever they leave the order, e-mail addresses in everything written to the log.
-Invisible characters are removed.
+Phone numbers are masked in payments, events and the log, e-mail addresses in the log. Invisible characters are removed.
 """
 
 import re
@@ -15,7 +14,7 @@ _EMAIL = re.compile(r"([\w.+-])[\w.+-]*(?:@((?:[\w-]+\.)+[a-zA-Z]{2,}))?")
 
 LONGEST_TEXT = 2000  # characters of a text from outside that are stored or shown
 # Characters that str.isprintable accepts but that are invisible: the Hangul fillers and the blank Braille pattern.
-_DRAWN_AS_NOTHING = dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164\uffa0"))
+_INVISIBLE = dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164\uffa0"))
 _LONGEST_NUMBER = 20  # characters of a written phone number
 
 
@@ -30,12 +29,12 @@ def mask_phone(tel: str | None) -> str:
 
 def printable(text: str, most: int) -> str:
     """Return at most `most` characters, without those that are invisible or that no database column can store."""
-    return "".join(islice(filter(str.isprintable, text), most)).translate(_DRAWN_AS_NOTHING)
+    return "".join(islice(filter(str.isprintable, text), most)).translate(_INVISIBLE)
 
 
 def mask_text(text: str) -> str:
     """Mask every Korean mobile number in the text."""
-    return _MOBILE.sub(lambda found: f"{found[1]}-****-{found[3]}", text)
+    return _MOBILE.sub(lambda match: f"{match[1]}-****-{match[3]}", text)
 
 
 def mask_beginning(text: str, most: int = LONGEST_TEXT) -> str:
@@ -50,7 +49,7 @@ def mask_emails(text: str) -> str:
     """Shorten every e-mail address in the text to its first letter and its host."""
     if "@" not in text:
         return text
-    return _EMAIL.sub(lambda found: f"{found[1]}***@{found[2]}" if found[2] else found[0], text)
+    return _EMAIL.sub(lambda match: f"{match[1]}***@{match[2]}" if match[2] else match[0], text)
 
 
 def mask_report(report: Mapping[str, Any]) -> dict[str, Any]:

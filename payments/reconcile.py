@@ -1,7 +1,7 @@
 """Reconciliation: compares our payments with PortOne's in both directions for a range of days, and repairs ours.
 
-PortOne lists every approved and cancelled payment of the account, also those of other shops; `merchant_uid` tells
-which are ours. A repair is one more look-up through `sync_payment`, which makes the decisions.
+PortOne lists every approved and cancelled payment of the account, also those of other shops; ours are those whose
+`merchant_uid` we have. A repair is one more look-up through `sync_payment`, which makes the decisions.
 """
 
 from collections import Counter
@@ -23,8 +23,8 @@ Kind = Literal["theirs_only", "ours_only", "state", "amount", "surplus", "undone
 
 MONEY_STATES: tuple[PaymentStatus, ...] = ("paid", "cancelled")
 REPAIRABLE = ("state", "amount", "surplus")
-UNDONE_AT_KG = "이미 취소가 완료"  # KG's code 0044: KG cancelled the payment itself, as it does with test payments
-AT_ONCE = 500
+UNDONE_AT_KG = "이미 취소가 완료"  # in the text of KG's code 0044: KG itself cancelled, as it does with test payments
+BATCH_SIZE = 500  # ids in one query
 
 Item = TypeVar("Item")
 
@@ -63,7 +63,8 @@ def compare(provider: PaymentProvider, first: date, last: date) -> list[Differen
     end_reading()
     since = datetime.combine(first, time(), SEOUL)
     until = datetime.combine(last + timedelta(days=1), time(), SEOUL)
-    theirs, unreadable = {}, {}
+    theirs: dict[str, PaymentReport] = {}  # by imp_uid
+    unreadable: dict[tuple[str, str], UnreadableRow] = {}  # by imp_uid and merchant_uid
     for status in MONEY_STATES:
         for row in provider.payments_between(status, since, until):
             if isinstance(row, UnreadableRow):
@@ -71,11 +72,11 @@ def compare(provider: PaymentProvider, first: date, last: date) -> list[Differen
             else:
                 theirs[row.imp_uid] = row
     ours = _ours(since, until)
-    found = [*_compare_theirs(theirs.values()), *map(_unreadable, unreadable.values())]
+    found = [*_compare_theirs(theirs.values()), *map(_unreadable_row, unreadable.values())]
     listed = set(theirs) | {imp_uid for imp_uid, _ in unreadable}
     for payment in ours:
         if payment.imp_uid not in listed:
-            found += _missing_there(provider, payment)
+            found += _not_listed(provider, payment)
     found += _undone_at_kg(ours)
     return sorted(found, key=lambda one: (one.merchant_uid, one.imp_uid or ""))
 
@@ -104,39 +105,40 @@ def _ours(since: datetime, until: datetime) -> list[Payment]:
 
 
 def _compare_theirs(reports: Iterable[PaymentReport]) -> Iterator[Difference]:
-    for page in _in_pages(list(reports)):
-        uids = [report.merchant_uid for report in page]
+    """Compare each of PortOne's payments with ours of the same `merchant_uid`."""
+    for batch in _batches(list(reports)):
+        uids = [report.merchant_uid for report in batch]
         known = {
             payment.merchant_uid: payment
             for payment in db.session.scalars(select(Payment).where(Payment.merchant_uid.in_(uids)))
         }
         end_reading()
-        for report in page:
+        for report in batch:
             kind = _kind_of(known.get(report.merchant_uid), report)
             if kind:
                 yield _difference(kind, known.get(report.merchant_uid), report)
 
 
 def _kind_of(payment: Payment | None, report: PaymentReport) -> Kind | None:
+    """Return the kind of difference between our payment and PortOne's report, or None."""
     if payment is None:
         return "theirs_only" if report.status == "paid" else None
     if payment.imp_uid != report.imp_uid and _has_money(payment):
         return "surplus" if report.status == "paid" else None  # a cancelled duplicate is no difference
     if _state(payment) != report.status:
         return "state"
-    left = report.amount - report.cancelled_amount
-    return "amount" if _left(payment) != left else None
+    return "amount" if _remaining(payment) != report.amount - report.cancelled_amount else None
 
 
-def _missing_there(provider: PaymentProvider, payment: Payment) -> Iterator[Difference]:
-    """Look up a payment that PortOne's list lacks: it may be listed on another day, or not exist there."""
+def _not_listed(provider: PaymentProvider, payment: Payment) -> Iterator[Difference]:
+    """Look up a payment that is not in PortOne's lists: it may be listed on another day, or not exist there."""
     try:
         report = (
             provider.get_payment(payment.imp_uid) if payment.imp_uid else provider.find_payment(payment.merchant_uid)
         )
     except (NotFound, UnreadableAnswer) as error:
-        why: Kind = "ours_only" if isinstance(error, NotFound) else "unreadable"
-        yield Difference(why, payment.merchant_uid, payment.imp_uid, payment.status, "-", _left(payment), 0)
+        failure: Kind = "ours_only" if isinstance(error, NotFound) else "unreadable"
+        yield Difference(failure, payment.merchant_uid, payment.imp_uid, payment.status, "-", _remaining(payment), 0)
         return
     kind = _kind_of(payment, report)
     if kind:
@@ -145,23 +147,26 @@ def _missing_there(provider: PaymentProvider, payment: Payment) -> Iterator[Diff
 
 def _undone_at_kg(ours: list[Payment]) -> Iterator[Difference]:
     """Yield payments that are paid in both ledgers, but whose cancel KG refused: it had cancelled them itself."""
-    paid = {payment.id: payment for payment in ours if payment.status == "paid"}
-    for page in _in_pages(list(paid)):
-        refused = select(Event.payment_id).where(
-            Event.payment_id.in_(page), Event.outcome == "refused", Event.reason.contains(UNDONE_AT_KG)
+    for batch in _batches([payment for payment in ours if payment.status == "paid"]):
+        ids = [payment.id for payment in batch]
+        refusals = select(Event.payment_id).where(
+            Event.payment_id.in_(ids), Event.outcome == "refused", Event.reason.contains(UNDONE_AT_KG)
         )
-        for payment_id in set(db.session.scalars(refused)):
-            one = paid[payment_id or 0]
-            yield Difference("undone_at_kg", one.merchant_uid, one.imp_uid, "paid", "paid", _left(one), _left(one))
+        refused = set(db.session.scalars(refusals))
         end_reading()
+        for payment in batch:
+            if payment.id in refused:
+                amount = _remaining(payment)
+                yield Difference("undone_at_kg", payment.merchant_uid, payment.imp_uid, "paid", "paid", amount, amount)
 
 
-def _unreadable(row: UnreadableRow) -> Difference:
+def _unreadable_row(row: UnreadableRow) -> Difference:
+    """Describe an unreadable row, with our status and amount if one of its ids is ours."""
     ids = or_(Payment.merchant_uid == row.merchant_uid, Payment.imp_uid == row.imp_uid)
     payment = db.session.scalar(select(Payment).where(ids).limit(1))
     end_reading()
-    status, left = (payment.status, _left(payment)) if payment else ("-", 0)
-    return Difference("unreadable", row.merchant_uid, row.imp_uid, status, "-", left, 0)
+    status, remaining = (payment.status, _remaining(payment)) if payment else ("-", 0)
+    return Difference("unreadable", row.merchant_uid, row.imp_uid, status, "-", remaining, 0)
 
 
 def _difference(kind: Kind, payment: Payment | None, report: PaymentReport) -> Difference:
@@ -171,12 +176,13 @@ def _difference(kind: Kind, payment: Payment | None, report: PaymentReport) -> D
         imp_uid=report.imp_uid,
         ours=_state(payment) if payment else "-",
         theirs=report.status,
-        our_amount=_left(payment) if payment else 0,
+        our_amount=_remaining(payment) if payment else 0,
         their_amount=report.amount - report.cancelled_amount if report.status in MONEY_STATES else 0,
     )
 
 
 def _has_money(payment: Payment) -> bool:
+    """Return whether the buyer paid, even if the money went back since."""
     return _state(payment) in MONEY_STATES
 
 
@@ -185,13 +191,13 @@ def _state(payment: Payment) -> str:
     return "paid" if payment.held_reason and payment.status in ("ready", "failed") else payment.status
 
 
-def _left(payment: Payment) -> int:
+def _remaining(payment: Payment) -> int:
     """Return what the buyer paid minus what was cancelled, in won."""
     if not _has_money(payment):
         return 0
     return (payment.reported_amount or 0) - payment.cancelled_amount
 
 
-def _in_pages(items: list[Item]) -> Iterator[list[Item]]:
-    for start in range(0, len(items), AT_ONCE):
-        yield items[start : start + AT_ONCE]
+def _batches(items: list[Item]) -> Iterator[list[Item]]:
+    for start in range(0, len(items), BATCH_SIZE):
+        yield items[start : start + BATCH_SIZE]

@@ -1,7 +1,7 @@
-"""Who wants to hear what happens? Logs, metrics and health checks, through two signals; the senders know none of them.
+"""Signals for logs, metrics, health checks and the learn panel. The senders do not know the listeners.
 
-`event_written` tells of a line in the book of events once it stands (after the commit, so a rolled back one is never
-heard of). `portone_asked` tells of one call to PortOne and how it ended. Listeners must be quick and must not raise.
+`event_recorded` is sent for each new row of the event log, after the commit (never after a rollback).
+`portone_called` is sent after each HTTP request to PortOne. Listeners must be quick and must not raise.
 """
 
 from dataclasses import dataclass
@@ -13,35 +13,35 @@ from sqlalchemy.orm import Session
 
 from .database import db
 from .models import Event
+from .portone.responses import Answer
 
-event_written = Signal()  # sender: the Event
-portone_asked = Signal()  # sender: the client; `asked`: an Asked
+event_recorded = Signal()  # sender: the Event
+portone_called = Signal()  # sender: the client; `call`: a Call
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One call to PortOne: method and path, how long it took, the HTTP status or "no answer", and the answer as the
-    client's library holds it."""
+class Call:
+    """One HTTP request to PortOne and its result."""
 
-    call: str
+    request: str  # method and path, for example "POST /payments/prepare"
     seconds: float
-    result: str
-    answer: Any = None
+    result: str  # the HTTP status, or "no answer"
+    answer: Answer | None = None
 
 
 @event.listens_for(db.session, "after_flush")
-def _remember(session: Session, _context: Any) -> None:
-    lines = [row for row in session.new if isinstance(row, Event)]
-    if lines:
-        session.info.setdefault("unheard", []).extend(lines)
+def _collect_events(session: Session, _context: Any) -> None:
+    events = [row for row in session.new if isinstance(row, Event)]
+    if events:
+        session.info.setdefault("unsent_events", []).extend(events)
 
 
 @event.listens_for(db.session, "after_commit")
-def _tell(session: Session) -> None:
-    for line in session.info.pop("unheard", ()):
-        event_written.send(line)
+def _send_events(session: Session) -> None:
+    for recorded in session.info.pop("unsent_events", ()):
+        event_recorded.send(recorded)
 
 
 @event.listens_for(db.session, "after_rollback")
-def _forget(session: Session) -> None:
-    session.info.pop("unheard", None)
+def _drop_events(session: Session) -> None:
+    session.info.pop("unsent_events", None)

@@ -50,6 +50,7 @@ OUTSIDE_THE_DOMAIN = {
     "payments/monthly/batch.py",
     "payments/portone/client.py",
     "payments/portone/responses.py",
+    "payments/portone/transport.py",
 }
 
 

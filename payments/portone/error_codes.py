@@ -12,9 +12,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Advice:
-    """One entry. `said`: beginnings of the texts that belong to it. `again`: the same buyer may simply try again.
+    """One entry: the meaning of a code, and advice for the buyer and the merchant in both languages.
 
-    `by_buyer`: the buyer caused it (for example closed the window), so KG's text need not be shown to them.
+    `said`: beginnings of the error texts that belong to it. `again`: the same buyer may try again. `by_buyer`: the
+    buyer caused it (for example closed the window), so KG's text need not be shown to them.
     """
 
     code: str
@@ -46,12 +47,12 @@ def advice_for(reason: str | None, code: str | None = None) -> Advice | None:
     """
     reason = (reason or "")[:LONGEST_REASON]
     text = _bare(reason)
-    by_words = [entry for entry in ENTRIES if any(_bare(said) in text for said in entry.said)]
-    if by_words:
-        return by_words[0]
-    written = re.match(r"\s*\[(\w+)\]", reason)
-    wanted = code or (written[1] if written else "")
-    return next((entry for entry in ENTRIES if wanted and entry.code == wanted), None)
+    for entry in ENTRIES:
+        if any(_bare(said) in text for said in entry.said):
+            return entry
+    leading_code = re.match(r"\s*\[(\w+)\]", reason)
+    wanted = code or (leading_code[1] if leading_code else None)
+    return next((entry for entry in ENTRIES if entry.code == wanted), None)
 
 
 def _bare(text: str) -> str:

@@ -13,7 +13,7 @@ PaymentStatus = Literal["ready", "paid", "failed", "cancelled"]
 
 
 class ProviderError(Exception):
-    """A call to the provider failed.
+    """Base class: a call to the provider failed.
 
     ProviderError
     ├── Refused               PortOne refused the request; see `code` and `message`
@@ -28,6 +28,8 @@ class ProviderError(Exception):
 
 
 class Refused(ProviderError):
+    """PortOne refused the request."""
+
     def __init__(self, message: str, code: int = 1) -> None:
         super().__init__(message)
         self.message = message

@@ -6,7 +6,7 @@ from typing import Any
 from ..models import Payment
 from ..settings import PortOneSettings
 
-KG_EMAIL_BYTES = 30  # KG refuses a longer one (code 9114), so it is not sent
+KG_EMAIL_BYTES = 30  # KG refuses a longer e-mail address (code 9114), so it is not sent
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def fit_bytes(text: str, most: int) -> str:
 
 
 def notice_url(settings: PortOneSettings) -> str:
+    """Return the URL of the webhook endpoint."""
     return f"{settings.public_url}/payment/webhook"
 
 

@@ -13,13 +13,23 @@ from typing import Any
 
 import requests
 
-from ..privacy import mask_report
-from .report import NotFound, OutcomeUnknown, PaymentReport, Refused, Unauthorized, UnreadableAnswer
+from ..privacy import mask_report, printable
+from .report import (
+    BillingKeyReport,
+    Channel,
+    NotFound,
+    OutcomeUnknown,
+    PaymentReport,
+    Refused,
+    Unauthorized,
+    UnreadableAnswer,
+    UnreadableRow,
+)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One complete HTTP response and its request."""
+    """One complete HTTP response and its request. The status may be any."""
 
     request: requests.PreparedRequest
     status: int
@@ -57,19 +67,21 @@ NO_SUCH_KEY = ("등록된 정보를 찾을 수 없습니다", "등록되지 않�
 
 
 def says_no_such_key(refusal: Refused) -> bool:
-    """Whether this refusal says, in the words seen on the wire, that there is no such billing key."""
+    """Return whether this refusal has code 1 and one of the messages for "no such billing key"."""
     if isinstance(refusal, Unauthorized):
         return False
     return refusal.code == 1 and any(text in refusal.message for text in NO_SUCH_KEY)
 
 
 def says_key_is_absent(refusal: Refused) -> bool:
-    """Return whether a look-up or deletion of a billing key was refused because there is none: 404 by the schema, the
-    words with code 1 in observed responses."""
+    """Return whether a look-up or deletion of a billing key was refused because there is none.
+
+    The schema says so with 404, observed responses with a message and code 1.
+    """
     return isinstance(refusal, NotFound) or says_no_such_key(refusal)
 
 
-# --- JSON fields to Python types ---
+# --- JSON objects to our types ---
 
 
 def payment_report(found: Mapping[str, Any]) -> PaymentReport:
@@ -98,6 +110,42 @@ def payment_report(found: Mapping[str, Any]) -> PaymentReport:
     )
 
 
+def listed_payment(found: Mapping[str, Any]) -> PaymentReport | UnreadableRow:
+    """Parse one row of a list; an unreadable row becomes an UnreadableRow, so that the others are still returned."""
+    try:
+        return payment_report(found)
+    except UnreadableAnswer as error:
+        # These ids are stored and shown, so they are cleaned and cut.
+        ids = [printable(optional(found, key) or "", LONGEST_ID) for key in ("imp_uid", "merchant_uid")]
+        return UnreadableRow(imp_uid=ids[0], merchant_uid=ids[1], why=str(error))
+
+
+def billing_key_report(found: Mapping[str, Any]) -> BillingKeyReport:
+    """Parse a billing key. Raises UnreadableAnswer."""
+    return BillingKeyReport(
+        customer_uid=text(found, "customer_uid"),
+        pg_provider=text(found, "pg_provider"),
+        pg_id=text(found, "pg_id"),
+        issued_at=moment(found, "inserted"),
+    )
+
+
+def channel(found: Mapping[str, Any]) -> Channel:
+    """Parse one contract of the account. Raises UnreadableAnswer."""
+    return Channel(
+        key=optional(found, "channel_key"),
+        pg_provider=text(found, "pg_provider"),
+        pg_id=text(found, "pg_id"),
+        is_test_channel=found.get("sandbox") is True,
+    )
+
+
+# --- JSON fields to Python types ---
+
+LONGEST_ID = 80  # characters of an id in a row that could not be parsed
+LONGEST_NUMBER = 20  # characters; the largest amount has nine
+
+
 def text(found: Mapping[str, Any], key: str) -> str:
     """Return a text field that must not be empty. Raises UnreadableAnswer, as `number`, `rows` and `moment` do."""
     value = found.get(key)
@@ -120,13 +168,10 @@ def number(found: Mapping[str, Any], key: str) -> int:
     return value
 
 
-LONGEST_NUMBER = 20  # characters; the largest amount has nine
-
-
 def whole_number(value: object) -> int | None:
     """Convert 9900, 9900.0 or "9900" to the int 9900; return None for anything else.
 
-    V1's documents say `number`, but forms send text. Every endpoint reads numbers with this function.
+    V1's documents say `number`, but forms send text. Every endpoint parses numbers with this function.
     """
     if isinstance(value, str) and len(value) <= LONGEST_NUMBER and re.fullmatch(r"[0-9]+(\.0+)?", value):
         return int(value.partition(".")[0])

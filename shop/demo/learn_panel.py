@@ -21,7 +21,7 @@ from payments.monthly.models import Subscription
 from payments.portone.request_pay import Buyer, request_pay
 from payments.portone.responses import Answer
 from payments.privacy import mask_beginning, mask_phone, mask_report
-from payments.signals import Asked, portone_asked
+from payments.signals import Call, portone_called
 from shop.orders import orders
 from shop.orders.models import CartItem, Order, OrderLine
 from shop.web.common import settings
@@ -33,7 +33,7 @@ SECRETS = ("imp_key", "imp_secret", "access_token")
 
 
 @dataclass(frozen=True)
-class Call:
+class ShownCall:
     """One HTTP call to PortOne: request and response, with secrets and phone numbers masked."""
 
     method: str
@@ -49,12 +49,12 @@ class Calls:
     def __init__(self) -> None:
         self._kept: deque[Answer] = deque(maxlen=200)
 
-    def hear(self, _client: object, asked: Asked) -> None:
+    def hear(self, _client: object, call: Call) -> None:
         """Keep the response of a call to PortOne that has ended."""
-        if asked.answer is not None:
-            self._kept.append(asked.answer)
+        if call.answer is not None:
+            self._kept.append(call.answer)
 
-    def about(self, ids: Iterable[str | None]) -> list[Call]:
+    def about(self, ids: Iterable[str | None]) -> list[ShownCall]:
         """Return the calls that contain one of these ids, oldest first."""
         wanted = [name for name in ids if name]
         kept = tuple(self._kept)  # another thread may append meanwhile
@@ -62,10 +62,10 @@ class Calls:
         return [_call(answer) for answer in found[-MOST_SHOWN:]]
 
 
-def _call(answer: Answer) -> Call:
+def _call(answer: Answer) -> ShownCall:
     method = answer.request.method or ""
     body = answer.body.decode(errors="replace")
-    return Call(method, _path(answer), _masked(_body(answer)), answer.status, _masked(body))
+    return ShownCall(method, _path(answer), _masked(_body(answer)), answer.status, _masked(body))
 
 
 def _path(answer: Answer) -> str:
@@ -106,7 +106,7 @@ def install(app: Flask) -> None:
     """Add the panels to the template globals, and record the calls to the sandbox."""
     calls = Calls()
     app.extensions["learn_calls"] = calls
-    portone_asked.connect(calls.hear, sender=app.extensions["payments"].provider)
+    portone_called.connect(calls.hear, sender=app.extensions["payments"].provider)
     app.jinja_env.globals.update(
         learn_cart=panel_of_cart, learn_order=panel_of_order, learn_subscriptions=panel_of_subscriptions
     )
@@ -151,7 +151,7 @@ def _events_of(payments: Sequence[Payment]) -> Sequence[Event]:
     return list(reversed(db.session.scalars(newest).all()))
 
 
-def _calls_of(payments: Sequence[Payment]) -> list[Call]:
+def _calls_of(payments: Sequence[Payment]) -> list[ShownCall]:
     calls: Calls = current_app.extensions["learn_calls"]
     return calls.about(name for payment in payments for name in (payment.merchant_uid, payment.imp_uid))
 

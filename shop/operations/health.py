@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from payments.database import db, end_reading
-from payments.signals import Asked, portone_asked
+from payments.signals import Call, portone_called
 
 bp = Blueprint("health", __name__)
 
@@ -23,9 +23,9 @@ class LastHeard:
         self.state = "not_asked"  # ok, refused (our credentials), silent, not_asked
         self._at = 0.0
 
-    def hear(self, _client: object, asked: Asked) -> None:
-        silent = asked.result == "no answer" or asked.result.startswith("5")
-        self.state = "silent" if silent else "refused" if asked.result == "401" else "ok"
+    def hear(self, _client: object, call: Call) -> None:
+        silent = call.result == "no answer" or call.result.startswith("5")
+        self.state = "silent" if silent else "refused" if call.result == "401" else "ok"
         self._at = time.monotonic()
 
     @property
@@ -36,7 +36,7 @@ class LastHeard:
 def install(app: Flask) -> None:
     heard = LastHeard()
     app.extensions["portone_heard"] = heard  # keeps the listener alive: signals hold weak references
-    portone_asked.connect(heard.hear, sender=app.extensions["payments"].provider)
+    portone_called.connect(heard.hear, sender=app.extensions["payments"].provider)
     app.register_blueprint(bp)
 
 

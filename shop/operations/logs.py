@@ -21,7 +21,7 @@ from flask.logging import wsgi_errors_stream
 
 from payments.models import Event
 from payments.privacy import mask_emails, mask_text
-from payments.signals import Asked, event_written, portone_asked
+from payments.signals import Call, event_recorded, portone_called
 from shop.config import Settings
 
 access = logging.getLogger("shop.access")
@@ -124,8 +124,8 @@ def install(app: Flask, settings: Settings) -> None:
         logging.getLogger(package).setLevel(logging.INFO)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # its own access log contains the query
 
-    event_written.connect(_write_event)
-    portone_asked.connect(_write_call)
+    event_recorded.connect(_write_event)
+    portone_called.connect(_write_call)
     app.before_request(_begin)
     app.after_request(_write_access)
 
@@ -161,7 +161,7 @@ def _write_event(line: Event) -> None:
     book.info("%s: %s", line.source, line.outcome, extra={"facts": facts})
 
 
-def _write_call(_client: object, asked: Asked) -> None:
-    failed = asked.result == "no answer" or asked.result.startswith("5") or asked.result == "401"
-    facts = {"call": asked.call, "result": asked.result, "ms": round(asked.seconds * 1000, 1)}
-    calls.log(logging.WARNING if failed else logging.DEBUG, "%s: %s", asked.call, asked.result, extra={"facts": facts})
+def _write_call(_client: object, call: Call) -> None:
+    failed = call.result == "no answer" or call.result.startswith("5") or call.result == "401"
+    facts = {"call": call.request, "result": call.result, "ms": round(call.seconds * 1000, 1)}
+    calls.log(logging.WARNING if failed else logging.DEBUG, "%s: %s", call.request, call.result, extra={"facts": facts})

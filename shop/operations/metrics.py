@@ -21,7 +21,7 @@ from payments import clock
 from payments.database import db, end_reading
 from payments.models import Event, Payment
 from payments.monthly.models import LATER_MONTH
-from payments.signals import Asked, event_written, portone_asked
+from payments.signals import Call, event_recorded, portone_called
 from shop.web.common import settings
 
 bp = Blueprint("metrics", __name__)
@@ -62,8 +62,8 @@ def _counters() -> SimpleNamespace:
 
 
 def install(app: Flask) -> None:
-    event_written.connect(_count_event)
-    portone_asked.connect(_count_call)
+    event_recorded.connect(_count_event)
+    portone_called.connect(_count_call)
     app.after_request(_count_request)
     app.register_blueprint(bp)
 
@@ -137,7 +137,7 @@ def _count_event(line: Event) -> None:
         counters().doors.labels(line.source, line.outcome).inc()
 
 
-def _count_call(_client: object, asked: Asked) -> None:
-    method, _, path = asked.call.partition(" ")
+def _count_call(_client: object, call: Call) -> None:
+    method, _, path = call.request.partition(" ")
     parts = [part if part in PORTONE_WORDS else "{id}" for part in path.split("/")[1:]]
-    counters().portone.labels(f"{method} /{'/'.join(parts)}", asked.result).observe(asked.seconds)
+    counters().portone.labels(f"{method} /{'/'.join(parts)}", call.result).observe(call.seconds)

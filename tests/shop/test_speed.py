@@ -4,7 +4,6 @@ remembered. The seconds themselves are measured by `make bench`."""
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from payments.database import db, transaction
-from payments.portone.client import PortOne
-from shop.config import load_settings
 from shop.orders import cart
 from shop.orders.models import Product, User
 from tests.conftest import BUYER, csrf_of, order_window, product, sign_in
@@ -87,19 +84,6 @@ def test_what_is_remembered_holds_nothing_of_a_person(app: Flask, client: FlaskC
     tokens = [page.split('name="csrf-token" content="', 1)[1].split('"', 1)[0] for page in (first, second)]
     assert tokens[0] != tokens[1]
     assert tokens[0] not in second
-
-
-def test_the_environment_is_read_once_and_no_netrc_replaces_the_token(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`requests` would look for proxies and a .netrc before every call."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/ours.pem")
-    portone = PortOne(load_settings({"PORTONE_API_URL": "https://portone.example"}, tmp_path))
-    assert portone.session.proxies["https"] == "http://proxy.example:3128"
-    assert portone.session.verify == "/etc/ssl/ours.pem"
-    assert portone.session.trust_env is False
-    portone.close()
 
 
 def test_a_dozen_readers_at_once_open_no_connection_the_second_time(app: Flask) -> None:

@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -19,7 +18,7 @@ import responses
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from payments.portone.client import LARGEST_ANSWER, LOOK_UP_SECONDS, MONEY_SECONDS, MOST_AT_ONCE, PortOne
+from payments.portone.client import LOOK_UP_SECONDS, MONEY_SECONDS, PortOne
 from payments.portone.report import (
     ChargeRequest,
     NotFound,
@@ -29,28 +28,10 @@ from payments.portone.report import (
     Unauthorized,
     UnreadableRow,
 )
-from payments.signals import Asked, portone_asked
+from payments.signals import Call, portone_called
 from shop.config import Settings, load_settings
 
-API = "https://api.iamport.kr"
-EXAMPLES: dict[str, Any] = json.loads((Path(__file__).parent / "examples" / "portone_v1.json").read_text())
-LIVE = {
-    "PORTONE_IMP_CODE": "imp12345678",
-    "PORTONE_API_KEY": "1234567890123456",
-    "PORTONE_API_SECRET": "a-real-looking-secret",
-    "SECRET_KEY": "0f7c1d2e3a4b5c6d7e8f",
-    "PUBLIC_URL": "https://shop.example",
-    "PORTONE_TEST_CHANNEL": "true",
-    "PORTONE_PG": "default",
-}
-
-
-def answer(response: Any, code: int = 0, message: str | None = None) -> dict[str, Any]:
-    return {"code": code, "message": message, "response": response}
-
-
-def token(lifetime: int = 1800, value: str = "0123456789abcdef0123456789abcdef01234567") -> dict[str, Any]:
-    return answer({"access_token": value, "now": 1512446940, "expired_at": 1512446940 + lifetime})
+from .stubs import API, EXAMPLES, LIVE, answer, drip, server_that, token
 
 
 @pytest.fixture
@@ -392,20 +373,6 @@ def test_threads_share_one_token(live: Settings, httpserver: HTTPServer) -> None
 # --- over real sockets ---
 
 
-def test_a_look_up_is_repeated_after_a_503_but_a_post_never_is(live: Settings, httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/users/getToken").respond_with_json(token())
-    httpserver.expect_oneshot_request("/payments/imp_1").respond_with_data(status=503)
-    httpserver.expect_request("/payments/imp_1").respond_with_json(answer(EXAMPLES["paid_once_pc"]))
-    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")))
-    assert client.get_payment("imp_1").status == "paid"
-
-    httpserver.expect_request("/payments/prepare").respond_with_data(status=503)
-    with pytest.raises(OutcomeUnknown):
-        client.prepare("m-1", 9900)
-    client.session.close()
-    assert sum(request.path == "/payments/prepare" for request, _ in httpserver.log) == 1
-
-
 def test_a_provider_that_hangs_is_given_up_on(live: Settings, httpserver: HTTPServer) -> None:
     released = threading.Event()
 
@@ -481,52 +448,10 @@ def test_a_long_span_is_asked_for_in_windows_that_portone_takes(portone: PortOne
     assert all(later[0] == earlier[1] + 1 for earlier, later in pairwise(windows))
 
 
-def test_a_hung_portone_keeps_only_so_many_callers_waiting(live: Settings, httpserver: HTTPServer) -> None:
-    """The bulkhead: whoever finds every place taken is told so soon, instead of waiting too."""
-    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")), patience_seconds=0.05)
-    for _ in range(MOST_AT_ONCE):
-        assert client._places.acquire(blocking=False)
-    with pytest.raises(OutcomeUnknown, match="too many calls"):
-        client.get_payment("imp_1")
-    assert httpserver.log == []
-    client.close()
-
-
 # --- bounded waits ---
 
 TIME_GIVEN = 0.4  # seconds that a call may take in these tests
 BOUND = 5.0  # seconds within which it has ended, on a busy machine too; unbounded, each case takes 20 or more
-
-
-@contextmanager
-def server_that(answers: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server on a bare socket: grants a token, then answers every other request with `answers`."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            while request := connection.recv(65536):
-                if b"getToken" in request:
-                    body = json.dumps(token()).encode()
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-                else:
-                    answers(connection)
-
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    listener.close()
-
-
-def drip(connection: socket.socket, beginning: bytes, piece: bytes) -> None:
-    connection.sendall(beginning)
-    for _ in range(100):
-        time.sleep(0.2)
-        connection.sendall(piece)
 
 
 SLOW_SERVERS: dict[str, Callable[[socket.socket], None]] = {
@@ -556,25 +481,19 @@ def test_a_look_up_may_take_ten_seconds_and_a_charge_or_cancel_thirty() -> None:
     assert (LOOK_UP_SECONDS, MONEY_SECONDS) == (10, 30)
 
 
-def test_an_answer_that_is_too_large_is_not_read_to_its_end(live: Settings, httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/users/getToken").respond_with_json(token())
-    httpserver.expect_request("/payments/imp_1").respond_with_data(b" " * (LARGEST_ANSWER + 1))
-    client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")))
-    with pytest.raises(OutcomeUnknown, match="bytes"):
-        client.get_payment("imp_1")
-    client.close()
-
-
 def test_listeners_hear_of_bounded_calls_from_the_same_sender(portone: PortOne, wire: responses.RequestsMock) -> None:
     wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
-    heard: list[Asked] = []
+    calls: list[Call] = []
 
-    def hear(_sender: object, asked: Asked) -> None:
-        heard.append(asked)
+    def listen(_sender: object, call: Call) -> None:
+        calls.append(call)
 
-    with portone_asked.connected_to(hear, sender=portone):
+    with portone_called.connected_to(listen, sender=portone):
         portone.within(5).get_payment("imp_1")
-    assert [one.call for one in heard] == ["POST /users/getToken", "GET /payments/imp_1"]
+    assert [call.request for call in calls] == ["POST /users/getToken", "GET /payments/imp_1"]
+    assert [call.result for call in calls] == ["200", "200"]
+    assert calls[1].answer
+    assert json.loads(calls[1].answer.body) == answer(EXAMPLES["paid_once_pc"])
 
 
 def test_a_row_that_cannot_be_read_hides_none_of_the_others(portone: PortOne, wire: responses.RequestsMock) -> None:

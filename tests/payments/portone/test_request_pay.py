@@ -10,7 +10,8 @@ from payments.models import Payment
 from payments.portone.request_pay import request_pay
 from shop.config import Settings, load_settings
 from shop.orders.models import Order
-from tests.payments.portone.test_client import LIVE
+
+from .stubs import LIVE
 
 
 @pytest.fixture

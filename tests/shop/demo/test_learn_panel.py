@@ -14,7 +14,7 @@ from app import create_app
 from payments import sync
 from payments.events import News
 from payments.portone.responses import Answer
-from payments.signals import Asked
+from payments.signals import Call
 from shop.config import load_settings
 from shop.demo.learn_panel import Calls, panel_of_order
 from shop.orders import cart
@@ -83,7 +83,7 @@ def test_calls_are_kept_without_secrets_and_numbers() -> None:
         {"imp_key": "imp_apikey", "imp_secret": "sandbox_secret", "merchant_uid": "m-1"},
         {"code": 0, "message": None, "response": {"access_token": "0123456789", "buyer_tel": "010-1234-5678"}},
     )
-    calls.hear(None, Asked("POST /users/getToken", 0.1, "200", answer))
+    calls.hear(None, Call("POST /users/getToken", 0.1, "200", answer))
     [call] = calls.about(["m-1"])
     told = call.body + call.answer
     assert "imp_apikey" not in told and "sandbox_secret" not in told and "0123456789" not in told

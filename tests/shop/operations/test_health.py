@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from payments.portone.report import OutcomeUnknown
-from payments.signals import Asked, portone_asked
+from payments.signals import Call, portone_called
 from shop.config import load_settings
 from tests.conftest import close
 from tests.shop.test_config import LIVE
@@ -28,7 +28,7 @@ def test_ready_is_the_database_and_portone_is_told_beside_it(app: Flask, client:
         "portone": {"state": "not_asked", "seconds_ago": None},
     }
     for result, state in (("200", "ok"), ("404", "ok"), ("401", "refused"), ("503", "silent"), ("no answer", "silent")):
-        portone_asked.send(app.extensions["payments"].provider, asked=Asked("GET /payments/{id}", 0.1, result))
+        portone_called.send(app.extensions["payments"].provider, call=Call("GET /payments/{id}", 0.1, result))
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json and answer.json["portone"]) == (200, {"state": state, "seconds_ago": 0})
 

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from payments.signals import Asked, portone_asked
+from payments.signals import Call, portone_called
 from shop.operations.logs import LineFormatter, Redactor
 from tests.conftest import csrf_of
 from tests.fakes import FakeProvider
@@ -76,7 +76,7 @@ def test_an_error_of_ours_is_told_with_its_traceback_and_without_secrets(app: Fl
 
 
 def test_a_call_to_portone_that_got_no_answer_is_a_warning(app: Flask, lines: Lines) -> None:
-    portone_asked.send(app.extensions["payments"].provider, asked=Asked("GET /payments/imp_1", 10.0, "no answer"))
+    portone_called.send(app.extensions["payments"].provider, call=Call("GET /payments/imp_1", 10.0, "no answer"))
     [line] = lines.of("shop.portone")
     assert (line["level"], line["call"], line["ms"]) == ("warning", "GET /payments/imp_1", 10_000.0)
 

@@ -15,7 +15,7 @@ from payments import clock
 from payments.database import db, transaction
 from payments.events import News, note
 from payments.models import Payment
-from payments.signals import Asked, portone_asked
+from payments.signals import Call, portone_called
 from shop.config import Settings, load_settings
 from shop.orders.models import User
 from tests.conftest import NOBODY_ANSWERS, close, create_shop
@@ -63,8 +63,8 @@ def test_calls_to_portone_are_timed_by_address_without_ids(app: Flask, client: F
     labels = {"call": "GET /payments/find/{id}/paid", "result": "404"}
     before = value(client, "shop_portone_seconds_count", **labels)
     for merchant_uid in ("261125-aa", "261125-bb"):
-        asked = Asked(f"GET /payments/find/{merchant_uid}/paid", 0.03, "404")
-        portone_asked.send(app.extensions["payments"].provider, asked=asked)
+        call = Call(f"GET /payments/find/{merchant_uid}/paid", 0.03, "404")
+        portone_called.send(app.extensions["payments"].provider, call=call)
     assert value(client, "shop_portone_seconds_count", **labels) == before + 2
     assert "261125" not in client.get("/metrics").get_data(as_text=True)
 
@@ -163,7 +163,7 @@ def test_the_documents_name_exactly_the_figures_that_there_are(
     name: str, app: Flask, client: FlaskClient, provider: FakeProvider
 ) -> None:
     client.post("/payment/webhook", json={"imp_uid": "imp_1"})
-    portone_asked.send(app.extensions["payments"].provider, asked=Asked("GET /users/pg", 0.1, "200"))
+    portone_called.send(app.extensions["payments"].provider, call=Call("GET /users/pg", 0.1, "200"))
     client.get("/metrics")
     families = text_string_to_metric_families(client.get("/metrics").get_data(as_text=True))
     kinds = {family.name + ("_total" if family.type == "counter" else "") for family in families}
