@@ -142,12 +142,6 @@ def test_several_processes_are_added_up(settings: Settings, tmp_path: Path) -> N
         assert line in run.stdout
 
 
-def test_the_library_is_not_loaded_before_somebody_asks() -> None:
-    code = "import app, sys; print([name for name in ('prometheus_client', 'limits') if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[]"
-
-
 def test_a_transaction_that_is_rolled_back_is_not_counted(client: FlaskClient, shop: Any) -> None:
     labels = {"source": "sweep", "outcome": "paid"}
     before = value(client, "shop_decisions_total", **labels)
