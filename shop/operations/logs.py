@@ -102,7 +102,7 @@ def _as_text(line: dict[str, Any]) -> str:
     error = line.pop("error", "")
     head = " ".join(str(line.pop(part)) for part in ("time", "level", "logger", "message"))
     facts = "".join(f" {name}={value}" for name, value in line.items() if name not in IN_MESSAGE)
-    one_line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in head + facts)
+    one_line = "".join(one if one.isprintable() else repr(one)[1:-1] for one in head + facts)
     return f"{one_line}\n{error}" if error else one_line
 
 

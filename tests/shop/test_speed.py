@@ -63,9 +63,7 @@ def test_the_front_page_needs_three_queries_for_any_number_of_products(
     assert len(sent) == 3, sent  # the user, the products, the size of the cart
 
 
-def test_the_front_page_follows_a_change_of_a_product_and_the_language(
-    app: Flask, client: FlaskClient
-) -> None:
+def test_the_front_page_follows_a_change_of_a_product_and_the_language(app: Flask, client: FlaskClient) -> None:
     assert "달 머그컵" in client.get("/", headers={"Accept-Language": "ko"}).get_data(as_text=True)
     assert "Moon mug" in client.get("/", headers={"Accept-Language": "en"}).get_data(as_text=True)
     with app.app_context(), transaction():

@@ -49,7 +49,7 @@ def test_requests_are_counted_by_route_and_not_by_address(client: FlaskClient) -
     assert "/nowhere/1" not in client.get("/metrics").get_data(as_text=True)
 
 
-def test_news_is_counted_by_door_and_outcome_once_it_stands(client: FlaskClient, provider: FakeProvider) -> None:
+def test_notifications_are_counted_by_endpoint_after_the_commit(client: FlaskClient, provider: FakeProvider) -> None:
     counted = [
         ("shop_doors_total", {"door": "webhook", "outcome": "not_found"}),
         ("shop_decisions_total", {"source": "webhook", "outcome": "not_found"}),
