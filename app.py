@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         return assemble(settings)
     except Exception as error:
         if doctor.is_asked():
-            return doctor.consulting_room(error, settings)
+            return doctor.app_for_doctor(error, settings)
         if from_environment and isinstance(error, ConfigError | OperationalError | ArgumentError):
             _end_with_line(error)
         raise

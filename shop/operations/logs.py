@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, TextIO, cast
 from urllib.parse import urlsplit
 
@@ -25,13 +24,11 @@ from payments.signals import Call, event_recorded, portone_called
 from shop.config import Settings
 
 access = logging.getLogger("shop.access")
-book = logging.getLogger("shop.events")
+events = logging.getLogger("shop.events")
 calls = logging.getLogger("shop.portone")
 
 HIDDEN = "[hidden]"
 QUIET = {"health.healthz", "health.readyz", "metrics.metrics", "static"}  # polled every few seconds, or of no interest
-
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 IN_MESSAGE = {"method", "path", "status", "source", "outcome", "call", "result"}  # the text format does not repeat them
 
@@ -76,7 +73,7 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self, redact: Redactor, as_json: bool) -> None:
         super().__init__()
-        self._redact = lru_cache(maxsize=500)(redact)  # most lines say GET, / and 200
+        self._redact = redact
         self._as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
@@ -90,7 +87,7 @@ class LineFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self._redact(self.formatException(record.exc_info))
-        return _to_json(line) if self._as_json else _as_text(line)
+        return json.dumps(line, ensure_ascii=False) if self._as_json else _as_text(line)
 
     def _clean(self, value: Any) -> Any:
         return value if isinstance(value, int | float) else self._redact(str(value))
@@ -105,7 +102,7 @@ def _as_text(line: dict[str, Any]) -> str:
     error = line.pop("error", "")
     head = " ".join(str(line.pop(part)) for part in ("time", "level", "logger", "message"))
     facts = "".join(f" {name}={value}" for name, value in line.items() if name not in IN_MESSAGE)
-    one_line = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in head + facts)
+    one_line = "".join(one if one.isprintable() else repr(one)[1:-1] for one in head + facts)
     return f"{one_line}\n{error}" if error else one_line
 
 
@@ -139,7 +136,7 @@ def _begin() -> None:
 
 def _write_access(response: Response) -> Response:
     """Log method, path and status; never the query, which anybody may fill with anything."""
-    if request.endpoint not in QUIET and access.isEnabledFor(logging.INFO):
+    if request.endpoint not in QUIET:
         facts = {
             "method": request.method,
             "path": request.path,
@@ -158,7 +155,7 @@ def _write_event(line: Event) -> None:
         return  # a command that is run by hand shows a progress bar
     names = ("merchant_uid", "imp_uid", "customer_uid", "source", "outcome", "reason", "actor")
     facts = {name: getattr(line, name) for name in names}
-    book.info("%s: %s", line.source, line.outcome, extra={"facts": facts})
+    events.info("%s: %s", line.source, line.outcome, extra={"facts": facts})
 
 
 def _write_call(_client: object, call: Call) -> None:

@@ -6,7 +6,6 @@ counted in the database at each scrape, so that the number does not depend on pr
 
 import hmac
 import os
-import threading
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -26,7 +25,7 @@ from shop.web.common import settings
 
 bp = Blueprint("metrics", __name__)
 
-DOORS = ("callback", "redirect", "webhook", "confirm")
+ENDPOINTS = ("callback", "redirect", "webhook", "confirm")
 FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via")
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 
@@ -37,17 +36,13 @@ PORTONE_WORDS = {
 }  # fmt: skip
 
 
-_making = threading.Lock()
-
-
-def counters() -> SimpleNamespace:
-    """Return the counters, created at first use (the shop starts faster) and once, even if threads call at once."""
-    with _making:
-        return _counters()
-
-
 @cache
-def _counters() -> SimpleNamespace:
+def counters() -> SimpleNamespace:
+    """Return the counters of this process, which all of its apps share.
+
+    The library is imported here and not above: it reads PROMETHEUS_MULTIPROC_DIR when it is imported, and that may
+    stand in `.env`.
+    """
     from prometheus_client import Counter, Histogram, disable_created_metrics
 
     disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, with its creation time
@@ -55,13 +50,14 @@ def _counters() -> SimpleNamespace:
         requests=Histogram(
             "shop_request_seconds", "Requests by route.", ("method", "route", "status"), buckets=SECONDS
         ),
-        doors=Counter("shop_doors", "News of a payment, by the door it came through.", ("door", "outcome")),
-        decisions=Counter("shop_decisions", "Lines in the book of events.", ("source", "outcome")),
+        notifications=Counter("shop_doors", "Notifications of a payment, by endpoint.", ("door", "outcome")),
+        decisions=Counter("shop_decisions", "Rows of the event log.", ("source", "outcome")),
         portone=Histogram("shop_portone_seconds", "Calls to PortOne.", ("call", "result"), buckets=SECONDS),
     )
 
 
 def install(app: Flask) -> None:
+    counters()  # before threads could create them twice
     event_recorded.connect(_count_event)
     portone_called.connect(_count_call)
     app.after_request(_count_request)
@@ -75,14 +71,13 @@ def show() -> Response:
         abort(403)
     from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 
-    counters()
     counted = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         counted = CollectorRegistry()
         multiprocess.MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
-    books = CollectorRegistry()
-    books.register(Books())
-    return Response(generate_latest(counted) + generate_latest(books), content_type=CONTENT_TYPE_LATEST)
+    read = CollectorRegistry()
+    read.register(OpenPayments())
+    return Response(generate_latest(counted) + generate_latest(read), content_type=CONTENT_TYPE_LATEST)
 
 
 def _may_read() -> bool:
@@ -98,7 +93,7 @@ def _may_read() -> bool:
         return False
 
 
-class Books:
+class OpenPayments:
     """Collector of the numbers that each scrape reads from the database."""
 
     def collect(self) -> Iterator[Any]:
@@ -133,8 +128,8 @@ def _count_request(response: Response) -> Response:
 
 def _count_event(line: Event) -> None:
     counters().decisions.labels(line.source, line.outcome).inc()
-    if line.source in DOORS:
-        counters().doors.labels(line.source, line.outcome).inc()
+    if line.source in ENDPOINTS:
+        counters().notifications.labels(line.source, line.outcome).inc()
 
 
 def _count_call(_client: object, call: Call) -> None:

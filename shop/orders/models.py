@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
+from flask_login import UserMixin
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -11,8 +12,8 @@ from payments.database import Base
 from payments.models import States, one_of, unique_while, while_true
 
 
-class User(Base):
-    """Somebody who can sign in."""
+class User(UserMixin, Base):  # type: ignore[misc]  # Flask-Login has no types
+    """Somebody who can sign in; `current_user` on pages."""
 
     __tablename__ = "users"
     ROLES: ClassVar = ("buyer", "viewer", "operator")
@@ -25,9 +26,10 @@ class User(Base):
 
     __table_args__ = (one_of("role", ROLES),)
 
-    def get_id(self) -> str:
-        """What a session cookie calls this user."""
-        return str(self.id)
+    @property
+    def is_staff(self) -> bool:
+        """Whether this user may open the back office (viewers read, operators act)."""
+        return self.role != "buyer"
 
 
 class Product(Base):

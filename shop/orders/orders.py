@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Select, bindparam, select, update
+from sqlalchemy import CursorResult, Select, select, update
 from sqlalchemy.orm import joinedload
 
 from payments import clock
@@ -74,17 +74,11 @@ def place(user_id: int, buyer: Buyer) -> Order:
     return open_order(user_id, "once", goods, buyer)
 
 
-PENDING_ORDER = (
-    select(Order)
-    .where(Order.user_id == bindparam("user_id"), Order.kind == bindparam("kind"), Order.status == "pending")
-    .with_for_update()  # a notification may be paying it at the same time
-)
-
-
 def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], buyer: Buyer) -> Order:
     """Return the buyer's one pending order of this kind, for these goods. Call inside a transaction()."""
     _require_address(goods, buyer)
-    order = db.session.scalar(PENDING_ORDER, {"user_id": user_id, "kind": kind})
+    pending = select(Order).filter_by(user_id=user_id, kind=kind, status="pending")
+    order = db.session.scalar(pending.with_for_update())  # a notification may be paying it at the same time
     if order and not _same_goods(order, goods):
         _lock_goods({line.product_id for line in order.lines} | {product.id for product, _ in goods})
         cancel_pending(order)

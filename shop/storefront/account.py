@@ -1,13 +1,11 @@
 """Pages of the buyer's account: sign-up, login, logout, language and subscriptions."""
 
-from dataclasses import dataclass
-
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_wtf import FlaskForm
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response as AnyResponse
@@ -16,8 +14,7 @@ from wtforms.form import BaseForm
 from wtforms.validators import DataRequired, Length, Regexp, StopValidation, ValidationError
 
 from payments import clock
-from payments.database import db, plain_rows, transaction
-from payments.models import table_of
+from payments.database import db, transaction
 from payments.monthly import charging, subscriptions
 from payments.monthly.billing_month import month_of
 from payments.monthly.models import Subscription
@@ -45,12 +42,6 @@ HASH_METHOD = "scrypt:32768:8:1"  # 32 MiB and about a tenth of a second for eac
 
 # Checked when no account has that e-mail, so that the response takes as long as for a wrong password.
 _NOBODYS_HASH = f"{HASH_METHOD}$sBT9mLyYkUdPXWb0$" + "0" * 128
-
-
-_user = table_of(User).c
-VISITOR = select(_user.id, _user.email, _user.role, cart.lines_in_cart_of(_user.id)).where(
-    _user.id == bindparam("user_id")
-)
 
 
 class LengthFirst(Length):
@@ -99,28 +90,10 @@ def _require_consent(field: Field) -> None:
         raise ValidationError(_("동의하셔야 가입할 수 있습니다."))
 
 
-@dataclass(frozen=True)
-class Visitor(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
-    """The signed-in user, as `current_user`. A plain object instead of an ORM row, because pages only read it."""
-
-    id: int
-    email: str
-    role: str
-    cart_lines: int
-
-    @property
-    def is_staff(self) -> bool:
-        """Whether this user may open the back office (viewers read, operators act)."""
-        return self.role != "buyer"
-
-
-def load_user(user_id: str) -> Visitor | None:
-    """Load the user that a session cookie names, and the size of the cart, which every page shows, in one query."""
-    found = plain_rows(VISITOR, {"user_id": int(user_id)}).one_or_none()
-    return Visitor(*found) if found else None
-
-
-login_manager.user_loader(load_user)
+@login_manager.user_loader  # type: ignore[untyped-decorator]
+def load_user(user_id: str) -> User | None:
+    """Load the user that a session cookie names."""
+    return db.session.get(User, int(user_id))
 
 
 @bp.route("/login", methods=["GET", "POST"])
@@ -240,7 +213,7 @@ def _enter(user: User, destination: str) -> AnyResponse:
     """Start a new session for the user, and put the product that the visitor had chosen into the cart."""
     wanted = session.get("wanted")
     session.clear()  # against session fixation: nothing planted before the login survives it
-    login_user(load_user(user.get_id()))
+    login_user(user)
     if wanted:
         try:
             cart.put_in_cart(user.id, *wanted, add=True)

@@ -11,21 +11,20 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from functools import cache
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeSerializer
+from limits import parse
+from limits.errors import ConfigurationError
+from limits.storage import MemoryStorage, storage_from_string
+from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response
 
 from shop.environment import ConfigError
 from shop.web.common import settings
-
-if TYPE_CHECKING:
-    from limits import RateLimitItem
-    from limits.strategies import MovingWindowRateLimiter
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -37,16 +36,9 @@ WITHOUT_REDIS_SECONDS = 30
 
 
 class Counts:
-    """Hits in moving windows, counted in this process or in Redis; in this process while Redis does not respond.
-
-    The library is imported at first use, by the first sign-in or checkout, so that the shop starts faster.
-    """
+    """Hits in moving windows, counted in this process or in Redis; in this process while Redis does not respond."""
 
     def __init__(self, url: str) -> None:
-        from limits.errors import ConfigurationError
-        from limits.storage import MemoryStorage, storage_from_string
-        from limits.strategies import MovingWindowRateLimiter
-
         quick = {} if url.startswith("memory") else {"socket_connect_timeout": 1, "socket_timeout": 1}
         try:
             storage = storage_from_string(url, **quick)
@@ -58,14 +50,14 @@ class Counts:
         self._own_until = 0.0
 
     def hit(self, limit: str, *key: str) -> None:
-        self._ask(lambda counter: counter.hit(_parsed(limit), *key))
+        self._ask(lambda counter: counter.hit(parse(limit), *key))
 
     def seconds_to_wait(self, limit: str, *key: str) -> int:
         """Return how long the limit still refuses; 0 while it is not reached."""
-        stats = self._ask(lambda counter: counter.get_window_stats(_parsed(limit), *key))
+        stats = self._ask(lambda counter: counter.get_window_stats(parse(limit), *key))
         return 0 if stats.remaining else max(1, round(stats.reset_time - time.time()))
 
-    def _ask(self, question: "Callable[[MovingWindowRateLimiter], T]") -> T:
+    def _ask(self, question: Callable[[MovingWindowRateLimiter], T]) -> T:
         if time.monotonic() >= self._own_until:
             try:
                 return question(self._shared)
@@ -148,13 +140,6 @@ def _counts() -> Counts:
     if kept is None:
         kept = current_app.extensions.setdefault("counts", Counts(settings().ratelimit_storage_url))
     return cast("Counts", kept)
-
-
-@cache
-def _parsed(limit: str) -> "RateLimitItem":
-    from limits import parse
-
-    return parse(limit)
 
 
 def _scaled(limit: str, factor: float) -> str:

@@ -5,13 +5,13 @@ from typing import Any
 from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock
 from payments.attempts import AlreadyPaid, EarlierUnknown, PurchaseClosed, look_up_earlier_attempts
 from payments.cancel import cancel_payment
-from payments.database import db, plain_rows, transaction
+from payments.database import db, transaction
 from payments.decision import refusal_to_cancel
 from payments.events import News, note
 from payments.models import Event, Payment
@@ -40,23 +40,14 @@ from . import rate_limits
 
 bp = Blueprint("store", __name__)
 
-# Plain rows are faster than ORM objects, and the start page only reads them.
-SHOWN = ("slug", "kind", "name_ko", "name_en", "summary_ko", "summary_en", "price", "digital", "stock", "picture")
-_column = Product.__table__.c
-ON_SALE = select(*(_column[name] for name in SHOWN)).where(_column.on_sale).order_by(_column.position)
 LONGEST_REASON = 100
-WISH_DECLINED = (  # the latest time that staff declined the buyer's cancellation request
-    select(Event)
-    .where(Event.payment_id == bindparam("payment_id"), Event.outcome == "decline")
-    .order_by(Event.id.desc())
-    .limit(1)
-)
 
 
 @bp.get("/")
 def index() -> str:
     """Show all products on sale."""
-    return render_template("store/index.html", products=tuple(plain_rows(ON_SALE).all()))
+    on_sale = select(Product).filter_by(on_sale=True).order_by(Product.position)
+    return render_template("store/index.html", products=db.session.scalars(on_sale).all())
 
 
 @bp.get("/products/<slug>")
@@ -215,7 +206,7 @@ def order(order_id: int) -> str:
         subscription=subscriptions.subscription_of(found),
         why_not_cancel=refusal_to_cancel(payment, clock.now()) if payment else "not_paid",
         at_once=orders.may_cancel_at_once(found),
-        declined=db.session.scalar(WISH_DECLINED, {"payment_id": payment.id}) if payment else None,
+        declined=_request_declined(payment) if payment else None,
     )
 
 
@@ -265,6 +256,12 @@ def _own_order(order_id: int, *, lock: bool = False) -> Order:
     if found is None or found.user_id != current_user.id:
         abort(404)
     return found
+
+
+def _request_declined(payment: Payment) -> Event | None:
+    """Return the latest event by which staff declined the buyer's cancellation request."""
+    declined = select(Event).filter_by(payment_id=payment.id, outcome="decline").order_by(Event.id.desc())
+    return db.session.scalar(declined.limit(1))
 
 
 def _ask_a_person(order: Order, payment: Payment, reason: str) -> None:

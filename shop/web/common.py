@@ -3,22 +3,18 @@
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, request, url_for
+from flask import Flask, Response, current_app, jsonify, render_template, request
 from flask.json.provider import DefaultJSONProvider
-from flask_babel import force_locale, get_locale, get_translations
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 from flask_login import login_required as _login_required
 from flask_wtf.csrf import CSRFError
-from markupsafe import Markup
 from sqlalchemy.exc import DataError
-from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import BadRequest, HTTPException
-from werkzeug.http import parse_accept_header
 from werkzeug.routing import IntegerConverter
 
 from payments.clock import SEOUL
@@ -28,6 +24,7 @@ from payments.portone.error_codes import advice_for
 from payments.portone.report import PaymentProvider
 from payments.privacy import LONGEST_TEXT, mask_phone, mask_text, printable
 from shop.config import Settings
+from shop.orders import cart
 from shop.orders.models import Product
 
 from .csrf import cause_of, explanation, page_of_the_form
@@ -37,7 +34,6 @@ from .reasons import reason_label
 log = logging.getLogger(__name__)
 
 LANGUAGES = ("ko", "en")
-PIECES = 200  # cached parts of pages: a few for each address and language, all of them small
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -65,12 +61,7 @@ def language() -> str:
     chosen = request.cookies.get("language")
     if chosen in LANGUAGES:
         return chosen
-    return _preferred(request.headers.get("Accept-Language", ""))
-
-
-@lru_cache(maxsize=100)
-def _preferred(accept_language: str) -> str:
-    return parse_accept_header(accept_language, LanguageAccept).best_match(LANGUAGES) or "ko"
+    return request.accept_languages.best_match(LANGUAGES) or "ko"
 
 
 def given_reason() -> str:
@@ -121,8 +112,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label, reason_label=reason_label
     )
-    app.jinja_env.globals.update(advice_for=advice_for, way_back=way_back)
-    app.jinja_env.globals.update(static_url=static_url, _=text, piece=lru_cache(maxsize=PIECES)(piece))
+    app.jinja_env.globals.update(advice_for=advice_for, way_back=way_back, cart_count=cart_count)
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)
@@ -130,28 +120,9 @@ def install(app: Flask) -> None:
         app.register_error_handler(no_value, _unstorable)
 
 
-def text(message: str, **values: Any) -> str:
-    """Translate for a template's `_('…')`; the reader's catalogue is looked up once per request instead of per text."""
-    if "texts" not in g:
-        g.texts = _catalogue(language())
-    return str(g.texts.gettext(message)) % values if values else str(g.texts.gettext(message))
-
-
-@cache
-def static_url(name: str) -> str:
-    """Return the URL of a static file."""
-    return url_for("static", filename=name)
-
-
-@cache
-def _catalogue(language: str) -> Any:
-    with force_locale(language):
-        return get_translations()
-
-
-def piece(template: str, language: str, **facts: Any) -> Markup:
-    """Render a part of a page that depends on its arguments alone, so that the caller can cache it."""
-    return Markup(render_template(template, language=language, **facts))  # noqa: S704 - a template's own output
+def cart_count() -> int:
+    """Return the number of items in the reader's cart."""
+    return cart.count_items(current_user.id) if current_user.is_authenticated else 0
 
 
 def won(amount: int) -> str:
@@ -183,7 +154,6 @@ def _facts_of_every_page() -> dict[str, Any]:
     ours = settings()
     return {
         "language": language(),
-        "cart_count": current_user.cart_lines if current_user.is_authenticated else 0,
         "sandbox_mode": not ours.live,
         "sandbox_panel": ours.sdk_url.replace("/v1/iamport.js", "/controls/"),  # where browsers reach it
         "demo_reset": ours.demo_reset,
@@ -205,6 +175,8 @@ def _error_page(error: HTTPException) -> Any:
         429: (_("잠시 후 다시 시도해 주세요"), _too_often(error)),
     }
     code = error.code or 500
+    if code == 500:
+        db.session.rollback()  # PostgreSQL refuses queries in a failed transaction, and the page counts the cart
     title, message = titles.get(code, (_("문제가 생겼습니다"), _("잠시 후 다시 시도해 주세요.")))
     advice = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     if _wants_json():
@@ -235,7 +207,7 @@ def _too_often(error: HTTPException) -> str:
 
 def _unstorable(_error: Exception) -> Any:
     """Respond with 400 to a value that no column can store."""
-    db.session.rollback()  # PostgreSQL refuses queries in a failed transaction, and the page reads the cart
+    db.session.rollback()  # as for a 500, above
     return _error_page(BadRequest())
 
 

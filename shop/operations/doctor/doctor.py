@@ -1,6 +1,6 @@
 """`flask doctor`: checks of the shop's setup with advice on each finding, also as a page of the back office.
 
-The command works even if the shop refuses to start: then `create_app` returns `consulting_room`, an app without pages
+The command works even if the shop refuses to start: then `create_app` returns `app_for_doctor`, an app without pages
 that has this one command.
 """
 
@@ -121,12 +121,12 @@ def is_asked() -> bool:
     return "flask" in Path(sys.argv[0]).parts and "doctor" in sys.argv[1:]
 
 
-def consulting_room(error: Exception, wanted: Settings | None) -> Flask:
+def app_for_doctor(error: Exception, wanted: Settings | None) -> Flask:
     """Create an app for `flask doctor` alone, for a shop that could not start because of `error`."""
-    room = Flask(__name__)
-    room.extensions["failed_start"] = (error, wanted)
-    room.cli.add_command(doctor)
-    return room
+    app = Flask(__name__)
+    app.extensions["failed_start"] = (error, wanted)
+    app.cli.add_command(doctor)
+    return app
 
 
 @click.command("doctor")

@@ -49,7 +49,7 @@ def test_requests_are_counted_by_route_and_not_by_address(client: FlaskClient) -
     assert "/nowhere/1" not in client.get("/metrics").get_data(as_text=True)
 
 
-def test_news_is_counted_by_door_and_outcome_once_it_stands(client: FlaskClient, provider: FakeProvider) -> None:
+def test_notifications_are_counted_by_endpoint_after_the_commit(client: FlaskClient, provider: FakeProvider) -> None:
     counted = [
         ("shop_doors_total", {"door": "webhook", "outcome": "not_found"}),
         ("shop_decisions_total", {"source": "webhook", "outcome": "not_found"}),
@@ -140,12 +140,6 @@ def test_several_processes_are_added_up(settings: Settings, tmp_path: Path) -> N
         )
         line = f'shop_request_seconds_count{{method="GET",route="/login",status="200"}} {processes}.0'
         assert line in run.stdout
-
-
-def test_the_library_is_not_loaded_before_somebody_asks() -> None:
-    code = "import app, sys; print([name for name in ('prometheus_client', 'limits') if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[]"
 
 
 def test_a_transaction_that_is_rolled_back_is_not_counted(client: FlaskClient, shop: Any) -> None:

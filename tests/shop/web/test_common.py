@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from app import create_app
+from payments.database import db
 from shop.config import load_settings
 from shop.web.common import local_path, seoul, won
 from tests.conftest import NOBODY_ANSWERS, close, csrf_of, sign_in
@@ -39,6 +41,17 @@ def test_errors_are_pages_for_people_and_json_for_programs(client: FlaskClient) 
     answer = client.get("/payment/nowhere")
     assert (answer.status_code, answer.json and answer.json["error"]) == (404, "not_found")
     assert client.get("/nowhere", headers={"Accept-Language": "en"}).get_data(as_text=True).count("Not found") >= 1
+
+
+def test_after_a_failed_query_the_error_page_is_shown_to_a_signed_in_user(app: Flask) -> None:
+    """PostgreSQL refuses further queries in a failed transaction, and every page counts the cart."""
+    app.add_url_rule("/broken", view_func=lambda: db.session.execute(text("SELECT nothing FROM nowhere")))
+    app.testing = False
+    client = app.test_client()
+    sign_in(client)
+    page = client.get("/broken")
+    assert page.status_code == 500
+    assert "문제가 생겼습니다" in page.get_data(as_text=True)
 
 
 def test_a_post_without_its_token_is_refused_and_explained(client: FlaskClient) -> None:
