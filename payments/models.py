@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
-from .clock import now
+from .clock import now, period_of
 from .database import Base, db
 
 States = dict[str, tuple[str, ...]]
@@ -129,6 +129,13 @@ class Payment(Base):
         while_true("payments_by_key", "customer_uid", "paid_at", condition="customer_uid IS NOT NULL"),
         while_true("payments_by_cancel", "cancelled_at", "cancelled_amount", condition="status = 'cancelled'"),
     )
+
+    @property
+    def billing_month(self) -> str | None:
+        """The month that a plan's payment pays for, as YYYY-MM in Seoul; a first month's follows from `paid_at`."""
+        if self.period or self.customer_uid is None or self.paid_at is None:
+            return self.period or None
+        return period_of(self.paid_at)
 
 
 class PaymentDay(Base):

@@ -31,7 +31,7 @@ def sync_payment(provider: PaymentProvider, news: News) -> SyncResult:
     except NotFound:
         return without_report(news, "not_found", "PortOne knows no such payment", known)
     except ProviderError as error:
-        return without_report(news, "unknown", f"no answer: {error}", known)
+        return _unknown(news, error, known)
     return take_report(provider, report, news)
 
 
@@ -43,13 +43,21 @@ def take_report(provider: PaymentProvider, report: PaymentReport, news: News) ->
         try:
             purchases_of(payment).look_up(payment, report, provider)
         except ProviderError as error:
-            return without_report(news, "unknown", f"no answer: {error}", payment)
+            return _unknown(news, error, payment)
     result = record(report, news)
     if result.is_duplicate:
         cancel_duplicate(provider, report, news)
     elif result.cancel_now and result.payment:
         resume_cancel(provider, result.payment.id, news)
     return result
+
+
+def _unknown(news: News, error: ProviderError, payment: Payment) -> SyncResult:
+    """PortOne did not answer: nothing is recorded, and the sweep looks the payment up, even if it had given it up."""
+    if payment.given_up_at:
+        with transaction():
+            db.session.get_one(Payment, payment.id, with_for_update=True).given_up_at = None
+    return without_report(news, "unknown", f"no answer: {error}", payment)
 
 
 def _known_payment(imp_uid: str | None, merchant_uid: str | None) -> Payment | None:

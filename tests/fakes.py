@@ -54,6 +54,7 @@ class FakeProvider:
         self.trouble: ProviderError | None = None  # raised instead of answering
         self.trouble_after_cancel: ProviderError | None = None  # PortOne falls silent once it has carried out a cancel
         self.key_trouble: ProviderError | None = None
+        self.charged: Callable[[], object] | None = None  # called once KG has charged, before the answer arrives
         self.lock = threading.RLock()
         self._numbers = itertools.count(1)
 
@@ -133,6 +134,8 @@ class FakeProvider:
         amount = 301 if answer == "wrong amount" else request.amount
         reason = {"fail_reason": "당월 한도 초과로 결제 불가합니다."} if status == "failed" else {}
         report = self.hears_of(request.merchant_uid, status, amount, **facts, **reason)
+        if self.charged:
+            self.charged()
         if answer == "lost":  # charged, but the answer never came back
             raise OutcomeUnknown("no answer")
         return report

@@ -80,7 +80,7 @@ def count_paused() -> Paused:
 def charge(provider: PaymentProvider, subscription_id: int) -> Result:
     """Charge one due subscription, if its month may be charged now. Safe to call repeatedly and concurrently."""
     attempt = claim(subscription_id)
-    return _charge(provider, attempt) if isinstance(attempt, Attempt) else attempt
+    return charge_claimed(provider, attempt) if isinstance(attempt, Attempt) else attempt
 
 
 def _due(*columns: Any) -> Select[Any]:
@@ -100,7 +100,7 @@ def _paused() -> Select[Any]:
 # --- charge, then record ----------------------------------------------------------------------------------------------
 
 
-def _charge(provider: PaymentProvider, attempt: Attempt) -> Result:
+def charge_claimed(provider: PaymentProvider, attempt: Attempt) -> Result:
     """Charge the attempt through PortOne; look it up first if an earlier charge may have been sent."""
     if not attempt.is_new:
         found = _look_up(provider, attempt)

@@ -13,14 +13,15 @@ def render_item(kind, item, autogen_context):
     return "sa.DateTime()" if kind == "type" and isinstance(item, Moment) else False
 
 
-def keep_foreign_keys(connection, on):
-    """SQLite rebuilds a table to change it, which its foreign keys would forbid; outside of a transaction."""
+def check_foreign_keys(connection, on):
+    """SQLite rebuilds a table to change it, which is not possible while other rows refer to it and this is on."""
     if connection.dialect.name == "sqlite":
+        connection.rollback()  # inside a transaction the PRAGMA has no effect
         connection.connection.driver_connection.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
 
 
 with current_app.extensions["migrate"].db.engine.connect() as connection:
-    keep_foreign_keys(connection, on=False)
+    check_foreign_keys(connection, on=False)
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -28,6 +29,8 @@ with current_app.extensions["migrate"].db.engine.connect() as connection:
         compare_type=True,
         render_item=render_item,
     )
-    with context.begin_transaction():
-        context.run_migrations()
-    keep_foreign_keys(connection, on=True)
+    try:
+        with context.begin_transaction():
+            context.run_migrations()
+    finally:
+        check_foreign_keys(connection, on=True)

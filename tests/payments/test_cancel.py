@@ -219,7 +219,7 @@ def test_held_money_of_a_cancelled_order_cannot_be_kept(provider: FakeProvider, 
     payment = held(provider, buyer, amount=301)
     with transaction():
         orders.cancel_pending(db.session.get_one(Order, int(payment.purchase_id)))
-    assert sync.release(provider, payment.id, ADMIN, "확인함") == "order_gone"
+    assert sync.release(provider, payment.id, ADMIN, "확인함") == "order_cancelled"
     assert states(payment) == ("paid", "cancelled")
 
 
@@ -258,8 +258,11 @@ def test_a_window_may_go_on_only_at_our_price(
 
 
 def test_a_window_may_not_go_on_for_an_order_that_is_over(provider: FakeProvider, buyer: User) -> None:
-    payment = paid(provider, buyer)
+    cart.put_in_cart(buyer.id, product().id, 1)
+    payment = order_window(provider, buyer.id, BUYER)
     again = another_window(provider, payment)
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    sync.sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
     assert refusal_to_approve(again.merchant_uid, again.amount, News("confirm")) == "paid"
     cart.put_in_cart(buyer.id, product().id, 1)
     old = order_window(provider, buyer.id, BUYER)

@@ -258,7 +258,7 @@ def test_the_doors_are_the_only_posts_that_need_no_token(client: FlaskClient, ap
             answer = client.post(address, json={"merchant_uid": "nobodys"})
             if not (answer.status_code == 400 and answer.json and answer.json["error"] == "csrf"):
                 taken.add(rule.endpoint)
-    assert taken == {"results.complete", "results.webhook", "results.confirm"}
+    assert taken == {"payments.complete", "payments.webhook", "payments.confirm"}
 
 
 @pytest.mark.parametrize("door", [webhook, form_webhook])

@@ -13,7 +13,7 @@ from payments import clock, sync
 from payments.database import db, transaction
 from payments.events import News
 from payments.models import Payment, move
-from payments.monthly import charging, claims, subscriptions
+from payments.monthly import AlreadySubscribed, charging, claims, subscriptions
 from payments.monthly.models import Subscription
 from shop.config import load_settings
 from shop.orders import cart, orders
@@ -72,7 +72,7 @@ def test_an_order_that_is_paid_while_the_cart_changes_stays_paid(
     cart.put_in_cart(buyer_id, parcel.id, 1)
     with transaction():
         paid = db.session.get_one(Order, int(payment.purchase_id), with_for_update=True)
-        assert orders.pay(paid, payment.merchant_uid)
+        orders.pay(paid, payment.merchant_uid)
         placing, results = beside(app, lambda: new_order(buyer_id, ADDRESSED_BUYER).id)
         time.sleep(BLOCKED_SECONDS)
     placing.join()
@@ -91,7 +91,7 @@ def test_what_is_being_paid_is_not_sold_or_counted_again(
     payment = order_window(provider, buyer_id, BUYER)
     with transaction():
         paid = db.session.get_one(Order, int(payment.purchase_id), with_for_update=True)
-        assert orders.pay(paid, payment.merchant_uid)
+        orders.pay(paid, payment.merchant_uid)
         work = {
             "checkout": lambda: new_order(buyer_id, BUYER).id,
             "one more": lambda: cart.put_in_cart(buyer_id, item_id, 1, add=True),
@@ -112,13 +112,13 @@ def test_a_plan_that_is_being_paid_is_not_begun_again(app: Flask, provider: Fake
     payment = plan_window(provider, buyer_id, plan_id, BUYER)
     with transaction():
         paid = db.session.get_one(Order, int(payment.purchase_id), with_for_update=True)
-        assert orders.pay(paid, payment.merchant_uid)
-        waiting = subscriptions.subscription_of(paid)
+        orders.pay(paid, payment.merchant_uid)
+        waiting = subscriptions.subscription_of(paid.id)
         assert waiting and move(Subscription, waiting.id, "active")
         acting, results = beside(app, lambda: new_plan_order(buyer_id, plan_id, BUYER).id)
         time.sleep(BLOCKED_SECONDS)
     acting.join()
-    assert [type(one) for one in results] == [subscriptions.AlreadySubscribed]
+    assert [type(one) for one in results] == [AlreadySubscribed]
 
 
 def test_two_tabs_that_begin_a_plan_at_once_get_the_same_order(app: Flask, provider: FakeProvider, buyer: User) -> None:

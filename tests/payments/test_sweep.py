@@ -13,8 +13,9 @@ from payments.events import News
 from payments.models import Event, Payment
 from payments.monthly import charging
 from payments.monthly.models import BillingKey, Subscription
+from payments.monthly.sweep import ABANDON_AFTER
 from payments.portone.report import OutcomeUnknown, PaymentReport
-from payments.sweep import ABANDON_AFTER, LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
+from payments.sweep import LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
 from payments.sync import sync_payment
 from shop.backoffice import figures
 from shop.orders import cart
@@ -109,7 +110,7 @@ def test_a_cancel_that_was_interrupted_is_finished(provider: FakeProvider, buyer
 def test_a_give_back_that_was_never_begun_is_begun(provider: FakeProvider, payment: Payment) -> None:
     """As after a crash between our commit and the call."""
     report = provider.hears_of(payment.merchant_uid, amount=301)
-    sync.record(report, "unknown", News("webhook", merchant_uid=payment.merchant_uid))
+    sync.record(report, News("webhook", merchant_uid=payment.merchant_uid))
     assert sweep(provider) == {"given_back": 1}
     assert states(payment) == ("cancelled", "pending")
 
@@ -126,6 +127,7 @@ def test_a_key_that_could_not_be_read_back_is_finished_later(provider: FakeProvi
     sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
     assert db.session.query(Subscription).one().status == "pending"
     provider.key_trouble = None
+    clocks.later(LOOK_AFTER)
     sweep(provider)
     db.session.expire_all()
     assert db.session.query(Subscription).one().status == "active"
@@ -206,7 +208,7 @@ def test_what_breaks_at_one_payment_stops_none_of_the_others(
     provider.hears_of(windows[1].merchant_uid, amount=windows[1].amount)
     clocks.later(LOOK_AFTER)
     assert sweep(provider) == {"error": 1, "paid": 1}
-    assert "one of the sweep's looks failed" in caplog.text
+    assert "one item of the sweep failed" in caplog.text
 
 
 def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_month(
@@ -230,7 +232,7 @@ def test_a_surplus_whose_process_died_before_giving_it_back_goes_back_at_the_nex
     provider: FakeProvider, surplus: Surplus
 ) -> None:
     payment, second = surplus
-    sync.record(second, "unknown", News("webhook", second.imp_uid, payment.merchant_uid))
+    sync.record(second, News("webhook", second.imp_uid, payment.merchant_uid))
     # and the process dies here
     assert provider.cancels == []
     clocks.later(SURPLUS_AGAIN_AFTER)
@@ -254,7 +256,7 @@ def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, s
 def test_a_surplus_that_two_doors_give_back_at_once_is_owed_to_nobody(provider: FakeProvider, surplus: Surplus) -> None:
     payment, second = surplus
     for door in ("callback", "webhook"):  # both had read "paid" before either asked for the cancel
-        sync.take(provider, second, "unknown", News(door, second.imp_uid, payment.merchant_uid))
+        sync.take_report(provider, second, News(door, second.imp_uid, payment.merchant_uid))
     reasons = db.session.scalars(select(Event.reason).where(Event.imp_uid == second.imp_uid))
     assert not [reason for reason in reasons if NOT_GIVEN_BACK in reason]
     provider.asked.clear()

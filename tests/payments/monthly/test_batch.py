@@ -9,7 +9,7 @@ from flask import Flask
 
 from payments.database import db, transaction
 from payments.models import Payment
-from payments.monthly import batch
+from payments.monthly import batch, charging
 from payments.monthly.models import Subscription
 from shop.orders.models import User
 from tests import clocks
@@ -51,5 +51,5 @@ def test_a_run_charges_everybody_once_and_one_more_run_brings_lost_answers_to_th
 
 def test_a_run_tells_what_it_brought_in_won(app: Flask, many_due: list[Subscription], provider: FakeProvider) -> None:
     provider.answers = ["declined"]
-    assert vars(batch.count_due()) == {"count": 30, "won": 30 * 4900}
+    assert vars(charging.count_due()) == {"count": 30, "won": 30 * 4900}
     assert sum(one.won for one in batch.charge_all(app, provider, batch.due_now(), workers=4)) == 29 * 4900

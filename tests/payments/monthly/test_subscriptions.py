@@ -2,71 +2,79 @@
 
 import itertools
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from payments import clock
+from payments.attempts import AlreadyPaid, EarlierUnknown, look_up_earlier_attempts
 from payments.clock import SEOUL
 from payments.database import db, transaction
 from payments.events import News
-from payments.monthly import subscriptions
-from payments.monthly.models import BillingKey, Subscription
-from payments.monthly.subscriptions import LAST_START, AlreadySubscribed, charge_day, charge_window
-from payments.portone.report import BillingKeyReport, OutcomeUnknown
+from payments.models import Payment, move
+from payments.monthly import AlreadySubscribed, subscriptions
+from payments.monthly.charge_days import LAST_START, charge_day, charge_window
+from payments.monthly.models import FIRST_MONTH, BillingKey, Subscription
+from payments.portone.report import OutcomeUnknown
 from payments.sync import sync_payment
 from sandbox.ledger.monthly import LastCharge, refusal_to_charge
-from shop.orders import cart, orders
+from shop.orders import cart, order_payments
 from shop.orders.cart import NotOnSale
 from shop.orders.models import Order, User
-from tests.conftest import BUYER, new_plan_order, plan_window, product, sign_in
+from tests.conftest import BUYER, new_plan_order, order_of, plan_window, product, sign_in
 from tests.fakes import FakeProvider
 
 NOON = datetime(2055, 1, 31, 3, tzinfo=UTC)
 
 
-def started(buyer: User, plan_id: int | None = None) -> Subscription:
+def started(buyer: User, plan_id: int | None = None, paid_at: datetime = NOON) -> Subscription:
     """A subscription as a paid first month leaves it."""
-    order = new_plan_order(buyer.id, plan_id or product("monthly").id, BUYER)
-    with transaction():
-        order = db.session.get_one(Order, order.id)
-        key = subscriptions.open_key(order)
-        assert orders.pay(order, "m-1")
-        assert subscriptions.start(order, BillingKeyReport(key.customer_uid, "mobilians", "1706", NOON), NOON)
-    subscription = subscriptions.subscription_of(order)
+    provider = FakeProvider()
+    payment = plan_window(provider, buyer.id, plan_id or product("monthly").id, BUYER)
+    pays(provider, payment, paid_at)
+    subscription = subscriptions.subscription_of(payment.purchase_id)
     assert subscription
     return subscription
 
 
-def test_subscribing_opens_an_order_for_the_plans_price_and_a_subscription_that_waits(buyer: User) -> None:
+def pays(provider: FakeProvider, payment: Payment, paid_at: datetime = NOON) -> str:
+    provider.issues_key(payment.customer_uid or "")
+    facts = {"amount": payment.amount, "customer_uid": payment.customer_uid, "paid_at": paid_at}
+    provider.hears_of(payment.merchant_uid, **facts)
+    return sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome
+
+
+def test_a_window_for_a_plan_opens_an_order_for_its_price_and_a_subscription_that_waits(
+    provider: FakeProvider, buyer: User
+) -> None:
     plan = product("monthly")
-    order = new_plan_order(buyer.id, plan.id, BUYER)
-    subscription = subscriptions.subscription_of(order)
+    payment = plan_window(provider, buyer.id, plan.id, BUYER)
+    order, subscription = order_of(payment), subscriptions.subscription_of(payment.purchase_id)
     assert (order.kind, order.amount, order.status) == ("monthly", plan.price, "pending")
     assert subscription
     assert (subscription.status, subscription.amount, subscription.customer_uid) == ("pending", plan.price, None)
     assert subscriptions.subscriptions_of(buyer.id) == []
 
 
-def test_asking_again_reuses_the_order_but_every_attempt_gets_a_key_of_its_own(buyer: User) -> None:
-    first = new_plan_order(buyer.id, product("monthly").id, BUYER)
-    again = new_plan_order(buyer.id, product("monthly").id, BUYER)
-    assert again.id == first.id
-    with transaction():
-        keys = {subscriptions.open_key(db.session.get_one(Order, first.id)).customer_uid for _ in range(2)}
+def test_asking_again_reuses_the_order_but_every_attempt_gets_a_key_of_its_own(
+    provider: FakeProvider, buyer: User
+) -> None:
+    attempts = [plan_window(provider, buyer.id, product("monthly").id, BUYER) for _ in range(2)]
+    assert len({one.purchase_id for one in attempts}) == 1
+    keys = {one.customer_uid for one in attempts}
     assert len(keys) == 2
-    assert all(len(uid) <= 80 for uid in keys)
+    assert all(uid and len(uid) <= 80 for uid in keys)
 
 
-def test_choosing_the_other_plan_ends_the_one_that_was_never_paid(buyer: User) -> None:
+def test_choosing_the_other_plan_ends_the_one_that_was_never_paid(provider: FakeProvider, buyer: User) -> None:
     plans = db.session.query(type(product())).filter_by(kind="monthly").all()
-    first = new_plan_order(buyer.id, plans[0].id, BUYER)
+    first = plan_window(provider, buyer.id, plans[0].id, BUYER)
     new_plan_order(buyer.id, plans[1].id, BUYER)
     db.session.expire_all()
-    assert first.status == "cancelled"
-    ended = subscriptions.subscription_of(first)
+    assert order_of(first).status == "cancelled"
+    ended = subscriptions.subscription_of(first.purchase_id)
     assert ended
     assert (ended.status, ended.end_reason) == ("ended", "replaced")
 
@@ -87,15 +95,8 @@ def test_the_first_month_activates_the_key_and_freezes_day_amount_and_buyer(buye
 
 
 def test_the_anchor_day_is_the_day_in_seoul(buyer: User) -> None:
-    order = new_plan_order(buyer.id, product("monthly").id, BUYER)
     late_evening_in_utc = datetime(2055, 3, 9, 20, tzinfo=UTC)
-    with transaction():
-        order = db.session.get_one(Order, order.id)
-        key = BillingKeyReport(subscriptions.open_key(order).customer_uid, "mobilians", "1706", None)
-        subscriptions.start(order, key, late_evening_in_utc)
-    subscription = subscriptions.subscription_of(order)
-    assert subscription
-    assert subscription.anchor_day == 10
+    assert started(buyer, paid_at=late_evening_in_utc).anchor_day == 10
 
 
 def test_nobody_subscribes_to_a_plan_twice(buyer: User) -> None:
@@ -105,7 +106,7 @@ def test_nobody_subscribes_to_a_plan_twice(buyer: User) -> None:
 
 
 def test_the_cart_does_not_offer_a_plan_that_runs_already(client: FlaskClient, buyer: User) -> None:
-    plan = started(buyer).product_id
+    plan = int(started(buyer).plan_ref)
     sign_in(client)
     cart.put_in_cart(buyer.id, plan, 1)
     page = client.get("/cart").get_data(as_text=True)
@@ -113,20 +114,15 @@ def test_the_cart_does_not_offer_a_plan_that_runs_already(client: FlaskClient, b
     assert f'data-product-id="{plan}"' not in page
 
 
-def test_of_two_orders_for_one_plan_the_second_one_paid_does_not_start(buyer: User, shop: Any) -> None:
+def test_of_two_orders_for_one_plan_the_second_one_paid_does_not_start(provider: FakeProvider, buyer: User) -> None:
     plan = product("monthly").id
-    waiting = new_plan_order(buyer.id, plan, BUYER)
+    late = plan_window(provider, buyer.id, plan, BUYER)
     with transaction():
-        orders.cancel_pending(db.session.get_one(Order, waiting.id))
-    started(buyer, plan)
-    with transaction():
-        order = db.session.get_one(Order, waiting.id)
-        late = subscriptions.subscription_of(order)
-        assert late
-        late.status = "pending"  # as if its window had stayed open
-        key = BillingKeyReport(subscriptions.open_key(order).customer_uid, "mobilians", "1706", None)
-        assert subscriptions.plan_taken(order)
-        assert not subscriptions.start(order, key, NOON)
+        move(Order, order_of(late).id, "expired")
+    assert pays(provider, plan_window(provider, buyer.id, plan, BUYER), clock.now()) == "paid"
+    assert pays(provider, late, clock.now()) == "held"
+    db.session.expire_all()
+    assert (late.status, late.cancel_reason) == ("cancelled", "이미 이용 중인 구독이라 자동 취소")
     assert db.session.query(Subscription).filter_by(status="active").count() == 1
 
 
@@ -185,13 +181,18 @@ def test_on_whichever_day_of_our_window_a_month_is_paid_kg_agrees(first: date, d
         paid, due_on = day, charge_day(due_on, first.day)
 
 
-def test_a_plan_whose_first_month_is_paid_is_not_begun_again_while_its_key_is_not_seen(
+def test_a_plan_is_not_begun_again_while_the_key_of_its_paid_first_month_is_unknown(
     provider: FakeProvider, buyer: User
 ) -> None:
     plan = product("monthly").id
     payment = plan_window(provider, buyer.id, plan, BUYER)
-    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     provider.key_trouble = OutcomeUnknown("no answer")
-    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
-    with pytest.raises(subscriptions.AlreadySubscribed):
+    assert pays(provider, payment) == "unknown"
+    orders_of_buyer = order_payments.recent_orders(buyer.id, "monthly")
+    with pytest.raises(EarlierUnknown):
+        look_up_earlier_attempts(provider, FIRST_MONTH, orders_of_buyer)
+    provider.key_trouble = None
+    with pytest.raises(AlreadyPaid):
+        look_up_earlier_attempts(provider, FIRST_MONTH, orders_of_buyer)
+    with pytest.raises(AlreadySubscribed):
         new_plan_order(buyer.id, plan, BUYER)

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from payments.models import Payment
-from payments.portone.request_pay import request_pay
+from payments.portone.request_pay import Buyer, request_pay
 from shop.config import Settings, load_settings
-from shop.orders.models import Order
 
 from .stubs import LIVE
 
@@ -19,9 +18,7 @@ def live(tmp_path: Path) -> Settings:
     return load_settings(LIVE, tmp_path)
 
 
-def an_order(**columns: Any) -> Order:
-    defaults = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "a@example.com", "digital": True}
-    return Order(**(defaults | columns))
+BUYER = Buyer("홍길동", "01012345678", "a@example.com")
 
 
 def a_payment(**columns: Any) -> Payment:
@@ -29,7 +26,7 @@ def a_payment(**columns: Any) -> Payment:
 
 
 def test_a_one_time_payment_is_asked_for_completely(live: Settings) -> None:
-    assert request_pay(live, a_payment(), an_order()) == {
+    assert request_pay(live, a_payment(), BUYER, digital=True) == {
         "pay_method": "phone",
         "merchant_uid": "m-1",
         "name": "디지털 이용권",
@@ -61,7 +58,7 @@ def test_settings_choose_the_contract(
     settings = replace(live, **given)  # type: ignore[arg-type]
 
     def chosen(payment: Payment) -> dict[str, str]:
-        asked = request_pay(settings, payment, an_order())
+        asked = request_pay(settings, payment, BUYER, digital=True)
         return {key: asked[key] for key in ("pg", "channelKey") if key in asked}
 
     assert chosen(a_payment()) == once
@@ -69,18 +66,20 @@ def test_settings_choose_the_contract(
 
 
 def test_only_a_plan_names_a_billing_key(live: Settings) -> None:
-    assert "customer_uid" not in request_pay(live, a_payment(), an_order())
-    assert request_pay(live, a_payment(customer_uid="key-1"), an_order())["customer_uid"] == "key-1"
+    assert "customer_uid" not in request_pay(live, a_payment(), BUYER, digital=True)
+    assert request_pay(live, a_payment(customer_uid="key-1"), BUYER, digital=True)["customer_uid"] == "key-1"
 
 
 def test_what_kg_would_refuse_is_not_sent(live: Settings) -> None:
-    asked = request_pay(live, a_payment(), an_order(buyer_email="a-very-long-address@some-company.example"))
+    asked = request_pay(
+        live, a_payment(), replace(BUYER, email="a-very-long-address@some-company.example"), digital=True
+    )
     assert "buyer_email" not in asked
     assert "buyer_addr" not in asked
 
 
 def test_a_parcel_brings_its_address(live: Settings) -> None:
-    order = an_order(digital=False, buyer_addr="서울시 중구 세종대로 110", buyer_postcode="04524")
-    asked = request_pay(live, a_payment(), order)
+    buyer = replace(BUYER, addr="서울시 중구 세종대로 110", postcode="04524")
+    asked = request_pay(live, a_payment(), buyer, digital=False)
     assert asked["digital"] is False
     assert (asked["buyer_addr"], asked["buyer_postcode"]) == ("서울시 중구 세종대로 110", "04524")

@@ -49,7 +49,7 @@ def run_now(admin: Page) -> None:
 def paid_months(server: Server) -> list[str]:
     with server.app.app_context():
         paid = db.session.query(Payment).filter_by(status="paid").order_by(Payment.id)
-        return [str(payment.period) for payment in paid]
+        return [str(payment.billing_month) for payment in paid]
 
 
 def test_three_months_with_a_decline_are_seen_on_both_pages_and_none_comes_after_the_end(
