@@ -11,7 +11,6 @@ from typing import Any, ClassVar, cast
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     CheckConstraint,
     CursorResult,
     ForeignKey,
@@ -130,8 +129,6 @@ class Subscription(Base):
 
 CANCEL_OPEN = "status = 'paid' AND cancel_requested_at IS NOT NULL"
 
-PLAN_OR_ZERO, PG_OR_EMPTY = "coalesce(plan_id, 0)", "coalesce(pg_provider, '')"
-
 
 class Payment(Base):
     """One attempt to collect money. `merchant_uid` is our id of it, `imp_uid` PortOne's, `pg_tid` the PG's.
@@ -204,32 +201,12 @@ class Payment(Base):
         while_true("payments_cancel_open", "created_at", "id", condition=CANCEL_OPEN),
         Index("payments_by_kind", "kind", "created_at", "id"),
         while_true("payments_by_plan", "plan_id", "created_at", "id", condition="plan_id IS NOT NULL"),
-        # Several filters at once. What nobody else asks for stands first, so that it serves nothing else.
-        Index("payments_by_all", text(PLAN_OR_ZERO), text(PG_OR_EMPTY), "kind", "status", "created_at", "id"),
         Index("payments_by_pg", "pg_provider", "created_at", "id"),
         Index("payments_by_email", "buyer_email", "created_at", "id"),
         Index("payments_by_tel_tail", "tel_tail", "created_at", "id"),
         while_true("payments_by_key", "customer_uid", "paid_at", condition="customer_uid IS NOT NULL"),
         while_true("payments_by_cancel", "cancelled_at", "cancelled_amount", condition="status = 'cancelled'"),
     )
-
-
-class PaymentDay(Base):
-    """How the attempts of one day in Seoul stand: counts and won. Kept by triggers on `payments` (migration 0021), so
-    that a period's sums read as many rows as it has days, whoever writes. `facet`: all, or the values to filter by."""
-
-    __tablename__ = "payment_days"
-
-    facet: Mapped[str] = mapped_column(String(100), primary_key=True)  # all, kind:once, plan:3 pg:danal …
-    day: Mapped[date] = mapped_column(primary_key=True)
-    ready: Mapped[int] = mapped_column(default=0)
-    paid: Mapped[int] = mapped_column(default=0)
-    failed: Mapped[int] = mapped_column(default=0)
-    cancelled: Mapped[int] = mapped_column(default=0)
-    held: Mapped[int] = mapped_column(default=0)
-    paid_won: Mapped[int] = mapped_column(BigInteger, default=0)
-    cancelled_won: Mapped[int] = mapped_column(BigInteger, default=0)
-    held_won: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class Event(Base):

@@ -1,8 +1,9 @@
-"""How does the database keep the sums of a day by itself? Triggers on `payments`, on SQLite and on PostgreSQL.
+"""Triggers that keep the sums of a day, on SQLite and on PostgreSQL. Only the migrations 0020 to 0030 need them.
 
-Each migration says itself under which names (facets) a payment is summed: expressions over its row, and when they hold.
+A payment is summed under several names (facets): expressions over its row, and when they hold.
 """
 
+import sqlalchemy as sa
 from alembic import op
 
 Facets = dict[str, str]
@@ -14,6 +15,18 @@ SEOUL_DAY = {
     "postgresql": "CAST({row}.created_at + interval '9 hours' AS date)",
 }
 SUMS = (*COUNTS, "paid_won", "cancelled_won", "held_won")
+
+KIND, PLAN = "'kind:' || {row}.kind", "'plan:' || {row}.plan_id"
+PG, SHORT_PG = (f"'pg:' || substr({{row}}.pg_provider, 1, {most})" for most in (90, 60))
+HAS_PLAN, HAS_PG = "{row}.plan_id IS NOT NULL", "{row}.pg_provider IS NOT NULL"
+
+SINGLE = {"'all'": "true", KIND: "true", PLAN: HAS_PLAN, PG: HAS_PG}  # since 0020
+COMBINED = {  # since 0021
+    f"{KIND} || ' ' || {PLAN}": HAS_PLAN,
+    f"{KIND} || ' ' || {SHORT_PG}": HAS_PG,
+    f"{PLAN} || ' ' || {SHORT_PG}": f"{HAS_PLAN} AND {HAS_PG}",
+    f"{KIND} || ' ' || {PLAN} || ' ' || {SHORT_PG}": f"{HAS_PLAN} AND {HAS_PG}",
+}
 
 
 def values_of(row: str) -> list[str]:
@@ -88,3 +101,13 @@ def drop_triggers() -> None:
         return
     op.execute("DROP TRIGGER payment_days_follow ON payments")
     op.execute("DROP FUNCTION payment_days_follow()")
+
+
+def create_table() -> None:
+    op.create_table(
+        "payment_days",
+        sa.Column("facet", sa.String(100), primary_key=True),
+        sa.Column("day", sa.Date(), primary_key=True),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in COUNTS),
+        *(sa.Column(f"{name}_won", sa.BigInteger(), nullable=False) for name in ("paid", "cancelled", "held")),
+    )

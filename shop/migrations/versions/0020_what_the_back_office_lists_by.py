@@ -8,13 +8,6 @@ from shop.migrations import day_sums
 revision = "0020"
 down_revision = "0010"
 
-FACETS = {  # under which names a payment is summed, and when
-    "'all'": "true",
-    "'kind:' || {row}.kind": "true",
-    "'plan:' || {row}.plan_id": "{row}.plan_id IS NOT NULL",
-    "'pg:' || substr({row}.pg_provider, 1, 90)": "{row}.pg_provider IS NOT NULL",
-}
-
 PAYMENT_INDEXES = [
     ("payments_by_time", ["created_at", "id"], None),
     ("payments_by_state", ["status", "created_at", "id"], "held_reason IS NULL"),
@@ -68,15 +61,9 @@ def upgrade() -> None:
     for table, name, columns, condition in all_indexes():
         where = sa.text(condition) if condition else None
         op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
-    op.create_table(
-        "payment_days",
-        sa.Column("facet", sa.String(100), primary_key=True),
-        sa.Column("day", sa.Date(), primary_key=True),
-        *(sa.Column(name, sa.Integer(), nullable=False) for name in day_sums.COUNTS),
-        *(sa.Column(f"{name}_won", sa.BigInteger(), nullable=False) for name in ("paid", "cancelled", "held")),
-    )
-    day_sums.fill(FACETS)
-    day_sums.create_triggers(FACETS)
+    day_sums.create_table()
+    day_sums.fill(day_sums.SINGLE)
+    day_sums.create_triggers(day_sums.SINGLE)
 
 
 def downgrade() -> None:
