@@ -60,7 +60,7 @@ def figure(line: dict[str, Any]) -> str:
 def target(line: dict[str, Any]) -> str:
     unit = "" if line["unit"] == "ratio" else line["unit"]
     bound = "at most" if line["target"] < 0 else "at least"
-    return f"{bound} {abs(line['target']):g}{unit if unit in ('×', 'MiB') else ''}"
+    return f"{bound} {abs(line['target']):g}{unit if unit in ('×', 'MiB', 'ms') else ''}"
 
 
 def as_markdown(lines: list[dict[str, Any]]) -> str:

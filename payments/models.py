@@ -4,13 +4,12 @@ The states are written once, as data, in the `STATES` of each class; `move()` de
 guarded UPDATE from them. That is money law 3: of many callers with the same report, one moves the row.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, cast
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     CheckConstraint,
     CursorResult,
     ForeignKey,
@@ -51,8 +50,6 @@ def unique_while(name: str, *columns: str, condition: str) -> Index:
 
 OPEN = "status IN ('ready', 'failed') AND held_reason IS NULL AND given_up_at IS NULL"
 CANCEL_OPEN = "status = 'paid' AND cancel_requested_at IS NOT NULL"
-
-PLAN_OR_ZERO, PG_OR_EMPTY = "coalesce(plan_id, 0)", "coalesce(pg_provider, '')"
 
 
 class Payment(Base):
@@ -121,8 +118,6 @@ class Payment(Base):
         while_true("payments_cancel_open", "created_at", "id", condition=CANCEL_OPEN),
         Index("payments_by_kind", "kind", "created_at", "id"),
         while_true("payments_by_plan", "plan_id", "created_at", "id", condition="plan_id IS NOT NULL"),
-        # Several filters at once. What nobody else asks for stands first, so that it serves nothing else.
-        Index("payments_by_all", text(PLAN_OR_ZERO), text(PG_OR_EMPTY), "kind", "status", "created_at", "id"),
         Index("payments_by_pg", "pg_provider", "created_at", "id"),
         Index("payments_by_email", "buyer_email", "created_at", "id"),
         Index("payments_by_tel_tail", "tel_tail", "created_at", "id"),
@@ -136,24 +131,6 @@ class Payment(Base):
         if self.period or self.customer_uid is None or self.paid_at is None:
             return self.period or None
         return period_of(self.paid_at)
-
-
-class PaymentDay(Base):
-    """How the attempts of one day in Seoul stand: counts and won. Kept by triggers on `payments` (migration 0021), so
-    that a period's sums read as many rows as it has days, whoever writes. `facet`: all, or the values to filter by."""
-
-    __tablename__ = "payment_days"
-
-    facet: Mapped[str] = mapped_column(String(100), primary_key=True)  # all, kind:once, plan:3 pg:danal …
-    day: Mapped[date] = mapped_column(primary_key=True)
-    ready: Mapped[int] = mapped_column(default=0)
-    paid: Mapped[int] = mapped_column(default=0)
-    failed: Mapped[int] = mapped_column(default=0)
-    cancelled: Mapped[int] = mapped_column(default=0)
-    held: Mapped[int] = mapped_column(default=0)
-    paid_won: Mapped[int] = mapped_column(BigInteger, default=0)
-    cancelled_won: Mapped[int] = mapped_column(BigInteger, default=0)
-    held_won: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class Event(Base):

@@ -22,7 +22,7 @@ from .admin_payments import as_csv
 from .figures import Sums
 from .filters import Unreadable
 
-CHART_DAYS = 31
+CHART_DAYS = 31  # so that this month's days are always among them
 RECONCILED_DAYS = 7
 
 
@@ -30,13 +30,13 @@ RECONCILED_DAYS = 7
 def index() -> str:
     """Show the figures of today and this month, and what needs a person's decision."""
     today = clock.today()
-    days = figures.sums_by_day(today.replace(day=1), today)
     chart = figures.sums_by_day(*_last_days(CHART_DAYS))
     next_charges = figures.next_charges()
+    month = [sums for day, sums in chart.items() if day >= today.replace(day=1)]
     return render_template(
         "admin/index.html",
         today=today,
-        sums={"today": days[today], "month": sum(days.values(), Sums())},
+        sums={"today": chart[today], "month": sum(month, Sums())},
         cancelled_today=figures.cancelled_today(),
         chart=chart,
         reasons=figures.failure_reasons(*_last_days(CHART_DAYS)),

@@ -27,8 +27,6 @@ from .listing import PaymentFilter
 from .paging import Page
 from .titles import titles
 
-COUNTED = ("ready", "paid", "failed", "cancelled", "held")
-
 
 @bp.get("/payments", endpoint="payments")
 def payment_list() -> str | tuple[str, int]:
@@ -42,15 +40,14 @@ def payment_list() -> str | tuple[str, int]:
 
 def _sums(chosen: PaymentFilter) -> dict[str, Any]:
     """Return the sums of the chosen days, or why none are shown. The period of the list itself has no limit."""
-    facet = figures.facet_of(chosen)
-    if facet is None:
+    if chosen.q:
         return {"no_sums": _("찾은 결과에는 합계를 내지 않습니다.")}
     try:
         days = filters.period()
     except TooManyDays:
         most = figures.LONGEST_PERIOD.days
         return {"no_sums": _("합계는 %(days)s일까지만 냅니다. 기간을 줄이면 보입니다.", days=most)}
-    return {"days": days, "sums": figures.sums(*days, facet)}
+    return {"days": days, "sums": figures.sums(*days, chosen)}
 
 
 def _list(chosen: PaymentFilter, page: Page, **more: Any) -> str:
@@ -77,12 +74,8 @@ def plans() -> dict[int, Product]:
 
 
 def _expected_rows(chosen: PaymentFilter) -> int | None:
-    """Return the number of rows of an export, if the daily sums have it; None: the rows would have to be counted."""
-    facet = figures.facet_of(chosen)
-    if facet is None or chosen.state not in ("", *COUNTED):
-        return None
-    sums = figures.total(chosen.first, chosen.last, facet)
-    return int(getattr(sums, chosen.state)) if chosen.state else sums.attempts
+    """Return the number of rows of an export; None for a search and for what needs a person, which are short."""
+    return None if chosen.q or chosen.state not in ("", *figures.COUNTED) else figures.count(chosen)
 
 
 @bp.get("/payments.csv")

@@ -1,29 +1,26 @@
 """Figures of the back office: sums of a period, failure reasons, and counts of what needs a person's decision.
 
-Sums are added up from stored daily sums, and counts are read from partial indexes, so the cost does not grow with the
-number of payments.
+Sums read every payment of their period, so a period is limited to `LONGEST_PERIOD`.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Date, cast, func, select, text
 
 from payments import clock
 from payments.database import db
-from payments.models import Payment, PaymentDay
+from payments.models import Payment
 from payments.monthly.models import BillingKey, Subscription
 
 from . import listing
-from .listing import PaymentFilter, midnight
-from .paging import fixed
+from .listing import PaymentFilter, in_state, midnight
 
 LONGEST_PERIOD = timedelta(days=31)
-FAILURES_READ = 500
 REASONS_SHOWN = 6
 MOST_COUNTED = 999
+COUNTED = ("ready", "paid", "failed", "cancelled", "held")
 
 
 @dataclass(frozen=True)
@@ -53,65 +50,59 @@ class Sums:
         return came / (came + self.failed) if came + self.failed else None
 
 
-def sums_by_day(first: date, last: date, facet: str = "all") -> dict[date, Sums]:
-    """Return the sums of every day of a period, days without payments included."""
-    query = select(PaymentDay).where(PaymentDay.facet == facet, PaymentDay.day.between(first, last))
-    known = {row.day: _sums(row) for row in db.session.scalars(query)}
+def sums_by_day(first: date, last: date, chosen: PaymentFilter | None = None) -> dict[date, Sums]:
+    """Return the sums of every day of a period, days without payments included.
+
+    Of a filter, its kind, plan and PG count: all its states are summed, and the period is the given one.
+    """
+    wanted = replace(chosen or PaymentFilter(), state="", first=first, last=last)
+    query = select(_seoul_day().label("day"), *_sum_columns()).where(*listing.conditions(wanted)).group_by("day")
+    known = {day: Sums(*sums) for day, *sums in db.session.execute(query)}
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     return {day: known.get(day, Sums()) for day in days}
 
 
-def sums(first: date, last: date, facet: str = "all") -> Sums:
+def _seoul_day() -> ColumnElement[date]:
+    """Return the SQL for the day in Seoul (UTC+9) on which a payment began."""
+    if db.engine.dialect.name == "sqlite":
+        without_fraction = func.substr(Payment.created_at, 1, 19)  # SQLite would round 23:59:59.9999 up to the next day
+        return func.date(without_fraction, "+9 hours", type_=Date)
+    return cast(Payment.created_at + text("interval '9 hours'"), Date)
+
+
+def _sum_columns() -> list[ColumnElement[int]]:
+    """Return the SQL for the fields of `Sums`, in their order."""
+    counts = [func.count().filter(*in_state(state)) for state in COUNTED]
+    amounts = [(Payment.amount, "paid"), (Payment.cancelled_amount, "cancelled"), (Payment.amount, "held")]
+    won = [func.coalesce(func.sum(amount).filter(*in_state(state)), 0) for amount, state in amounts]
+    return [*counts, *won]
+
+
+def sums(first: date, last: date, chosen: PaymentFilter | None = None) -> Sums:
     """Return the sums of a period."""
-    return sum(sums_by_day(first, last, facet).values(), Sums())
-
-
-def total(first: date | None, last: date | None, facet: str) -> Sums:
-    """Return the sums of any period; None leaves that end open. Reads one row per day."""
-    columns = (func.coalesce(func.sum(getattr(PaymentDay, one.name)), 0) for one in fields(Sums))
-    query = select(*columns).where(PaymentDay.facet == facet)
-    if first:
-        query = query.where(PaymentDay.day >= first)
-    if last:
-        query = query.where(PaymentDay.day <= last)
-    return Sums(*(int(value) for value in db.session.execute(query).one()))
-
-
-def _sums(row: PaymentDay) -> Sums:
-    return Sums(*(getattr(row, one.name) for one in fields(Sums)))
-
-
-def facet_of(chosen: PaymentFilter) -> str | None:
-    """Return the name of the daily sums for this filter (its state selects a column); None: a search has no sums."""
-    return None if chosen.q else facet(chosen.kind, chosen.plan_id, chosen.pg)
-
-
-def facet(kind: str = "", plan_id: int | None = None, pg: str = "") -> str:
-    """Return the name under which payments are summed by kind, plan, PG or a combination; `all` without any."""
-    others = [*([f"kind:{kind}"] if kind else []), *([f"plan:{plan_id}"] if plan_id is not None else [])]
-    return " ".join([*others, *([f"pg:{pg[: 60 if others else 90]}"] if pg else [])]) or "all"
+    return sum(sums_by_day(first, last, chosen).values(), Sums())
 
 
 def cancelled_today() -> tuple[int, int]:
     """Return the number and the won of the payments cancelled today, whenever they were made."""
     query = select(func.count(), func.coalesce(func.sum(Payment.cancelled_amount), 0)).where(
-        Payment.status == fixed("cancelled"), Payment.cancelled_at >= midnight(clock.today())
+        Payment.status == "cancelled", Payment.cancelled_at >= midnight(clock.today())
     )
     count, won = db.session.execute(query).one()
     return count, won
 
 
 def failure_reasons(first: date, last: date) -> list[tuple[str, int]]:
-    """Count the failure reasons of a period's latest failed payments, the most frequent first."""
-    chosen = listing.conditions(PaymentFilter(state="failed", first=first, last=last))
-    newest = (Payment.created_at.desc(), Payment.id.desc())
-    reasons = db.session.scalars(select(Payment.fail_reason).where(*chosen).order_by(*newest).limit(FAILURES_READ))
-    return Counter(reason or "" for reason in reasons).most_common(REASONS_SHOWN)
+    """Count the failure reasons of a period, the most frequent first."""
+    column, number = func.coalesce(Payment.fail_reason, "").label("reason"), func.count()
+    failed = listing.conditions(PaymentFilter(state="failed", first=first, last=last))
+    query = select(column, number).where(*failed).group_by("reason").order_by(number.desc(), "reason")
+    return [(reason, times) for reason, times in db.session.execute(query.limit(REASONS_SHOWN))]
 
 
 def to_do() -> dict[str, int]:
     """Count the payments that need a person's decision, by state; counting stops after `MOST_COUNTED`, to bound it."""
-    return {state: _count(PaymentFilter(state=state)) for state in listing.TO_DO}
+    return {state: count(PaymentFilter(state=state), MOST_COUNTED + 1) for state in listing.TO_DO}
 
 
 def keys_gone() -> int:
@@ -120,8 +111,9 @@ def keys_gone() -> int:
     return db.session.scalar(gone.where(Subscription.status == "past_due", BillingKey.status == "deleted")) or 0
 
 
-def _count(chosen: PaymentFilter) -> int:
-    some = select(Payment.id).where(*listing.conditions(chosen)).limit(MOST_COUNTED + 1)
+def count(chosen: PaymentFilter, limit: int | None = None) -> int:
+    """Count the chosen payments, at most `limit` of them."""
+    some = select(Payment.id).where(*listing.conditions(chosen)).limit(limit)
     return db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 

@@ -1,17 +1,15 @@
-"""Queries of the back office's lists: filters, combined filters and search.
+"""Queries of the back office's lists: filters and searches, each a WHERE condition.
 
-`paging.py` reads every list along an index, so a page costs the same at a thousand rows and at a million.
+Every filter and search has an index in the order of its list (`tests/shop/backoffice/test_listing.py` shows each in
+use). Of several filters at once the database takes one index and checks the rest row by row.
 """
 
-import itertools
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
 from sqlalchemy.orm import aliased
 
 from payments import clock
@@ -19,10 +17,10 @@ from payments.cancel import NOT_GIVEN_BACK
 from payments.database import db
 from payments.models import Event, Payment
 from payments.monthly.models import BillingKey, Subscription
-from shop.orders.models import Order, Product, User
-from shop.orders.order_payments import KINDS, PAYMENT_KINDS
+from shop.orders.models import Order, User
+from shop.orders.order_payments import PAYMENT_KINDS
 
-from .paging import PAGE_SIZE, Cursor, Page, fixed, read_page
+from .paging import PAGE_SIZE, Cursor, Page, read_page
 
 WAIT_BEFORE_ASKING = timedelta(minutes=10)  # until then the result may still arrive by itself
 
@@ -30,9 +28,6 @@ WAIT_BEFORE_ASKING = timedelta(minutes=10)  # until then the result may still ar
 TO_DO = ("held", "wanted", "unknown", "stuck", "surplus")
 SURPLUS_SHOWN_FOR = timedelta(days=60)  # a refund by other means is not recorded, so the row has to leave the list
 PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", *TO_DO)
-
-MOST_STREAMS = 100  # index ranges merged for one page
-_PLANS = select(Product.id).where(Product.kind == "monthly")
 
 _ORDER_NUMBER = re.compile(r"#?\s*(\d{1,9})", re.ASCII)
 # Ids that are always lower case: ours of a payment, of a monthly charge and of a key, and PortOne's `imp_uid`.
@@ -58,68 +53,24 @@ class PaymentFilter:
 
 def payments(chosen: PaymentFilter, cursor: Cursor, size: int = PAGE_SIZE) -> Page:
     """Return a page of payments, ordered by creation time."""
-    streams = _streams(chosen)
-    query = select(Payment) if streams else select(Payment).where(*conditions(chosen))
-    return read_page(query, (Payment.created_at, Payment.id), cursor, size, streams)
-
-
-def _streams(chosen: PaymentFilter) -> list[Select[Any]]:
-    """Return one query per combination of the columns that a combined filter leaves open; each reads one index range.
-
-    Merged they are the chosen payments. A page reads the rows that it shows and at most one more per query, however
-    rare the combination. Empty if a single index is enough: one filter, a search, or a state that few rows have.
-    """
-    if chosen.q or chosen.state not in ("", *Payment.STATES):
-        return []
-    if sum(map(bool, (chosen.state, chosen.kind, chosen.plan_id, chosen.pg))) < 2:
-        return []
-    values: tuple[list[Any], ...] = (
-        [chosen.state] if chosen.state else [*Payment.STATES],
-        [chosen.kind] if chosen.kind else [*KINDS],
-        [chosen.plan_id] if chosen.plan_id else [0, *db.session.scalars(_PLANS)],
-        [chosen.pg] if chosen.pg else ["", *pg_providers()],
-    )
-    if math.prod(map(len, values)) > MOST_STREAMS:
-        return []
-    narrowed = select(Payment.id, Payment.created_at).where(*_period(chosen), *_not_held(chosen.state))
-    by_all = (Payment.status, Payment.kind, plan_or_zero(), pg_or_empty())
-    return [
-        narrowed.where(*(column == value for column, value in zip(by_all, each, strict=True)))
-        for each in itertools.product(*values)
-    ]
-
-
-def plan_or_zero() -> ColumnElement[int]:
-    """Return the plan expression of the index `payments_by_all`: PostgreSQL keeps its order for `=`, not IS NULL."""
-    return func.coalesce(Payment.plan_id, fixed(0))
-
-
-def pg_or_empty() -> ColumnElement[str]:
-    return func.coalesce(Payment.pg_provider, fixed(""))
+    return read_page(select(Payment).where(*conditions(chosen)), (Payment.created_at, Payment.id), cursor, size)
 
 
 def conditions(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
-    """Return the WHERE conditions of a filter, for the list and for the export."""
-    # Few rows need a person, and a partial index has them: keep the planner from choosing another column's index.
-    column = _without_index if chosen.state in TO_DO else lambda each: each
-    found = [*_state(chosen.state), *_payment_search(chosen.q)]
+    """Return the WHERE conditions of a filter, for the list, its sums and the export."""
+    found = [*in_state(chosen.state), *_payment_search(chosen.q), *_period(chosen)]
     if chosen.kind:
-        found.append(column(Payment.kind) == fixed(chosen.kind))
+        found.append(Payment.kind == chosen.kind)
     if chosen.plan_id is not None:
-        found.append(column(Payment.plan_id) == chosen.plan_id)
+        found.append(Payment.plan_id == chosen.plan_id)
     if chosen.pg:
-        found.append(column(Payment.pg_provider) == chosen.pg)
-    return found + _period(chosen)
-
-
-def _without_index(column: Any) -> ColumnElement[Any]:
-    """Return the same value as an expression for which the planner cannot use the column's index."""
-    return func.coalesce(column, column)
+        found.append(Payment.pg_provider == chosen.pg)
+    return found
 
 
 def _period(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
-    first = [Payment.created_at >= fixed(midnight(chosen.first))] if chosen.first else []
-    last = [Payment.created_at < fixed(midnight(chosen.last + timedelta(days=1)))] if chosen.last else []
+    first = [Payment.created_at >= midnight(chosen.first)] if chosen.first else []
+    last = [Payment.created_at < midnight(chosen.last + timedelta(days=1))] if chosen.last else []
     return first + last
 
 
@@ -128,7 +79,10 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), clock.SEOUL).astimezone(UTC)
 
 
-def _state(state: str) -> list[ColumnElement[bool]]:
+def in_state(state: str) -> list[ColumnElement[bool]]:
+    """Return the conditions of one of `PAYMENT_STATES`. Held payments are a separate state, although PortOne calls
+    them paid.
+    """
     special = {
         "held": held,
         "wanted": cancel_wanted,
@@ -138,14 +92,7 @@ def _state(state: str) -> list[ColumnElement[bool]]:
     }
     if state in special:
         return [special[state]()]
-    if state in PAYMENT_STATES:
-        return [Payment.status == fixed(state), *_not_held(state)]
-    return []
-
-
-def _not_held(state: str) -> list[ColumnElement[bool]]:
-    """Exclude held payments, which the lists show as a separate state."""
-    return [Payment.held_reason.is_(None)] if state else []
+    return [Payment.status == state, Payment.held_reason.is_(None)] if state else []
 
 
 def held() -> ColumnElement[bool]:
@@ -155,20 +102,20 @@ def held() -> ColumnElement[bool]:
 
 def cancel_open() -> ColumnElement[bool]:
     """Select payments whose cancel was requested and is not done."""
-    return and_(Payment.status == fixed("paid"), Payment.cancel_requested_at.is_not(None))
+    return and_(Payment.status == "paid", Payment.cancel_requested_at.is_not(None))
 
 
 def cancel_wanted() -> ColumnElement[bool]:
     """Select payments with a cancellation request that a person has to decide."""
     asking = select(Order.paid_by).where(
-        Order.status == fixed("paid"), Order.cancel_wanted_at.is_not(None), Order.paid_by.is_not(None)
+        Order.status == "paid", Order.cancel_wanted_at.is_not(None), Order.paid_by.is_not(None)
     )
     return Payment.merchant_uid.in_(asking.scalar_subquery())
 
 
 def unanswered() -> ColumnElement[bool]:
     """Select payments with an unknown outcome at PortOne that are still `ready` after `WAIT_BEFORE_ASKING`."""
-    asked_in_vain = select(Event.payment_id).where(Event.outcome == fixed("unknown"), Event.payment_id.is_not(None))
+    asked_in_vain = select(Event.payment_id).where(Event.outcome == "unknown", Event.payment_id.is_not(None))
     long_ago = Payment.created_at < clock.now() - WAIT_BEFORE_ASKING
     return and_(Payment.id.in_(asked_in_vain.scalar_subquery()), Payment.status == "ready", long_ago)
 
@@ -177,10 +124,10 @@ def surplus_kept() -> ColumnElement[bool]:
     """Select payments with a duplicate payment whose cancel failed."""
     later = aliased(Event)
     went_back = select(later.id).where(
-        later.imp_uid == Event.imp_uid, later.id > Event.id, later.outcome == fixed("cancelled")
+        later.imp_uid == Event.imp_uid, later.id > Event.id, later.outcome == "cancelled"
     )
     kept = select(Event.payment_id).where(
-        Event.outcome == fixed("unknown"),
+        Event.outcome == "unknown",
         Event.payment_id.is_not(None),
         Event.reason.contains(NOT_GIVEN_BACK),
         Event.at >= clock.now() - SURPLUS_SHOWN_FOR,
@@ -209,14 +156,8 @@ def _as_made(q: str) -> str:
 
 
 def pg_providers() -> list[str]:
-    """Return the PGs of all payments, each found by one index access (loose index scan)."""
-    found: list[str] = []
-    following = select(func.min(Payment.pg_provider))
-    name = db.session.scalar(following)
-    while name is not None and len(found) < 20:
-        found.append(name)
-        name = db.session.scalar(following.where(Payment.pg_provider > name))
-    return found
+    """Return the PGs of all payments."""
+    return sorted(name for name in db.session.scalars(select(Payment.pg_provider).distinct()) if name)
 
 
 # --- billing keys and subscriptions -----------------------------------------------------------------------------------
@@ -275,7 +216,7 @@ def _subscription_search(q: str) -> list[ColumnElement[bool]]:
 
 def webhooks(outcome: str, q: str, cursor: Cursor) -> Page:
     """Return a page of the webhook inbox: what was received, and what was decided."""
-    query = select(Event).where(Event.source == fixed("webhook"))
+    query = select(Event).where(Event.source == "webhook")
     if outcome:
         query = query.where(Event.outcome == outcome)
     if q:
@@ -286,7 +227,7 @@ def webhooks(outcome: str, q: str, cursor: Cursor) -> Page:
 def repeats(shown: Sequence[Event]) -> set[int]:
     """Return the ids of those webhooks whose body is identical to an earlier one's."""
     earlier = select(func.min(Event.id), Event.merchant_uid, Event.raw).where(
-        Event.source == fixed("webhook"),
+        Event.source == "webhook",
         Event.merchant_uid.in_({one.merchant_uid for one in shown if one.merchant_uid}),
     )
     found = db.session.execute(earlier.group_by(Event.merchant_uid, Event.raw))

@@ -1,22 +1,17 @@
-"""Keyset paging in both directions: each page starts at the row where the previous one ended, along an index.
+"""Keyset paging in both directions: each page starts at the row where the previous one ended.
 
-A page costs the same at a thousand rows and at a million: it reads the rows that it shows, and one more to know whether
-there are more.
+An OFFSET would read all rows before the page, and show a row twice when a newer one is added meanwhile.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, asc, desc, literal, select, tuple_, union_all
+from sqlalchemy import Select, select, tuple_
 
-from payments.database import Moment, db
+from payments.database import db
 
 PAGE_SIZE = 50
-
-Fixed = TypeVar("Fixed", str, int, datetime)
-Turn = Callable[[Any], Any]  # `asc` or `desc`
 
 
 @dataclass(frozen=True)
@@ -36,58 +31,20 @@ class Page:
     newer: int | None = None
 
 
-def fixed(value: Fixed) -> BindParameter[Fixed]:
-    """Return a value that is rendered into the SQL text instead of being bound as a parameter.
-
-    Only then can the planner use a partial index and see a small LIMIT, and PostgreSQL keep its plan. Not for user
-    input: each value makes another statement.
-    """
-    kind = Moment() if isinstance(value, datetime) else None
-    return literal(value, kind, literal_execute=True)
-
-
-def read_page(
-    query: Select[Any],
-    order: Sequence[Any],
-    cursor: Cursor,
-    size: int = PAGE_SIZE,
-    streams: Sequence[Select[Any]] = (),
-) -> Page:
+def read_page(query: Select[Any], order: Sequence[Any], cursor: Cursor, size: int = PAGE_SIZE) -> Page:
     """Return the page of `query` at `cursor`, sorted by the columns of `order`, the id last.
 
-    If the cursor's row no longer exists, the page starts at the newest. `streams`: selects of the `order` columns that
-    together contain the wanted rows, each along an index.
+    If the cursor's row no longer exists, the page starts at the newest.
     """
-    row_id = order[-1]
-    start = db.session.execute(select(*order).where(row_id == (cursor.newer or cursor.older or 0))).first()
+    start_id = cursor.newer or cursor.older
+    start = db.session.execute(select(*order).where(order[-1] == start_id)).first() if start_id else None
     upwards = bool(cursor.newer and start)
-    beyond = [_beyond(order, tuple(start), upwards=upwards)] if start else []
-    turn: Turn = asc if upwards else desc
-    if streams:
-        query = query.where(row_id.in_(_merged([one.where(*beyond) for one in streams], order, turn, size + 1)))
-    else:
-        query = query.where(*beyond)
-    query = query.order_by(*map(turn, order)).limit(fixed(size + 1))
-    return _page(db.session.execute(query).all(), size, upwards=upwards, started=start is not None)
-
-
-def _merged(streams: Sequence[Select[Any]], order: Sequence[Any], turn: Turn, size: int) -> Select[Any]:
-    """Select the ids of the first rows of all streams. Each is sorted, so the database merges them and stops early."""
-    in_order = [one.order_by(*map(turn, order)) for one in streams]
-    # PostgreSQL plans each stream separately and needs the LIMIT to avoid a sort. SQLite would read each to its limit.
-    if len(in_order) == 1 or db.engine.dialect.name == "postgresql":
-        in_order = [one.limit(fixed(size)) for one in in_order]
-    if len(in_order) == 1:
-        first = in_order[0].subquery()
-    else:
-        merged = union_all(*(select(one.subquery()) for one in in_order))
-        first = merged.order_by(*(turn(column.key) for column in order)).limit(fixed(size)).subquery()
-    return select(first.c[order[-1].key])
-
-
-def _beyond(order: Sequence[Any], start: tuple[Any, ...], *, upwards: bool) -> ColumnElement[bool]:
-    here = tuple_(*order)
-    return here > start if upwards else here < start
+    if start:
+        here = tuple_(*order)
+        query = query.where(here > tuple(start) if upwards else here < tuple(start))
+    query = query.order_by(*(column.asc() if upwards else column.desc() for column in order))
+    found = db.session.execute(query.limit(size + 1)).all()  # one more, to know whether there are more
+    return _page(found, size, upwards=upwards, started=start is not None)
 
 
 def _page(found: Sequence[Any], size: int, *, upwards: bool, started: bool) -> Page:

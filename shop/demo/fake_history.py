@@ -44,7 +44,7 @@ class History:
 
     def write(self) -> Iterator[int]:
         self._prepare()
-        with self.rows.bulk.without_triggers():
+        with self.rows.bulk.fast_writes():
             for day, count in self._days():
                 yield from self._write_day(day, count)
             self.rows.bulk.flush()

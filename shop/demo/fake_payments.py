@@ -181,7 +181,6 @@ class MadeUp:
             **listed_buyer(*buyer[1:]),
         }
         self.bulk.add(Payment, **(row | owner))
-        self.bulk.count(row | owner)
         if with_events:
             self._events(row, answered)
 

@@ -4,7 +4,8 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -121,25 +122,41 @@ def test_several_filters_at_once_show_what_belongs_to_all_of_them(past: Flask) -
             assert walk(chosen, "newer", wanted[-1]) == wanted[-2::-1], chosen
 
 
-def test_a_shop_with_very_many_plans_lists_them_all_the_same(past: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "MOST_STREAMS", 3)
-    everything = list(db.session.scalars(db.select(Payment)))
-    chosen = PaymentFilter(state="paid", pg="danal")
-    assert sorted(walk(chosen, "older")) == sorted(one.id for one in everything if belongs(one, chosen))
+def test_the_sums_of_filters_are_those_of_their_payments_before_and_after_a_change(past: Flask) -> None:
+    last = clock.today()
+    first = last - timedelta(days=300)
+    for _ in range(2):
+        everything = list(db.session.scalars(db.select(Payment)))
+        for chosen in (PaymentFilter(), *combinations()):
+            sums = figures.sums(first, last, chosen)
+            for state in figures.COUNTED:
+                period = replace(chosen, state=state, first=first, last=last)
+                wanted = [one for one in everything if belongs(one, period)]
+                assert getattr(sums, state) == len(wanted), period
+                given_back = state == "cancelled"
+                won = sum(one.cancelled_amount if given_back else one.amount for one in wanted)
+                assert getattr(sums, f"{state}_won", won) == won, period
+        with transaction():
+            for one in db.session.scalars(db.select(Payment).where(Payment.status == "ready").limit(5)):
+                one.status, one.pg_provider, one.reported_amount = "paid", "danal", one.amount
 
 
-def test_the_sums_of_several_filters_are_those_of_their_payments(past: Flask) -> None:
-    """As made up in bulk, and as the triggers keep them when a payment changes."""
+def test_a_day_is_summed_from_midnight_to_midnight_in_seoul(past: Flask) -> None:
+    day = clock.today() - timedelta(days=1000)
+    midnight = datetime.combine(day, time(), clock.SEOUL)
+    microsecond = timedelta(microseconds=1)
+    moments = (
+        midnight - microsecond,
+        midnight,
+        midnight + timedelta(days=1) - microsecond,
+        midnight + timedelta(days=1),
+    )
     with transaction():
-        for one in db.session.scalars(db.select(Payment).where(Payment.status == "ready").limit(5)):
-            one.status, one.pg_provider, one.reported_amount = "paid", "danal", one.amount
-    everything = list(db.session.scalars(db.select(Payment)))
-    for chosen in combinations():
-        facet = figures.facet_of(chosen)
-        assert facet is not None
-        kept = figures.total(chosen.first, chosen.last, facet)
-        wanted = [one for one in everything if belongs(one, replace(chosen, state="paid"))]
-        assert (kept.paid, kept.paid_won) == (len(wanted), sum(one.amount for one in wanted)), chosen
+        for one, at in zip(db.session.scalars(db.select(Payment).limit(4)), moments, strict=True):
+            one.created_at = at
+    sums = figures.sums_by_day(day - timedelta(days=1), day + timedelta(days=1))
+    assert [one.attempts for one in sums.values()] == [1, 2, 1]
+    assert figures.sums(day, day) == sums[day]
 
 
 def test_a_payment_is_found_by_each_of_its_names(past: Flask) -> None:
@@ -206,7 +223,7 @@ def every_list() -> None:
     figures.next_charges()
 
 
-def statements_of(act: Callable[[], None]) -> dict[str, Any]:
+def statements_of(act: Callable[[], object]) -> dict[str, Any]:
     """Every SELECT that `act` sends, with its parameters."""
     seen: dict[str, Any] = {}
 
@@ -237,7 +254,7 @@ def test_no_list_scans_or_sorts_a_table(past: Flask) -> None:
 
 
 def _on_sqlite(connection: Connection, statement: str, parameters: Any) -> str | None:
-    plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    plan = plan_of(connection, statement, parameters)
     for step in plan:
         whole = step.startswith("SCAN") and step.split()[1] in LARGE_TABLES and "USING" not in step
         if whole or ("TEMP B-TREE FOR ORDER BY" in step and not _finds_few(statement)):
@@ -246,67 +263,82 @@ def _on_sqlite(connection: Connection, statement: str, parameters: Any) -> str |
 
 
 def _on_postgresql(connection: Connection, statement: str, parameters: Any) -> str | None:
-    connection.execute(text("SET enable_seqscan = off"))  # four hundred rows are quicker read as a whole
-    plan = [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
+    plan = plan_of(connection, statement, parameters)
     whole = [step for step in plan if "Seq Scan on" in step and step.split(" on ")[1].split()[0] in LARGE_TABLES]
     return "\n".join([statement, *plan]) if whole else None
 
 
-def test_several_filters_at_once_read_little_more_than_they_show(past: Flask) -> None:
-    """However rare the combination: each way to fill the other filters is read in order, along one index."""
-    for chosen in combinations()[:-1]:
-        statements = statements_of(lambda chosen=chosen: listing.payments(chosen, Cursor()))  # type: ignore[misc]
-        [(merged, parameters)] = [one for one in statements.items() if "coalesce" in one[0]]
-        read = _read_on_sqlite if db.engine.dialect.name == "sqlite" else _read_on_postgresql
-        with db.engine.connect() as connection:
-            read(connection, merged, parameters)
+ENOUGH_TO_NEED_AN_INDEX = 5_000
 
 
-def test_what_waits_for_a_person_is_found_by_that_whatever_else_is_chosen(past: Flask) -> None:
-    chosen = PaymentFilter(state="held", kind="renewal", plan_id=13, pg="mobilians")
-    [(statement, parameters)] = [
-        one
-        for one in statements_of(lambda: listing.payments(chosen, Cursor())).items()
-        if "held_reason IS NOT" in one[0]
+def lists_and_their_index() -> list[tuple[str, Callable[[], object]]]:
+    """Each filter and search by itself with the index that serves it. The values select few of the payments: what
+    selects most of them may as well be read by time.
+    """
+    day = clock.today() - timedelta(days=300)
+    filters = {
+        "payments_by_time": [PaymentFilter(), PaymentFilter(first=day, last=day)],
+        "payments_by_state": [PaymentFilter(state="failed"), PaymentFilter(state="cancelled")],
+        "payments_by_kind": [PaymentFilter(kind="first")],
+        "payments_by_plan": [PaymentFilter(plan_id=13)],
+        "payments_by_pg": [PaymentFilter(pg="danal")],
+        "payments_held": [PaymentFilter(state="held")],
+        "payments_cancel_open": [PaymentFilter(state="stuck")],
+        "orders_cancel_wanted": [PaymentFilter(state="wanted")],
+        "events_unknown": [PaymentFilter(state="unknown"), PaymentFilter(state="surplus")],
+        "payments_by_email": [PaymentFilter(q="a@example.com")],
+        "payments_by_tel_tail": [PaymentFilter(q="5678")],
+        "ix_payments_order_id": [PaymentFilter(q="#12")],
+    }
+    return [
+        *(
+            (index, partial(listing.payments, chosen, Cursor(older=200)))
+            for index, some in filters.items()
+            for chosen in some
+        ),
+        ("payments_by_time", partial(figures.sums, day, day)),
+        ("payments_by_cancel", figures.cancelled_today),
+        ("payments_by_key", partial(listing.billing_keys, "", "", Cursor(older=9))),
+        ("keys_by_state", partial(listing.billing_keys, "ended", "", Cursor(older=9))),
+        ("ix_billing_keys_buyer_email", partial(listing.billing_keys, "", "a@example.com", Cursor())),
+        ("ix_billing_keys_tel_tail", partial(listing.billing_keys, "", "5678", Cursor())),
+        ("subscriptions_by_state", partial(listing.subscriptions, "past_due", None, "", Cursor(older=99))),
+        ("subscriptions_by_plan", partial(listing.subscriptions, "", 1, "", Cursor(older=99))),
+        ("webhooks", partial(listing.webhooks, "", "", Cursor(older=9))),
+        ("webhooks_by_outcome", partial(listing.webhooks, "held", "", Cursor(older=9))),
+        ("ix_events_imp_uid", partial(listing.webhooks, "", "imp_1", Cursor())),
+        ("audit", partial(listing.audit, "", "", Cursor())),
+        ("audit_by_actor", partial(listing.audit, "nobody@example.com", "", Cursor())),
+        ("audit_by_act", partial(listing.audit, "", "decline", Cursor())),
     ]
-    explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
-    with db.engine.connect() as connection:
-        if explain == "EXPLAIN":
-            connection.execute(text("SET enable_seqscan = off"))
-        plan = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
-    assert "payments_held" in str(plan)
 
 
-def _read_on_sqlite(connection: Connection, statement: str, parameters: Any) -> None:
-    plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-    reading = [step for step in plan if "payments_by_all" in step]
-    assert all(step.endswith("(<expr>=? AND <expr>=? AND kind=? AND status=?)") for step in map(_no_range, reading))
-    assert len(reading) == statement.count("payments.kind =")
-    assert sum("TEMP B-TREE" in step for step in plan) == 1, "the page alone is put in order"
+def test_each_filter_and_search_by_itself_uses_its_index(past: Flask) -> None:
+    list(fake_history.History(ENOUGH_TO_NEED_AN_INDEX - PAST_PAYMENTS).write())
+    with transaction():
+        for number in range(900):
+            act, actor = ("ask", "cancel", "release")[number % 3], f"{number % 7}@example.com"
+            db.session.add(Event(source="admin", outcome=act, actor=actor, reason="x"))
+    if db.engine.dialect.name == "postgresql":
+        with transaction():
+            db.session.execute(text("ANALYZE"))  # as autovacuum does
+    for index, act in lists_and_their_index():
+        statements = statements_of(act)
+        with db.engine.connect() as connection:
+            plans = [plan_of(connection, *one) for one in statements.items()]
+        assert re.search(rf"\b{index}\b", str(plans)), (index, plans)
 
 
-def _no_range(step: str) -> str:
-    return re.sub(r" AND created_at[<>]\?", "", step)
-
-
-def _read_on_postgresql(connection: Connection, statement: str, parameters: Any) -> None:
-    connection.execute(text("ANALYZE payments"))
-    for quicker_with_so_few_rows in ("seqscan", "bitmapscan", "sort"):
-        connection.execute(text(f"SET enable_{quicker_with_so_few_rows} = off"))
-    explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
-    scans = [node for node in _nodes(explained[0]["Plan"]) if node.get("Index Name") == "payments_by_all"]
-    read = sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans)
-    assert len(scans) == statement.count("payments.kind =")
-    assert read <= PAGE_SIZE + 1 + len(scans)
-
-
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", []):
-        yield from _nodes(below)
+def plan_of(connection: Connection, statement: str, parameters: Any) -> list[str]:
+    if db.engine.dialect.name == "sqlite":
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    connection.execute(text("SET enable_seqscan = off"))  # so few rows are quicker read as a whole
+    return [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
 
 
 def _finds_few(statement: str) -> bool:
-    """What is found by an id or an owner, or among the few rows that wait for a person, may be sorted afterwards."""
-    few = (" IN (SELECT ", "imp_uid = ?", "purchase_id = ?", "token = ?", "buyer_email IN")
+    """What is found by an id or an owner, what is grouped, or is among the few rows that wait for a person, may be
+    sorted afterwards.
+    """
+    few = (" IN (SELECT ", "imp_uid = ?", "purchase_id = ?", "token = ?", "buyer_email IN", " GROUP BY ")
     return any(one in statement for one in few)

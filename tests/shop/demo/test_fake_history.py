@@ -10,9 +10,8 @@ from sqlalchemy import func, select
 from app import create_app
 from payments import clock
 from payments.database import db
-from payments.models import Event, Payment, PaymentDay
+from payments.models import Event, Payment
 from payments.monthly.models import Subscription
-from shop.backoffice import figures
 from shop.config import load_settings
 from shop.orders.models import Order
 from tests.conftest import close
@@ -36,28 +35,18 @@ def test_the_made_up_books_agree_with_themselves(app: Flask) -> None:
     for _ in range(2):  # it may be run again: the books grow
         assert runner.invoke(args=["seed", "--payments", "150"]).exit_code == 0
     with app.app_context():
-        sums = figures.total(None, None, "all")
-        won = func.coalesce(func.sum(Payment.amount), 0)
-        paid = select(func.count(), won).where(Payment.status == "paid", Payment.held_reason.is_(None))
-        assert (sums.paid, sums.paid_won) == tuple(db.session.execute(paid).one())
-        assert sums.attempts == 300
-        assert db.session.scalar(select(func.max(PaymentDay.day))) <= clock.today()
-        owner_is_paid = (
-            select(func.count()).select_from(Payment).where(Payment.status == "paid", Payment.held_reason.is_(None))
-        )
-        owner_is_paid = owner_is_paid.join(Order, Order.paid_by == Payment.merchant_uid)
-        assert db.session.scalar(owner_is_paid) == sums.paid - figures.total(None, None, "kind:renewal").paid
+        assert db.session.scalar(select(func.count()).select_from(Payment)) == 300
+        assert db.session.scalar(select(func.max(Payment.created_at))) <= clock.now()
+        paid = select(func.count()).select_from(Payment).where(Payment.status == "paid", Payment.held_reason.is_(None))
+        owner_is_paid = paid.join(Order, Order.paid_by == Payment.merchant_uid)
+        assert db.session.scalar(owner_is_paid) == db.session.scalar(paid.where(Payment.kind != "renewal"))
 
 
-def test_the_triggers_go_on_after_the_seeding(app: Flask) -> None:
+def test_the_shop_goes_on_after_the_seeding(app: Flask) -> None:
     app.test_cli_runner().invoke(args=["seed", "--payments", "50"])
     with app.app_context():
-        before = figures.total(None, None, "all")
         one = db.session.scalars(select(Payment).where(Payment.status == "paid")).first()
         assert one is not None
-        one.status = "cancelled"
-        db.session.commit()
-        assert figures.total(None, None, "all").cancelled == before.cancelled + 1
         db.session.add(
             Payment(
                 merchant_uid="next",
@@ -83,14 +72,3 @@ def test_a_live_shop_gets_no_made_up_payments(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", ["0", "-1", "many"])
 def test_a_number_that_is_none_is_refused(count: str, app: Flask) -> None:
     assert app.test_cli_runner().invoke(args=["seed", "--payments", count]).exit_code == 2
-
-
-@pytest.mark.parametrize("first", [Payment, PaymentDay])
-def test_emptying_the_tables_leaves_no_sums_behind(first: type, app: Flask) -> None:
-    app.test_cli_runner().invoke(args=["seed", "--payments", "50"])
-    with app.app_context():
-        db.session.query(Event).delete()
-        for model in (first, Payment, PaymentDay):
-            db.session.query(model).delete()
-        db.session.commit()
-        assert db.session.query(PaymentDay).all() == []
