@@ -11,11 +11,12 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import case, select, tuple_
 
 from payments.clock import SEOUL
 from payments.database import db, end_reading
 from payments.models import Payment
+from payments.monthly.models import LATER_MONTH
 from payments.reconcile import Difference
 
 from . import listing
@@ -54,7 +55,8 @@ COLUMNS = (
 def payments_csv(chosen: PaymentFilter) -> Iterator[str]:
     """Yield the chosen payments as CSV, newest first, in pieces. No transaction is open between two pieces."""
     yield BYTE_ORDER_MARK + csv_text([COLUMNS])
-    columns = [getattr(Payment, name) for name in COLUMNS]
+    order_id = case((Payment.kind != LATER_MONTH, Payment.purchase_id))
+    columns = [order_id if name == "order_id" else getattr(Payment, name) for name in COLUMNS]
     place = (Payment.created_at, Payment.id)
     query = select(*place, *columns).where(*listing.conditions(chosen))
     query = query.order_by(*(column.desc() for column in place)).limit(ROWS_AT_ONCE)
