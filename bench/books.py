@@ -20,7 +20,7 @@ from bench import apps
 from bench.rows import compared, row
 from payments import sync
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.portone.report import PaymentReport
 from shop.orders import cart, order_payments, orders
 from shop.orders.models import Product
@@ -92,7 +92,7 @@ def ours_writes(user_id: int, product_id: int) -> None:
         paid_at=datetime.now(UTC),
         as_received={"status": "paid"},
     )
-    assert sync.record(report, News("callback")).outcome == "paid"
+    assert sync.record(report, Notification("callback")).outcome == "paid"
 
 
 def raw_books(path: Path) -> sqlite3.Connection:

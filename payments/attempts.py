@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from . import clock, decision
 from .database import db, end_reading, transaction
-from .events import News, note
+from .events import Notification, log_event
 from .models import Payment
 from .portone.report import OutcomeUnknown, PaymentProvider
 from .purchases import purchases_of
@@ -81,7 +81,9 @@ def open_attempt(
         raise PurchaseClosed(f"{kind} {purchase_id}")
     db.session.add(payment)
     db.session.flush()
-    note(News("checkout", merchant_uid=payment.merchant_uid, claimed=claimed or {}), "ready", "opened", payment)
+    log_event(
+        Notification("checkout", merchant_uid=payment.merchant_uid, claimed=claimed or {}), "ready", "opened", payment
+    )
     return payment
 
 
@@ -107,7 +109,7 @@ def look_up_earlier_attempts(provider: PaymentProvider, kind: str, purchase_ids:
     end_reading()
     bounded = provider.within(LOOK_UP_SECONDS)
     for merchant_uid in merchant_uids:
-        found = sync_payment(bounded, News("checkout", merchant_uid=merchant_uid))
+        found = sync_payment(bounded, Notification("checkout", merchant_uid=merchant_uid))
         if found.outcome == "unknown":
             raise EarlierUnknown(found.reason)
         if found.payment and _money_is_in(found.payment):
@@ -119,7 +121,7 @@ def _money_is_in(payment: Payment) -> bool:
     return payment.status == "paid" or (payment.held_reason is not None and payment.status != "cancelled")
 
 
-def refusal_to_approve(merchant_uid: str, amount: int | None, news: News) -> str | None:
+def refusal_to_approve(merchant_uid: str, amount: int | None, notification: Notification) -> str | None:
     """Return why KG must not approve this window's payment of `amount` won now; None: it may. Calls nobody."""
     with transaction():
         payment = db.session.scalar(select(Payment).filter_by(merchant_uid=merchant_uid, period=""))
@@ -128,5 +130,7 @@ def refusal_to_approve(merchant_uid: str, amount: int | None, news: News) -> str
             standing = purchases_of(payment).lock(payment)
             taken = is_paid_by_another(payment)
             refusal = decision.refusal_to_approve(payment, standing, amount, paid_by_another=taken)
-        note(news, "refused" if refusal else "allowed", refusal or "price, order and stock are in place", payment)
+        log_event(
+            notification, "refused" if refusal else "allowed", refusal or "price, order and stock are in place", payment
+        )
     return refusal

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from . import clock
 from .database import db, transaction
 from .decision import CANCEL_TEXTS, month_is_over, refusal_to_cancel
-from .events import News, note
+from .events import Notification, log_event
 from .models import Payment
 from .portone.report import (
     NotFound,
@@ -39,7 +39,7 @@ class CancelResult:
     reason: str
 
 
-def cancel_payment(provider: PaymentProvider, payment_id: int, reason: str, news: News) -> CancelResult:
+def cancel_payment(provider: PaymentProvider, payment_id: int, reason: str, notification: Notification) -> CancelResult:
     """Give a payment's whole amount back, once, however many ask at once.
 
     Refused before PortOne is asked when KG's rules forbid it. The mark in our row comes first (money law 5): after a
@@ -53,17 +53,17 @@ def cancel_payment(provider: PaymentProvider, payment_id: int, reason: str, news
         if refusal == "month" and payment.cancel_requested_at:
             refusal = None  # it was asked for in time and may have been carried out: that is looked up below
         if refusal:
-            note(news, "refused", refusal, payment)
+            log_event(notification, "refused", refusal, payment)
             return CancelResult("refused", refusal)
         if not _is_free(payment):
             return CancelResult("unknown", "in_progress")
         if not payment.cancel_requested_at:
             request_cancel(payment, reason)
-        note(news, "requested", reason, payment)
-    return resume_cancel(provider, payment_id, news)
+        log_event(notification, "requested", reason, payment)
+    return resume_cancel(provider, payment_id, notification)
 
 
-def resume_cancel(provider: PaymentProvider, payment_id: int, news: News) -> CancelResult:
+def resume_cancel(provider: PaymentProvider, payment_id: int, notification: Notification) -> CancelResult:
     """Carry out a cancel that a row asks for; safe to call at any time, by anybody, at once."""
     with transaction():
         payment = db.session.get_one(Payment, payment_id, with_for_update=True)
@@ -77,59 +77,59 @@ def resume_cancel(provider: PaymentProvider, payment_id: int, news: News) -> Can
         amount = (payment.reported_amount or payment.amount) - payment.cancelled_amount
     if not in_time:
         # Too late to ask, not too late to look: it may have been asked for in time, and its answer lost.
-        return _look_after_cancel(provider, payment, imp_uid, news, Refused("month"))
+        return _look_after_cancel(provider, payment, imp_uid, notification, Refused("month"))
     try:
         report = provider.cancel(imp_uid, amount, reason)
     except Unauthorized as error:
-        return _cancel_unknown(payment, news, str(error))
+        return _cancel_unknown(payment, notification, str(error))
     except (Refused, OutcomeUnknown) as error:
-        return _look_after_cancel(provider, payment, imp_uid, news, error)
-    return _cancelled(payment.id, report, news)
+        return _look_after_cancel(provider, payment, imp_uid, notification, error)
+    return _cancelled(payment.id, report, notification)
 
 
 def _look_after_cancel(
-    provider: PaymentProvider, payment: Payment, imp_uid: str, news: News, error: ProviderError
+    provider: PaymentProvider, payment: Payment, imp_uid: str, notification: Notification, error: ProviderError
 ) -> CancelResult:
     """PortOne did not confirm the cancel: look up whether the money went back all the same."""
     try:
         report = provider.get_payment(imp_uid)
     except NotFound:
-        return _cancel_refused(payment.id, news, f"{error}; PortOne knows no such payment")
+        return _cancel_refused(payment.id, notification, f"{error}; PortOne knows no such payment")
     except ProviderError as silence:
-        return _cancel_unknown(payment, news, f"{error}; and then: {silence}")
+        return _cancel_unknown(payment, notification, f"{error}; and then: {silence}")
     if report.status == "cancelled":
-        return _cancelled(payment.id, report, news)
+        return _cancelled(payment.id, report, notification)
     if isinstance(error, OutcomeUnknown):
-        return _cancel_unknown(payment, news, str(error))
-    return _cancel_refused(payment.id, news, str(error))
+        return _cancel_unknown(payment, notification, str(error))
+    return _cancel_refused(payment.id, notification, str(error))
 
 
-def _cancelled(payment_id: int, report: PaymentReport, news: News) -> CancelResult:
-    payment = record(report, news).payment
+def _cancelled(payment_id: int, report: PaymentReport, notification: Notification) -> CancelResult:
+    payment = record(report, notification).payment
     if payment and payment.status != "cancelled":
-        return _cancel_refused(payment_id, news, "only a part was cancelled")
+        return _cancel_refused(payment_id, notification, "only a part was cancelled")
     return CancelResult("cancelled", "done")
 
 
-def _cancel_unknown(payment: Payment, news: News, why: str) -> CancelResult:
+def _cancel_unknown(payment: Payment, notification: Notification, why: str) -> CancelResult:
     """The mark stays in the row, so the sweep asks again."""
-    without_report(news, "unknown", f"no answer to the cancel: {why}", payment)
+    without_report(notification, "unknown", f"no answer to the cancel: {why}", payment)
     return CancelResult("unknown", "unknown")
 
 
-def _cancel_refused(payment_id: int, news: News, why: str) -> CancelResult:
+def _cancel_refused(payment_id: int, notification: Notification, why: str) -> CancelResult:
     """Record a definite refusal: the sweep does not ask again, a person decides."""
     with transaction():
         payment = db.session.get_one(Payment, payment_id, with_for_update=True)
         payment.cancel_requested_at, payment.claimed_until, payment.cancel_reason = None, None, None
-        note(news, "refused", why, payment)
+        log_event(notification, "refused", why, payment)
     return CancelResult("refused", why)
 
 
-def cancel_duplicate(provider: PaymentProvider, report: PaymentReport, news: News) -> None:
+def cancel_duplicate(provider: PaymentProvider, report: PaymentReport, notification: Notification) -> None:
     """Give back the money of a second paid window of one payment. It has no row of its own; its event is the mark.
 
-    If this fails, the next news of it, the sweep or the reconciliation comes here again.
+    If this fails, the next notification of it, the sweep or the reconciliation comes here again.
     """
     trouble = _cancel_window(provider, report)
     if trouble:
@@ -138,7 +138,7 @@ def cancel_duplicate(provider: PaymentProvider, report: PaymentReport, news: New
         outcome, reason = "cancelled", f"surplus {report.imp_uid} was given back"
     with transaction():
         payment = db.session.scalar(select(Payment).filter_by(merchant_uid=report.merchant_uid))
-        note(replace(news, imp_uid=report.imp_uid), outcome, reason, payment)
+        log_event(replace(notification, imp_uid=report.imp_uid), outcome, reason, payment)
 
 
 def _cancel_window(provider: PaymentProvider, report: PaymentReport) -> str | None:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from . import sync
 from .attempts import refusal_to_approve
-from .events import News
+from .events import Notification
 from .extension import extension
 from .portone.error_codes import Advice, advice_for
 from .portone.responses import whole_number
@@ -92,7 +92,7 @@ def confirm() -> Response | tuple[Response, int]:
     """
     told = _told()
     amount = whole_number(told.get("amount"))
-    refusal = refusal_to_approve(told.get("merchant_uid", ""), amount, _news(told, "confirm"))
+    refusal = refusal_to_approve(told.get("merchant_uid", ""), amount, _notification(told, "confirm"))
     if refusal is None:
         return jsonify(outcome="allowed")
     return jsonify(outcome="refused", reason=CONFIRM_REASONS[refusal]), 409
@@ -110,11 +110,11 @@ def _told() -> dict[str, str]:
 
 
 def _sync(told: dict[str, str], source: str, raw: str | None = None) -> SyncResult:
-    return sync.sync_payment(extension().provider, _news(told, source, raw))
+    return sync.sync_payment(extension().provider, _notification(told, source, raw))
 
 
-def _news(told: dict[str, str], source: str, raw: str | None = None) -> News:
-    return News(
+def _notification(told: dict[str, str], source: str, raw: str | None = None) -> Notification:
+    return Notification(
         source, told.get("imp_uid"), told.get("merchant_uid"), claimed=told, address=request.remote_addr, raw=raw
     )
 

@@ -36,13 +36,13 @@ def one_of(column: str, values: Any) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({allowed})", name=f"{column}_known")
 
 
-def while_true(name: str, *columns: str, condition: str) -> Index:
+def partial_index(name: str, *columns: str, condition: str) -> Index:
     """An index over the rows that fulfil `condition` only: small, and quick to count."""
     where = text(condition)
     return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
-def unique_while(name: str, *columns: str, condition: str) -> Index:
+def partial_unique_index(name: str, *columns: str, condition: str) -> Index:
     """A unique index over the rows that fulfil `condition`, on both databases."""
     where = text(condition)
     return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
@@ -104,25 +104,27 @@ class Payment(Base):
         CheckConstraint("amount > 0", name="amount_positive"),
         Index("payments_by_purchase", "kind", "purchase_id", "period"),
         # A purchase is paid once, a later month is paid once; a duplicate payment is paid and held.
-        unique_while(
+        partial_unique_index(
             "purchase_paid_once", "kind", "purchase_id", "period", condition="status = 'paid' AND held_reason IS NULL"
         ),
         # One open attempt per later month (money law 6).
-        unique_while("one_open_charge", "kind", "purchase_id", "period", condition="status = 'ready' AND period <> ''"),
+        partial_unique_index(
+            "one_open_charge", "kind", "purchase_id", "period", condition="status = 'ready' AND period <> ''"
+        ),
         # What the sweep still looks up.
-        while_true("payments_open", "id", condition=OPEN),
+        partial_index("payments_open", "id", condition=OPEN),
         # What the back office filters and searches by, each in the order in which it lists.
         Index("payments_by_time", "created_at", "id"),
-        while_true("payments_by_state", "status", "created_at", "id", condition="held_reason IS NULL"),
-        while_true("payments_held", "created_at", "id", condition="held_reason IS NOT NULL"),
-        while_true("payments_cancel_open", "created_at", "id", condition=CANCEL_OPEN),
+        partial_index("payments_by_state", "status", "created_at", "id", condition="held_reason IS NULL"),
+        partial_index("payments_held", "created_at", "id", condition="held_reason IS NOT NULL"),
+        partial_index("payments_cancel_open", "created_at", "id", condition=CANCEL_OPEN),
         Index("payments_by_kind", "kind", "created_at", "id"),
-        while_true("payments_by_plan", "plan_id", "created_at", "id", condition="plan_id IS NOT NULL"),
+        partial_index("payments_by_plan", "plan_id", "created_at", "id", condition="plan_id IS NOT NULL"),
         Index("payments_by_pg", "pg_provider", "created_at", "id"),
         Index("payments_by_email", "buyer_email", "created_at", "id"),
         Index("payments_by_tel_tail", "tel_tail", "created_at", "id"),
-        while_true("payments_by_key", "customer_uid", "paid_at", condition="customer_uid IS NOT NULL"),
-        while_true("payments_by_cancel", "cancelled_at", "cancelled_amount", condition="status = 'cancelled'"),
+        partial_index("payments_by_key", "customer_uid", "paid_at", condition="customer_uid IS NOT NULL"),
+        partial_index("payments_by_cancel", "cancelled_at", "cancelled_amount", condition="status = 'cancelled'"),
     )
 
     @property
@@ -134,7 +136,7 @@ class Payment(Base):
 
 
 class Event(Base):
-    """What was claimed, what was decided and why: one line each time that somebody brought news. Append only."""
+    """One row per notification or staff action: what was claimed, what was decided and why. Append only."""
 
     __tablename__ = "events"
 
@@ -156,12 +158,12 @@ class Event(Base):
     )  # what PortOne said, phone numbers masked
 
     __table_args__ = (
-        while_true("webhooks", "id", condition="source = 'webhook'"),
-        while_true("webhooks_by_outcome", "outcome", "id", condition="source = 'webhook'"),
-        while_true("audit", "id", condition="actor IS NOT NULL"),
-        while_true("audit_by_actor", "actor", "id", condition="actor IS NOT NULL"),
-        while_true("audit_by_act", "outcome", "id", condition="actor IS NOT NULL"),
-        while_true("events_unknown", "payment_id", condition="outcome = 'unknown'"),
+        partial_index("webhooks", "id", condition="source = 'webhook'"),
+        partial_index("webhooks_by_outcome", "outcome", "id", condition="source = 'webhook'"),
+        partial_index("audit", "id", condition="actor IS NOT NULL"),
+        partial_index("audit_by_actor", "actor", "id", condition="actor IS NOT NULL"),
+        partial_index("audit_by_act", "outcome", "id", condition="actor IS NOT NULL"),
+        partial_index("events_unknown", "payment_id", condition="outcome = 'unknown'"),
     )
 
 

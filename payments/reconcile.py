@@ -15,7 +15,7 @@ from sqlalchemy import or_, select
 from . import sync
 from .clock import SEOUL
 from .database import db, end_reading
-from .events import News
+from .events import Notification
 from .models import Event, Payment
 from .portone.report import NotFound, PaymentProvider, PaymentReport, PaymentStatus, UnreadableAnswer, UnreadableRow
 
@@ -88,7 +88,7 @@ def repair(provider: PaymentProvider, differences: Iterable[Difference]) -> Coun
         if one.kind not in REPAIRABLE:
             done["left"] += 1
             continue
-        result = sync.sync_payment(provider, News("reconcile", one.imp_uid, one.merchant_uid))
+        result = sync.sync_payment(provider, Notification("reconcile", one.imp_uid, one.merchant_uid))
         done[result.outcome] += 1
     return done
 

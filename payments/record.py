@@ -12,7 +12,7 @@ from sqlalchemy import select
 from . import clock
 from .database import db, transaction
 from .decision import Decision, Outcome, decide, refusal_to_cancel
-from .events import News, note
+from .events import Notification, log_event
 from .models import Payment, move
 from .portone.report import PaymentReport
 from .purchases import purchases_of
@@ -33,12 +33,12 @@ class SyncResult:
     is_duplicate: bool = False
 
 
-def record(report: PaymentReport, news: News) -> SyncResult:
+def record(report: PaymentReport, notification: Notification) -> SyncResult:
     """Record what PortOne reported, once, with all that follows from it, in one transaction (money law 3)."""
     with transaction():
         found = db.session.scalar(select(Payment).filter_by(merchant_uid=report.merchant_uid))
         if found is None:
-            note(news, "mismatch", "PortOne says it is not one of our payments", None, report.as_received)
+            log_event(notification, "mismatch", "PortOne says it is not one of our payments", None, report.as_received)
             return SyncResult("mismatch", "the payment is not ours")
         # The lock order everywhere: purchase, what it changes, payment. The payment is read again under its lock.
         standing = purchases_of(found).lock(found)
@@ -49,18 +49,20 @@ def record(report: PaymentReport, news: News) -> SyncResult:
         elif decision.held_reason:
             _write(payment, held_reason=decision.held_reason, **_facts(report))
         cancel_now = _request_automatic_cancel(payment, decision)
-        if not (news.is_quiet and decision.outcome == "unchanged"):
-            note(news, decision.outcome, decision.reason, payment, report.as_received)
-        if news.merchant_uid and news.merchant_uid != report.merchant_uid:
+        if not (notification.is_quiet and decision.outcome == "unchanged"):
+            log_event(notification, decision.outcome, decision.reason, payment, report.as_received)
+        if notification.merchant_uid and notification.merchant_uid != report.merchant_uid:
             return SyncResult("mismatch", "the payment belongs to another merchant_uid", payment, cancel_now)
         return SyncResult(decision.outcome, decision.reason, payment, cancel_now, decision.is_duplicate)
 
 
-def without_report(news: News, outcome: Outcome, reason: str, payment: Payment | None = None) -> SyncResult:
+def without_report(
+    notification: Notification, outcome: Outcome, reason: str, payment: Payment | None = None
+) -> SyncResult:
     """Log that nothing was learned; no payment changes."""
-    if not news.is_quiet:
+    if not notification.is_quiet:
         with transaction():
-            note(news, outcome, reason, payment)
+            log_event(notification, outcome, reason, payment)
     return SyncResult(outcome, reason, payment)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from . import clock, sync
 from .cancel import NOT_GIVEN_BACK, resume_cancel
 from .database import db, end_reading, transaction
-from .events import News, note
+from .events import Notification, log_event
 from .extension import extension
 from .models import Event, Payment
 from .portone.report import PaymentProvider
@@ -26,7 +26,7 @@ LOOK_AFTER = timedelta(minutes=3)  # lifetime of KG's approval number: until the
 LOOK_FOR = timedelta(days=1)  # a payment that is paid later still is found by its webhook or by reconciliation
 SURPLUS_AGAIN_AFTER = timedelta(hours=1)  # each try writes events
 
-SWEEP = News("sweep")
+SWEEP = Notification("sweep")
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ def sweep(provider: PaymentProvider) -> Counter[str]:
         done["given_back"] += resumed == "cancelled"
         done["error"] += resumed == "error"
     for imp_uid, merchant_uid in _surpluses_owed():
-        news = News("sweep", imp_uid, merchant_uid)
-        done[alone(partial(_look_at_surplus, provider, news))] += 1
+        notification = Notification("sweep", imp_uid, merchant_uid)
+        done[alone(partial(_look_at_surplus, provider, notification))] += 1
     for step in extension().more_sweeps:
         done += step(provider)
     return +done
@@ -79,7 +79,7 @@ def _look_up_window(provider: PaymentProvider, payment_id: int) -> str:
 def look_up(provider: PaymentProvider, payment_id: int) -> str:
     """Look up one payment for a sweep; return the outcome."""
     merchant_uid = db.session.get_one(Payment, payment_id).merchant_uid
-    return sync.sync_payment(provider, News("sweep", merchant_uid=merchant_uid)).outcome
+    return sync.sync_payment(provider, Notification("sweep", merchant_uid=merchant_uid)).outcome
 
 
 def _resume_cancel(provider: PaymentProvider, payment_id: int) -> str:
@@ -109,11 +109,11 @@ def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
     return found
 
 
-def _look_at_surplus(provider: PaymentProvider, news: News) -> str:
-    result = sync.sync_payment(provider, news)
+def _look_at_surplus(provider: PaymentProvider, notification: Notification) -> str:
+    result = sync.sync_payment(provider, notification)
     if result.outcome == "unchanged":  # no longer paid: it was cancelled, and the response to that cancel was lost
         with transaction():
-            note(news, "cancelled", f"surplus {news.imp_uid} was given back", result.payment)
+            log_event(notification, "cancelled", f"surplus {notification.imp_uid} was given back", result.payment)
     return result.outcome
 
 

@@ -9,33 +9,37 @@ from sqlalchemy import select
 
 from .cancel import cancel_duplicate, resume_cancel
 from .database import db, end_reading, transaction
-from .events import News, note
+from .events import Notification, log_event
 from .models import Payment
 from .portone.report import NotFound, PaymentProvider, PaymentReport, ProviderError
 from .purchases import purchases_of
 from .record import SyncResult, keep, record, without_report
 
 
-def sync_payment(provider: PaymentProvider, news: News) -> SyncResult:
+def sync_payment(provider: PaymentProvider, notification: Notification) -> SyncResult:
     """Ask PortOne about a payment that somebody mentioned, and record what it says (money law 1).
 
-    The ids and claims in `news` are hints only. Never raises for what they hold: an id that is nobody's is `not_found`,
-    an id that PortOne says belongs elsewhere is `mismatch`, and no answer is `unknown` (nothing written, ask later).
+    Its ids and claims are hints only. Never raises for what they hold: an id that is nobody's is `not_found`, an id
+    that PortOne says belongs elsewhere is `mismatch`, and no answer is `unknown` (nothing written, ask later).
     """
-    known = _known_payment(news.imp_uid, news.merchant_uid)
+    known = _known_payment(notification.imp_uid, notification.merchant_uid)
     end_reading()
     if known is None:  # other people's ids cost no call to PortOne
-        return without_report(news, "not_found", "neither id is ours")
+        return without_report(notification, "not_found", "neither id is ours")
     try:
-        report = provider.get_payment(news.imp_uid) if news.imp_uid else provider.find_payment(news.merchant_uid or "")
+        report = (
+            provider.get_payment(notification.imp_uid)
+            if notification.imp_uid
+            else provider.find_payment(notification.merchant_uid or "")
+        )
     except NotFound:
-        return without_report(news, "not_found", "PortOne knows no such payment", known)
+        return without_report(notification, "not_found", "PortOne knows no such payment", known)
     except ProviderError as error:
-        return _unknown(news, error, known)
-    return take_report(provider, report, news)
+        return _unknown(notification, error, known)
+    return take_report(provider, report, notification)
 
 
-def take_report(provider: PaymentProvider, report: PaymentReport, news: News) -> SyncResult:
+def take_report(provider: PaymentProvider, report: PaymentReport, notification: Notification) -> SyncResult:
     """Record what PortOne reported, then cancel at once what cannot be kept (money law 4)."""
     payment = _known_payment(None, report.merchant_uid)
     end_reading()
@@ -43,21 +47,21 @@ def take_report(provider: PaymentProvider, report: PaymentReport, news: News) ->
         try:
             purchases_of(payment).look_up(payment, report, provider)
         except ProviderError as error:
-            return _unknown(news, error, payment)
-    result = record(report, news)
+            return _unknown(notification, error, payment)
+    result = record(report, notification)
     if result.is_duplicate:
-        cancel_duplicate(provider, report, news)
+        cancel_duplicate(provider, report, notification)
     elif result.cancel_now and result.payment:
-        resume_cancel(provider, result.payment.id, news)
+        resume_cancel(provider, result.payment.id, notification)
     return result
 
 
-def _unknown(news: News, error: ProviderError, payment: Payment) -> SyncResult:
+def _unknown(notification: Notification, error: ProviderError, payment: Payment) -> SyncResult:
     """PortOne did not answer: nothing is recorded, and the sweep looks the payment up, even if it had given it up."""
     if payment.given_up_at:
         with transaction():
             db.session.get_one(Payment, payment.id, with_for_update=True).given_up_at = None
-    return without_report(news, "unknown", f"no answer: {error}", payment)
+    return without_report(notification, "unknown", f"no answer: {error}", payment)
 
 
 def _known_payment(imp_uid: str | None, merchant_uid: str | None) -> Payment | None:
@@ -68,18 +72,18 @@ def _known_payment(imp_uid: str | None, merchant_uid: str | None) -> Payment | N
     return found or (db.session.scalar(by_theirs) if imp_uid else None)
 
 
-def release(provider: PaymentProvider, payment_id: int, news: News, reason: str) -> str | None:
+def release(provider: PaymentProvider, payment_id: int, notification: Notification, reason: str) -> str | None:
     """Keep held money, because a person decided so; its purchase is then paid. None: done; else why not.
 
     PortOne is asked first: money that went back meanwhile buys nothing (law 1). The answer is a label key of kind
     `release`.
     """
     held = db.session.get_one(Payment, payment_id)
-    asked = sync_payment(provider, replace(news, imp_uid=held.imp_uid, merchant_uid=held.merchant_uid))
+    asked = sync_payment(provider, replace(notification, imp_uid=held.imp_uid, merchant_uid=held.merchant_uid))
     if asked.outcome in ("unknown", "not_found", "mismatch"):
         return "unknown"
     with transaction():
         refusal = keep(payment_id)
         if refusal is None:
-            note(news, "released", reason, db.session.get_one(Payment, payment_id))
+            log_event(notification, "released", reason, db.session.get_one(Payment, payment_id))
     return refusal

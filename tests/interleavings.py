@@ -19,7 +19,7 @@ from app import create_app
 from payments import clock, sync
 from payments.cancel import cancel_payment
 from payments.database import db
-from payments.events import News
+from payments.events import Notification
 from sandbox.ledger import kg
 from sandbox.ledger.cancels import REASON_BY_CONSOLE, cancel
 from sandbox.ledger.merchant import CHANNELS, IMP_CODE
@@ -32,7 +32,7 @@ from tests import clocks
 from tests.conftest import close, sign_in
 from tests.sandbox.driver import driven, travel
 
-ADMIN = News("admin", actor="admin@example.com")
+ADMIN = Notification("admin", actor="admin@example.com")
 EMAILS = ("buyer@example.com", "second@example.com", "third@example.com")
 STOCK = 3
 FORM = {
@@ -175,7 +175,7 @@ class World:
         owner = self.one("SELECT user_id FROM subscriptions WHERE id = ?", subscription_id)["user_id"]
         return self.clients[self.users.index(owner)].post(f"/subscriptions/{subscription_id}/end").status_code
 
-    # --- news ---
+    # --- notification ---
 
     def knock(self, door: str, told: dict[str, str]) -> int:
         anybody = self.app.test_client()
@@ -202,7 +202,7 @@ class World:
                 sync.release(provider, payment_id, ADMIN, "확인함")
             else:
                 merchant_uid = self.one("SELECT merchant_uid FROM payments WHERE id = ?", payment_id)["merchant_uid"]
-                sync.sync_payment(provider, News("admin", merchant_uid=merchant_uid))
+                sync.sync_payment(provider, Notification("admin", merchant_uid=merchant_uid))
 
     def console_cancel(self, imp_uid: str) -> None:
         with suppress(ApiRefused):

@@ -13,7 +13,7 @@ from app import create_app
 from payments import sync
 from payments.clock import SEOUL
 from payments.database import db, end_reading, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Payment
 from payments.portone.request_pay import request_pay
 from sandbox.ledger.merchant import IMP_CODE
@@ -53,7 +53,7 @@ class Sandboxed:
         window = self.ledger.open_window(IMP_CODE, params, device="pc", page_url="", user_agent="", callback=True)
         code = self.ledger.send_code(window, carrier="SKT", phone=phone, birth="900101", gender="1").sms_code
         self.ledger.confirm_code(window, code or "")
-        sync.sync_payment(self.provider, News("callback", merchant_uid=payment.merchant_uid))
+        sync.sync_payment(self.provider, Notification("callback", merchant_uid=payment.merchant_uid))
         return payment
 
     def at_kg(self, customer_uid: str | None = None) -> list[Any]:

@@ -84,7 +84,7 @@ class AnythingInAnyOrder(RuleBasedStateMachine):
         for (subscription_id,) in self.some_of("SELECT id FROM subscriptions ORDER BY id DESC", number):
             assert self.world.end_subscription(subscription_id) in (302, 404)  # 404: it has not begun
 
-    # --- news, true and false ---
+    # --- notification, true and false ---
 
     @rule(
         door=st.sampled_from(["complete", "redirect", "webhook", "form", "confirm"]),

@@ -25,7 +25,7 @@ from payments import clock, sync
 from payments.cancel import cancel_payment, resume_cancel
 from payments.clock import SEOUL
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Event, Payment
 from payments.monthly import charging
 from payments.monthly.models import Subscription
@@ -58,7 +58,7 @@ from tests.shop.test_config import LIVE
 
 ROOT = Path(__file__).parents[1]
 WIRE = "http://portone.example"
-ADMIN = News("admin", actor="admin@example.com")
+ADMIN = Notification("admin", actor="admin@example.com")
 
 
 def opened(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
@@ -70,7 +70,7 @@ def opened(provider: FakeProvider, buyer: User, what: Product | None = None) -> 
 def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
     payment = opened(provider, buyer, what)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    sync.sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    sync.sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     return payment
 
 
@@ -173,7 +173,7 @@ def test_07_open_charge(client: FlaskClient, provider: FakeProvider, subscriptio
     assert charge.merchant_uid != "mine"
 
 
-# --- news comes twice, late, forged, or not at all ---
+# --- notification comes twice, late, forged, or not at all ---
 
 
 def test_08_unanswered_webhook(client: FlaskClient, provider: FakeProvider, buyer: User) -> None:
@@ -306,7 +306,7 @@ def test_18_overwritten_cancel_total(provider: FakeProvider, buyer: User) -> Non
     imp_uid, amount = payment.imp_uid, payment.amount
     facts = {"imp_uid": imp_uid, "cancelled_amount": 1000, "paid_at": payment.paid_at}
     provider.hears_of(payment.merchant_uid, "cancelled", amount, **facts)
-    sync.sync_payment(provider, News("webhook", imp_uid, payment.merchant_uid))
+    sync.sync_payment(provider, Notification("webhook", imp_uid, payment.merchant_uid))
     assert books(payment) == ("paid", "paid")
     cancel_payment(provider, payment.id, "나머지", ADMIN)
     assert provider.cancels == [(imp_uid, amount - 1000)]
@@ -447,7 +447,7 @@ def test_28_test_channel_goods(provider: FakeProvider, buyer: User) -> None:
     provider.is_test_channel = False
     payment = opened(provider, buyer)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, is_test_channel=True)
-    assert sync.sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
+    assert sync.sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert books(payment) == ("ready", "pending")
 
 

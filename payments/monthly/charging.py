@@ -14,7 +14,7 @@ from sqlalchemy import Select, String, cast, func, select
 
 from .. import clock
 from ..database import db, end_reading, transaction
-from ..events import News
+from ..events import Notification
 from ..models import Payment, move
 from ..portone.report import NotFound, PaymentProvider, ProviderError, Refused, Unauthorized
 from ..record import SyncResult, without_report
@@ -114,16 +114,16 @@ def charge_claimed(provider: PaymentProvider, attempt: Attempt) -> Result:
         report = provider.charge(attempt.request)
     except ProviderError as error:
         return _not_charged(provider, attempt, error)
-    return _came_to(take_report(provider, report, _news(attempt)))
+    return _came_to(take_report(provider, report, _notification(attempt)))
 
 
-def _news(attempt: Attempt) -> News:
-    return News("charge", merchant_uid=attempt.request.merchant_uid)
+def _notification(attempt: Attempt) -> Notification:
+    return Notification("charge", merchant_uid=attempt.request.merchant_uid)
 
 
 def _look_up(provider: PaymentProvider, attempt: Attempt) -> Result | None:
     """Look up an attempt whose charge may have been sent; None: PortOne does not know it."""
-    result = sync_payment(provider, _news(attempt))
+    result = sync_payment(provider, _notification(attempt))
     return None if result.outcome == "not_found" else _came_to(result)
 
 
@@ -146,7 +146,7 @@ def _not_charged(provider: PaymentProvider, attempt: Attempt, error: ProviderErr
             return found
         if isinstance(error, NotFound) and _key_is_gone(provider, attempt):
             return _close_without_key(attempt, error.message)
-    without_report(_news(attempt), "unknown", f"no answer: {error}")
+    without_report(_notification(attempt), "unknown", f"no answer: {error}")
     return "unknown"
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..clock import now
 from ..database import Base
-from ..models import States, one_of, unique_while
+from ..models import States, one_of, partial_unique_index
 
 FIRST_MONTH, LATER_MONTH = "first", "renewal"  # the kinds of payment that this folder registers
 
@@ -84,7 +84,9 @@ class Subscription(Base):
 
     __table_args__ = (
         one_of("status", STATES),
-        unique_while("one_live_subscription", "customer_ref", "plan_ref", condition="status IN ('active', 'past_due')"),
+        partial_unique_index(
+            "one_live_subscription", "customer_ref", "plan_ref", condition="status IN ('active', 'past_due')"
+        ),
         Index("subscriptions_by_state", "status", "id"),
         Index("subscriptions_by_plan", "plan_ref", "id"),
     )

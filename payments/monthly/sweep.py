@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from .. import clock
 from ..database import db, transaction
-from ..events import note
+from ..events import log_event
 from ..models import Payment, move
 from ..portone.report import PaymentProvider
 from ..sweep import SWEEP, alone, look_up, pages
@@ -54,7 +54,7 @@ def _close_a_charge_that_never_went_out(payment_id: int) -> None:
         else:
             return
         if move(Payment, payment.id, "failed", failed_at=clock.now(), fail_reason=reason):
-            note(SWEEP, "failed", why, payment)
+            log_event(SWEEP, "failed", why, payment)
 
 
 def _abandon_keys() -> int:

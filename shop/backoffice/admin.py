@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from payments.database import db, transaction
-from payments.events import News, note, note_act
+from payments.events import Notification, log_event, log_staff_action
 from payments.models import Payment
 from shop.storefront.account import login_manager
 from shop.web.common import View, given_reason
@@ -59,18 +59,18 @@ def with_reason(view: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-def acting(**about: Any) -> News:
+def acting(**about: Any) -> Notification:
     """Return the event data of this request's staff action: who, and from which address."""
-    return News("admin", actor=current_user.email, address=request.remote_addr, **about)
+    return Notification("admin", actor=current_user.email, address=request.remote_addr, **about)
 
 
-def note_before(act: str, reason: str, **about: Any) -> News:
+def log_event_before(act: str, reason: str, **about: Any) -> Notification:
     """Log a staff action before it is carried out. The function that carries it out logs the result."""
-    news = acting(**about)
+    notification = acting(**about)
     with transaction():
-        payment = db.session.scalar(select(Payment).filter_by(merchant_uid=news.merchant_uid))
+        payment = db.session.scalar(select(Payment).filter_by(merchant_uid=notification.merchant_uid))
         if payment:
-            note(news, act, reason, payment)
+            log_event(notification, act, reason, payment)
         else:
-            note_act(news, act, reason)
-    return news
+            log_staff_action(notification, act, reason)
+    return notification

@@ -17,7 +17,7 @@ from shop.web.common import provider
 from shop.web.labels import LABELS, label
 
 from . import export, figures, filters, listing
-from .admin import KNOCK, bp, note_before, operators_only, with_reason
+from .admin import KNOCK, bp, log_event_before, operators_only, with_reason
 from .admin_payments import as_csv
 from .figures import Sums
 from .filters import Unreadable
@@ -111,10 +111,10 @@ def replay(event_id: int) -> AnyResponse:
     if event is None or event.source != "webhook" or not (event.imp_uid or event.merchant_uid):
         abort(404)
     claimed = {"webhook": str(event.id)}
-    news = note_before(
+    notification = log_event_before(
         "replay", f"webhook {event.id}", imp_uid=event.imp_uid, merchant_uid=event.merchant_uid, claimed=claimed
     )
-    result = sync.sync_payment(provider(), news)
+    result = sync.sync_payment(provider(), notification)
     told = _("웹훅을 다시 확인했습니다: %(outcome)s", outcome=label("outcome", result.outcome))
     flash(told, "error" if result.outcome in ("unknown", "mismatch", "not_found") else "success")
     return redirect(url_for("admin.webhooks"))
@@ -160,7 +160,7 @@ def repair(reason: str) -> AnyResponse | tuple[str, int]:
     """Look up the repairable differences again; a person handles the rest."""
     try:
         days = filters.period(RECONCILED_DAYS)
-        note_before("repair", reason, claimed={"first": days[0].isoformat(), "last": days[1].isoformat()})
+        log_event_before("repair", reason, claimed={"first": days[0].isoformat(), "last": days[1].isoformat()})
         done = reconcile.repair(provider(), reconcile.compare(provider(), *days))
     except (Unreadable, ProviderError) as problem:
         status = 400 if isinstance(problem, Unreadable) else 503

@@ -12,7 +12,7 @@ from payments import clock, record, sync
 from payments.cancel import cancel_payment
 from payments.database import db, transaction
 from payments.decision import refusal_to_cancel
-from payments.events import note
+from payments.events import log_event
 from payments.models import Payment
 from shop.orders import orders
 from shop.orders.models import Product
@@ -21,7 +21,7 @@ from shop.web.common import provider
 from shop.web.labels import label
 
 from . import export, figures, filters, listing, timeline
-from .admin import acting, bp, note_before, operators_only, with_reason
+from .admin import acting, bp, log_event_before, operators_only, with_reason
 from .filters import TooManyDays, Unreadable
 from .listing import PaymentFilter
 from .paging import Page
@@ -131,8 +131,8 @@ def payment(merchant_uid: str) -> str:
 def ask_again(merchant_uid: str) -> AnyResponse:
     """Look the payment up at PortOne and record what it says."""
     _payment(merchant_uid)
-    news = note_before("ask", "asked by hand", merchant_uid=merchant_uid)
-    result = sync.sync_payment(provider(), news)
+    notification = log_event_before("ask", "asked by hand", merchant_uid=merchant_uid)
+    result = sync.sync_payment(provider(), notification)
     told = _("포트원에 다시 물었습니다: %(outcome)s", outcome=label("outcome", result.outcome))
     flash(told, "error" if result.outcome in ("unknown", "mismatch") else "success")
     return _back(merchant_uid)
@@ -143,8 +143,8 @@ def ask_again(merchant_uid: str) -> AnyResponse:
 def cancel(merchant_uid: str, reason: str) -> AnyResponse:
     """Cancel the whole payment."""
     found = _payment(merchant_uid)
-    news = note_before("refuse" if found.held_reason else "cancel", reason, merchant_uid=merchant_uid)
-    result = cancel_payment(provider(), found.id, reason, news)
+    notification = log_event_before("refuse" if found.held_reason else "cancel", reason, merchant_uid=merchant_uid)
+    result = cancel_payment(provider(), found.id, reason, notification)
     flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
     return _back(merchant_uid)
 
@@ -158,7 +158,7 @@ def decline(merchant_uid: str, reason: str) -> AnyResponse:
         order = order_of(found, lock=True)
         if order is None or not orders.decline_wish(order):
             abort(409)
-        note(acting(merchant_uid=merchant_uid), "decline", reason, found)
+        log_event(acting(merchant_uid=merchant_uid), "decline", reason, found)
     flash(_("취소 신청을 거절했습니다. 구매자의 주문 화면에 사유가 보입니다."), "success")
     return _back(merchant_uid)
 
@@ -168,8 +168,8 @@ def decline(merchant_uid: str, reason: str) -> AnyResponse:
 def release(merchant_uid: str, reason: str) -> AnyResponse:
     """Accept a held payment: its order or month counts as paid."""
     found = _payment(merchant_uid)
-    news = note_before("release", reason, merchant_uid=merchant_uid)
-    refusal = sync.release(provider(), found.id, news, reason)
+    notification = log_event_before("release", reason, merchant_uid=merchant_uid)
+    refusal = sync.release(provider(), found.id, notification, reason)
     if refusal:
         flash(label("release", refusal), "error")
     else:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock
 from payments.database import db, end_reading, transaction
-from payments.events import note_act
+from payments.events import log_staff_action
 from payments.models import Event, Payment
 from payments.monthly import batch, charging, subscriptions
 from payments.monthly.billing_month import Month, month_of, months_of
@@ -207,4 +207,4 @@ def _reason() -> str:
 def _acts(act: str, reason: str, customer_uid: str | None = None) -> None:
     """Log who acts and why, before the action is carried out."""
     with transaction():
-        note_act(acting(), act, reason, customer_uid)
+        log_staff_action(acting(), act, reason, customer_uid)

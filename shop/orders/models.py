@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from payments.clock import now
 from payments.database import Base
-from payments.models import States, one_of, unique_while, while_true
+from payments.models import States, one_of, partial_index, partial_unique_index
 
 
 class User(UserMixin, Base):  # type: ignore[misc]  # Flask-Login has no types
@@ -110,8 +110,8 @@ class Order(Base):
         one_of("status", STATES),
         CheckConstraint("amount > 0", name="amount_positive"),
         # Checking out again reuses the pending order instead of reserving the goods twice.
-        unique_while("one_pending_order", "user_id", "kind", condition="status = 'pending'"),
-        while_true("orders_cancel_wanted", "paid_by", condition="status = 'paid' AND cancel_wanted_at IS NOT NULL"),
+        partial_unique_index("one_pending_order", "user_id", "kind", condition="status = 'pending'"),
+        partial_index("orders_cancel_wanted", "paid_by", condition="status = 'paid' AND cancel_wanted_at IS NOT NULL"),
     )
 
 

@@ -13,7 +13,7 @@ from payments.attempts import AlreadyPaid, EarlierUnknown, PurchaseClosed, look_
 from payments.cancel import cancel_payment
 from payments.database import db, transaction
 from payments.decision import refusal_to_cancel
-from payments.events import News, note
+from payments.events import Notification, log_event
 from payments.models import Event, Payment
 from payments.monthly import AlreadySubscribed, subscriptions
 from payments.portone.report import ProviderError
@@ -223,8 +223,10 @@ def cancel_order(order_id: int) -> AnyResponse:
     elif not reason:
         flash(_("취소하시는 이유를 적어 주세요."), "error")
     elif refusal is None and _begin_cancel_at_once(order_id, reason):
-        news = News("buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr)
-        result = cancel_payment(provider(), payment.id, reason, news)
+        notification = Notification(
+            "buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr
+        )
+        result = cancel_payment(provider(), payment.id, reason, notification)
         flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
     else:
         _ask_a_person(found, payment, reason)
@@ -265,10 +267,12 @@ def _request_declined(payment: Payment) -> Event | None:
 
 
 def _ask_a_person(order: Order, payment: Payment, reason: str) -> None:
-    news = News("buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr)
+    notification = Notification(
+        "buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr
+    )
     with transaction():
         if orders.want_cancel(db.session.get_one(Order, order.id, with_for_update=True), reason):
-            note(news, "wanted", reason, payment)
+            log_event(notification, "wanted", reason, payment)
     flash(_("취소를 신청했습니다. 판매자가 확인한 뒤 알려 드립니다."), "success")
 
 

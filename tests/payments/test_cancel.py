@@ -13,7 +13,7 @@ from payments import clock, sync
 from payments.attempts import refusal_to_approve
 from payments.cancel import CANCEL_LEASE, CancelResult, cancel_payment, resume_cancel
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Event, Payment
 from payments.monthly import charging
 from payments.monthly.models import Subscription
@@ -25,7 +25,7 @@ from tests import clocks
 from tests.conftest import ADDRESSED_BUYER, BUYER, another_window, order_of, order_window, plan_window, product
 from tests.fakes import FakeProvider
 
-ADMIN = News("admin", actor="admin@example.com")
+ADMIN = Notification("admin", actor="admin@example.com")
 
 
 def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
@@ -33,7 +33,7 @@ def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Pa
     cart.put_in_cart(buyer.id, (what or product()).id, 1)
     payment = order_window(provider, buyer.id, ADDRESSED_BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     return payment
 
 
@@ -134,7 +134,7 @@ def test_a_cancelled_first_month_ends_the_subscription_at_once(provider: FakePro
     payment = plan_window(provider, buyer.id, product("monthly").id, BUYER)
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
-    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "cancelled"
     subscription = db.session.query(Subscription).one()
     assert (subscription.status, subscription.end_reason) == ("ended", "cancelled")
@@ -147,7 +147,7 @@ def test_a_second_window_of_a_paid_payment_is_given_back_by_its_own_id(provider:
     payment = paid(provider, buyer)
     second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     for _ in range(2):
-        sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+        sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
     assert provider.cancels == [(second.imp_uid, payment.amount)]
     assert states(payment) == ("paid", "paid")
 
@@ -155,7 +155,7 @@ def test_a_second_window_of_a_paid_payment_is_given_back_by_its_own_id(provider:
 def test_a_second_window_of_another_kind_is_never_cancelled_by_itself(provider: FakeProvider, buyer: User) -> None:
     payment = paid(provider, buyer)
     second = provider.hears_of(payment.merchant_uid, amount=payment.amount, is_test_channel=False)
-    assert sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid)).outcome == "held"
+    assert sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid)).outcome == "held"
     assert provider.cancels == []
 
 
@@ -164,7 +164,7 @@ def test_money_of_another_kind_waits_for_a_person(facts: dict[str, Any], provide
     cart.put_in_cart(buyer.id, product().id, 1)
     payment = order_window(provider, buyer.id, BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, **facts)
-    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
+    assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert provider.cancels == []
     assert states(payment) == ("ready", "pending")
 
@@ -174,7 +174,7 @@ def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider, buyer: U
     cart.put_in_cart(buyer.id, product().id, 1)
     payment = order_window(provider, buyer.id, BUYER)
     stranger = provider.hears_of("somebody-elses-order", amount=1)
-    result = sync_payment(provider, News("callback", stranger.imp_uid, payment.merchant_uid))
+    result = sync_payment(provider, Notification("callback", stranger.imp_uid, payment.merchant_uid))
     assert result.outcome == "mismatch"
     assert provider.cancels == []
     assert states(payment) == ("ready", "pending")
@@ -185,7 +185,7 @@ def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProv
     payment = order_window(provider, buyer.id, BUYER)
     long_ago = clock.now() - timedelta(days=40)
     provider.hears_of(payment.merchant_uid, amount=301, paid_at=long_ago)
-    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
+    assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert provider.cancels == []
     db.session.expire_all()
     assert (payment.held_reason, payment.cancel_requested_at) == ("amount", None)
@@ -199,7 +199,7 @@ def held(provider: FakeProvider, buyer: User, **facts: Any) -> Payment:
     payment = order_window(provider, buyer.id, BUYER)
     provider.cancel_answers = ["refused"]
     provider.hears_of(payment.merchant_uid, **({"amount": payment.amount} | facts))
-    sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
+    sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid))
     return payment
 
 
@@ -254,7 +254,7 @@ def test_a_window_may_go_on_only_at_our_price(
     cart.put_in_cart(buyer.id, product().id, 1)
     payment = order_window(provider, buyer.id, BUYER)
     told = payment.amount if amount == "asked" else amount
-    assert refusal_to_approve(payment.merchant_uid, told, News("confirm")) == refusal
+    assert refusal_to_approve(payment.merchant_uid, told, Notification("confirm")) == refusal
 
 
 def test_a_window_may_not_go_on_for_an_order_that_is_over(provider: FakeProvider, buyer: User) -> None:
@@ -262,14 +262,14 @@ def test_a_window_may_not_go_on_for_an_order_that_is_over(provider: FakeProvider
     payment = order_window(provider, buyer.id, BUYER)
     again = another_window(provider, payment)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    sync.sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
-    assert refusal_to_approve(again.merchant_uid, again.amount, News("confirm")) == "paid"
+    sync.sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
+    assert refusal_to_approve(again.merchant_uid, again.amount, Notification("confirm")) == "paid"
     cart.put_in_cart(buyer.id, product().id, 1)
     old = order_window(provider, buyer.id, BUYER)
     with transaction():
         orders.cancel_pending(db.session.get_one(Order, int(old.purchase_id)))
-    assert refusal_to_approve(old.merchant_uid, old.amount, News("confirm")) == "order_gone"
-    assert refusal_to_approve("nobodys", 1000, News("confirm")) == "not_a_window"
+    assert refusal_to_approve(old.merchant_uid, old.amount, Notification("confirm")) == "order_gone"
+    assert refusal_to_approve("nobodys", 1000, Notification("confirm")) == "not_a_window"
 
 
 def test_every_answer_to_a_cancel_leaves_its_line(provider: FakeProvider, buyer: User) -> None:
@@ -288,7 +288,7 @@ def test_a_surplus_that_cannot_be_given_back_is_tried_again_with_the_next_news(
     second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     provider.cancel_answers = ["dropped"]
     for _ in range(2):
-        sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+        sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
     assert provider.reports[second.imp_uid].status == "cancelled"
     assert replace(provider.reports[second.imp_uid], imp_uid="").cancelled_amount == payment.amount
 
@@ -318,7 +318,7 @@ def test_the_key_that_a_given_back_first_month_issued_is_deleted_at_portone(
     for window in windows:
         provider.issues_key(window.customer_uid or "")
         provider.hears_of(window.merchant_uid, amount=window.amount, customer_uid=window.customer_uid)
-        sync_payment(provider, News("webhook", merchant_uid=window.merchant_uid))
+        sync_payment(provider, Notification("webhook", merchant_uid=window.merchant_uid))
     db.session.expire_all()
     assert [window.status for window in windows] == ["paid", "cancelled"]
     charging.delete_ended_keys(provider)

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from payments.database import db, end_reading, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Event, Payment
 from payments.monthly.models import Subscription
 from payments.sync import sync_payment
@@ -59,7 +59,7 @@ def test_law_1_what_a_caller_claims_changes_no_book(claim: dict[str, str], provi
     cart.put_in_cart(buyer.id, product().id, 1)
     payment = order_window(provider, buyer.id, BUYER)
     window = provider.hears_of(payment.merchant_uid, status="ready", amount=payment.amount)
-    sync_payment(provider, News("webhook", window.imp_uid, payment.merchant_uid, claim))
+    sync_payment(provider, Notification("webhook", window.imp_uid, payment.merchant_uid, claim))
     db.session.expire_all()
     assert (payment.status, order_of(payment).status) == ("ready", "pending")
 
@@ -70,7 +70,7 @@ def test_law_2_a_paid_payment_of_another_order_completes_nothing_but_its_own(
     cart.put_in_cart(other_buyer.id, product(digital=False).id, 1)
     thiefs = order_window(provider, other_buyer.id, ADDRESSED_BUYER)
     assert thiefs.amount == paid_parcel.amount
-    result = sync_payment(provider, News("callback", "imp_1", thiefs.merchant_uid))
+    result = sync_payment(provider, Notification("callback", "imp_1", thiefs.merchant_uid))
     assert (result.outcome, result.payment) == ("mismatch", paid_parcel)
     db.session.expire_all()
     assert (thiefs.status, order_of(thiefs).status) == ("ready", "pending")
@@ -83,7 +83,7 @@ def test_law_3_many_deliveries_at_once_have_one_winner_and_one_outcome(
     uid = paid_parcel.merchant_uid
 
     def deliver() -> str:
-        return sync_payment(provider, News("webhook", "imp_1", uid)).outcome
+        return sync_payment(provider, Notification("webhook", "imp_1", uid)).outcome
 
     assert Counter(at_once(app, deliver, 12)) == {"paid": 1, "unchanged": 11}
     db.session.expire_all()
@@ -102,7 +102,9 @@ def test_law_3_two_paid_windows_of_one_plan_at_once_start_one_subscription(
         provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
         uids.append(payment.merchant_uid)
     waiting = iter([*uids, *uids])
-    outcomes = at_once(app, lambda: sync_payment(provider, News("webhook", merchant_uid=next(waiting))).outcome, 4)
+    outcomes = at_once(
+        app, lambda: sync_payment(provider, Notification("webhook", merchant_uid=next(waiting))).outcome, 4
+    )
     assert Counter(outcomes) == {"paid": 1, "held": 1, "unchanged": 2}
     db.session.expire_all()
     assert db.session.query(Subscription).filter_by(status="active").count() == 1
@@ -138,9 +140,9 @@ def test_law_3_late_news_never_downgrades_a_paid_payment(
     late: str, paid_parcel: Payment, provider: FakeProvider
 ) -> None:
     uid = paid_parcel.merchant_uid
-    sync_payment(provider, News("callback", merchant_uid=uid))
+    sync_payment(provider, Notification("callback", merchant_uid=uid))
     provider.hears_of(uid, status=late, amount=paid_parcel.amount, imp_uid="imp_1")
-    assert sync_payment(provider, News("webhook", "imp_1", uid)).outcome == "unchanged"
+    assert sync_payment(provider, Notification("webhook", "imp_1", uid)).outcome == "unchanged"
     db.session.expire_all()
     assert (paid_parcel.status, order_of(paid_parcel).status) == ("paid", "paid")
 

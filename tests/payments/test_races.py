@@ -11,7 +11,7 @@ from flask import Flask
 
 from payments import clock, sync
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Payment, move
 from payments.monthly import AlreadySubscribed, charging, claims, subscriptions
 from payments.monthly.models import Subscription
@@ -167,7 +167,7 @@ def test_the_monthly_run_and_a_webhook_never_wait_for_each_other(
     with transaction():  # as the monthly run does when it takes an attempt up again
         db.session.get_one(type(subscription), subscription_id, with_for_update=True)
         webhook, results = beside(
-            app, lambda: sync.sync_payment(provider, News("webhook", merchant_uid=merchant_uid)).outcome
+            app, lambda: sync.sync_payment(provider, Notification("webhook", merchant_uid=merchant_uid)).outcome
         )
         time.sleep(BLOCKED_SECONDS)
         db.session.get_one(Payment, charge_id, with_for_update=True).claimed_until = clock.now() + claims.LEASE

@@ -7,7 +7,7 @@ import pytest
 from payments import clock, sync
 from payments.cancel import cancel_payment
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Event, Payment, move
 from payments.portone.report import UnreadableRow
 from payments.reconcile import Difference, compare, repair
@@ -118,7 +118,7 @@ def test_money_of_another_channel_that_waits_for_a_person_is_on_our_books_too(
     cart.put_in_cart(buyer.id, product().id, 1)
     held = order_window(provider, buyer.id, BUYER)
     report = provider.hears_of(held.merchant_uid, amount=held.amount, is_test_channel=False)
-    sync.sync_payment(provider, News("webhook", report.imp_uid, held.merchant_uid))
+    sync.sync_payment(provider, Notification("webhook", report.imp_uid, held.merchant_uid))
     assert kinds(provider) == []
     provider.cancel(report.imp_uid, held.amount, "관리자페이지취소")
     (found,) = differences(provider)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from payments import sync
 from payments.cancel import CANCEL_LEASE, NOT_GIVEN_BACK, cancel_payment
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Event, Payment
 from payments.monthly import charging
 from payments.monthly.models import BillingKey, Subscription
@@ -85,7 +85,7 @@ def test_money_that_comes_after_the_order_expired_is_honoured_or_goes_back(
     with transaction():
         db.session.get_one(type(parcel), parcel.id).stock = 1
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
+    assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert states(payment) == ("cancelled", "expired")
 
 
@@ -110,7 +110,7 @@ def test_a_cancel_that_was_interrupted_is_finished(provider: FakeProvider, buyer
 def test_a_give_back_that_was_never_begun_is_begun(provider: FakeProvider, payment: Payment) -> None:
     """As after a crash between our commit and the call."""
     report = provider.hears_of(payment.merchant_uid, amount=301)
-    sync.record(report, News("webhook", merchant_uid=payment.merchant_uid))
+    sync.record(report, Notification("webhook", merchant_uid=payment.merchant_uid))
     assert sweep(provider) == {"given_back": 1}
     assert states(payment) == ("cancelled", "pending")
 
@@ -124,7 +124,7 @@ def test_a_key_that_could_not_be_read_back_is_finished_later(provider: FakeProvi
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     provider.key_trouble = OutcomeUnknown("no answer")
-    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     assert db.session.query(Subscription).one().status == "pending"
     provider.key_trouble = None
     clocks.later(LOOK_AFTER)
@@ -142,7 +142,7 @@ def test_a_key_that_no_window_issued_is_abandoned_and_late_money_still_issues_it
     assert db.session.query(BillingKey).one().status == "abandoned"
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
-    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "paid"
+    assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "paid"
     db.session.expire_all()
     assert (db.session.query(BillingKey).one().status, db.session.query(Subscription).one().status) == (
         "active",
@@ -162,7 +162,7 @@ def test_a_window_that_failed_does_not_hide_the_next_one_that_was_paid(
     provider: FakeProvider, payment: Payment
 ) -> None:
     failed = provider.hears_of(payment.merchant_uid, "failed", payment.amount)
-    sync_payment(provider, News("callback", failed.imp_uid, payment.merchant_uid))
+    sync_payment(provider, Notification("callback", failed.imp_uid, payment.merchant_uid))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     clocks.later(LOOK_AFTER)
     assert sweep(provider) == {"paid": 1}
@@ -175,7 +175,7 @@ def test_a_month_that_was_charged_before_a_crash_is_found_without_waiting_for_th
     first = plan(provider, buyer)
     provider.issues_key(first.customer_uid or "")
     provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
-    sync_payment(provider, News("callback", merchant_uid=first.merchant_uid))
+    sync_payment(provider, Notification("callback", merchant_uid=first.merchant_uid))
     clocks.later(timedelta(days=31))
     provider.answers = ["lost"]
     assert [charging.charge(provider, one.subscription_id) for one in charging.due()] == ["unknown"]
@@ -189,7 +189,7 @@ def test_a_charge_that_nobody_has_heard_of_stays_open_while_its_subscription_run
     first = plan(provider, buyer)
     provider.issues_key(first.customer_uid or "")
     provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
-    sync_payment(provider, News("callback", merchant_uid=first.merchant_uid))
+    sync_payment(provider, Notification("callback", merchant_uid=first.merchant_uid))
     clocks.later(timedelta(days=31))
     provider.answers = ["dropped"]
     assert [charging.charge(provider, one.subscription_id) for one in charging.due()] == ["unknown"]
@@ -217,9 +217,9 @@ def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_
     """A second window of one payment was paid, and PortOne did not answer its cancel: it has no row of its own."""
     payment, second = surplus
     provider.cancel_answers = ["dropped", "refused"]
-    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
     assert sweep(provider) == Counter()  # it was tried a moment ago
-    sync_payment(provider, News("webhook", second.imp_uid, "nobodys"))  # what others say of it changes nothing
+    sync_payment(provider, Notification("webhook", second.imp_uid, "nobodys"))  # what others say of it changes nothing
     for asked in (2, 3, 3):  # refused, done, and nothing left to do
         clocks.later(SURPLUS_AGAIN_AFTER)
         sweep(provider)
@@ -232,7 +232,7 @@ def test_a_surplus_whose_process_died_before_giving_it_back_goes_back_at_the_nex
     provider: FakeProvider, surplus: Surplus
 ) -> None:
     payment, second = surplus
-    sync.record(second, News("webhook", second.imp_uid, payment.merchant_uid))
+    sync.record(second, Notification("webhook", second.imp_uid, payment.merchant_uid))
     # and the process dies here
     assert provider.cancels == []
     clocks.later(SURPLUS_AGAIN_AFTER)
@@ -247,7 +247,7 @@ def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, s
     """KG gives nothing back after its calendar month, so asking again each hour would be for nothing."""
     payment, second = surplus
     provider.cancel_answers = ["dropped"]
-    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
     clocks.later(timedelta(days=21))
     sweep(provider)
     assert len(provider.cancels) == 1
@@ -256,7 +256,7 @@ def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, s
 def test_a_surplus_that_two_doors_give_back_at_once_is_owed_to_nobody(provider: FakeProvider, surplus: Surplus) -> None:
     payment, second = surplus
     for door in ("callback", "webhook"):  # both had read "paid" before either asked for the cancel
-        sync.take_report(provider, second, News(door, second.imp_uid, payment.merchant_uid))
+        sync.take_report(provider, second, Notification(door, second.imp_uid, payment.merchant_uid))
     reasons = db.session.scalars(select(Event.reason).where(Event.imp_uid == second.imp_uid))
     assert not [reason for reason in reasons if NOT_GIVEN_BACK in reason]
     provider.asked.clear()
@@ -276,7 +276,7 @@ def test_money_that_comes_after_its_key_was_given_up_still_starts_the_plan(provi
     provider.issues_key(key.customer_uid)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=key.customer_uid)
     provider.key_trouble = OutcomeUnknown("no answer")
-    sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
+    sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid))
     provider.key_trouble = None
     clocks.later(LOOK_AFTER)
     sweep(provider)
@@ -290,7 +290,7 @@ def test_a_surplus_of_a_month_that_is_over_is_not_asked_for_but_shown_to_a_perso
 ) -> None:
     payment, second = surplus
     clocks.later(timedelta(days=20))  # the next month
-    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
     for _ in range(3):
         clocks.later(SURPLUS_AGAIN_AFTER)
         sweep(provider)
@@ -303,7 +303,7 @@ def test_a_surplus_of_a_month_that_is_over_is_not_asked_for_but_shown_to_a_perso
 def test_a_surplus_that_went_back_wants_nobody(provider: FakeProvider, surplus: Surplus) -> None:
     payment, second = surplus
     provider.cancel_answers = ["refused"]
-    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
     assert figures.to_do()["surplus"] == 1
     clocks.later(SURPLUS_AGAIN_AFTER)
     sweep(provider)
@@ -316,7 +316,7 @@ def test_a_surplus_that_went_back_last_month_without_our_hearing_of_it_is_owed_t
 ) -> None:
     payment, second = surplus
     provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
-    sync_payment(provider, News("webhook", second.imp_uid, payment.merchant_uid))
+    sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
     provider.trouble = None
     clocks.later(timedelta(days=20))  # the next month
     for _ in range(2):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Event, Payment, move
 from payments.monthly.first_month import NO_KEY_TEXT
 from payments.monthly.models import BillingKey, Subscription
@@ -71,7 +71,7 @@ def test_a_plans_payment_names_a_new_key_with_the_buyers_data(provider: FakeProv
 def test_a_paid_report_pays_the_order_once_with_its_consequences(provider: FakeProvider, buyer: User) -> None:
     payment = goods_payment(provider, buyer)
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    result = sync_payment(provider, News("callback", report.imp_uid, payment.merchant_uid))
+    result = sync_payment(provider, Notification("callback", report.imp_uid, payment.merchant_uid))
     assert result.outcome == "paid"
     assert order_of(payment).status == "paid"
     assert (payment.status, payment.imp_uid, payment.reported_amount) == ("paid", report.imp_uid, payment.amount)
@@ -82,26 +82,26 @@ def test_with_our_id_alone_the_payment_is_found(provider: FakeProvider, buyer: U
     payment = goods_payment(provider, buyer)
     provider.hears_of(payment.merchant_uid, status="failed", amount=payment.amount)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    assert sync_payment(provider, News("redirect", merchant_uid=payment.merchant_uid)).outcome == "paid"
+    assert sync_payment(provider, Notification("redirect", merchant_uid=payment.merchant_uid)).outcome == "paid"
 
 
 def test_with_portones_id_alone_a_known_payment_is_found(provider: FakeProvider, buyer: User) -> None:
     payment = goods_payment(provider, buyer)
     failed = provider.hears_of(payment.merchant_uid, status="failed", amount=payment.amount)
-    sync_payment(provider, News("callback", failed.imp_uid, payment.merchant_uid))
+    sync_payment(provider, Notification("callback", failed.imp_uid, payment.merchant_uid))
     provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid=failed.imp_uid)
-    assert sync_payment(provider, News("webhook", failed.imp_uid)).outcome == "paid"
+    assert sync_payment(provider, Notification("webhook", failed.imp_uid)).outcome == "paid"
 
 
 def test_a_failed_attempt_can_still_be_paid_in_its_second_window(provider: FakeProvider, buyer: User) -> None:
     payment = goods_payment(provider, buyer)
     failed = provider.hears_of(payment.merchant_uid, status="failed", amount=payment.amount, fail_reason="한도 초과")
-    result = sync_payment(provider, News("callback", failed.imp_uid, payment.merchant_uid))
+    result = sync_payment(provider, Notification("callback", failed.imp_uid, payment.merchant_uid))
     assert result.outcome == "failed"
     assert order_of(payment).status == "pending"
     assert payment.fail_reason == "한도 초과"
     paid = provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    sync_payment(provider, News("callback", paid.imp_uid, payment.merchant_uid))
+    sync_payment(provider, Notification("callback", paid.imp_uid, payment.merchant_uid))
     assert order_of(payment).status == "paid"
     assert (payment.imp_uid, payment.fail_reason) == (paid.imp_uid, None)
 
@@ -109,7 +109,7 @@ def test_a_failed_attempt_can_still_be_paid_in_its_second_window(provider: FakeP
 def test_a_window_that_is_still_open_changes_nothing(provider: FakeProvider, buyer: User) -> None:
     payment = goods_payment(provider, buyer)
     provider.hears_of(payment.merchant_uid, status="ready", amount=payment.amount)
-    assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "unchanged"
+    assert sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid)).outcome == "unchanged"
     assert (order_of(payment).status, payment.status, payment.imp_uid) == ("pending", "ready", None)
 
 
@@ -120,7 +120,7 @@ def test_a_paid_first_month_starts_the_subscription_and_its_key(provider: FakePr
     payment = plan_payment(provider, buyer)
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
-    assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "paid"
+    assert sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid)).outcome == "paid"
     subscription = db.session.query(Subscription).one()
     assert (subscription.status, subscription.customer_uid) == ("active", payment.customer_uid)
     assert db.session.query(BillingKey).one().status == "active"
@@ -129,7 +129,7 @@ def test_a_paid_first_month_starts_the_subscription_and_its_key(provider: FakePr
 def test_a_contract_that_pays_but_makes_no_key_gives_the_money_back(provider: FakeProvider, buyer: User) -> None:
     payment = plan_payment(provider, buyer)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
-    assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "held"
+    assert sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert (order_of(payment).status, payment.status) == ("pending", "cancelled")
     assert payment.cancel_reason == NO_KEY_TEXT
     assert db.session.query(Subscription).one().status == "pending"
@@ -139,13 +139,13 @@ def test_when_the_key_cannot_be_asked_for_the_next_look_finishes(provider: FakeP
     payment = plan_payment(provider, buyer)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     provider.key_trouble = OutcomeUnknown("no answer")
-    assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "unknown"
+    assert sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid)).outcome == "unknown"
     assert (order_of(payment).status, payment.status) == ("pending", "ready")
     assert db.session.query(BillingKey).one().status == "issuing"
 
     provider.key_trouble = None
     provider.issues_key(payment.customer_uid or "")
-    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "paid"
+    assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "paid"
     assert order_of(payment).status == "paid"
     assert db.session.query(BillingKey).one().status == "active"
     assert db.session.query(Subscription).one().status == "active"
@@ -155,9 +155,9 @@ def test_when_the_key_turns_out_to_be_missing_later_the_money_goes_back(provider
     payment = plan_payment(provider, buyer)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     provider.key_trouble = OutcomeUnknown("no answer")
-    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     provider.key_trouble = None
-    assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
+    assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     db.session.expire_all()
     assert (payment.status, payment.cancel_reason) == ("cancelled", NO_KEY_TEXT)
 
@@ -168,7 +168,9 @@ def test_a_second_subscription_to_the_same_plan_is_given_back(provider: FakeProv
     for payment in attempts:
         provider.issues_key(payment.customer_uid or "")
         provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
-    outcomes = [sync_payment(provider, News("callback", merchant_uid=one.merchant_uid)).outcome for one in attempts]
+    outcomes = [
+        sync_payment(provider, Notification("callback", merchant_uid=one.merchant_uid)).outcome for one in attempts
+    ]
     assert outcomes == ["paid", "held"]
     db.session.expire_all()
     assert [payment.status for payment in attempts] == ["paid", "cancelled"]
@@ -182,13 +184,13 @@ def test_a_cancel_made_elsewhere_cancels_the_order_and_returns_its_stock(provide
     parcel = product(digital=False)
     payment = goods_payment(provider, buyer, parcel)
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     db.session.expire_all()
     left = parcel.stock
     provider.hears_of(
         payment.merchant_uid, "cancelled", payment.amount, imp_uid=report.imp_uid, cancel_reason="고객 변심"
     )
-    assert sync_payment(provider, News("webhook", report.imp_uid)).outcome == "cancelled"
+    assert sync_payment(provider, Notification("webhook", report.imp_uid)).outcome == "cancelled"
     assert order_of(payment).status == "cancelled"
     assert (payment.cancelled_amount, payment.cancel_reason) == (payment.amount, "고객 변심")
     assert parcel.stock == (left or 0) + 1
@@ -199,9 +201,9 @@ def test_a_cancelled_first_month_ends_the_subscription(provider: FakeProvider, b
     provider.issues_key(payment.customer_uid or "")
     facts = {"amount": payment.amount, "customer_uid": payment.customer_uid}
     report = provider.hears_of(payment.merchant_uid, **facts)
-    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     provider.hears_of(payment.merchant_uid, "cancelled", imp_uid=report.imp_uid, **facts)
-    sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
+    sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid))
     db.session.expire_all()
     assert (db.session.query(Subscription).one().status, db.session.query(BillingKey).one().status) == (
         "ended",
@@ -215,11 +217,11 @@ def test_cancelling_a_surplus_payment_leaves_the_paid_order_alone(provider: Fake
     provider.cancel_answers = ["refused"]
     for payment in (first, second):
         provider.hears_of(payment.merchant_uid, amount=payment.amount)
-        sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+        sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     db.session.expire_all()
     assert (second.held_reason, second.cancel_requested_at) == ("duplicate", None)
     provider.hears_of(second.merchant_uid, "cancelled", second.amount, imp_uid=second.imp_uid)
-    assert sync_payment(provider, News("webhook", second.imp_uid)).outcome == "cancelled"
+    assert sync_payment(provider, Notification("webhook", second.imp_uid)).outcome == "cancelled"
     assert order_of(first).status == "paid"
     assert (first.status, second.status) == ("paid", "cancelled")
 
@@ -232,7 +234,7 @@ def test_money_for_an_order_that_was_replaced_goes_back(provider: FakeProvider, 
     cart.put_in_cart(buyer.id, product().id, 1, add=True)
     new_order(buyer.id, BUYER)
     provider.hears_of(old.merchant_uid, amount=old.amount)
-    assert sync_payment(provider, News("webhook", merchant_uid=old.merchant_uid)).outcome == "held"
+    assert sync_payment(provider, Notification("webhook", merchant_uid=old.merchant_uid)).outcome == "held"
     assert (order_of(old).status, old.status) == ("cancelled", "cancelled")
     assert provider.cancels == [(old.imp_uid, old.amount)]
 
@@ -250,7 +252,7 @@ def test_late_money_is_honoured_while_the_goods_last_and_goes_back_when_they_are
             db.session.flush()
             db.session.get_one(Product, parcel.id, populate_existing=True).stock = left
         provider.hears_of(payment.merchant_uid, amount=payment.amount)
-        assert sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid)).outcome == outcome
+        assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == outcome
     db.session.expire_all()
     assert (payment.status, payment.cancel_reason) == ("cancelled", "재고가 없어 자동 취소")
 
@@ -264,7 +266,7 @@ def test_late_money_is_honoured_while_the_goods_last_and_goes_back_when_they_are
 def test_ids_that_are_nobodys_cost_portone_no_call(ids: dict[str, str], provider: FakeProvider, buyer: User) -> None:
     goods_payment(provider, buyer)  # a row without an imp_uid must not answer for "no imp_uid given"
     provider.asked.clear()
-    result = sync_payment(provider, News("webhook", **ids))
+    result = sync_payment(provider, Notification("webhook", **ids))
     assert (result.outcome, result.payment) == ("not_found", None)
     assert provider.asked == []
 
@@ -272,7 +274,7 @@ def test_ids_that_are_nobodys_cost_portone_no_call(ids: dict[str, str], provider
 def test_silence_writes_nothing_and_says_so(provider: FakeProvider, buyer: User) -> None:
     payment = goods_payment(provider, buyer)
     provider.trouble = OutcomeUnknown("no answer")
-    result = sync_payment(provider, News("callback", "imp_1", payment.merchant_uid))
+    result = sync_payment(provider, Notification("callback", "imp_1", payment.merchant_uid))
     assert (result.outcome, result.payment) == ("unknown", payment)
     assert (order_of(payment).status, payment.status, payment.imp_uid) == ("pending", "ready", None)
 
@@ -280,13 +282,13 @@ def test_silence_writes_nothing_and_says_so(provider: FakeProvider, buyer: User)
 def test_refused_credentials_are_no_verdict_on_the_payment(provider: FakeProvider, buyer: User) -> None:
     payment = goods_payment(provider, buyer)
     provider.trouble = Refused("Unauthorized", -1)
-    assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "unknown"
+    assert sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid)).outcome == "unknown"
 
 
 def test_a_payment_that_is_not_ours_is_neither_recorded_nor_touched(provider: FakeProvider, buyer: User) -> None:
     payment = goods_payment(provider, buyer)
     strangers = provider.hears_of("a-strangers-order", amount=payment.amount)
-    result = sync_payment(provider, News("callback", strangers.imp_uid, payment.merchant_uid))
+    result = sync_payment(provider, Notification("callback", strangers.imp_uid, payment.merchant_uid))
     assert (result.outcome, result.payment) == ("mismatch", None)
     assert (order_of(payment).status, payment.status, payment.imp_uid) == ("pending", "ready", None)
     assert ("cancel", strangers.imp_uid) not in provider.asked
@@ -298,11 +300,11 @@ def test_a_payment_that_is_not_ours_is_neither_recorded_nor_touched(provider: Fa
 def test_every_piece_of_news_leaves_one_line(provider: FakeProvider, buyer: User, shop: Any) -> None:
     payment = goods_payment(provider, buyer)
     claim = {"imp_uid": "imp_000000000001", "imp_success": "true"}
-    sync_payment(provider, News("redirect", "imp_000000000001", payment.merchant_uid, claim))
+    sync_payment(provider, Notification("redirect", "imp_000000000001", payment.merchant_uid, claim))
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     for source in ("callback", "webhook"):
-        sync_payment(provider, News(source, merchant_uid=payment.merchant_uid))
-    sync_payment(provider, News("webhook", merchant_uid="nobodys"))
+        sync_payment(provider, Notification(source, merchant_uid=payment.merchant_uid))
+    sync_payment(provider, Notification("webhook", merchant_uid="nobodys"))
     lines = [(event.source, event.outcome, event.payment_id) for event in db.session.query(Event).order_by(Event.id)]
     assert lines == [
         ("checkout", "ready", payment.id),

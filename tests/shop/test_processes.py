@@ -1,4 +1,4 @@
-"""Many processes on one database: news that comes to all of them at once, and the last pieces of a shelf."""
+"""Many processes on one database: notification that comes to all of them at once, and the last pieces of a shelf."""
 
 import threading
 from collections import Counter

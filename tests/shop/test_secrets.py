@@ -167,7 +167,7 @@ def test_a_whole_day_leaves_no_secret_behind(shop_day: tuple[Flask, Log]) -> Non
             assert secret not in page, f"{what} on {address}"
     assert EMAIL not in written
     assert "010-****-5432" in "".join(pages)
-    # It was a day worth scanning: news came through every door, a call was lost, money came and went.
+    # It was a day worth scanning: notification came through every door, a call was lost, money came and went.
     # (The sandbox's own webhook may come before the callback.)
     assert re.search(r"(callback|webhook): paid", written)
     for happened in ("callback: ", "redirect: unchanged", "webhook: unchanged", "webhook: unknown", "no answer"):

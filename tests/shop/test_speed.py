@@ -25,15 +25,15 @@ def counted_statements(app: Flask) -> Iterator[list[str]]:
     """The SQL that is sent meanwhile, without BEGIN."""
     sent: list[str] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+    def count(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if not statement.startswith("BEGIN"):
             sent.append(statement)
 
     with app.app_context():
         engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", count)
     yield sent
-    event.remove(engine, "before_cursor_execute", note)
+    event.remove(engine, "before_cursor_execute", count)
 
 
 @pytest.mark.parametrize("more_products", [0, 200])

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, event
 from payments import clock, sweep
 from payments.clock import SEOUL
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Event, Payment
 from payments.monthly import charging, claims, subscriptions
 from payments.monthly.charge_days import charge_day
@@ -58,7 +58,7 @@ def started(provider: FakeProvider, buyer: User) -> Subscription:
     provider.issues_key(payment.customer_uid or "")
     facts = {"amount": payment.amount, "customer_uid": payment.customer_uid, "paid_at": clock.now()}
     provider.hears_of(payment.merchant_uid, **facts)
-    assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "paid"
+    assert sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid)).outcome == "paid"
     return db.session.query(Subscription).order_by(Subscription.id.desc()).first()
 
 
@@ -246,7 +246,7 @@ def test_a_webhook_that_arrives_before_our_own_answer_pays_the_month_once(
     provider.answers = ["lost"]
     run(provider)
     uid = provider.charges[0].merchant_uid
-    assert sync_payment(provider, News("webhook", merchant_uid=uid)).outcome == "paid"
+    assert sync_payment(provider, Notification("webhook", merchant_uid=uid)).outcome == "paid"
     time.passes(minutes=11)
     assert run(provider) == []
     assert paid_months(subscription) == ["2055-01", "2055-02"]
@@ -259,8 +259,8 @@ def test_a_webhook_that_overtakes_the_answer_leaves_the_result_charged(
     outcomes = []
 
     def webhook() -> None:
-        news = News("webhook", merchant_uid=provider.charges[-1].merchant_uid)
-        outcomes.append(sync_payment(provider, news).outcome)
+        notification = Notification("webhook", merchant_uid=provider.charges[-1].merchant_uid)
+        outcomes.append(sync_payment(provider, notification).outcome)
 
     provider.charged = webhook
     assert run(provider) == ["charged"]
@@ -413,7 +413,7 @@ def test_a_first_month_whose_key_look_up_is_refused_keeps_its_money(
     payment = plan_window(provider, buyer.id, product("monthly").id, BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
     provider.key_trouble = refusal
-    assert sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome == "unknown"
+    assert sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid)).outcome == "unknown"
     db.session.expire_all()
     assert (payment.status, payment.held_reason, provider.cancels) == ("ready", None, [])
 
@@ -452,7 +452,7 @@ def test_a_cancelled_month_ends_the_subscription(
     provider.hears_of(
         payment.merchant_uid, "cancelled", payment.amount, imp_uid=payment.imp_uid, customer_uid=payment.customer_uid
     )
-    assert sync_payment(provider, News("webhook", payment.imp_uid)).outcome == "cancelled"
+    assert sync_payment(provider, Notification("webhook", payment.imp_uid)).outcome == "cancelled"
     db.session.expire_all()
     assert (subscription.status, subscription.end_reason) == ("ended", "cancelled")
     time.goes_to(2055, 3, 31, 9)
@@ -469,7 +469,9 @@ def test_an_ended_subscriptions_key_is_deleted_at_portone_once_nothing_is_in_fli
         subscriptions.end(db.session.get_one(Subscription, subscription.id), "by_buyer", clock.now())
     assert charging.delete_ended_keys(provider) == 0
     uid = provider.charges[0].merchant_uid
-    assert sync_payment(provider, News("sweep", merchant_uid=uid)).outcome == "paid"  # the charge in flight is honoured
+    assert (
+        sync_payment(provider, Notification("sweep", merchant_uid=uid)).outcome == "paid"
+    )  # the charge in flight is honoured
     db.session.expire_all()
     assert subscription.status == "ended"
     provider.trouble = OutcomeUnknown("no answer")
@@ -554,7 +556,7 @@ def test_a_try_that_never_went_out_is_closed_once_its_month_is_paid_by_an_earlie
     declined = db.session.query(Payment).filter_by(status="failed").one()
     known = next(one for one in provider.reports.values() if one.merchant_uid == declined.merchant_uid)
     provider.reports[known.imp_uid] = replace(known, status="paid", paid_at=clock.now(), failed_at=None)
-    assert sync_payment(provider, News("webhook", merchant_uid=declined.merchant_uid)).outcome == "paid"
+    assert sync_payment(provider, Notification("webhook", merchant_uid=declined.merchant_uid)).outcome == "paid"
     time.passes(hours=5)
     sweep.sweep(provider)
     assert db.session.query(Payment).filter_by(status="ready").count() == 0

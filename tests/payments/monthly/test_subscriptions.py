@@ -12,7 +12,7 @@ from payments import clock
 from payments.attempts import AlreadyPaid, EarlierUnknown, look_up_earlier_attempts
 from payments.clock import SEOUL
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Payment, move
 from payments.monthly import AlreadySubscribed, subscriptions
 from payments.monthly.charge_days import LAST_START, charge_day, charge_window
@@ -43,7 +43,7 @@ def pays(provider: FakeProvider, payment: Payment, paid_at: datetime = NOON) -> 
     provider.issues_key(payment.customer_uid or "")
     facts = {"amount": payment.amount, "customer_uid": payment.customer_uid, "paid_at": paid_at}
     provider.hears_of(payment.merchant_uid, **facts)
-    return sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid)).outcome
+    return sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid)).outcome
 
 
 def test_a_window_for_a_plan_opens_an_order_for_its_price_and_a_subscription_that_waits(

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from payments import sync
-from payments.events import News
+from payments.events import Notification
 from payments.portone.error_codes import ENTRIES, Advice, advice_for
 from sandbox.ledger import kg
 from sandbox.ledger.outcomes import OUTCOMES
@@ -74,7 +74,7 @@ def test_the_back_office_says_what_the_shop_should_do(client: FlaskClient, buyer
     payment = order_window(provider, buyer.id, BUYER)
     reason = kg.TEXTS["0071"]
     report = provider.hears_of(payment.merchant_uid, "failed", amount=payment.amount, fail_reason=reason)
-    sync.sync_payment(provider, News("webhook", report.imp_uid, payment.merchant_uid))
+    sync.sync_payment(provider, Notification("webhook", report.imp_uid, payment.merchant_uid))
     sign_in(client, "admin@example.com")
     page = client.get(f"/admin/payments/{payment.merchant_uid}").get_data(as_text=True)
     assert "KG에 등록되지 않은 상점입니다." in page

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from payments import clock
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Payment
 from payments.monthly.charge_days import charge_day
 from payments.sync import sync_payment
@@ -24,7 +24,7 @@ def paid(provider: FakeProvider, buyer: User) -> Payment:
     cart.put_in_cart(buyer.id, product().id, 1)
     payment = order_window(provider, buyer.id, BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid, claimed={"imp_success": "true"}))
+    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid, claimed={"imp_success": "true"}))
     db.session.expire_all()
     return payment
 
@@ -111,7 +111,7 @@ def test_a_billing_key_is_listed_with_its_owner_and_its_next_charge(
     payment = plan_window(provider, buyer.id, product("monthly").id, BUYER)
     provider.issues_key(payment.customer_uid or "")
     provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
-    sync_payment(provider, News("callback", merchant_uid=payment.merchant_uid))
+    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     next_charge_on = charge_day(clock.today(), clock.today().day).isoformat()
     for address in ("/admin/billing-keys", f"/admin/billing-keys?q={payment.customer_uid}"):
         page = admin.get(address).get_data(as_text=True)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from payments import clock, sync
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Event, Payment
 from payments.portone.report import OutcomeUnknown
 from shop.backoffice import export, figures
@@ -48,7 +48,7 @@ def opened(provider: FakeProvider, buyer: User) -> Payment:
 @pytest.fixture
 def paid(provider: FakeProvider, opened: Payment) -> Payment:
     provider.hears_of(opened.merchant_uid, amount=opened.amount)
-    sync.sync_payment(provider, News("callback", merchant_uid=opened.merchant_uid))
+    sync.sync_payment(provider, Notification("callback", merchant_uid=opened.merchant_uid))
     return opened
 
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from payments import sync
-from payments.events import News
+from payments.events import Notification
 from payments.portone.responses import Answer
 from payments.signals import Call
 from shop.config import load_settings
@@ -30,7 +30,7 @@ def paid(provider: FakeProvider, buyer: User) -> sync.Payment:
     payment = order_window(provider, buyer.id, BUYER)
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     told = {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid}
-    sync.sync_payment(provider, News("callback", **told, claimed=told))
+    sync.sync_payment(provider, Notification("callback", **told, claimed=told))
     return payment
 
 

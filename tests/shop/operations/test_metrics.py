@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from payments import clock
 from payments.database import db, transaction
-from payments.events import News, note
+from payments.events import Notification, log_event
 from payments.models import Payment
 from payments.signals import Call, portone_called
 from shop.config import Settings, load_settings
@@ -146,7 +146,7 @@ def test_a_transaction_that_is_rolled_back_is_not_counted(client: FlaskClient, s
     labels = {"source": "sweep", "outcome": "paid"}
     before = value(client, "shop_decisions_total", **labels)
     with pytest.raises(RuntimeError), transaction():
-        note(News("sweep"), "paid", "never stood")
+        log_event(Notification("sweep"), "paid", "never stood")
         shop.flush()
         raise RuntimeError
     assert value(client, "shop_decisions_total", **labels) == before

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from payments import clock, sync
 from payments.database import db, transaction
-from payments.events import News
+from payments.events import Notification
 from payments.models import Event, Payment
 from shop.orders import cart
 from shop.orders.models import Order, User
@@ -109,7 +109,7 @@ def paid_wrongly(provider: FakeProvider, buyer: User) -> Payment:
     cart.put_in_cart(buyer.id, product().id, 3)
     payment = order_window(provider, buyer.id, BUYER)
     provider.hears_of(payment.merchant_uid, amount=301)
-    sync.sync_payment(provider, News("webhook", merchant_uid=payment.merchant_uid))
+    sync.sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid))
     return payment
 
 
@@ -118,7 +118,7 @@ def test_a_surplus_that_went_back_does_not_hide_the_payment_that_paid(
 ) -> None:
     again = another_window(provider, payment)
     provider.hears_of(again.merchant_uid, amount=again.amount)
-    sync.sync_payment(provider, News("webhook", merchant_uid=again.merchant_uid))
+    sync.sync_payment(provider, Notification("webhook", merchant_uid=again.merchant_uid))
     assert states(again) == ("cancelled", "paid")
     assert "취소했습니다. 휴대폰 요금에서 빠집니다." in act(client, payment, "cancel", reason="잘못 샀어요")
     assert states(payment) == ("cancelled", "cancelled")
