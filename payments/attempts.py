@@ -10,9 +10,9 @@ from sqlalchemy import select
 from . import clock, decision
 from .database import db, end_reading, transaction
 from .events import Notification, log_event
+from .extension import purchases_of
 from .models import Payment
 from .portone.report import OutcomeUnknown, PaymentProvider
-from .purchases import purchases_of
 from .record import is_paid_by_another
 from .sync import sync_payment
 

@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import select
 
 from . import clock
-from .database import db, transaction
+from .database import db, locked, transaction
 from .decision import CANCEL_TEXTS, month_is_over, refusal_to_cancel
 from .events import Notification, log_event
 from .models import Payment
@@ -46,7 +46,7 @@ def cancel_payment(provider: PaymentProvider, payment_id: int, reason: str, noti
     crash the sweep goes on from it.
     """
     with transaction():
-        payment = db.session.get_one(Payment, payment_id, with_for_update=True)
+        payment = locked(Payment, payment_id)
         refusal = refusal_to_cancel(payment, clock.now())
         if refusal == "already":
             return CancelResult("cancelled", refusal)
@@ -66,7 +66,7 @@ def cancel_payment(provider: PaymentProvider, payment_id: int, reason: str, noti
 def resume_cancel(provider: PaymentProvider, payment_id: int, notification: Notification) -> CancelResult:
     """Carry out a cancel that a row asks for; safe to call at any time, by anybody, at once."""
     with transaction():
-        payment = db.session.get_one(Payment, payment_id, with_for_update=True)
+        payment = locked(Payment, payment_id)
         if payment.status == "cancelled":
             return CancelResult("cancelled", "already")
         if payment.cancel_requested_at is None or payment.imp_uid is None or not _is_free(payment):
@@ -120,7 +120,7 @@ def _cancel_unknown(payment: Payment, notification: Notification, why: str) -> C
 def _cancel_refused(payment_id: int, notification: Notification, why: str) -> CancelResult:
     """Record a definite refusal: the sweep does not ask again, a person decides."""
     with transaction():
-        payment = db.session.get_one(Payment, payment_id, with_for_update=True)
+        payment = locked(Payment, payment_id)
         payment.cancel_requested_at, payment.claimed_until, payment.cancel_reason = None, None, None
         log_event(notification, "refused", why, payment)
     return CancelResult("refused", why)

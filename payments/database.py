@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, CursorResult, DateTime, Dialect, Engine, MetaData, Select, event, text
@@ -80,6 +80,17 @@ def _written(session: Any) -> Iterator[None]:
     except BaseException:
         session.rollback()
         raise
+
+
+Row = TypeVar("Row")
+
+
+def locked(model: type[Row], row_id: int) -> Row:
+    """Lock a row by its id, and return it as it is now, even if it was read before. Call inside a transaction().
+
+    Raises NoResultFound. On SQLite the transaction itself is the lock.
+    """
+    return db.session.get_one(model, row_id, with_for_update=True, populate_existing=True)
 
 
 # SQLite lets one write at a time. Its own way of waiting, to sleep and look again, is for other processes: threads

@@ -13,11 +13,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from . import sync
 from .attempts import refusal_to_approve
 from .events import Notification
-from .extension import extension
+from .extension import extension, purchases_of
 from .portone.error_codes import Advice, advice_for
 from .portone.responses import whole_number
 from .privacy import mask_beginning, printable
-from .purchases import purchases_of
 from .record import SyncResult
 from .texts import CONFIRM_REASONS, buyer_advice, text
 

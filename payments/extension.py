@@ -1,19 +1,16 @@
 """The state of this package in one Flask app, kept in `app.extensions`: many apps can live in one process."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from flask import current_app
 
+from .models import Payment
 from .portone.report import PaymentProvider
+from .purchases import Purchases
 from .settings import PortOneSettings
-
-if TYPE_CHECKING:
-    from .purchases import Purchases
 
 
 @dataclass
@@ -36,3 +33,8 @@ class Extension:
 def extension() -> Extension:
     """Return the state of the current app. Raises KeyError if `payments.init_app` was not called for it."""
     return cast("Extension", current_app.extensions["payments"])
+
+
+def purchases_of(payment: Payment) -> Purchases:
+    """Return the host's class for the payment's kind. Raises KeyError for a kind that `init_app` was not given."""
+    return extension().purchases[payment.kind]

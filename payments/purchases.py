@@ -4,11 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Set as AbstractSet
 
 from .decision import Standing
-from .extension import extension
 from .models import Payment
 from .portone.report import PaymentProvider, PaymentReport
 
-__all__ = ["Purchases", "Standing", "purchases_of"]
+__all__ = ["Purchases", "Standing"]
 
 
 class Purchases(ABC):
@@ -55,8 +54,3 @@ class Purchases(ABC):
         Leave out the ids in `unanswered`: PortOne did not answer the look-up of their payment, which may be paid.
         """
         return 0
-
-
-def purchases_of(payment: Payment) -> Purchases:
-    """Return the host's class for the payment's kind. Raises KeyError for a kind that `init_app` was not given."""
-    return extension().purchases[payment.kind]

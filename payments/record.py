@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import select
 
 from . import clock
-from .database import db, transaction
+from .database import db, locked, transaction
 from .decision import Decision, Outcome, decide, refusal_to_cancel
 from .events import Notification, log_event
+from .extension import purchases_of
 from .models import Payment, move
 from .portone.report import PaymentReport
-from .purchases import purchases_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def record(report: PaymentReport, notification: Notification) -> SyncResult:
             return SyncResult("mismatch", "the payment is not ours")
         # The lock order everywhere: purchase, what it changes, payment. The payment is read again under its lock.
         standing = purchases_of(found).lock(found)
-        payment = db.session.get_one(Payment, found.id, with_for_update=True)
+        payment = locked(Payment, found.id)
         decision = decide(payment, report, standing, paid_by_another=is_paid_by_another(payment))
         if decision.status:
             _apply(decision, payment, report)
@@ -149,7 +149,7 @@ def keep(payment_id: int) -> str | None:
     """
     found = db.session.get_one(Payment, payment_id)
     standing = purchases_of(found).lock(found)
-    payment = db.session.get_one(Payment, payment_id, with_for_update=True)
+    payment = locked(Payment, payment_id)
     refusal = why_not_keep(payment)
     if refusal:
         return refusal

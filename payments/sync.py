@@ -8,11 +8,11 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from .cancel import cancel_duplicate, resume_cancel
-from .database import db, end_reading, transaction
+from .database import db, end_reading, locked, transaction
 from .events import Notification, log_event
+from .extension import purchases_of
 from .models import Payment
 from .portone.report import NotFound, PaymentProvider, PaymentReport, ProviderError
-from .purchases import purchases_of
 from .record import SyncResult, keep, record, without_report
 
 
@@ -60,7 +60,7 @@ def _unknown(notification: Notification, error: ProviderError, payment: Payment)
     """PortOne did not answer: nothing is recorded, and the sweep looks the payment up, even if it had given it up."""
     if payment.given_up_at:
         with transaction():
-            db.session.get_one(Payment, payment.id, with_for_update=True).given_up_at = None
+            locked(Payment, payment.id).given_up_at = None
     return without_report(notification, "unknown", f"no answer: {error}", payment)
 
 

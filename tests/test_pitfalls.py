@@ -252,7 +252,7 @@ def test_14_cross_user_view(
     client: FlaskClient, provider: FakeProvider, subscription: Subscription, buyer: User, other_buyer: User
 ) -> None:
     """Another buyer's order, cancel and subscription are not there; neither are they for a stranger."""
-    order = f"/orders/{paid(provider, buyer).order_id}"
+    order = f"/orders/{paid(provider, buyer).purchase_id}"
     end = f"/subscriptions/{subscription.id}/end"
     assert client.get(order).status_code in (302, 404)
     sign_in(client, "other@example.com")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, String, cast, func, select
 
 from .. import clock
-from ..database import db, end_reading, transaction
+from ..database import db, end_reading, locked, transaction
 from ..events import Notification
 from ..models import Payment, move
 from ..portone.report import NotFound, PaymentProvider, ProviderError, Refused, Unauthorized
@@ -179,7 +179,7 @@ def _give_up(attempt: Attempt) -> Result:
 
 def _failed(attempt: Attempt, reason: str) -> Subscription:
     """Mark the attempt as failed; return its subscription, locked."""
-    subscription = db.session.get_one(Subscription, attempt.subscription_id, with_for_update=True)
+    subscription = locked(Subscription, attempt.subscription_id)
     payment = db.session.scalars(select(Payment).filter_by(merchant_uid=attempt.request.merchant_uid)).one()
     move(Payment, payment.id, "failed", failed_at=clock.now(), fail_reason=reason)
     return subscription

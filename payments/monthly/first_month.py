@@ -37,25 +37,17 @@ def start_first_month(
     claimed: Mapping[str, str] | None = None,
     **listed: Any,
 ) -> Payment:
-    """Insert an attempt to pay a plan's first month (`amount` won every month), with the billing key that its window
-    issues and the subscription that it starts; commit, then register the amount at PortOne.
+    """Insert an attempt to pay a plan's first month, with the billing key that its window issues and the subscription
+    that it starts; commit, then register the amount (won, every month) at PortOne.
 
-    The buyer's data are frozen: KG wants the same in every month. Each attempt gets a new key, since reusing a
-    `customer_uid` would overwrite a key that an earlier window may have issued. Raises AlreadySubscribed,
-    PurchaseClosed, and ProviderError when PortOne does not confirm the amount.
+    Raises AlreadySubscribed, PurchaseClosed, and ProviderError when PortOne does not confirm the amount.
     """
     refs = {"customer_ref": str(customer_ref), "plan_ref": str(plan_ref)}
     with transaction():
         if subscriptions.is_subscribed(**refs):
             raise AlreadySubscribed
-        key = BillingKey(
-            customer_uid=f"key-{secrets.token_hex(12)}",
-            customer_ref=refs["customer_ref"],
-            buyer_name=buyer.name,
-            buyer_tel=buyer.tel,
-            buyer_email=buyer.email,
-        )
-        db.session.add(key)
+        customer_uid = f"key-{secrets.token_hex(12)}"
+        db.session.add(_new_key(customer_uid, refs["customer_ref"], buyer))
         if subscriptions.subscription_of(purchase_id) is None:
             db.session.add(Subscription(purchase_id=str(purchase_id), name=plan_name, amount=amount, **refs))
         db.session.flush()
@@ -65,12 +57,27 @@ def start_first_month(
             amount=amount,
             name=name,
             is_test_channel=provider.is_test_channel,
-            customer_uid=key.customer_uid,
+            customer_uid=customer_uid,
             claimed=claimed,
             **listed,
         )
     provider.prepare(payment.merchant_uid, payment.amount)
     return payment
+
+
+def _new_key(customer_uid: str, customer_ref: str, buyer: Buyer) -> BillingKey:
+    """Return the key of one attempt, with the buyer's data, which KG wants unchanged in every month.
+
+    Each attempt gets a key of its own: a `customer_uid` that is used again would overwrite the key that an earlier
+    window may have issued.
+    """
+    return BillingKey(
+        customer_uid=customer_uid,
+        customer_ref=customer_ref,
+        buyer_name=buyer.name,
+        buyer_tel=buyer.tel,
+        buyer_email=buyer.email,
+    )
 
 
 class FirstMonth(Purchases):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from .. import clock
-from ..database import db
+from ..database import db, locked
 from ..decision import Standing
 from ..models import Payment
 from ..purchases import Purchases
@@ -45,4 +45,5 @@ class LaterMonth(Purchases):
 
 
 def _subscription(payment: Payment, *, lock: bool = False) -> Subscription:
-    return db.session.get_one(Subscription, int(payment.purchase_id), with_for_update=lock)
+    subscription_id = int(payment.purchase_id)
+    return locked(Subscription, subscription_id) if lock else db.session.get_one(Subscription, subscription_id)

@@ -7,7 +7,7 @@ from functools import partial
 from sqlalchemy import select
 
 from .. import clock
-from ..database import db, transaction
+from ..database import db, locked, transaction
 from ..events import log_event
 from ..models import Payment, move
 from ..portone.report import PaymentProvider
@@ -42,8 +42,8 @@ def _close_a_charge_that_never_went_out(payment_id: int) -> None:
     """
     with transaction():
         subscription_id = int(db.session.get_one(Payment, payment_id).purchase_id)
-        subscription = db.session.get_one(Subscription, subscription_id, with_for_update=True)
-        payment = db.session.get_one(Payment, payment_id, with_for_update=True)
+        subscription = locked(Subscription, subscription_id)
+        payment = locked(Payment, payment_id)
         claimed = payment.claimed_until is not None and payment.claimed_until > clock.now()
         if payment.status != "ready" or claimed:
             return

@@ -62,4 +62,4 @@ def order_of(payment: Payment, *, lock: bool = False) -> Order | None:
     """Return the order that a payment pays for, or None if it pays for a later month."""
     if payment.kind not in PAYMENT_KINDS.values():
         return None
-    return db.session.get(Order, int(payment.purchase_id), with_for_update=lock)
+    return db.session.get(Order, int(payment.purchase_id), with_for_update=lock, populate_existing=lock)

@@ -78,7 +78,8 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
     """Return the buyer's one pending order of this kind, for these goods. Call inside a transaction()."""
     _require_address(goods, buyer)
     pending = select(Order).filter_by(user_id=user_id, kind=kind, status="pending")
-    order = db.session.scalar(pending.with_for_update())  # a notification may be paying it at the same time
+    # Locked, since a notification may be paying it at the same time.
+    order = db.session.scalar(pending.with_for_update().execution_options(populate_existing=True))
     if order and not _same_goods(order, goods):
         _lock_goods({line.product_id for line in order.lines} | {product.id for product, _ in goods})
         cancel_pending(order)

@@ -7,7 +7,7 @@ from flask import url_for
 from sqlalchemy import select
 
 from payments import clock
-from payments.database import db, end_reading, transaction
+from payments.database import db, end_reading, locked, transaction
 from payments.models import Payment
 from payments.purchases import Purchases, Standing
 
@@ -64,11 +64,12 @@ class Orders(Purchases):
 def _expire(order_id: int) -> bool:
     try:
         with transaction():
-            return orders.expire(db.session.get_one(Order, order_id, with_for_update=True))
+            return orders.expire(locked(Order, order_id))
     except Exception:  # one broken order stops no other
         log.exception("order %s could not expire", order_id)
         return False
 
 
 def _order(payment: Payment, *, lock: bool = False) -> Order:
-    return db.session.get_one(Order, int(payment.purchase_id), with_for_update=lock)
+    order_id = int(payment.purchase_id)
+    return locked(Order, order_id) if lock else db.session.get_one(Order, order_id)

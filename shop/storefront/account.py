@@ -177,7 +177,7 @@ def my_subscriptions() -> str:
 def end_subscription(subscription_id: int) -> AnyResponse:
     """End a subscription of the buyer's: paid months are not refunded, and nothing more is charged."""
     with transaction():
-        found = db.session.get(Subscription, subscription_id, with_for_update=True)
+        found = db.session.get(Subscription, subscription_id, with_for_update=True, populate_existing=True)
         is_own = found is not None and found.customer_ref == str(current_user.id)
         if found is None or not is_own or found.status == "pending":  # a pending one is not shown
             abort(404)

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from payments import clock
 from payments.attempts import AlreadyPaid, EarlierUnknown, PurchaseClosed, look_up_earlier_attempts
 from payments.cancel import cancel_payment
-from payments.database import db, transaction
+from payments.database import db, locked, transaction
 from payments.decision import refusal_to_cancel
 from payments.events import Notification, log_event
 from payments.models import Event, Payment
@@ -239,7 +239,8 @@ def use_order(order_id: int) -> AnyResponse:
     """Mark digital goods as used; from then on staff decide about a cancel, which the page says beforehand."""
     with transaction():
         found = _own_order(order_id, lock=True)
-        payer = db.session.scalar(select(Payment).filter_by(merchant_uid=found.paid_by).with_for_update())
+        payers = select(Payment).filter_by(merchant_uid=found.paid_by).with_for_update()
+        payer = db.session.scalar(payers.execution_options(populate_existing=True))
         going_back = payer is None or payer.cancel_requested_at or payer.held_reason or found.cancel_wanted_at
         if going_back or found.kind != "once" or not found.digital or not orders.fulfil(found):
             abort(409)
@@ -254,7 +255,7 @@ def _begin_cancel_at_once(order_id: int, reason: str) -> bool:
 
 def _own_order(order_id: int, *, lock: bool = False) -> Order:
     """Return the buyer's own order; 404 for a missing one and for somebody else's."""
-    found = db.session.get(Order, order_id, with_for_update=lock)
+    found = db.session.get(Order, order_id, with_for_update=lock, populate_existing=lock)
     if found is None or found.user_id != current_user.id:
         abort(404)
     return found
@@ -271,7 +272,7 @@ def _ask_a_person(order: Order, payment: Payment, reason: str) -> None:
         "buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr
     )
     with transaction():
-        if orders.want_cancel(db.session.get_one(Order, order.id, with_for_update=True), reason):
+        if orders.want_cancel(locked(Order, order.id), reason):
             log_event(notification, "wanted", reason, payment)
     flash(_("취소를 신청했습니다. 판매자가 확인한 뒤 알려 드립니다."), "success")
 

@@ -11,7 +11,8 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from payments import clock, sweep
 from payments.clock import SEOUL
@@ -277,17 +278,16 @@ def test_a_charge_whose_process_died_before_its_commit_is_found(
     class Died(BaseException):
         pass
 
-    def die(_connection: Connection) -> None:
-        if provider.charges:
+    def die(session: Session) -> None:
+        if provider.charges and session.info.get("writing"):
             raise Died
 
-    event.listen(Engine, "commit", die)
+    event.listen(db.session, "before_commit", die)
     try:
         with pytest.raises(Died):
             charging.charge(provider, subscription_id)
     finally:
-        event.remove(Engine, "commit", die)
-    db.session.close()  # its process is dead
+        event.remove(db.session, "before_commit", die)
     attempts = db.session.query(Payment).filter_by(kind=LATER_MONTH, purchase_id=str(subscription_id))
     assert [one.status for one in attempts] == ["ready"]
     time.passes(minutes=11)

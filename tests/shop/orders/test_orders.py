@@ -155,11 +155,11 @@ def test_an_expired_order_is_honoured_only_if_its_goods_can_be_reserved_again(bu
         orders.give_back(order)
     set_stock(parcel, 1)
     with transaction():
-        assert not orders.pay(db.session.get_one(Order, order.id), "m-1")
-    assert stock_of(parcel) == 1
+        assert not orders.lock_goods_in_stock(db.session.get_one(Order, order.id))
     set_stock(parcel, 2)
     with transaction():
-        assert orders.pay(db.session.get_one(Order, order.id), "m-1")
+        assert orders.lock_goods_in_stock(db.session.get_one(Order, order.id))
+        orders.pay(db.session.get_one(Order, order.id), "m-1")
     assert stock_of(parcel) == 0
 
 

@@ -10,7 +10,7 @@ from payments.database import db
 from payments.monthly.models import BillingKey, Subscription
 from payments.portone.report import OutcomeUnknown
 from shop.orders.models import User
-from tests.conftest import BUYER, csrf_of, new_plan_order, product, sign_in
+from tests.conftest import BUYER, csrf_of, plan_window, product, sign_in
 from tests.fakes import FakeProvider
 from tests.payments.monthly.test_charging import started
 
@@ -185,7 +185,7 @@ def test_json_is_no_form(body: Any, address: str, client: FlaskClient, shop: Any
 
 def test_a_subscription_that_has_not_begun_cannot_be_ended(client: FlaskClient, buyer: User) -> None:
     sign_in(client)
-    new_plan_order(buyer.id, product("monthly").id, BUYER)
+    plan_window(FakeProvider(), buyer.id, product("monthly").id, BUYER)
     waiting = db.session.query(Subscription).one()
     assert post(client, f"/subscriptions/{waiting.id}/end").status_code == 404
     db.session.expire_all()

@@ -13,7 +13,7 @@ from payments.models import Event, Payment
 from shop.orders import cart
 from shop.orders.models import Order, User
 from tests import clocks
-from tests.conftest import BUYER, another_window, csrf_of, order_window, product, sign_in
+from tests.conftest import BUYER, csrf_of, order_window, product, sign_in
 from tests.fakes import FakeProvider
 from tests.payments.test_cancel import paid, states
 
@@ -113,12 +113,15 @@ def paid_wrongly(provider: FakeProvider, buyer: User) -> Payment:
     return payment
 
 
-def test_a_surplus_that_went_back_does_not_hide_the_payment_that_paid(
-    client: FlaskClient, payment: Payment, provider: FakeProvider
+def test_a_duplicate_that_was_cancelled_does_not_hide_the_payment_that_paid(
+    client: FlaskClient, buyer: User, provider: FakeProvider
 ) -> None:
-    again = another_window(provider, payment)
-    provider.hears_of(again.merchant_uid, amount=again.amount)
-    sync.sync_payment(provider, Notification("webhook", merchant_uid=again.merchant_uid))
+    sign_in(client)
+    cart.put_in_cart(buyer.id, product().id, 1)
+    payment, again = (order_window(provider, buyer.id, BUYER) for _ in range(2))
+    for one in (payment, again):
+        provider.hears_of(one.merchant_uid, amount=one.amount)
+        sync.sync_payment(provider, Notification("webhook", merchant_uid=one.merchant_uid))
     assert states(again) == ("cancelled", "paid")
     assert "취소했습니다. 휴대폰 요금에서 빠집니다." in act(client, payment, "cancel", reason="잘못 샀어요")
     assert states(payment) == ("cancelled", "cancelled")
