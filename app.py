@@ -21,6 +21,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import payments
 from payments import endpoints, monthly
 from payments.database import alone, db
+from shop import sqlite
 from shop.backoffice import admin_pages, admin_payments, monthly_page
 from shop.config import Settings, load_settings
 from shop.environment import ConfigError, load_env_file
@@ -73,6 +74,7 @@ def assemble(settings: Settings) -> Flask:
     app.extensions["settings"] = settings
 
     db.init_app(app)
+    sqlite.install(app)
     Migrate(app, db, directory=str(MIGRATIONS))
     Babel(app, locale_selector=common.language)
     account.login_manager.init_app(app)

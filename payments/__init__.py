@@ -21,17 +21,39 @@ Used by all of them: `models.py` (the tables), `settings.py`, `extension.py` (wh
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask
 
-from . import endpoints
-from .extension import Extension
+from . import commands, endpoints
+from .attempts import AlreadyPaid, EarlierUnknown, PurchaseClosed, look_up_earlier_attempts, start_payment
+from .database import UncommittedChanges
+from .decision import Standing
+from .extension import Extension, extension
+from .models import Payment
 from .portone.client import PortOne
-from .portone.report import PaymentProvider
+from .portone.report import PaymentProvider, ProviderError
+from .portone.request_pay import Buyer, request_pay
 from .purchases import Purchases
 from .settings import PortOneSettings
 
-__all__ = ["Purchases", "init_app"]
+__version__ = "1.0.0"  # CHANGES.md tells those who copied this folder what is new
+__all__ = [
+    "AlreadyPaid",
+    "Buyer",
+    "EarlierUnknown",
+    "Payment",
+    "PortOneSettings",
+    "ProviderError",
+    "PurchaseClosed",
+    "Purchases",
+    "Standing",
+    "Started",
+    "UncommittedChanges",
+    "init_app",
+    "start",
+]
 
 
 def init_app(
@@ -43,7 +65,7 @@ def init_app(
     language: Callable[[], str] = lambda: "ko",
     problem_page: Callable[[str, str, str | None], str] = lambda title, message, merchant_uid: f"{title}\n{message}",
 ) -> None:
-    """Add payments to a Flask app: its state and the four endpoints below `/payment`.
+    """Add payments to a Flask app: its state, the four endpoints below `/payment`, and `flask sync`.
 
     `purchases`: the host's classes, by the kind that is given to `start`. `provider`: PortOne with these settings
     unless given. `language` returns the reader's language, `ko` or `en`. `problem_page` renders what a buyer sees who
@@ -53,3 +75,28 @@ def init_app(
         settings, provider or PortOne(settings), dict(purchases), language, problem_page
     )
     app.register_blueprint(endpoints.bp)
+    app.cli.add_command(commands.sync)
+
+
+@dataclass(frozen=True)
+class Started:
+    """What the page needs to open the payment window: `IMP.init(imp_code)`, then `IMP.request_pay(request_pay, …)`."""
+
+    merchant_uid: str
+    imp_code: str
+    request_pay: dict[str, Any]
+
+
+def start(kind: str, purchase_id: object, *, amount: int, name: str, buyer: Buyer, digital: bool) -> Started:
+    """Open an attempt to pay a purchase that your app has committed; `amount` is in won.
+
+    Earlier attempts at it are looked up first. `name` stands on the phone bill (30 bytes at most, a Hangul syllable
+    counts two); `digital`: nothing is shipped. Raises AlreadyPaid, PurchaseClosed, UncommittedChanges; and
+    ProviderError if PortOne did not answer, of which EarlierUnknown is about an earlier attempt. After any of them no
+    window may open.
+    """
+    state = extension()
+    look_up_earlier_attempts(state.provider, kind, [purchase_id])
+    payment = start_payment(state.provider, kind, purchase_id, amount=amount, name=name)
+    arguments = request_pay(state.settings, payment, buyer, digital=digital)
+    return Started(payment.merchant_uid, state.settings.imp_code, arguments)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from . import clock, decision
-from .database import db, end_reading, transaction
+from .database import db, reading, transaction
 from .events import Notification, log_event
 from .extension import purchases_of
 from .models import Payment
@@ -105,8 +105,8 @@ def look_up_earlier_attempts(provider: PaymentProvider, kind: str, purchase_ids:
         Payment.status == "ready",
         Payment.created_at > clock.now() - STILL_OPEN,
     )
-    merchant_uids = db.session.scalars(open_attempts.order_by(Payment.id.desc()).limit(MOST_LOOKED_UP)).all()
-    end_reading()
+    with reading():
+        merchant_uids = db.session.scalars(open_attempts.order_by(Payment.id.desc()).limit(MOST_LOOKED_UP)).all()
     bounded = provider.within(LOOK_UP_SECONDS)
     for merchant_uid in merchant_uids:
         found = sync_payment(bounded, Notification("checkout", merchant_uid=merchant_uid))

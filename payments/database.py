@@ -1,19 +1,20 @@
-"""How do we talk to the database: one session per request, and `transaction()` for every write.
+"""The database: `transaction()` for every write, `locked` rows, and the column types.
 
-Money law 5 asks that no network call happens inside a transaction. Here that is visible in the code:
-what stands inside a `with transaction():` block is one transaction, and nothing is open after it.
+Money law 5 forbids network calls inside a transaction. What stands inside a `with transaction():` block is one
+transaction, and nothing is open after it.
 """
 
-import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, CursorResult, DateTime, Dialect, Engine, MetaData, Select, event, text
-from sqlalchemy.orm import DeclarativeBase, registry
+from flask_sqlalchemy.session import Session
+from sqlalchemy import DateTime, Dialect, MetaData, event, text
+from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, registry
 from sqlalchemy.types import TypeDecorator
 
 
@@ -44,42 +45,90 @@ class Base(DeclarativeBase):
     registry = registry(type_annotation_map={datetime: Moment}, metadata=MetaData(naming_convention=NAMES))
 
 
-# expire_on_commit=False: a row that is read again after the commit would silently open a transaction,
-# and the network call that follows would run inside it.
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+db = SQLAlchemy(model_class=Base)  # an app that has a `db` puts here: from its_module import db; Base = db.Model
 
 
-SETUP_LOCK = 20_100_800  # any number that nobody else locks in this database
+class UncommittedChanges(Exception):
+    """The host has changes in `db.session` that are not committed. Commit before the call; nothing is lost."""
+
+
+class TransactionSession(Session):
+    """The session of one `transaction()`. Only that function ends it."""
+
+    def commit(self) -> None:
+        raise RuntimeError("inside a transaction(): its end commits")
+
+    def rollback(self) -> None:
+        raise RuntimeError("inside a transaction(): raise an error to roll back")
+
+    def end(self, *, commit: bool) -> None:
+        super().commit() if commit else super().rollback()
 
 
 @contextmanager
 def transaction() -> Iterator[None]:
     """One write transaction: commits at the end, rolls back on any error; afterwards nothing is open.
 
-    Rows are read afresh inside it. On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that
-    what was read cannot change before it is written. Transactions do not nest: RuntimeError.
+    It runs in a session of its own, which is `db.session` meanwhile; the host's session is put back afterwards, with
+    its rows expired. On SQLite the write lock is taken at once, so that what was read cannot change before it is
+    written. Raises UncommittedChanges if the host has unsaved rows, and RuntimeError inside another transaction().
     """
-    session = db.session()
-    if session.info.get("writing"):
+    if isinstance(db.session(), TransactionSession):
         raise RuntimeError("transactions do not nest: the caller already has one open")
     end_reading()
-    session.expire_all()
-    session.info["writing"] = True
+    host = db.session()
+    own = TransactionSession(db, expire_on_commit=False, query_cls=db.Query)
+    db.session.registry.set(own)
     try:
         with _turn_to_write():
-            yield from _written(session)
-    finally:
-        session.info["writing"] = False
-
-
-def _written(session: Any) -> Iterator[None]:
-    try:
-        session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
-        yield
-        session.commit()
+            if db.engine.dialect.name == "sqlite":
+                own.execute(text("BEGIN IMMEDIATE"))
+            yield
+            if _has_changes(host):
+                raise RuntimeError("inside a transaction() rows of another session were changed: load them there")
+            own.end(commit=True)
     except BaseException:
-        session.rollback()
+        own.expunge_all()  # rows in the error, such as a product that is out of stock, stay as they were read
+        own.end(commit=False)
         raise
+    finally:
+        _put_back(host, own)
+    for call in own.info.get("after_commit", ()):
+        call()
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Read in a session of its own, which is `db.session` meanwhile; afterwards nothing is open.
+
+    So a network call may follow, and the rows that were read stay usable. Raises UncommittedChanges.
+    """
+    end_reading()
+    host = db.session()
+    own = TransactionSession(db, expire_on_commit=False, query_cls=db.Query)
+    db.session.registry.set(own)
+    try:
+        yield
+    finally:
+        _put_back(host, own)
+
+
+def _put_back(host: Any, own: TransactionSession) -> None:
+    """Make the host's session `db.session` again. A read that its rows opened meanwhile is ended."""
+    own.close()
+    db.session.registry.set(host)
+    if not _has_changes(host):
+        host.commit()
+        host.expire_all()
+
+
+def _has_changes(session: Any) -> bool:
+    return bool(session.new or session.dirty or session.deleted or session.info.get("changed"))
+
+
+def after_commit(call: Callable[[], object]) -> None:
+    """Call this once the current transaction() has committed; never, if it is rolled back."""
+    db.session().info.setdefault("after_commit", []).append(call)
 
 
 Row = TypeVar("Row")
@@ -94,12 +143,15 @@ def locked(model: type[Row], row_id: int) -> Row:
 
 
 # SQLite lets one write at a time. Its own way of waiting, to sleep and look again, is for other processes: threads
-# that queue here go on at once.
-_queue = threading.Lock()
-
-
+# that wait for this lock go on at once.
 def _turn_to_write() -> AbstractContextManager[object]:
-    return _queue if db.engine.dialect.name == "sqlite" else nullcontext()
+    if db.engine.dialect.name != "sqlite":
+        return nullcontext()
+    lock: threading.Lock = current_app.extensions.setdefault("payments.sqlite_queue", threading.Lock())
+    return lock
+
+
+SETUP_LOCK = 20_100_800  # any number that nobody else locks in this database
 
 
 @contextmanager
@@ -116,35 +168,37 @@ def alone() -> Iterator[None]:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": SETUP_LOCK})
 
 
-def plain_rows(question: Select[Any], values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
-    """What a question finds, for who only reads columns: in the session's transaction, without its objects."""
-    return db.session.connection().execute(question, values)
-
-
 def end_reading() -> None:
-    """Close the transaction that plain reads opened, so that a network call may follow. Writes nothing."""
+    """Close the transaction that plain reads of the host opened, so that a network call may follow.
+
+    Raises UncommittedChanges if there is something that would be committed or lost.
+    """
     session = db.session()
-    if session.new or session.dirty or session.deleted:
-        raise RuntimeError("rows were changed outside of a transaction()")
+    if _has_changes(session):
+        raise UncommittedChanges("commit before calling a function of payments: db.session has uncommitted changes")
     session.commit()
 
 
 def in_transaction() -> bool:
-    """Whether this thread's session holds a transaction open, reading or writing."""
-    return bool(db.session().in_transaction())
+    """Return whether a transaction is open here, reading or writing."""
+    return isinstance(db.session(), TransactionSession) or bool(db.session().in_transaction())
 
 
-@event.listens_for(Engine, "connect")
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        return
-    connection.isolation_level = None  # we say BEGIN ourselves, below
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000"):
-        connection.execute(f"PRAGMA {pragma}")
+# The host's changes that were sent to the database and not committed. SQL on a connection of its own cannot be seen.
 
 
-@event.listens_for(Engine, "begin")
-def _begin_sqlite(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        connection.connection.execute(f"BEGIN {mode}")  # sqlite3's own: nothing to compile
+@event.listens_for(db.session, "after_flush")
+def _host_flushed(session: Any, _context: Any) -> None:
+    session.info["changed"] = True
+
+
+@event.listens_for(db.session, "do_orm_execute")
+def _host_executed(state: ORMExecuteState) -> None:
+    if state.is_insert or state.is_update or state.is_delete:
+        state.session.info["changed"] = True
+
+
+@event.listens_for(db.session, "after_commit")
+@event.listens_for(db.session, "after_rollback")
+def _host_ended(session: Any) -> None:
+    session.info.pop("changed", None)

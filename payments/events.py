@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .database import db
+from .database import after_commit, db
 from .models import Event, Payment
+from .signals import event_recorded
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def log_event(
 
     Call inside a `transaction()`: the event commits or rolls back together with the change that it describes.
     """
-    db.session.add(
+    _add(
         Event(
             source=notification.source,
             outcome=outcome,
@@ -61,7 +62,7 @@ def log_event(
 
 def log_staff_action(notification: Notification, act: str, reason: str, customer_uid: str | None = None) -> None:
     """Add an event of a staff action that is about no single payment, such as a run. Call inside a transaction()."""
-    db.session.add(
+    _add(
         Event(
             source=notification.source,
             outcome=act,
@@ -72,3 +73,8 @@ def log_staff_action(notification: Notification, act: str, reason: str, customer
             claimed=dict(notification.claimed),
         )
     )
+
+
+def _add(event: Event) -> None:
+    db.session.add(event)
+    after_commit(lambda: event_recorded.send(event))

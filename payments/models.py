@@ -26,7 +26,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
 from .clock import now, period_of
-from .database import Base, db
+from .database import Base, Moment, db
 
 States = dict[str, tuple[str, ...]]
 
@@ -91,13 +91,14 @@ class Payment(Base):
     cancelled_amount: Mapped[int] = mapped_column(default=0)
     fail_reason: Mapped[str | None] = mapped_column(Text)
     cancel_reason: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    paid_at: Mapped[datetime | None]
-    failed_at: Mapped[datetime | None]
-    cancelled_at: Mapped[datetime | None]
-    claimed_until: Mapped[datetime | None]  # a worker is charging it until then
-    given_up_at: Mapped[datetime | None]  # a day after it was opened, PortOne still had no money: no longer looked up
-    cancel_requested_at: Mapped[datetime | None]  # row first, then the cancel call
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    paid_at: Mapped[datetime | None] = mapped_column(Moment)
+    failed_at: Mapped[datetime | None] = mapped_column(Moment)
+    cancelled_at: Mapped[datetime | None] = mapped_column(Moment)
+    claimed_until: Mapped[datetime | None] = mapped_column(Moment)  # a worker is charging it until then
+    # A day after it was opened, PortOne still had no money: no longer looked up.
+    given_up_at: Mapped[datetime | None] = mapped_column(Moment)
+    cancel_requested_at: Mapped[datetime | None] = mapped_column(Moment)  # row first, then the cancel call
 
     __table_args__ = (
         one_of("status", STATES),
@@ -141,7 +142,7 @@ class Event(Base):
     __tablename__ = "events"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(default=now)
+    at: Mapped[datetime] = mapped_column(Moment, default=now)
     source: Mapped[str] = mapped_column(String(16))  # checkout callback redirect webhook sweep charge admin …
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), index=True)
     merchant_uid: Mapped[str | None] = mapped_column(String(200), index=True)  # as claimed; may be nobody's

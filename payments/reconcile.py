@@ -14,7 +14,7 @@ from sqlalchemy import or_, select
 
 from . import sync
 from .clock import SEOUL
-from .database import db, end_reading
+from .database import db, end_reading, reading
 from .events import Notification
 from .models import Event, Payment
 from .portone.report import NotFound, PaymentProvider, PaymentReport, PaymentStatus, UnreadableAnswer, UnreadableRow
@@ -99,20 +99,17 @@ def _ours(since: datetime, until: datetime) -> list[Payment]:
     cancelled = (Payment.cancelled_at >= since) & (Payment.cancelled_at < until)
     has_money = or_(Payment.status.in_(MONEY_STATES), Payment.held_reason.is_not(None))
     query = select(Payment).where(or_(paid, cancelled), has_money).order_by(Payment.id)
-    found = list(db.session.scalars(query))
-    end_reading()
-    return found
+    with reading():
+        return list(db.session.scalars(query))
 
 
 def _compare_theirs(reports: Iterable[PaymentReport]) -> Iterator[Difference]:
     """Compare each of PortOne's payments with ours of the same `merchant_uid`."""
     for batch in _batches(list(reports)):
         uids = [report.merchant_uid for report in batch]
-        known = {
-            payment.merchant_uid: payment
-            for payment in db.session.scalars(select(Payment).where(Payment.merchant_uid.in_(uids)))
-        }
-        end_reading()
+        with reading():
+            found = db.session.scalars(select(Payment).where(Payment.merchant_uid.in_(uids)))
+            known = {payment.merchant_uid: payment for payment in found}
         for report in batch:
             kind = _kind_of(known.get(report.merchant_uid), report)
             if kind:
@@ -152,8 +149,8 @@ def _undone_at_kg(ours: list[Payment]) -> Iterator[Difference]:
         refusals = select(Event.payment_id).where(
             Event.payment_id.in_(ids), Event.outcome == "refused", Event.reason.contains(UNDONE_AT_KG)
         )
-        refused = set(db.session.scalars(refusals))
-        end_reading()
+        with reading():
+            refused = set(db.session.scalars(refusals))
         for payment in batch:
             if payment.id in refused:
                 amount = _remaining(payment)
@@ -163,8 +160,8 @@ def _undone_at_kg(ours: list[Payment]) -> Iterator[Difference]:
 def _unreadable_row(row: UnreadableRow) -> Difference:
     """Describe an unreadable row, with our status and amount if one of its ids is ours."""
     ids = or_(Payment.merchant_uid == row.merchant_uid, Payment.imp_uid == row.imp_uid)
-    payment = db.session.scalar(select(Payment).where(ids).limit(1))
-    end_reading()
+    with reading():
+        payment = db.session.scalar(select(Payment).where(ids).limit(1))
     status, remaining = (payment.status, _remaining(payment)) if payment else ("-", 0)
     return Difference("unreadable", row.merchant_uid, row.imp_uid, status, "-", remaining, 0)
 

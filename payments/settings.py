@@ -1,7 +1,9 @@
 """The settings that payments need: the merchant's PortOne account, and the contract that takes the money."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+LIVE_API_URL = "https://api.iamport.kr"
 CONSOLE_DEFAULT = "default"  # as `pg`: the default PG of PortOne's console
 
 
@@ -19,6 +21,27 @@ class PortOneSettings:
     pg: str  # ... or this: mobilians, mobilians.<MID> or CONSOLE_DEFAULT; empty with the sandbox
     billing_channel_key: str  # the contract for billing keys: this ...
     billing_pg: str  # ... or this: mobilians.<MID>
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "PortOneSettings":
+        """Read the settings from environment variables. Raises KeyError with the name of one that is missing.
+
+        `PUBLIC_URL`, `PORTONE_IMP_CODE`, `PORTONE_API_KEY`, `PORTONE_API_SECRET`; the contracts: `PORTONE_CHANNEL_KEY`
+        or `PORTONE_PG`, `PORTONE_BILLING_CHANNEL_KEY` or `PORTONE_BILLING_PG`; `PORTONE_TEST_CHANNEL=true` for a test
+        channel; `PORTONE_API_URL` for a sandbox.
+        """
+        return cls(
+            public_url=environ["PUBLIC_URL"].rstrip("/"),
+            api_url=environ.get("PORTONE_API_URL", LIVE_API_URL).rstrip("/"),
+            imp_code=environ["PORTONE_IMP_CODE"],
+            api_key=environ["PORTONE_API_KEY"],
+            api_secret=environ["PORTONE_API_SECRET"],
+            is_test_channel=environ.get("PORTONE_TEST_CHANNEL", "false") == "true",
+            channel_key=environ.get("PORTONE_CHANNEL_KEY", ""),
+            pg=environ.get("PORTONE_PG", ""),
+            billing_channel_key=environ.get("PORTONE_BILLING_CHANNEL_KEY", ""),
+            billing_pg=environ.get("PORTONE_BILLING_PG", ""),
+        )
 
     def contract(self, *, billing: bool) -> tuple[str, str]:
         """Return the channel key and the `pg` that choose the contract: at most one of them, neither for the

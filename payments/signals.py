@@ -5,14 +5,9 @@
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from blinker import Signal
-from sqlalchemy import event
-from sqlalchemy.orm import Session
 
-from .database import db
-from .models import Event
 from .portone.responses import Answer
 
 event_recorded = Signal()  # sender: the Event
@@ -27,21 +22,3 @@ class Call:
     seconds: float
     result: str  # the HTTP status, or "no answer"
     answer: Answer | None = None
-
-
-@event.listens_for(db.session, "after_flush")
-def _collect_events(session: Session, _context: Any) -> None:
-    events = [row for row in session.new if isinstance(row, Event)]
-    if events:
-        session.info.setdefault("unsent_events", []).extend(events)
-
-
-@event.listens_for(db.session, "after_commit")
-def _send_events(session: Session) -> None:
-    for recorded in session.info.pop("unsent_events", ()):
-        event_recorded.send(recorded)
-
-
-@event.listens_for(db.session, "after_rollback")
-def _drop_events(session: Session) -> None:
-    session.info.pop("unsent_events", None)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 
 from . import clock, sync
 from .cancel import NOT_GIVEN_BACK, resume_cancel
-from .database import db, end_reading, transaction
+from .database import db, reading, transaction
 from .events import Notification, log_event
 from .extension import extension
 from .models import Event, Payment
@@ -60,14 +60,15 @@ def _look_up_windows(provider: PaymentProvider, done: Counter[str]) -> dict[str,
         outcome = alone(partial(_look_up_window, provider, payment_id))
         done[outcome] += 1
         if outcome in ("unknown", "error"):
-            payment = db.session.get_one(Payment, payment_id)
+            with reading():
+                payment = db.session.get_one(Payment, payment_id)
             unanswered[payment.kind].add(payment.purchase_id)
-            end_reading()
     return unanswered
 
 
 def _look_up_window(provider: PaymentProvider, payment_id: int) -> str:
-    opened_at = db.session.get_one(Payment, payment_id).created_at
+    with reading():
+        opened_at = db.session.get_one(Payment, payment_id).created_at
     outcome = look_up(provider, payment_id)
     now = clock.now()
     if outcome != "unknown" and opened_at <= now - LOOK_FOR:
@@ -78,7 +79,8 @@ def _look_up_window(provider: PaymentProvider, payment_id: int) -> str:
 
 def look_up(provider: PaymentProvider, payment_id: int) -> str:
     """Look up one payment for a sweep; return the outcome."""
-    merchant_uid = db.session.get_one(Payment, payment_id).merchant_uid
+    with reading():
+        merchant_uid = db.session.get_one(Payment, payment_id).merchant_uid
     return sync.sync_payment(provider, Notification("sweep", merchant_uid=merchant_uid)).outcome
 
 
@@ -104,9 +106,8 @@ def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
         .distinct()
         .where(Event.at >= clock.month_before_began(), Event.at <= clock.now() - SURPLUS_AGAIN_AFTER)
     )
-    found = db.session.execute(owed).all()
-    end_reading()
-    return found
+    with reading():
+        return db.session.execute(owed).all()
 
 
 def _look_at_surplus(provider: PaymentProvider, notification: Notification) -> str:
@@ -122,7 +123,6 @@ def alone(work: Callable[[], str]) -> str:
     try:
         return work()
     except Exception:
-        db.session.rollback()
         log.exception("one item of the sweep failed")
         return "error"
 
@@ -148,8 +148,8 @@ def pages(condition: ColumnElement[bool]) -> Iterator[int]:
     last = 0
     while True:
         query = select(Payment.id).where(condition, Payment.id > last).order_by(Payment.id).limit(PAGE)
-        page = db.session.scalars(query).all()
-        end_reading()
+        with reading():
+            page = db.session.scalars(query).all()
         if not page:
             return
         yield from page

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from .cancel import cancel_duplicate, resume_cancel
-from .database import db, end_reading, locked, transaction
+from .database import db, locked, reading, transaction
 from .events import Notification, log_event
 from .extension import purchases_of
 from .models import Payment
@@ -23,7 +23,6 @@ def sync_payment(provider: PaymentProvider, notification: Notification) -> SyncR
     that PortOne says belongs elsewhere is `mismatch`, and no answer is `unknown` (nothing written, ask later).
     """
     known = _known_payment(notification.imp_uid, notification.merchant_uid)
-    end_reading()
     if known is None:  # other people's ids cost no call to PortOne
         return without_report(notification, "not_found", "neither id is ours")
     try:
@@ -42,7 +41,6 @@ def sync_payment(provider: PaymentProvider, notification: Notification) -> SyncR
 def take_report(provider: PaymentProvider, report: PaymentReport, notification: Notification) -> SyncResult:
     """Record what PortOne reported, then cancel at once what cannot be kept (money law 4)."""
     payment = _known_payment(None, report.merchant_uid)
-    end_reading()
     if payment:
         try:
             purchases_of(payment).look_up(payment, report, provider)
@@ -68,8 +66,9 @@ def _known_payment(imp_uid: str | None, merchant_uid: str | None) -> Payment | N
     """Return the payment that one of the ids names, the `merchant_uid` first."""
     by_ours = select(Payment).filter_by(merchant_uid=merchant_uid)
     by_theirs = select(Payment).filter_by(imp_uid=imp_uid)
-    found = db.session.scalar(by_ours) if merchant_uid else None
-    return found or (db.session.scalar(by_theirs) if imp_uid else None)
+    with reading():
+        found = db.session.scalar(by_ours) if merchant_uid else None
+        return found or (db.session.scalar(by_theirs) if imp_uid else None)
 
 
 def release(provider: PaymentProvider, payment_id: int, notification: Notification, reason: str) -> str | None:

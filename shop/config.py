@@ -16,10 +16,9 @@ from typing import Any
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from payments.settings import CONSOLE_DEFAULT, PortOneSettings
+from payments.settings import CONSOLE_DEFAULT, LIVE_API_URL, PortOneSettings
 
 from .environment import (
-    LIVE_API_URL,
     ConfigError,
     check_characters,
     check_companions,

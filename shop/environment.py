@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
 
-LIVE_API_URL = "https://api.iamport.kr"
+from payments.settings import LIVE_API_URL
+
 LIVE_KEYS = ("PORTONE_IMP_CODE", "PORTONE_API_KEY", "PORTONE_API_SECRET")
 CONTRACTS = ("PORTONE_CHANNEL_KEY", "PORTONE_PG", "PORTONE_BILLING_CHANNEL_KEY", "PORTONE_BILLING_PG")
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from deploy.services import postgres_server, redis_server
-from payments.database import db, transaction
+from payments.database import db, end_reading, transaction
 from payments.models import Payment
 from shop.config import Settings, load_settings
 from shop.demo import fake_history
@@ -175,23 +175,32 @@ def product(kind: str = "once", digital: bool = True) -> Product:
 def new_order(user_id: int, buyer: Buyer) -> Order:
     """An order for the goods in the cart, without an attempt to pay it."""
     with transaction():
-        return orders.place(user_id, buyer)
+        order = orders.place(user_id, buyer)
+    return db.session.get_one(Order, order.id)
 
 
 def new_plan_order(user_id: int, plan_id: int, buyer: Buyer) -> Order:
     """The same for a plan."""
     with transaction():
-        return plans.place(user_id, plan_id, buyer)
+        order = plans.place(user_id, plan_id, buyer)
+    return db.session.get_one(Order, order.id)
 
 
 def order_window(provider: Any, user_id: int, buyer: Buyer) -> Payment:
     """An attempt to pay for the goods in the cart, as the checkout opens it."""
-    return order_payments.start(provider, new_order(user_id, buyer), buyer)
+    return _kept(order_payments.start(provider, new_order(user_id, buyer), buyer))
 
 
 def plan_window(provider: Any, user_id: int, plan_id: int, buyer: Buyer) -> Payment:
     """The same for a plan."""
-    return order_payments.start(provider, new_plan_order(user_id, plan_id, buyer), buyer)
+    return _kept(order_payments.start(provider, new_plan_order(user_id, plan_id, buyer), buyer))
+
+
+def _kept(payment: Payment) -> Payment:
+    """The same row in the session of the test, which sees how it changes; the transaction's own is closed."""
+    kept = db.session.get_one(Payment, payment.id)
+    end_reading()
+    return kept
 
 
 def order_of(payment: Payment) -> Order:
@@ -205,7 +214,7 @@ def another_window(provider: Any, payment: Payment) -> Payment:
     """A second attempt to pay the same order."""
     order = db.session.get_one(Order, int(payment.purchase_id))
     buyer = Buyer(order.buyer_name, order.buyer_tel, order.buyer_email, order.buyer_addr, order.buyer_postcode)
-    return order_payments.start(provider, order, buyer)
+    return _kept(order_payments.start(provider, order, buyer))
 
 
 def sign_in(client: FlaskClient, email: str = "buyer@example.com") -> User:

@@ -82,6 +82,18 @@ class FakeProvider:
         return self.reports[imp_uid]
 
     @one_at_a_time
+    def console_cancels(self, imp_uid: str | None) -> None:
+        """Somebody cancels the payment in PortOne's console."""
+        report = self.reports[imp_uid or ""]
+        self.reports[report.imp_uid] = replace(
+            report,
+            status="cancelled",
+            cancelled_amount=report.amount,
+            cancelled_at=clock.now(),
+            cancel_reason="관리자페이지취소",
+        )
+
+    @one_at_a_time
     def issues_key(self, customer_uid: str) -> None:
         self.keys[customer_uid] = BillingKeyReport(customer_uid, "mobilians", "170622040674", clock.now())
 

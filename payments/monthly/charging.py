@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, String, cast, func, select
 
 from .. import clock
-from ..database import db, end_reading, locked, transaction
+from ..database import db, locked, reading, transaction
 from ..events import Notification
 from ..models import Payment, move
 from ..portone.report import NotFound, PaymentProvider, ProviderError, Refused, Unauthorized
@@ -54,17 +54,16 @@ class Paused(Total):
 def due(after_id: int = 0, limit: int = 500) -> Sequence[Due]:
     """Return one page of the due subscriptions, in id order."""
     query = _due(Subscription.id, Subscription.amount).where(Subscription.id > after_id)
-    found = [Due(*row) for row in db.session.execute(query.order_by(Subscription.id).limit(limit))]
-    end_reading()
-    return found
+    with reading():
+        return [Due(*row) for row in db.session.execute(query.order_by(Subscription.id).limit(limit))]
 
 
 def count_due() -> Total:
     """Count the subscriptions that may be charged now, and their sum in won."""
     paused = _paused().with_only_columns(Subscription.id)
     query = _due(func.count(), func.coalesce(func.sum(Subscription.amount), 0)).where(Subscription.id.not_in(paused))
-    count, won = db.session.execute(query).one()
-    end_reading()
+    with reading():
+        count, won = db.session.execute(query).one()
     return Total(count, won)
 
 
@@ -72,8 +71,8 @@ def count_paused() -> Paused:
     """Count the due subscriptions that wait after a recent decline; and when the first may be charged again."""
     waiting = _paused().group_by(Subscription.id, Subscription.amount).subquery()
     columns = (func.count(), func.coalesce(func.sum(waiting.c.amount), 0), func.min(waiting.c.failed_at))
-    count, won, failed_at = db.session.execute(select(*columns)).one()
-    end_reading()
+    with reading():
+        count, won, failed_at = db.session.execute(select(*columns)).one()
     return Paused(count, won, failed_at + PAUSE_AFTER_DECLINE if failed_at else None)
 
 
@@ -195,8 +194,8 @@ def delete_ended_keys(provider: PaymentProvider) -> int:
     """
     in_flight = select(Payment.customer_uid).where(Payment.status == "ready", Payment.kind == LATER_MONTH)
     ended = select(BillingKey).where(BillingKey.status == "ended", BillingKey.customer_uid.not_in(in_flight))
-    keys = [(key.id, key.customer_uid) for key in db.session.scalars(ended.limit(500))]
-    end_reading()
+    with reading():
+        keys = [(key.id, key.customer_uid) for key in db.session.scalars(ended.limit(500))]
     deleted = 0
     for key_id, customer_uid in keys:
         try:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from .. import clock
 from ..attempts import open_attempt
-from ..database import db, end_reading, transaction
+from ..database import db, reading, transaction
 from ..decision import Standing
 from ..models import Payment, move
 from ..portone.report import PaymentProvider, PaymentReport
@@ -91,8 +91,8 @@ class FirstMonth(Purchases):
         self.purchases.look_up(payment, report, provider)
         if report.status != "paid" or payment.customer_uid is None or report.customer_uid != payment.customer_uid:
             return
-        key_id = db.session.scalar(_awaited(payment.customer_uid))
-        end_reading()
+        with reading():
+            key_id = db.session.scalar(_awaited(payment.customer_uid))
         if key_id is None:
             return
         issued = provider.get_billing_key(payment.customer_uid)

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..clock import now
-from ..database import Base
+from ..database import Base, Moment
 from ..models import States, one_of, partial_unique_index
 
 FIRST_MONTH, LATER_MONTH = "first", "renewal"  # the kinds of payment that this folder registers
@@ -46,9 +46,9 @@ class BillingKey(Base):
     tel_tail: Mapped[str | None] = mapped_column(String(4), index=True, default=last_digits)
     pg_provider: Mapped[str | None] = mapped_column(Text)
     pg_id: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    issued_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    issued_at: Mapped[datetime | None] = mapped_column(Moment)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
     end_reason: Mapped[str | None] = mapped_column(String(64))
 
     __table_args__ = (one_of("status", STATES), Index("keys_by_state", "status", "id"))
@@ -76,9 +76,9 @@ class Subscription(Base):
     amount: Mapped[int]  # won
     anchor_day: Mapped[int | None]  # day of month of the first approval, 1 to 31
     next_charge_on: Mapped[date | None] = mapped_column(index=True)  # in Seoul
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    started_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    started_at: Mapped[datetime | None] = mapped_column(Moment)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
     end_reason: Mapped[str | None] = mapped_column(String(64))
     billing_key: Mapped[BillingKey | None] = relationship()
 

@@ -2,6 +2,7 @@
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import event
 
 from payments.database import Base, Moment
 from payments.monthly import models as monthly_models  # noqa: F401 - fills the metadata
@@ -13,6 +14,11 @@ def render_item(kind, item, autogen_context):
     return "sa.DateTime()" if kind == "type" and isinstance(item, Moment) else False
 
 
+def begin(connection):
+    """SQLite's driver begins no transaction by itself before a table is changed."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def check_foreign_keys(connection, on):
     """SQLite rebuilds a table to change it, which is not possible while other rows refer to it and this is on."""
     if connection.dialect.name == "sqlite":
@@ -22,6 +28,9 @@ def check_foreign_keys(connection, on):
 
 with current_app.extensions["migrate"].db.engine.connect() as connection:
     check_foreign_keys(connection, on=False)
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        event.listen(connection, "begin", begin)
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -33,4 +42,6 @@ with current_app.extensions["migrate"].db.engine.connect() as connection:
         with context.begin_transaction():
             context.run_migrations()
     finally:
+        if is_sqlite:
+            event.remove(connection, "begin", begin)
         check_foreign_keys(connection, on=True)

@@ -14,7 +14,7 @@ from flask.cli import with_appcontext
 from flask_migrate import upgrade
 from sqlalchemy.exc import IntegrityError
 
-from payments import clock, reconcile, sweep
+from payments import clock, reconcile
 from payments.monthly import batch, charging
 from payments.portone.report import ProviderError
 from shop.backoffice import export
@@ -24,7 +24,7 @@ from shop.web.common import provider, settings
 
 
 def install(app: Flask) -> None:
-    for command in (init_db, seed_shop, create_admin, bill, sync, reconcile_books, worker, scheduler):
+    for command in (init_db, seed_shop, create_admin, bill, reconcile_books, worker, scheduler):
         app.cli.add_command(command)
 
 
@@ -99,16 +99,6 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
             click.echo(f"{results[result]} {result}: {line}")
     if any(results[result] for result in OPEN_RESULTS):
         sys.exit(1)
-
-
-@click.command("sync")
-@with_appcontext
-def sync() -> None:
-    """Look up open payments, expire unpaid orders, finish cancels. Meant to be run every few minutes; always safe."""
-    done = sweep.sweep(provider())
-    click.echo(", ".join(f"{count} {outcome}" for outcome, count in sorted(done.items())) or "Nothing was open.")
-    if done["unknown"] or done["error"]:
-        sys.exit(1)  # PortOne did not answer, or something broke (see the log): the next run asks again
 
 
 @click.command("reconcile")

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from app import create_app
+from payments.database import TransactionSession
 from sandbox import create_sandbox
 from sandbox.ledger.database import Database
 
@@ -60,11 +61,10 @@ def shop(fuse: Fuse) -> Any:
     """The shop; its sandbox is another process, at PORTONE_API_URL."""
 
     def step(session: Session) -> None:
-        if session.info.get("writing"):
-            fuse.step()
+        fuse.step()
 
-    event.listen(Session, "before_commit", step)
-    event.listen(Session, "after_commit", step)
+    event.listen(TransactionSession, "before_commit", step)
+    event.listen(TransactionSession, "after_commit", step)
     app = create_app()
     app.extensions["payments"].provider = Doomed(app.extensions["payments"].provider, fuse)
     return app

@@ -226,7 +226,7 @@ def test_held_money_of_a_cancelled_order_cannot_be_kept(provider: FakeProvider, 
 def test_money_that_went_back_meanwhile_cannot_be_kept(provider: FakeProvider, buyer: User) -> None:
     """PortOne's console gave it back and the webhook was lost: our row still says that it is held."""
     payment = held(provider, buyer, amount=301)
-    provider.cancel(payment.imp_uid or "", 301, "관리자페이지취소")
+    provider.console_cancels(payment.imp_uid)
     assert sync.release(provider, payment.id, ADMIN, "확인함") == "not_held"
     assert states(payment) == ("cancelled", "pending")
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
-from payments.database import db, end_reading, in_transaction, transaction
+from payments.database import UncommittedChanges, db, end_reading, in_transaction, transaction
 from shop.orders.models import Order, User
 from tests.conftest import product
 
@@ -37,8 +37,50 @@ def test_transactions_do_not_nest(shop: Any) -> None:
 
 def test_a_row_changed_outside_of_a_transaction_is_an_error_not_a_silent_commit(shop: Any, buyer: User) -> None:
     buyer.role = "operator"
-    with pytest.raises(RuntimeError, match="outside"):
+    with pytest.raises(UncommittedChanges):
         end_reading()
+    assert buyer.role == "operator", "nothing is lost"
+    db.session.commit()
+    end_reading()
+
+
+def test_a_host_with_flushed_or_executed_changes_is_refused_and_loses_nothing(shop: Any, buyer: User) -> None:
+    for change in (
+        lambda: db.session.add(User(email="unsaved@example.com", password_hash="x")) or db.session.flush(),
+        lambda: db.session.execute(update(User).where(User.email == "unsaved@example.com").values(role="viewer")),
+    ):
+        change()
+        with pytest.raises(UncommittedChanges), transaction():
+            pass
+        db.session.commit()
+    assert db.session.query(User).filter_by(email="unsaved@example.com").one().role == "viewer"
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_code_inside_a_transaction_cannot_end_it_and_nothing_is_written(end: str, shop: Any) -> None:
+    with pytest.raises(RuntimeError, match="inside a transaction"), transaction():
+        db.session.add(User(email="half@example.com", password_hash="x"))
+        db.session.flush()
+        getattr(db.session, end)()
+    assert db.session.query(User).filter_by(email="half@example.com").count() == 0
+
+
+def test_a_row_of_the_hosts_session_that_is_changed_inside_a_transaction_stops_it(shop: Any, buyer: User) -> None:
+    with pytest.raises(RuntimeError, match="another session"), transaction():
+        db.session.add(User(email="half@example.com", password_hash="x"))
+        buyer.role = "operator"
+    db.session.rollback()
+    assert db.session.query(User).filter_by(email="half@example.com").count() == 0
+    assert buyer.role == "buyer"
+
+
+def test_the_hosts_session_is_put_back_and_reads_what_was_written(shop: Any, buyer: User) -> None:
+    host = db.session()
+    with transaction():
+        assert db.session() is not host
+        db.session.get_one(User, buyer.id).role = "viewer"
+    assert db.session() is host
+    assert buyer.role == "viewer"
 
 
 def test_what_was_committed_can_be_read_without_opening_a_transaction(shop: Any) -> None:
@@ -71,9 +113,9 @@ def test_moments_come_back_aware_whatever_zone_they_went_in_with(shop: Any) -> N
     with transaction():
         user = User(email="zone@example.com", password_hash="x", created_at=moment)
         db.session.add(user)
-    db.session.expire_all()
-    assert user.created_at == moment
-    assert user.created_at.tzinfo is UTC
+    found = db.session.query(User).filter_by(email="zone@example.com").one()
+    assert found.created_at == moment
+    assert found.created_at.tzinfo is UTC
 
 
 def test_a_failed_statement_does_not_tell_whose_data_were_in_it(shop: Any, buyer: User) -> None:

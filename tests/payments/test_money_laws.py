@@ -71,7 +71,7 @@ def test_law_2_a_paid_payment_of_another_order_completes_nothing_but_its_own(
     thiefs = order_window(provider, other_buyer.id, ADDRESSED_BUYER)
     assert thiefs.amount == paid_parcel.amount
     result = sync_payment(provider, Notification("callback", "imp_1", thiefs.merchant_uid))
-    assert (result.outcome, result.payment) == ("mismatch", paid_parcel)
+    assert (result.outcome, result.payment and result.payment.id) == ("mismatch", paid_parcel.id)
     db.session.expire_all()
     assert (thiefs.status, order_of(thiefs).status) == ("ready", "pending")
     assert (paid_parcel.status, order_of(paid_parcel).status) == ("paid", "paid")
@@ -153,7 +153,7 @@ def test_law_5_the_provider_is_never_asked_inside_a_transaction(
     """The provider itself fails in an open transaction; here it is shown that it would."""
     with transaction(), pytest.raises(AssertionError, match="open transaction"):
         provider.find_payment("m-1")
-    db.session.get(User, buyer.id)  # even a plain read opens one
+    db.session.query(User).first()  # even a plain read opens one
     with pytest.raises(AssertionError, match="open transaction"):
         provider.find_payment("m-1")
 

@@ -52,7 +52,7 @@ def test_money_that_we_never_heard_of_is_found_and_repaired(provider: FakeProvid
 
 
 def test_a_cancel_in_the_console_is_found_and_repaired(provider: FakeProvider, payment: Payment) -> None:
-    provider.cancel(payment.imp_uid or "", payment.amount, "관리자페이지취소")
+    provider.console_cancels(payment.imp_uid)
     found = differences(provider)
     assert [(one.kind, one.ours, one.theirs) for one in found] == [("state", "paid", "cancelled")]
     assert repair(provider, found) == {"cancelled": 1}
@@ -120,7 +120,7 @@ def test_money_of_another_channel_that_waits_for_a_person_is_on_our_books_too(
     report = provider.hears_of(held.merchant_uid, amount=held.amount, is_test_channel=False)
     sync.sync_payment(provider, Notification("webhook", report.imp_uid, held.merchant_uid))
     assert kinds(provider) == []
-    provider.cancel(report.imp_uid, held.amount, "관리자페이지취소")
+    provider.console_cancels(report.imp_uid)
     (found,) = differences(provider)
     assert (found.kind, found.ours, found.theirs, found.our_amount) == ("state", "paid", "cancelled", held.amount)
 

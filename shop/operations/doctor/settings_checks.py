@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from payments.settings import LIVE_API_URL
 from shop.config import LIVE_SDK_URL, WEAK_SECRET_KEYS, Settings
-from shop.environment import LIVE_API_URL, SETTINGS, ConfigError, host_of, is_private
+from shop.environment import SETTINGS, ConfigError, host_of, is_private
 
 from . import connection_advice, settings_advice
 from .settings_advice import Level

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from payments import clock, sweep
 from payments.clock import SEOUL
-from payments.database import db, transaction
+from payments.database import TransactionSession, db, transaction
 from payments.events import Notification
 from payments.models import Event, Payment
 from payments.monthly import charging, claims, subscriptions
@@ -278,16 +278,16 @@ def test_a_charge_whose_process_died_before_its_commit_is_found(
     class Died(BaseException):
         pass
 
-    def die(session: Session) -> None:
-        if provider.charges and session.info.get("writing"):
+    def die(_session: Session) -> None:
+        if provider.charges:
             raise Died
 
-    event.listen(db.session, "before_commit", die)
+    event.listen(TransactionSession, "before_commit", die)
     try:
         with pytest.raises(Died):
             charging.charge(provider, subscription_id)
     finally:
-        event.remove(db.session, "before_commit", die)
+        event.remove(TransactionSession, "before_commit", die)
     attempts = db.session.query(Payment).filter_by(kind=LATER_MONTH, purchase_id=str(subscription_id))
     assert [one.status for one in attempts] == ["ready"]
     time.passes(minutes=11)
