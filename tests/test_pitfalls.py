@@ -82,7 +82,7 @@ def books(payment: Payment) -> tuple[str, str]:
 
 
 def claim(client: FlaskClient, imp_uid: str | None, merchant_uid: str, **more: Any) -> Any:
-    """What a page may say at the callback's door."""
+    """What a page may say to the callback's endpoint."""
     return client.post("/payment/complete", json={"imp_uid": imp_uid, "merchant_uid": merchant_uid, **more})
 
 
@@ -252,7 +252,7 @@ def test_14_cross_user_view(
     client: FlaskClient, provider: FakeProvider, subscription: Subscription, buyer: User, other_buyer: User
 ) -> None:
     """Another buyer's order, cancel and subscription are not there; neither are they for a stranger."""
-    order = f"/orders/{paid(provider, buyer).order_id}"
+    order = f"/orders/{paid(provider, buyer).purchase_id}"
     end = f"/subscriptions/{subscription.id}/end"
     assert client.get(order).status_code in (302, 404)
     sign_in(client, "other@example.com")
@@ -471,7 +471,7 @@ def test_30_assert_as_security() -> None:
 
 
 def test_31_session_lost(client: FlaskClient, provider: FakeProvider, buyer: User) -> None:
-    """The buyer comes back in another browser: the door needs no session, the page then asks who it is."""
+    """The buyer comes back in another browser: the endpoint needs no session, the page then asks who it is."""
     payment = opened(provider, buyer)
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     told = {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid, "imp_success": "true"}
