@@ -18,10 +18,11 @@ TIMEOUT_SECONDS = 400  # a busy machine takes minutes to start
 
 @dataclass(frozen=True)
 class Mutant:
-    """`test` must fail once the `edits` (file, old text, new text) are made."""
+    """`test` must fail once the `edits` (file, old text, new text) are made. `slow`: it is a test of the slow tier."""
 
     test: str
     edits: tuple[tuple[str, str, str], ...]
+    slow: bool = False
 
     def problems(self) -> Iterator[str]:
         """Why this variant cannot be made any more: it is kept as fresh as the code."""
@@ -36,7 +37,7 @@ class Mutant:
 
 def all_mutants() -> list[Mutant]:
     listed = tomllib.loads((ROOT / "tests" / "mutants.toml").read_text())["mutant"]
-    return [Mutant(one["test"], tuple(tuple(edit) for edit in one["edits"])) for one in listed]
+    return [Mutant(one["test"], tuple(map(tuple, one["edits"])), one.get("slow", False)) for one in listed]
 
 
 def killed_by(mutant: Mutant, copy: Path) -> str | None:
@@ -45,7 +46,8 @@ def killed_by(mutant: Mutant, copy: Path) -> str | None:
     for file, old, new in mutant.edits:
         (copy / file).write_text((copy / file).read_text().replace(old, new))
     try:
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-m", "not slow", mutant.test]
+        tier = "slow" if mutant.slow else "not slow"
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-m", tier, mutant.test]
         run = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)
     finally:
         for file, text in originals.items():

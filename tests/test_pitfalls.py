@@ -82,7 +82,7 @@ def books(payment: Payment) -> tuple[str, str]:
 
 
 def claim(client: FlaskClient, imp_uid: str | None, merchant_uid: str, **more: Any) -> Any:
-    """What a page may say at the callback's door."""
+    """What a page may say to the callback's endpoint."""
     return client.post("/payment/complete", json={"imp_uid": imp_uid, "merchant_uid": merchant_uid, **more})
 
 
@@ -471,7 +471,7 @@ def test_30_assert_as_security() -> None:
 
 
 def test_31_session_lost(client: FlaskClient, provider: FakeProvider, buyer: User) -> None:
-    """The buyer comes back in another browser: the door needs no session, the page then asks who it is."""
+    """The buyer comes back in another browser: the endpoint needs no session, the page then asks who it is."""
     payment = opened(provider, buyer)
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     told = {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid, "imp_success": "true"}
