@@ -17,6 +17,8 @@ from sqlalchemy import DateTime, Dialect, MetaData, event, text
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, registry
 from sqlalchemy.types import TypeDecorator
 
+from . import clock
+
 
 class Moment(TypeDecorator[datetime]):
     """A point in time: aware UTC in Python, plain UTC in the table (SQLite keeps no time zones)."""
@@ -76,6 +78,7 @@ def transaction() -> Iterator[None]:
     if isinstance(db.session(), TransactionSession):
         raise RuntimeError("transactions do not nest: the caller already has one open")
     end_reading()
+    clock.now()  # a source that reads the time over the network does so here, not inside
     host = db.session()
     own = TransactionSession(db, expire_on_commit=False, query_cls=db.Query)
     db.session.registry.set(own)

@@ -51,6 +51,7 @@ def take_report(provider: PaymentProvider, report: PaymentReport, notification: 
         cancel_duplicate(provider, report, notification)
     elif result.cancel_now and result.payment:
         resume_cancel(provider, result.payment.id, notification)
+        return replace(result, payment=_known_payment(None, report.merchant_uid))  # as it is after the cancel
     return result
 
 

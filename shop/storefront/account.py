@@ -199,14 +199,14 @@ def _user_with(email: str, password: str) -> User | None:
     user = db.session.scalar(select(User).filter_by(email=email.strip().lower()))
     matches = check_password_hash(user.password_hash if user else _NOBODYS_HASH, password)
     if user and matches and not user.password_hash.startswith(HASH_METHOD):
-        _hash_anew(user, password)
+        _hash_anew(user.id, password)
     return user if matches else None
 
 
-def _hash_anew(user: User, password: str) -> None:
+def _hash_anew(user_id: int, password: str) -> None:
     """Hash a password again with the current method, at login, when its plain text is known."""
     with transaction():
-        user.password_hash = generate_password_hash(password, HASH_METHOD)
+        db.session.get_one(User, user_id).password_hash = generate_password_hash(password, HASH_METHOD)
 
 
 def _enter(user: User, destination: str) -> AnyResponse:
