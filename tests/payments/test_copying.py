@@ -1,0 +1,316 @@
+"""`docs/copying.md` taken literally: its code becomes a Flask app in an empty folder, which sells against the sandbox."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+from playwright.sync_api import Browser, expect
+
+from sandbox import create_sandbox
+from sandbox.ledger.merchant import API_KEY, API_SECRET, IMP_CODE
+from tests.sandbox.conftest import served
+from tests.sandbox.window.shop_page import approve, identify
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "copying.md"
+REPLACED = re.compile(r"^# in (\S+), instead of: (.+)\n", re.MULTILINE)
+BLOCK = re.compile(r"^```(?:python|html)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"(?:# file: (\S+)|<!-- file: (\S+) -->)\n")
+
+
+@dataclass
+class Host:
+    """The app of the page, in a process of its own."""
+
+    folder: Path
+    url: str
+    sandbox_url: str
+    environ: dict[str, str]
+
+    def buy(self) -> dict[str, Any]:
+        answer = requests.post(f"{self.url}/buy", json={}, timeout=20)
+        assert answer.status_code == 200, answer.text
+        asked: dict[str, Any] = answer.json()["request_pay"]
+        return asked
+
+    def pays(self, asked: dict[str, Any], outcome: str = "approve") -> dict[str, Any]:
+        """The window is used; what the page's callback would get. Without `notice_url` no webhook is sent."""
+        told: dict[str, Any] = requests.post(
+            f"{self.sandbox_url}/controls/payments", json=asked | {"outcome": outcome}, timeout=20
+        ).json()
+        return told
+
+    def callback(self, imp_uid: str | None, merchant_uid: str) -> requests.Response:
+        ids = {"imp_uid": imp_uid, "merchant_uid": merchant_uid}
+        return requests.post(f"{self.url}/payment/complete", json=ids, timeout=20)
+
+    def order(self, order_id: int = 1) -> str:
+        return requests.get(f"{self.url}/orders/{order_id}", timeout=20).text
+
+    def python(self, code: str) -> str:
+        """Run code in an app context of the host; what it printed."""
+        head = "from app import *\nwith app.app_context():\n"
+        return self._run("-c", head + "".join(f"    {line}\n" for line in code.strip().splitlines())).stdout.strip()
+
+    def flask(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self._run("-m", "flask", "--app", "app", *arguments)
+
+    def _run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def sql(self, statement: str) -> list[Any]:
+        with sqlite3.connect(self.folder / "coffee.sqlite3") as database:
+            return database.execute(statement).fetchall()
+
+
+def build(folder: Path, page: str, *, monthly: bool = True) -> None:
+    """Do what the page says: copy `payments/`, replace the line, write the files."""
+    ignored = shutil.ignore_patterns("__pycache__", *(() if monthly else ("monthly",)))
+    shutil.copytree(ROOT / "payments", folder / "payments", ignore=ignored)
+    for block in BLOCK.findall(page):
+        replaced, named = REPLACED.match(block), FILE.match(block)
+        if replaced:
+            path = folder / replaced[1]
+            before = path.read_text()
+            lines = [line for line in before.splitlines() if line.startswith(replaced[2])]
+            assert len(lines) == 1, "the page names a line that is not there"
+            path.write_text(before.replace(lines[0], block[replaced.end() :]))
+        elif named:
+            path = folder / (named[1] or named[2])
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(block)
+
+
+@contextmanager
+def running(folder: Path, page: str, *, monthly: bool = True, database_url: str = "") -> Iterator[Host]:
+    build(folder, page, monthly=monthly)
+    sandbox = create_sandbox(folder / "sandbox.sqlite3", webhook_hosts=())
+    with served(sandbox) as sandbox_url, socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        environ = kept | {
+            "DATABASE_URL": database_url or f"sqlite:///{folder}/coffee.sqlite3",
+            "PUBLIC_URL": url,
+            "PORTONE_API_URL": sandbox_url,
+            "PORTONE_SDK_URL": f"{sandbox_url}/v1/iamport.js",
+            "PORTONE_IMP_CODE": IMP_CODE,
+            "PORTONE_API_KEY": API_KEY,
+            "PORTONE_API_SECRET": API_SECRET,
+            "PORTONE_TEST_CHANNEL": "true",
+        }
+        free.close()
+        made = subprocess.run(
+            [sys.executable, "create_tables.py"], cwd=folder, env=environ, capture_output=True, text=True, check=False
+        )
+        assert made.returncode == 0, made.stderr
+        with (folder / "log").open("w") as log:
+            command = [sys.executable, "-m", "flask", "--app", "app", "run", "--port", str(port)]
+            process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
+        try:
+            _wait_for(url, process, folder / "log")
+            yield Host(folder, url, sandbox_url, environ)
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+            sandbox.extensions["sandbox"].close()
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    until = time.monotonic() + 60
+    while True:
+        try:
+            requests.get(url, timeout=5)
+            return
+        except requests.ConnectionError:
+            assert process.poll() is None and time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return PAGE.read_text()
+
+
+@pytest.fixture
+def host(tmp_path: Path, text: str) -> Iterator[Host]:
+    with running(tmp_path, text) as host:
+        yield host
+
+
+def until(seen: Any, wanted: Any) -> None:
+    """Wait until the host has heard: a webhook takes a moment."""
+    deadline = time.monotonic() + 30
+    while seen() != wanted:
+        assert time.monotonic() < deadline, f"{seen()} instead of {wanted}"
+        time.sleep(0.05)
+
+
+def test_the_code_of_both_languages_is_the_same() -> None:
+    english = PAGE.with_suffix(".en.md").read_text()
+    assert BLOCK.findall(PAGE.read_text()) == BLOCK.findall(english) != []
+
+
+def test_the_copied_folder_sells_by_callback_and_by_webhook_alone(host: Host) -> None:
+    asked = host.buy()
+    paid = host.pays(asked | {"notice_url": ""})
+    assert host.order() == "pending"
+    answer = host.callback(paid["imp_uid"], asked["merchant_uid"])
+    assert (answer.status_code, answer.json()["outcome"], answer.json()["redirect"]) == (200, "paid", "/orders/1")
+    assert host.order() == "paid"
+    host.pays(host.buy())
+    until(lambda: host.order(2), "paid")
+    assert host.sql("SELECT stock FROM product") == [(8,)]
+
+
+def test_the_copied_folder_sells_without_its_subscriptions(tmp_path: Path, text: str) -> None:
+    with running(tmp_path, text, monthly=False) as host:
+        host.pays(host.buy())
+        until(host.order, "paid")
+        assert host.flask("sync").returncode == 0
+
+
+def test_a_page_whose_code_is_changed_makes_the_host_refuse_the_money(tmp_path: Path, text: str) -> None:
+    broken = text.replace("            return Standing.open()", '            return Standing.closed("no", "아니오")')
+    assert broken != text
+    with running(tmp_path, broken) as host:
+        assert requests.post(f"{host.url}/buy", json={}, timeout=20).status_code == 500  # PurchaseClosed
+
+
+@pytest.mark.browser
+def test_the_twenty_five_lines_of_the_page_pay_in_chromium(host: Host, browser: Browser) -> None:
+    tab = browser.new_page(locale="ko-KR")
+    tab.goto(host.url)
+    with tab.expect_popup() as opened:
+        tab.locator("#pay").click()
+    identify(opened.value)
+    approve(opened.value)
+    tab.wait_for_url("**/orders/1")
+    expect(tab.locator("body")).to_have_text("paid")
+    tab.close()
+
+
+# --- in make check ----------------------------------------------------------------------------------------------------
+
+OPEN_AGAIN = """
+started = payments.start("coffee", 1, amount=5000, name="커피",
+                         buyer=payments.Buyer("홍길동", "01012345678", "b@example.com"), digital=True)
+import json; print(json.dumps(started.request_pay))
+"""
+SILENT = {"notice_url": ""}  # no webhook
+
+
+@pytest.mark.slow
+def test_a_payment_whose_callback_and_webhook_are_lost_is_found_by_the_sweep(host: Host) -> None:
+    host.pays(host.buy() | SILENT)
+    host.sql("UPDATE payments SET created_at = datetime(created_at, '-4 minutes')")
+    swept = host.flask("sync")
+    assert (swept.returncode, swept.stdout.strip(), host.order()) == (0, "1 paid", "paid")
+
+
+@pytest.mark.slow
+def test_ten_callbacks_at_once_have_one_outcome(host: Host) -> None:
+    asked = host.buy()
+    imp_uid = host.pays(asked | SILENT)["imp_uid"]
+    with ThreadPoolExecutor(10) as pool:
+        answers = pool.map(lambda _: host.callback(imp_uid, asked["merchant_uid"]).json()["outcome"], range(10))
+    assert sorted(answers) == ["paid"] + ["unchanged"] * 9
+    assert host.sql("SELECT count(*) FROM events WHERE outcome = 'paid'") == [(1,)]
+
+
+@pytest.mark.slow
+def test_after_a_decline_the_order_is_still_open_and_another_window_pays_it(host: Host) -> None:
+    asked = host.buy()
+    told = host.pays(asked | SILENT, "decline")
+    answer = host.callback(told["imp_uid"], asked["merchant_uid"]).json()
+    assert (answer["outcome"], answer["status"], host.order()) == ("failed", "failed", "pending")
+    assert answer["message"]
+    host.pays(json.loads(host.python(OPEN_AGAIN)))
+    until(host.order, "paid")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("left", "outcome", "order"), [(1, "paid", "paid"), (0, "held", "expired")])
+def test_late_money_is_kept_while_there_are_goods_and_goes_back_when_they_are_gone(
+    left: int, outcome: str, order: str, host: Host
+) -> None:
+    asked = host.buy()
+    imp_uid = host.pays(asked | SILENT)["imp_uid"]
+    host.sql("UPDATE \"order\" SET status = 'expired'")
+    host.sql(f"UPDATE product SET stock = {left}")  # noqa: S608
+    assert host.callback(imp_uid, asked["merchant_uid"]).json()["outcome"] == outcome
+    status = "paid" if outcome == "paid" else "cancelled"
+    assert (host.order(), host.sql("SELECT status FROM payments")) == (order, [(status,)])
+    assert host.sql("SELECT stock FROM product") == [(0,)]
+
+
+@pytest.mark.slow
+def test_a_second_window_that_is_paid_too_is_cancelled_by_itself(host: Host) -> None:
+    first, second = host.buy(), json.loads(host.python(OPEN_AGAIN))
+    for asked, outcome in ((first, "paid"), (second, "held")):
+        imp_uid = host.pays(asked | SILENT)["imp_uid"]
+        assert host.callback(imp_uid, asked["merchant_uid"]).json()["outcome"] == outcome
+    assert host.sql("SELECT status, cancelled_amount FROM payments ORDER BY id") == [("paid", 0), ("cancelled", 5000)]
+    assert host.order() == "paid"
+
+
+@pytest.mark.slow
+def test_ids_that_are_nobodys_are_not_found(host: Host) -> None:
+    assert host.callback("imp_nobodys", "nobodys").status_code == 404
+
+
+@pytest.mark.slow
+def test_a_host_with_unsaved_rows_is_told_so_and_loses_none(host: Host) -> None:
+    host.buy()
+    said = host.python(
+        """
+db.session.add(Order(product_id=1)); db.session.flush()
+try:
+    payments.start("coffee", 1, amount=5000, name="x", buyer=payments.Buyer("a", "01012345678", "b@c.de"), digital=True)
+except payments.UncommittedChanges as error:
+    print(error)
+db.session.commit(); print(Order.query.count())
+"""
+    )
+    assert said.splitlines()[0].startswith("commit before")
+    assert said.splitlines()[1] == "2"
+
+
+@pytest.mark.slow
+def test_the_copied_folder_sells_on_postgresql(tmp_path: Path, text: str, postgres: str) -> None:
+    server = postgres.rpartition("/")[0]
+    name = f"copied_{secrets.token_hex(4)}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = f"{server}/{name}".replace("postgresql://", "postgresql+psycopg://")
+    with running(tmp_path, text, database_url=url) as host:
+        asked = host.buy()
+        paid = host.pays(asked | SILENT)
+        with ThreadPoolExecutor(10) as pool:
+            answers = pool.map(lambda _: host.callback(paid["imp_uid"], asked["merchant_uid"]).json(), range(10))
+        assert sorted(answer["outcome"] for answer in answers) == ["paid"] + ["unchanged"] * 9
+        assert host.order() == "paid"
