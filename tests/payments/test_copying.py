@@ -1,4 +1,4 @@
-"""`docs/copying.md` taken literally: its code becomes a Flask app in an empty folder, which sells against the sandbox."""
+"""`docs/copying.md` taken literally: its code becomes a Flask app in an empty folder and sells against the sandbox."""
 
 import json
 import os
@@ -221,7 +221,7 @@ started = payments.start("coffee", 1, amount=5000, name="커피",
                          buyer=payments.Buyer("홍길동", "01012345678", "b@example.com"), digital=True)
 import json; print(json.dumps(started.request_pay))
 """
-SILENT = {"notice_url": ""}  # no webhook
+SILENT = {"notice_url": "", "confirm_url": ""}  # no webhook, and nobody is asked before the approval
 
 
 @pytest.mark.slow
