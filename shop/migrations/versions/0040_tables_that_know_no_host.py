@@ -111,7 +111,8 @@ def fill_in() -> None:
         op.execute(
             sa.text(
                 "UPDATE payments SET given_up_at = created_at WHERE status IN ('ready', 'failed')"
-                f" AND kind <> 'renewal' AND purchase_id NOT IN ({pending}) AND created_at < :before"
+                " AND held_reason IS NULL AND kind <> 'renewal' AND created_at < :before"
+                f" AND purchase_id NOT IN ({pending})"
             ).bindparams(sa.bindparam("before", latest - timedelta(days=1), sa.DateTime()))
         )
 
