@@ -1,7 +1,9 @@
 """Queries of the back office's lists: filters and searches, each a WHERE condition.
 
-Every filter and search has an index in the order of its list (`tests/shop/backoffice/test_listing.py` shows each in
-use). Of several filters at once the database takes one index and checks the rest row by row.
+Every filter has an index in the order of its list, apart from the plan: payments know no plan, so each row is checked
+against the plan's subscriptions. A search finds its few rows by an index, which are then sorted.
+`tests/shop/backoffice/test_list_indexes.py` shows each index in use. Of several filters at once the database takes one
+index and checks the rest row by row.
 """
 
 import re
