@@ -227,8 +227,9 @@ def fill(count: int) -> None:
     with db.engine.begin() as books:
         for statement in (
             "INSERT INTO orders (id, user_id, kind, status, amount, digital, buyer_name, buyer_tel, buyer_email,"
-            f" created_at, expires_at, paid_at, paid_by) {numbers} SELECT i, 4 + i % 29, 'once', 'paid', 3900, 1,"
-            f" '홍길동', '01012345678', 'b@example.com', {at}, {at}, {at}, 'm-' || i FROM n",
+            f" tel_tail, created_at, expires_at, paid_at, paid_by) {numbers}"
+            " SELECT i, 4 + i % 29, 'once', 'paid', 3900, 1, '홍길동', '01012345678', 'b@example.com', '5678',"
+            f" {at}, {at}, {at}, 'm-' || i FROM n",
             "INSERT INTO order_lines (order_id, product_id, name_ko, name_en, unit_price, quantity)"
             f" {numbers} SELECT i, 3, '곰', 'Bear', 3900, 1 FROM n",
             "INSERT INTO payments (id, merchant_uid, kind, purchase_id, period, name, amount, is_test_channel, status,"

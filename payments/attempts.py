@@ -59,7 +59,6 @@ def open_attempt(
     is_test_channel: bool,
     customer_uid: str | None = None,
     claimed: Mapping[str, str] | None = None,
-    **listed: Any,
 ) -> Payment:
     """Insert the row of an attempt to pay `amount` won, and its first event. Call inside a transaction().
 
@@ -75,7 +74,6 @@ def open_attempt(
         name=name,
         amount=amount,
         is_test_channel=is_test_channel,
-        **listed,
     )
     if purchases_of(payment).lock(payment).state != "open":
         raise PurchaseClosed(f"{kind} {purchase_id}")

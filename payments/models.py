@@ -73,12 +73,6 @@ class Payment(Base):
     purchase_id: Mapped[str] = mapped_column(String(64))  # the host's row; no foreign key, since tables know no host
     period: Mapped[str] = mapped_column(String(7), default="")  # YYYY-MM in Seoul of a later month; else empty
     customer_uid: Mapped[str | None] = mapped_column(String(80))  # the billing key that issues or is charged
-    # What the back office lists and finds by, repeated here so that a list reads this one table.
-    plan_id: Mapped[int | None]  # the product that is subscribed to
-    buyer_name: Mapped[str | None] = mapped_column(String(40))
-    buyer_email: Mapped[str | None] = mapped_column(String(254))  # lower case
-    buyer_tel: Mapped[str | None] = mapped_column(String(16))  # masked
-    tel_tail: Mapped[str | None] = mapped_column(String(4))
     name: Mapped[str] = mapped_column(String(40))
     amount: Mapped[int]  # won, asked
     is_test_channel: Mapped[bool]  # asked for on a test channel?
@@ -114,16 +108,13 @@ class Payment(Base):
         ),
         # What the sweep still looks up.
         partial_index("payments_open", "id", condition=OPEN),
-        # What the back office filters and searches by, each in the order in which it lists.
+        # What a back office filters by, each in the order in which it lists.
         Index("payments_by_time", "created_at", "id"),
         partial_index("payments_by_state", "status", "created_at", "id", condition="held_reason IS NULL"),
         partial_index("payments_held", "created_at", "id", condition="held_reason IS NOT NULL"),
         partial_index("payments_cancel_open", "created_at", "id", condition=CANCEL_OPEN),
         Index("payments_by_kind", "kind", "created_at", "id"),
-        partial_index("payments_by_plan", "plan_id", "created_at", "id", condition="plan_id IS NOT NULL"),
         Index("payments_by_pg", "pg_provider", "created_at", "id"),
-        Index("payments_by_email", "buyer_email", "created_at", "id"),
-        Index("payments_by_tel_tail", "tel_tail", "created_at", "id"),
         partial_index("payments_by_key", "customer_uid", "paid_at", condition="customer_uid IS NOT NULL"),
         partial_index("payments_by_cancel", "cancelled_at", "cancelled_amount", condition="status = 'cancelled'"),
     )

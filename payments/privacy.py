@@ -65,8 +65,3 @@ def _masked(value: Any) -> Any:
     if isinstance(value, list):
         return [_masked(item) for item in value]
     return value
-
-
-def listed_buyer(name: str, tel: str, email: str) -> dict[str, str]:
-    """Return the buyer columns of a payment's row, for lists and search: the masked phone and its last four digits."""
-    return {"buyer_name": name, "buyer_email": email.lower(), "buyer_tel": mask_phone(tel), "tel_tail": tel[-4:]}

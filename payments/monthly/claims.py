@@ -15,7 +15,6 @@ from ..database import db, transaction
 from ..models import Payment
 from ..portone.report import ChargeRequest
 from ..portone.request_pay import fit_bytes
-from ..privacy import listed_buyer
 from . import subscriptions
 from .billing_month import Month, month_of
 from .models import LATER_MONTH, BillingKey, Subscription
@@ -135,8 +134,6 @@ def _row(attempt: Attempt, found: _Found, month: Month) -> Payment:
         amount=asked.amount,
         is_test_channel=found.is_test_channel,
         claimed_until=attempt.until,
-        plan_id=int(found.subscription.plan_ref),
-        **listed_buyer(asked.buyer_name, asked.buyer_tel, asked.buyer_email),
     )
 
 

@@ -35,7 +35,6 @@ def start_first_month(
     name: str,
     buyer: Buyer,
     claimed: Mapping[str, str] | None = None,
-    **listed: Any,
 ) -> Payment:
     """Insert an attempt to pay a plan's first month, with the billing key that its window issues and the subscription
     that it starts; commit, then register the amount (won, every month) at PortOne.
@@ -59,7 +58,6 @@ def start_first_month(
             is_test_channel=provider.is_test_channel,
             customer_uid=customer_uid,
             claimed=claimed,
-            **listed,
         )
     provider.prepare(payment.merchant_uid, payment.amount)
     return payment

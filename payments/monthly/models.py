@@ -4,7 +4,7 @@ import secrets
 from datetime import date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..clock import now
@@ -42,7 +42,7 @@ class BillingKey(Base):
     status: Mapped[str] = mapped_column(String(16), default="issuing")
     buyer_name: Mapped[str] = mapped_column(String(40))
     buyer_tel: Mapped[str] = mapped_column(String(16))
-    buyer_email: Mapped[str] = mapped_column(String(254), index=True)
+    buyer_email: Mapped[str] = mapped_column(String(254))
     tel_tail: Mapped[str | None] = mapped_column(String(4), index=True, default=last_digits)
     pg_provider: Mapped[str | None] = mapped_column(Text)
     pg_id: Mapped[str | None] = mapped_column(Text)
@@ -51,7 +51,11 @@ class BillingKey(Base):
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     end_reason: Mapped[str | None] = mapped_column(String(64))
 
-    __table_args__ = (one_of("status", STATES), Index("keys_by_state", "status", "id"))
+    __table_args__ = (
+        one_of("status", STATES),
+        Index("keys_by_state", "status", "id"),
+        Index("keys_by_email", func.lower(buyer_email)),
+    )
 
 
 class Subscription(Base):

@@ -15,6 +15,7 @@ from payments.decision import refusal_to_cancel
 from payments.events import log_event
 from payments.models import Payment
 from shop.orders import orders
+from shop.orders.buyers import buyers_of
 from shop.orders.models import Product
 from shop.orders.order_payments import KINDS, order_of
 from shop.web.common import provider
@@ -55,6 +56,7 @@ def _list(chosen: PaymentFilter, page: Page, **more: Any) -> str:
         "admin/payments.html",
         chosen=chosen,
         page=page,
+        buyers=buyers_of(page.rows),
         args={name: value for name, value in request.args.items() if name not in ("older", "newer") and value},
         states=listing.PAYMENT_STATES,
         kinds=KINDS,
@@ -116,6 +118,7 @@ def payment(merchant_uid: str) -> str:
     return render_template(
         "admin/payment.html",
         payment=found,
+        buyer=buyers_of([found])[found.id],
         title=titles(),
         order=order_of(found),
         line=timeline.line_of(found, events),

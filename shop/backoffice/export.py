@@ -11,18 +11,19 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, select, tuple_
+from sqlalchemy import select, tuple_
 
 from payments.clock import SEOUL
 from payments.database import db, end_reading
-from payments.models import Payment
+from payments.models import Payment, table_of
 from payments.monthly.models import LATER_MONTH
 from payments.reconcile import Difference
+from shop.orders.buyers import ListedBuyer, buyers_of
 
 from . import listing
 from .listing import PaymentFilter
 
-ROWS_AT_ONCE = 1000
+ROWS_AT_ONCE = 500
 BYTE_ORDER_MARK = "\ufeff"
 FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
@@ -55,18 +56,27 @@ COLUMNS = (
 def payments_csv(chosen: PaymentFilter) -> Iterator[str]:
     """Yield the chosen payments as CSV, newest first, in pieces. No transaction is open between two pieces."""
     yield BYTE_ORDER_MARK + csv_text([COLUMNS])
-    order_id = case((Payment.kind != LATER_MONTH, Payment.purchase_id))
-    columns = [order_id if name == "order_id" else getattr(Payment, name) for name in COLUMNS]
     place = (Payment.created_at, Payment.id)
-    query = select(*place, *columns).where(*listing.conditions(chosen))
+    query = select(table_of(Payment)).where(*listing.conditions(chosen))
     query = query.order_by(*(column.desc() for column in place)).limit(ROWS_AT_ONCE)
     rows = db.session.execute(query).all()
     while rows:
+        buyers = buyers_of(rows)
         end_reading()
-        yield csv_text(row[2:] for row in rows)
+        yield csv_text(_cells(row, buyers[row.id]) for row in rows)
         if len(rows) < ROWS_AT_ONCE:
             return
-        rows = db.session.execute(query.where(tuple_(*place) < tuple(rows[-1][:2]))).all()
+        rows = db.session.execute(query.where(tuple_(*place) < (rows[-1].created_at, rows[-1].id))).all()
+
+
+def _cells(row: Any, buyer: ListedBuyer) -> list[Any]:
+    others = {
+        "order_id": row.purchase_id if row.kind != LATER_MONTH else None,
+        "buyer_name": buyer.name,
+        "buyer_email": buyer.email,
+        "buyer_tel": buyer.tel,
+    }
+    return [others[name] if name in others else getattr(row, name) for name in COLUMNS]
 
 
 def differences_csv(found: Iterable[Difference]) -> str:

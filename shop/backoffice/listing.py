@@ -1,7 +1,9 @@
 """Queries of the back office's lists: filters and searches, each a WHERE condition.
 
-Every filter and search has an index in the order of its list (`tests/shop/backoffice/test_listing.py` shows each in
-use). Of several filters at once the database takes one index and checks the rest row by row.
+Every filter has an index in the order of its list, apart from the plan: payments know no plan, so each row is checked
+against the plan's subscriptions. A search finds its few rows by an index, which are then sorted.
+`tests/shop/backoffice/test_list_indexes.py` shows each index in use. Of several filters at once the database takes one
+index and checks the rest row by row.
 """
 
 import re
@@ -17,6 +19,7 @@ from payments.cancel import NOT_GIVEN_BACK
 from payments.database import db
 from payments.models import Event, Payment
 from payments.monthly.models import BillingKey, Subscription
+from shop.orders import buyers
 from shop.orders.models import Order, User
 from shop.orders.order_payments import PAYMENT_KINDS
 
@@ -62,7 +65,7 @@ def conditions(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
     if chosen.kind:
         found.append(Payment.kind == chosen.kind)
     if chosen.plan_id is not None:
-        found.append(Payment.plan_id == chosen.plan_id)
+        found.append(buyers.is_of_plan(chosen.plan_id))
     if chosen.pg:
         found.append(Payment.pg_provider == chosen.pg)
     return found
@@ -142,11 +145,15 @@ def _payment_search(q: str) -> list[ColumnElement[bool]]:
     if not q:
         return []
     if "@" in q:
-        return [Payment.buyer_email == q.lower()]
+        return [buyers.has_email(q)]
     if _TEL_TAIL.fullmatch(q):
-        return [Payment.tel_tail == q]
+        return [buyers.has_tel_tail(q)]
     if order := _ORDER_NUMBER.fullmatch(q):
-        return [Payment.kind.in_(PAYMENT_KINDS.values()), Payment.purchase_id == order[1].lstrip("0")]
+        attempts = select(Payment.id).where(
+            Payment.kind.in_(PAYMENT_KINDS.values()), Payment.purchase_id == order[1].lstrip("0")
+        )
+        # By id: of a kind, a purchase and a time SQLite would rather look for kind and time.
+        return [Payment.id.in_(attempts.correlate(None))]
     return [or_(Payment.merchant_uid == q, Payment.imp_uid == q)]
 
 
@@ -180,7 +187,7 @@ def _key_search(q: str) -> list[ColumnElement[bool]]:
     if not q:
         return []
     if "@" in q:
-        return [BillingKey.buyer_email.in_([q, q.lower()])]
+        return [func.lower(BillingKey.buyer_email) == func.lower(q)]
     return [BillingKey.tel_tail == q if _TEL_TAIL.fullmatch(q) else BillingKey.customer_uid == q]
 
 

@@ -21,6 +21,7 @@ from payments.monthly.billing_month import Month, month_of, months_of
 from payments.monthly.first_month import NO_KEY_TEXT
 from payments.monthly.models import LATER_MONTH, BillingKey, Subscription
 from payments.portone.report import ProviderError
+from shop.orders.models import User
 from shop.orders.plans import plans_by_ref, subscribers_of
 from shop.web.common import given_reason, provider
 from shop.web.labels import label
@@ -133,6 +134,10 @@ def _subscription_of(key: BillingKey) -> Subscription | None:
     return db.session.scalar(select(Subscription).filter_by(customer_uid=key.customer_uid))
 
 
+def _owner_of(key: BillingKey) -> User:
+    return subscribers_of([key])[key.customer_ref]
+
+
 def _key_page(key: BillingKey, **at_portone: object) -> str:
     made = select(Payment).filter_by(customer_uid=key.customer_uid).order_by(Payment.id.desc()).limit(500)
     payments = db.session.scalars(made).all()
@@ -142,6 +147,7 @@ def _key_page(key: BillingKey, **at_portone: object) -> str:
     return render_template(
         "admin/billing_key.html",
         key=key,
+        owner=_owner_of(key),
         subscription=subscription,
         month=month,
         plans=plans_by_ref(),
@@ -160,7 +166,13 @@ def _made_no_key(payment: Payment) -> bool:
 
 def _confirm_delete_page(key: BillingKey) -> str:
     subscription = _subscription_of(key) or abort(404)
-    return render_template("admin/billing_key_delete.html", key=key, subscription=subscription, plans=plans_by_ref())
+    return render_template(
+        "admin/billing_key_delete.html",
+        key=key,
+        owner=_owner_of(key),
+        subscription=subscription,
+        plans=plans_by_ref(),
+    )
 
 
 def _monthly_page() -> str:

@@ -134,7 +134,7 @@ class History:
         buyer, ending, uid = self._buyer(), self._ending(at), self.rows.merchant_uid(at)
         amount = product.price * quantity
         order_id = self.rows.order(buyer, uid, product, quantity, at, ending)
-        self._payment(at, ending, buyer, "once", product.name_ko, amount, uid, purchase_id=str(order_id))
+        self._payment(at, ending, "once", product.name_ko, amount, uid, purchase_id=str(order_id))
 
     def _first_month(self, at: datetime) -> None:
         plan, buyer, ending = self.rows.random.choice(self.plans), self._buyer(), self._ending(at)
@@ -152,14 +152,9 @@ class History:
         while begun and self.rows.random.random() < STILL_THERE_NEXT_MONTH:
             sub.months_left += 1
         self.rows.key_and_subscription(sub, order_id, at, ending)
-        self._payment(
-            at, ending, buyer, "first", plan.name_ko, plan.price, uid, **self._of_plan(sub), purchase_id=str(order_id)
-        )
+        self._payment(at, ending, "first", plan.name_ko, plan.price, uid, customer_uid=key, purchase_id=str(order_id))
         if begun:
             self._expect(sub, at.astimezone(clock.SEOUL).date())
-
-    def _of_plan(self, sub: Sub) -> dict[str, Any]:
-        return {"customer_uid": sub.customer_uid, "plan_id": sub.plan.id}
 
     def _expect(self, sub: Sub, last: date) -> None:
         if sub.months_left > 0:
@@ -168,11 +163,11 @@ class History:
 
     def _renewal(self, sub: Sub, at: datetime) -> None:
         day = at.astimezone(clock.SEOUL).date()
-        month = {"purchase_id": str(sub.id), "period": f"{day:%Y-%m}"}
+        month = {"customer_uid": sub.customer_uid, "purchase_id": str(sub.id), "period": f"{day:%Y-%m}"}
         uid = f"sub-{sub.token}-{day:%Y%m}-1"
         ending = "failed" if self.rows.random.random() < 0.05 else "paid"
         name = f"{sub.plan.name_ko} {day.month}월"
-        self._payment(at, ending, sub.buyer, "renewal", name, sub.plan.price, uid, **self._of_plan(sub), **month)
+        self._payment(at, ending, "renewal", name, sub.plan.price, uid, **month)
         self._expect(sub, day)
 
     def _payment(self, at: datetime, *about: Any, **owner: Any) -> None:

@@ -16,7 +16,6 @@ from payments.database import db
 from payments.models import Event, Payment
 from payments.monthly.charge_days import charge_day
 from payments.monthly.models import BillingKey, Subscription
-from payments.privacy import listed_buyer
 from shop.orders.models import Order, OrderLine, Product
 
 from .bulk_insert import IN_ORDER, Bulk
@@ -78,6 +77,7 @@ class MadeUp:
             buyer_name=buyer[1],
             buyer_tel=buyer[2],
             buyer_email=buyer[3],
+            tel_tail=buyer[2][-4:],
             buyer_addr=None if digital else "서울특별시 중구 세종대로 110",
             buyer_postcode=None if digital else "04524",
             created_at=at,
@@ -151,7 +151,6 @@ class MadeUp:
         self,
         at: datetime,
         ending: str,
-        buyer: Buyer,
         kind: str,
         name: str,
         amount: int,
@@ -178,7 +177,6 @@ class MadeUp:
             "kind": kind,
             "given_up_at": answered if ending in ("ready", "failed") else None,  # the sandbox knows none of these
             **self._answer(payment_id, amount, ending, answered),
-            **listed_buyer(*buyer[1:]),
         }
         self.bulk.add(Payment, **(row | owner))
         if with_events:

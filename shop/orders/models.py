@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import ClassVar
 
 from flask_login import UserMixin
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from payments.clock import now
 from payments.database import Base
@@ -93,6 +93,7 @@ class Order(Base):
     buyer_name: Mapped[str] = mapped_column(String(40))
     buyer_tel: Mapped[str] = mapped_column(String(16))
     buyer_email: Mapped[str] = mapped_column(String(254))
+    tel_tail: Mapped[str | None] = mapped_column(String(4), index=True)  # last digits of `buyer_tel`, to search by
     buyer_addr: Mapped[str | None] = mapped_column(String(200))
     buyer_postcode: Mapped[str | None] = mapped_column(String(8))
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -112,7 +113,13 @@ class Order(Base):
         # Checking out again reuses the pending order instead of reserving the goods twice.
         partial_unique_index("one_pending_order", "user_id", "kind", condition="status = 'pending'"),
         partial_index("orders_cancel_wanted", "paid_by", condition="status = 'paid' AND cancel_wanted_at IS NOT NULL"),
+        Index("orders_by_email", func.lower(buyer_email)),
     )
+
+    @validates("buyer_tel")
+    def _keep_tail(self, _name: str, tel: str) -> str:
+        self.tel_tail = tel[-4:]
+        return tel
 
 
 class OrderLine(Base):

@@ -11,7 +11,6 @@ from payments.monthly import start_first_month
 from payments.monthly.models import FIRST_MONTH, LATER_MONTH
 from payments.portone.report import PaymentProvider
 from payments.portone.request_pay import Buyer
-from payments.privacy import listed_buyer
 
 from . import orders
 from .models import Order
@@ -25,11 +24,9 @@ def start(provider: PaymentProvider, order: Order, buyer: Buyer, claimed: Mappin
 
     Raises PurchaseClosed, AlreadySubscribed, and ProviderError: the payment window must then not be opened.
     """
-    name, listed = orders.title(order), listed_buyer(buyer.name, buyer.tel, buyer.email)
+    name = orders.title(order)
     if order.kind == "once":
-        return start_payment(
-            provider, PAYMENT_KINDS["once"], order.id, amount=order.amount, name=name, claimed=claimed, **listed
-        )
+        return start_payment(provider, PAYMENT_KINDS["once"], order.id, amount=order.amount, name=name, claimed=claimed)
     plan = order.lines[0]
     return start_first_month(
         provider,
@@ -41,8 +38,6 @@ def start(provider: PaymentProvider, order: Order, buyer: Buyer, claimed: Mappin
         name=name,
         buyer=buyer,
         claimed=claimed,
-        plan_id=plan.product_id,
-        **listed,
     )
 
 

@@ -8,7 +8,7 @@ from payments import clock
 from payments.database import db
 from payments.models import move
 from payments.monthly import AlreadySubscribed
-from payments.monthly.models import Subscription
+from payments.monthly.models import BillingKey, Subscription
 from payments.monthly.subscriptions import is_subscribed
 
 from . import cart, orders
@@ -56,7 +56,7 @@ def plans_by_ref() -> dict[str, Product]:
     return {str(plan.id): plan for plan in db.session.scalars(plans)}
 
 
-def subscribers_of(*lists: Iterable[Subscription]) -> dict[str, User]:
-    """Return the customers of these subscriptions by their `customer_ref`."""
-    ids = {int(subscription.customer_ref) for subscriptions in lists for subscription in subscriptions}
+def subscribers_of(*lists: Iterable[Subscription | BillingKey]) -> dict[str, User]:
+    """Return the customers of these subscriptions or billing keys by their `customer_ref`."""
+    ids = {int(one.customer_ref) for rows in lists for one in rows}
     return {str(user.id): user for user in db.session.scalars(select(User).where(User.id.in_(ids)))}

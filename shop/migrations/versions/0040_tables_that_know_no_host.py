@@ -16,7 +16,10 @@ LIVE = sa.text("status IN ('active', 'past_due')")
 
 KEY_STATES = "status IN ('issuing', 'active', 'ended', 'abandoned', 'deleted')"
 KEY_STATES_NOW = "status IN ('issuing', 'active', 'ended', 'abandoned', 'absent', 'deleted')"
-KINDS = "kind IN ('once', 'first', 'renewal')"
+KIND = (
+    "kind VARCHAR(8) NOT NULL DEFAULT 'once' CONSTRAINT ck_payments_kind_known"
+    " CHECK (kind IN ('once', 'first', 'renewal'))"
+)
 ONE_OWNER = "(order_id IS NULL) <> (subscription_id IS NULL)"
 
 
@@ -108,7 +111,8 @@ def fill_in() -> None:
         op.execute(
             sa.text(
                 "UPDATE payments SET given_up_at = created_at WHERE status IN ('ready', 'failed')"
-                f" AND kind <> 'renewal' AND purchase_id NOT IN ({pending}) AND created_at < :before"
+                " AND held_reason IS NULL AND kind <> 'renewal' AND created_at < :before"
+                f" AND purchase_id NOT IN ({pending})"
             ).bindparams(sa.bindparam("before", latest - timedelta(days=1), sa.DateTime()))
         )
 
@@ -160,17 +164,26 @@ def restore_payments() -> None:
     with op.batch_alter_table("payments") as payments:
         payments.drop_column("purchase_id")
         payments.drop_column("given_up_at")
-        payments.alter_column("kind", type_=sa.String(8), existing_nullable=False, server_default="once")
         payments.alter_column("period", existing_type=sa.String(7), nullable=True)
         payments.create_check_constraint(op.f("ck_payments_one_owner"), ONE_OWNER)
-        payments.create_check_constraint(op.f("ck_payments_kind_known"), KINDS)
         payments.create_foreign_key("fk_payments_order_id", "orders", ["order_id"], ["id"])
         payments.create_foreign_key("fk_payments_subscription_id", "subscriptions", ["subscription_id"], ["id"])
         payments.create_foreign_key("fk_payments_customer_uid", "billing_keys", ["customer_uid"], ["customer_uid"])
     op.execute("UPDATE payments SET period = NULL WHERE period = ''")
+    restore_kind()
     op.create_index("ix_payments_order_id", "payments", ["order_id"])
     month = ["subscription_id", "period"]
     op.create_index("ix_payments_subscription_id", "payments", month)
     op.create_index("month_paid_once", "payments", month, unique=True, **partial(PAID))
     op.create_index("one_open_charge", "payments", month, unique=True, **partial(READY))
     op.create_index("order_paid_once", "payments", ["order_id"], unique=True, **partial(PAID))
+
+
+def restore_kind() -> None:
+    """Make the column as 0020 did, its check with it: SQLite drops no column that a check of the table names."""
+    op.drop_index("payments_by_kind", "payments")
+    op.execute("ALTER TABLE payments RENAME COLUMN kind TO kind_now")
+    op.execute(f"ALTER TABLE payments ADD COLUMN {KIND}")
+    op.execute("UPDATE payments SET kind = kind_now")
+    op.execute("ALTER TABLE payments DROP COLUMN kind_now")
+    op.create_index("payments_by_kind", "payments", ["kind", "created_at", "id"])

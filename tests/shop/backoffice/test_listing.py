@@ -1,38 +1,25 @@
-"""The lists of the back office: paging both ways, filters, searches, and that each is read along an index."""
+"""The lists of the back office: paging both ways, filters, searches, and the buyers that they show."""
 
-import re
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, replace
 from datetime import datetime, time, timedelta
-from functools import partial
 from typing import Any
 
-import pytest
 from flask import Flask
-from sqlalchemy import Connection, event, text
 
 from payments import clock
-from payments.database import db, end_reading, transaction
+from payments.database import db, transaction
 from payments.models import Event, Payment
-from shop.backoffice import export, figures, listing
+from payments.monthly.models import FIRST_MONTH, LATER_MONTH, BillingKey, Subscription
+from payments.privacy import mask_phone
+from shop.backoffice import figures, listing
 from shop.backoffice.listing import PaymentFilter
 from shop.backoffice.paging import PAGE_SIZE, Cursor
-from shop.demo import fake_history
-from shop.orders.models import Order
-from tests.conftest import PAST_PAYMENTS
-
-
-@pytest.fixture
-def past(app: Flask, request: pytest.FixtureRequest) -> Iterator[Flask]:
-    """A shop with four hundred payments of two years."""
-    with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            db.engine.dispose()
-            shutil.copy(request.getfixturevalue("past_database"), str(db.engine.url.database))
-        else:
-            list(fake_history.History(PAST_PAYMENTS).write())
-        yield app
+from shop.orders import cart
+from shop.orders.buyers import buyers_of
+from shop.orders.models import Order, User
+from shop.orders.order_payments import KINDS
+from tests.conftest import BUYER, PAST_PAYMENTS, new_order, product
 
 
 def walk(chosen: PaymentFilter, direction: str, start: int | None = None) -> list[int]:
@@ -66,15 +53,24 @@ def test_the_ends_of_a_list_offer_no_further_page(past: Flask) -> None:
     assert listing.payments(PaymentFilter(), Cursor(older=10**9)).rows == first.rows  # a row that is gone
 
 
+def plans_of_payments() -> dict[int, int]:
+    """The plan of each payment that is for one, by the payment's id."""
+    payments = db.session.scalars(db.select(Payment).where(Payment.kind != "once")).all()
+    by_order = {one.purchase_id: one for one in db.session.scalars(db.select(Subscription))}
+    by_id = {str(one.id): one for one in by_order.values()}
+    assert {one.kind for one in payments} == {FIRST_MONTH, LATER_MONTH}
+    return {one.id: int((by_order if one.kind == FIRST_MONTH else by_id)[one.purchase_id].plan_ref) for one in payments}
+
+
 def test_each_filter_shows_what_it_names_and_nothing_else(past: Flask) -> None:
-    plan = db.session.scalar(db.select(Payment.plan_id).where(Payment.plan_id.is_not(None)).limit(1))
+    plan_of = plans_of_payments()
     day = clock.today() - timedelta(days=3)
     expectations: list[tuple[PaymentFilter, Callable[[Payment], bool]]] = [
         (PaymentFilter(state="failed"), lambda one: one.status == "failed"),
         (PaymentFilter(state="paid"), lambda one: one.status == "paid" and one.held_reason is None),
         (PaymentFilter(state="held"), lambda one: one.held_reason is not None),
         (PaymentFilter(kind="renewal"), lambda one: one.kind == "renewal"),
-        (PaymentFilter(plan_id=plan), lambda one: one.plan_id == plan),
+        (PaymentFilter(plan_id=13), lambda one: plan_of.get(one.id) == 13),
         (PaymentFilter(pg="danal"), lambda one: one.pg_provider == "danal"),
         (PaymentFilter(first=day, last=day), lambda one: one.created_at.astimezone(clock.SEOUL).date() == day),
         (PaymentFilter(state="failed", kind="once"), lambda one: one.status == "failed" and one.kind == "once"),
@@ -101,13 +97,13 @@ def combinations() -> list[PaymentFilter]:
     ]
 
 
-def belongs(one: Payment, chosen: PaymentFilter) -> bool:
+def belongs(one: Payment, chosen: PaymentFilter, plan_of: Mapping[int, int]) -> bool:
     day = one.created_at.astimezone(clock.SEOUL).date()
     state = "held" if one.held_reason else one.status
     return (
         chosen.state in ("", state)
         and chosen.kind in ("", one.kind)
-        and chosen.plan_id in (None, one.plan_id)
+        and chosen.plan_id in (None, plan_of.get(one.id))
         and chosen.pg in ("", one.pg_provider)
         and (chosen.first or day) <= day <= (chosen.last or day)
     )
@@ -115,8 +111,9 @@ def belongs(one: Payment, chosen: PaymentFilter) -> bool:
 
 def test_several_filters_at_once_show_what_belongs_to_all_of_them(past: Flask) -> None:
     everything = list(db.session.scalars(db.select(Payment).order_by(Payment.created_at.desc(), Payment.id.desc())))
+    plan_of = plans_of_payments()
     for chosen in combinations():
-        wanted = [one.id for one in everything if belongs(one, chosen)]
+        wanted = [one.id for one in everything if belongs(one, chosen, plan_of)]
         assert walk(chosen, "older") == wanted, chosen
         if wanted:
             assert walk(chosen, "newer", wanted[-1]) == wanted[-2::-1], chosen
@@ -125,13 +122,14 @@ def test_several_filters_at_once_show_what_belongs_to_all_of_them(past: Flask) -
 def test_the_sums_of_filters_are_those_of_their_payments_before_and_after_a_change(past: Flask) -> None:
     last = clock.today()
     first = last - timedelta(days=300)
+    plan_of = plans_of_payments()
     for _ in range(2):
         everything = list(db.session.scalars(db.select(Payment)))
         for chosen in (PaymentFilter(), *combinations()):
             sums = figures.sums(first, last, chosen)
             for state in figures.COUNTED:
                 period = replace(chosen, state=state, first=first, last=last)
-                wanted = [one for one in everything if belongs(one, period)]
+                wanted = [one for one in everything if belongs(one, period, plan_of)]
                 assert getattr(sums, state) == len(wanted), period
                 given_back = state == "cancelled"
                 won = sum(one.cancelled_amount if given_back else one.amount for one in wanted)
@@ -160,12 +158,50 @@ def test_a_day_is_summed_from_midnight_to_midnight_in_seoul(past: Flask) -> None
 
 
 def test_a_payment_is_found_by_each_of_its_names(past: Flask) -> None:
-    wanted = db.session.scalars(db.select(Payment).where(Payment.imp_uid.is_not(None), Payment.kind == "once")).first()
-    assert wanted is not None
-    tail, email = str(wanted.tel_tail), str(wanted.buyer_email)
-    for q in (wanted.merchant_uid, wanted.imp_uid, f"#{wanted.purchase_id}", tail, email, email.upper()):
-        assert wanted.id in walk(PaymentFilter(q=q or ""), "older"), q
-    assert walk(PaymentFilter(q="nobody"), "older") == []
+    for kind in KINDS:
+        payments = db.select(Payment).where(Payment.imp_uid.is_not(None), Payment.kind == kind)
+        wanted = db.session.scalars(payments.limit(1)).one()
+        if kind == LATER_MONTH:
+            owner: Any = db.session.scalars(db.select(BillingKey).filter_by(customer_uid=wanted.customer_uid)).one()
+        else:
+            owner = db.session.get_one(Order, int(wanted.purchase_id))
+            assert wanted.id in walk(PaymentFilter(q=f"#{owner.id}"), "older")
+        email = owner.buyer_email
+        for q in (wanted.merchant_uid, wanted.imp_uid, owner.buyer_tel[-4:], email, email.upper()):
+            assert wanted.id in walk(PaymentFilter(q=q or ""), "older"), (kind, q)
+    for q in ("nobody", "nobody@example.com"):
+        assert walk(PaymentFilter(q=q), "older") == []
+
+
+def test_an_email_typed_in_upper_case_is_found_and_listed_in_lower_case(past: Flask) -> None:
+    for kind, table in (("once", Order), (LATER_MONTH, BillingKey)):
+        with transaction():
+            wanted = db.session.scalars(db.select(Payment).filter_by(kind=kind).limit(1)).one()
+            link = {"id": int(wanted.purchase_id)} if kind == "once" else {"customer_uid": wanted.customer_uid}
+            db.session.scalars(db.select(table).filter_by(**link)).one().buyer_email = f"{kind}@Example.com".title()
+        for q in (f"{kind}@example.com", f"{kind}@EXAMPLE.com"):
+            rows = listing.payments(PaymentFilter(q=q), Cursor()).rows
+            assert wanted.id in [row.id for row in rows], q
+            assert {buyer.email for buyer in buyers_of(rows).values()} == {f"{kind}@example.com"}
+
+
+def test_a_list_shows_each_payments_own_buyer(past: Flask) -> None:
+    rows = listing.payments(PaymentFilter(), Cursor(), PAST_PAYMENTS).rows
+    buyers = buyers_of(rows)
+    for row in rows:
+        if row.kind == "once":
+            owner: Any = db.session.get_one(Order, int(row.purchase_id))
+        else:
+            owner = db.session.scalars(db.select(BillingKey).filter_by(customer_uid=row.customer_uid)).one()
+        assert astuple(buyers[row.id]) == (owner.buyer_name, owner.buyer_email, mask_phone(owner.buyer_tel))
+    assert len({buyer.email for buyer in buyers.values()}) > 10
+
+
+def test_a_number_changed_before_the_second_attempt_is_found_in_the_order(shop: Any, buyer: User) -> None:
+    cart.put_in_cart(buyer.id, product().id, 1)
+    for tel in ("01011112222", "01033334444"):
+        order = new_order(buyer.id, replace(BUYER, tel=tel))
+        assert order.tel_tail == tel[-4:]
 
 
 def test_what_wants_a_person_is_listed_and_counted(past: Flask) -> None:
@@ -183,162 +219,3 @@ def test_what_wants_a_person_is_listed_and_counted(past: Flask) -> None:
     assert walk(PaymentFilter(state="wanted"), "older") == [wanted.id]
     counted = figures.to_do()
     assert (counted["unknown"], counted["stuck"], counted["wanted"]) == (1, 1, 1)
-
-
-# --- the plans --------------------------------------------------------------------------------------------------------
-
-
-def every_list() -> None:
-    """Each list, each filter by itself, each search, the sums and the export: what must never read a whole table."""
-    someone = db.session.get_one(Payment, 200)
-    today = clock.today()
-    chosen = [
-        PaymentFilter(),
-        *(PaymentFilter(state=state) for state in listing.PAYMENT_STATES),
-        *(PaymentFilter(kind=kind) for kind in Payment.KINDS),
-        PaymentFilter(plan_id=1),
-        PaymentFilter(pg="mobilians"),
-        PaymentFilter(first=today - timedelta(days=30), last=today),
-        PaymentFilter(state="failed", first=today - timedelta(days=30), last=today),
-        *combinations(),
-        *(PaymentFilter(q=q) for q in ("260101-x", "imp_1", "#12", "5678", "a@example.com")),
-    ]
-    for one in chosen:
-        for cursor in (Cursor(), Cursor(older=someone.id), Cursor(newer=someone.id)):
-            listing.payments(one, cursor)
-        next(iter(export.payments_csv(one)))
-    for state, q in (("", ""), ("active", ""), ("", "a@example.com"), ("", "5678"), ("", "key-x")):
-        listing.billing_keys(state, q, Cursor(older=9))
-        listing.subscriptions(state, None, q, Cursor(older=9))
-    listing.subscriptions("", 1, "", Cursor())
-    for outcome, q in (("", ""), ("paid", ""), ("", "imp_1")):
-        listing.webhooks(outcome, q, Cursor(older=9))
-    for actor, act in (("", ""), ("a@example.com", ""), ("", "cancel")):
-        listing.audit(actor, act, Cursor(older=9))
-    listing.pg_providers()
-    figures.sums(today - timedelta(days=30), today)
-    figures.to_do()
-    figures.cancelled_today()
-    figures.failure_reasons(today - timedelta(days=30), today)
-    figures.next_charges()
-
-
-def statements_of(act: Callable[[], object]) -> dict[str, Any]:
-    """Every SELECT that `act` sends, with its parameters."""
-    seen: dict[str, Any] = {}
-
-    def look(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        if statement.startswith("SELECT"):
-            seen[statement] = parameters
-
-    event.listen(db.engine, "before_cursor_execute", look)
-    try:
-        act()
-    finally:
-        event.remove(db.engine, "before_cursor_execute", look)
-    end_reading()
-    return seen
-
-
-LARGE_TABLES = ("payments", "events", "orders", "billing_keys", "subscriptions", "users")
-
-
-def test_no_list_scans_or_sorts_a_table(past: Flask) -> None:
-    statements = statements_of(every_list)
-    check = _on_sqlite if db.engine.dialect.name == "sqlite" else _on_postgresql
-    with db.engine.connect() as connection:
-        bad = [
-            found for statement, parameters in statements.items() if (found := check(connection, statement, parameters))
-        ]
-    assert not bad, "\n\n".join(bad)
-
-
-def _on_sqlite(connection: Connection, statement: str, parameters: Any) -> str | None:
-    plan = plan_of(connection, statement, parameters)
-    for step in plan:
-        whole = step.startswith("SCAN") and step.split()[1] in LARGE_TABLES and "USING" not in step
-        if whole or ("TEMP B-TREE FOR ORDER BY" in step and not _finds_few(statement)):
-            return f"{statement}\n{plan}"
-    return None
-
-
-def _on_postgresql(connection: Connection, statement: str, parameters: Any) -> str | None:
-    plan = plan_of(connection, statement, parameters)
-    whole = [step for step in plan if "Seq Scan on" in step and step.split(" on ")[1].split()[0] in LARGE_TABLES]
-    return "\n".join([statement, *plan]) if whole else None
-
-
-ENOUGH_TO_NEED_AN_INDEX = 5_000
-
-
-def lists_and_their_index() -> list[tuple[str, Callable[[], object]]]:
-    """Each filter and search by itself with the index that serves it. The values select few of the payments: what
-    selects most of them may as well be read by time.
-    """
-    day = clock.today() - timedelta(days=300)
-    filters = {
-        "payments_by_time": [PaymentFilter(), PaymentFilter(first=day, last=day)],
-        "payments_by_state": [PaymentFilter(state="failed"), PaymentFilter(state="cancelled")],
-        "payments_by_kind": [PaymentFilter(kind="first")],
-        "payments_by_plan": [PaymentFilter(plan_id=13)],
-        "payments_by_pg": [PaymentFilter(pg="danal")],
-        "payments_held": [PaymentFilter(state="held")],
-        "payments_cancel_open": [PaymentFilter(state="stuck")],
-        "orders_cancel_wanted": [PaymentFilter(state="wanted")],
-        "events_unknown": [PaymentFilter(state="unknown"), PaymentFilter(state="surplus")],
-        "payments_by_email": [PaymentFilter(q="a@example.com")],
-        "payments_by_tel_tail": [PaymentFilter(q="5678")],
-        "ix_payments_order_id": [PaymentFilter(q="#12")],
-    }
-    return [
-        *(
-            (index, partial(listing.payments, chosen, Cursor(older=200)))
-            for index, some in filters.items()
-            for chosen in some
-        ),
-        ("payments_by_time", partial(figures.sums, day, day)),
-        ("payments_by_cancel", figures.cancelled_today),
-        ("payments_by_key", partial(listing.billing_keys, "", "", Cursor(older=9))),
-        ("keys_by_state", partial(listing.billing_keys, "ended", "", Cursor(older=9))),
-        ("ix_billing_keys_buyer_email", partial(listing.billing_keys, "", "a@example.com", Cursor())),
-        ("ix_billing_keys_tel_tail", partial(listing.billing_keys, "", "5678", Cursor())),
-        ("subscriptions_by_state", partial(listing.subscriptions, "past_due", None, "", Cursor(older=99))),
-        ("subscriptions_by_plan", partial(listing.subscriptions, "", 1, "", Cursor(older=99))),
-        ("webhooks", partial(listing.webhooks, "", "", Cursor(older=9))),
-        ("webhooks_by_outcome", partial(listing.webhooks, "held", "", Cursor(older=9))),
-        ("ix_events_imp_uid", partial(listing.webhooks, "", "imp_1", Cursor())),
-        ("audit", partial(listing.audit, "", "", Cursor())),
-        ("audit_by_actor", partial(listing.audit, "nobody@example.com", "", Cursor())),
-        ("audit_by_act", partial(listing.audit, "", "decline", Cursor())),
-    ]
-
-
-def test_each_filter_and_search_by_itself_uses_its_index(past: Flask) -> None:
-    list(fake_history.History(ENOUGH_TO_NEED_AN_INDEX - PAST_PAYMENTS).write())
-    with transaction():
-        for number in range(900):
-            act, actor = ("ask", "cancel", "release")[number % 3], f"{number % 7}@example.com"
-            db.session.add(Event(source="admin", outcome=act, actor=actor, reason="x"))
-    if db.engine.dialect.name == "postgresql":
-        with transaction():
-            db.session.execute(text("ANALYZE"))  # as autovacuum does
-    for index, act in lists_and_their_index():
-        statements = statements_of(act)
-        with db.engine.connect() as connection:
-            plans = [plan_of(connection, *one) for one in statements.items()]
-        assert re.search(rf"\b{index}\b", str(plans)), (index, plans)
-
-
-def plan_of(connection: Connection, statement: str, parameters: Any) -> list[str]:
-    if db.engine.dialect.name == "sqlite":
-        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-    connection.execute(text("SET enable_seqscan = off"))  # so few rows are quicker read as a whole
-    return [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
-
-
-def _finds_few(statement: str) -> bool:
-    """What is found by an id or an owner, what is grouped, or is among the few rows that wait for a person, may be
-    sorted afterwards.
-    """
-    few = (" IN (SELECT ", "imp_uid = ?", "purchase_id = ?", "token = ?", "buyer_email IN", " GROUP BY ")
-    return any(one in statement for one in few)

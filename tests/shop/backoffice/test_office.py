@@ -21,7 +21,7 @@ from shop.orders import cart
 from shop.orders.models import Order, User
 from tests import clocks
 from tests.clocks import NOON
-from tests.conftest import BUYER, csrf_of, order_window, product, sign_in
+from tests.conftest import BUYER, csrf_of, order_of, order_window, product, sign_in
 from tests.fakes import FakeProvider
 
 
@@ -400,7 +400,7 @@ def test_the_days_sums_are_what_counting_the_payments_gives(paid: Payment, held:
 
 def test_the_export_opens_in_excel_and_runs_nothing(admin: FlaskClient, paid: Payment) -> None:
     with transaction():
-        db.session.get_one(Payment, paid.id).buyer_name = "=cmd|'/c calc'!A1"
+        order_of(paid).buyer_name = "=cmd|'/c calc'!A1"
     answer = admin.get("/admin/payments.csv?status=paid")
     assert answer.mimetype == "text/csv"
     assert answer.get_data().startswith(b"\xef\xbb\xbfmerchant_uid,imp_uid,status,amount,cancelled_amount,")

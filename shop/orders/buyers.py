@@ -1,0 +1,88 @@
+"""The buyers of payments. `payments` keeps none of their data: a window's stand in its order, a plan's in the billing
+key, where they are frozen.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, ScalarSelect, String, case, cast, false, func, select, union
+
+from payments.database import db
+from payments.models import Payment
+from payments.monthly.models import FIRST_MONTH, LATER_MONTH, BillingKey, Subscription
+from payments.privacy import mask_phone
+
+from .models import Order
+from .order_payments import PAYMENT_KINDS
+
+ONCE = PAYMENT_KINDS["once"]
+
+
+@dataclass(frozen=True)
+class ListedBuyer:
+    """A buyer as lists show one: the e-mail in lower case, the phone masked."""
+
+    name: str
+    email: str
+    tel: str
+
+
+NOBODY = ListedBuyer("", "", "")  # of a row that leads nowhere
+
+
+class Attempt(Protocol):
+    """The columns of a payment that lead to its buyer: a `Payment`, or a row of its table."""
+
+    id: Any
+    kind: Any
+    purchase_id: Any
+    customer_uid: Any
+
+
+def buyers_of(payments: Collection[Attempt]) -> dict[int, ListedBuyer]:
+    """Return the buyers of these payments by the payment's id."""
+    order_ids = {one.id: int(one.purchase_id) for one in payments if one.kind == ONCE}
+    customer_uids = {one.id: one.customer_uid for one in payments if one.kind != ONCE}
+    orders = _read(Order, Order.id, order_ids.values())
+    keys = _read(BillingKey, BillingKey.customer_uid, customer_uids.values())
+    found = {one: orders.get(order_id, NOBODY) for one, order_id in order_ids.items()}
+    return found | {one: keys.get(customer_uid, NOBODY) for one, customer_uid in customer_uids.items()}
+
+
+def _read(table: type[Order] | type[BillingKey], key: Any, wanted: Collection[Any]) -> dict[Any, ListedBuyer]:
+    query = select(key, table.buyer_name, table.buyer_email, table.buyer_tel).where(key.in_(set(wanted)))
+    rows = db.session.execute(query) if wanted else ()
+    return {found: ListedBuyer(name, email.lower(), mask_phone(tel)) for found, name, email, tel in rows}
+
+
+def has_email(email: str) -> ColumnElement[bool]:
+    """Select the payments whose buyer has this e-mail address, upper or lower case."""
+    return _by_buyer(*(func.lower(table.buyer_email) == func.lower(email) for table in (Order, BillingKey)))
+
+
+def has_tel_tail(digits: str) -> ColumnElement[bool]:
+    """Select the payments whose buyer's phone number ends with these four digits."""
+    return _by_buyer(Order.tel_tail == digits, BillingKey.tel_tail == digits)
+
+
+def _by_buyer(order: ColumnElement[bool], key: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Select the payments of the orders and the billing keys that fulfil these conditions."""
+    order_ids = select(cast(Order.id, String)).where(order)
+    customer_uids = select(BillingKey.customer_uid).where(key)
+    windows = select(Payment.id).where(Payment.kind == ONCE, Payment.purchase_id.in_(order_ids))
+    plans = select(Payment.id).where(Payment.customer_uid.in_(customer_uids))
+    return Payment.id.in_(union(windows.correlate(None), plans.correlate(None)))
+
+
+def is_of_plan(plan_id: int) -> ColumnElement[bool]:
+    """Select the payments for a plan: the first months of its subscriptions, also declined ones, and the later ones."""
+
+    def subscriptions(column: Any) -> ScalarSelect[Any]:
+        return select(column).where(Subscription.plan_ref == str(plan_id)).scalar_subquery()
+
+    return case(
+        (Payment.kind == FIRST_MONTH, Payment.purchase_id.in_(subscriptions(Subscription.purchase_id))),
+        (Payment.kind == LATER_MONTH, Payment.purchase_id.in_(subscriptions(cast(Subscription.id, String)))),
+        else_=false(),
+    )
