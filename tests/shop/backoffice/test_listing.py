@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, event, text
 
-from payments import clock
+from payments import cancellations, clock
 from payments.database import db, end_reading, transaction
 from payments.models import Event, Payment
 from shop.backoffice import export, figures, listing
@@ -173,16 +173,19 @@ def test_what_wants_a_person_is_listed_and_counted(past: Flask) -> None:
         ready, asked, stuck, wanted = db.session.scalars(db.select(Payment).where(Payment.status == "paid").limit(4))
         ready.status, asked.status = "ready", "ready"
         ready.created_at = clock.now()
-        for one in (ready, asked):
-            db.session.add(Event(source="callback", payment_id=one.id, outcome="unknown", reason="no answer"))
-        stuck.cancel_requested_at = clock.now()
+        ready.unanswered_since = asked.unanswered_since = clock.now()
+        cancellations.request(stuck, stuck.imp_uid or "", stuck.amount, "고객 변심")
+        twice = db.session.scalars(db.select(Payment).where(Payment.status == "paid", Payment.id > wanted.id)).first()
+        assert twice is not None
+        cancellations.request(twice, "imp_second", twice.amount, "중복 결제", refusal="month")
         order = db.session.scalars(db.select(Order).where(Order.status == "paid").limit(1)).one()
         order.paid_by, order.cancel_wanted_at = wanted.merchant_uid, clock.now()
     assert walk(PaymentFilter(state="unknown"), "older") == [asked.id], "the other may still be on its way"
     assert walk(PaymentFilter(state="stuck"), "older") == [stuck.id]
+    assert walk(PaymentFilter(state="duplicate"), "older") == [twice.id]
     assert walk(PaymentFilter(state="wanted"), "older") == [wanted.id]
     counted = figures.to_do()
-    assert (counted["unknown"], counted["stuck"], counted["wanted"]) == (1, 1, 1)
+    assert [counted[state] for state in ("unknown", "stuck", "wanted", "duplicate")] == [1, 1, 1, 1]
 
 
 # --- the plans --------------------------------------------------------------------------------------------------------
@@ -283,9 +286,9 @@ def lists_and_their_index() -> list[tuple[str, Callable[[], object]]]:
         "payments_by_plan": [PaymentFilter(plan_id=13)],
         "payments_by_pg": [PaymentFilter(pg="danal")],
         "payments_held": [PaymentFilter(state="held")],
-        "payments_cancel_open": [PaymentFilter(state="stuck")],
+        "cancellations_by_status": [PaymentFilter(state="stuck"), PaymentFilter(state="duplicate")],
         "orders_cancel_wanted": [PaymentFilter(state="wanted")],
-        "events_unknown": [PaymentFilter(state="unknown"), PaymentFilter(state="surplus")],
+        "payments_unanswered": [PaymentFilter(state="unknown")],
         "payments_by_email": [PaymentFilter(q="a@example.com")],
         "payments_by_tel_tail": [PaymentFilter(q="5678")],
         "ix_payments_order_id": [PaymentFilter(q="#12")],
