@@ -22,7 +22,7 @@ import payments
 from payments import endpoints, monthly
 from payments.database import alone, db
 from shop import sqlite
-from shop.backoffice import admin_pages, admin_payments, monthly_page
+from shop.backoffice import admin_cancellations, admin_pages, admin_payments, monthly_page
 from shop.config import Settings, load_settings
 from shop.environment import ConfigError, load_env_file
 from shop.operations import commands, health, logs, metrics
@@ -86,7 +86,7 @@ def assemble(settings: Settings) -> Flask:
     )
     monthly.init_app(app, Orders("monthly"), subscriptions_page=lambda: url_for("account.subscriptions"))
     csrf.exempt(endpoints.bp)
-    pages = (store, account, legal, admin_payments, admin_pages, monthly_page)
+    pages = (store, account, legal, admin_payments, admin_cancellations, admin_pages, monthly_page)
     for blueprint in dict.fromkeys(page.bp for page in pages):  # the back office's pages share one blueprint
         app.register_blueprint(blueprint)
     headers.install(app, settings)

@@ -1,17 +1,13 @@
-"""Cancels: ask PortOne to give back the money of a payment or of a duplicate window, and find out whether it did."""
+"""Cancels: ask PortOne to give back the money of a cancellation's row, and find out whether it did."""
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import select
-
-from . import clock
+from . import cancellations, clock
 from .database import db, locked, transaction
-from .decision import CANCEL_TEXTS, month_is_over, refusal_to_cancel
+from .decision import month_is_over, refusal_to_cancel
 from .events import Notification, log_event
-from .models import Payment
+from .models import REFUNDED_BY_BANK, Cancellation, Payment
 from .portone.report import (
     NotFound,
     OutcomeUnknown,
@@ -21,11 +17,8 @@ from .portone.report import (
     Refused,
     Unauthorized,
 )
-from .record import record, request_cancel, without_report
-
-# One asks for a cancel at a time: longer than any call to the provider takes.
-CANCEL_LEASE = timedelta(minutes=2)
-NOT_GIVEN_BACK = "was not given back"  # in events of duplicate windows; the sweep searches for it
+from .portone.responses import says_undone_at_kg
+from .record import record
 
 
 @dataclass(frozen=True)
@@ -42,119 +35,116 @@ class CancelResult:
 def cancel_payment(provider: PaymentProvider, payment_id: int, reason: str, notification: Notification) -> CancelResult:
     """Give a payment's whole amount back, once, however many ask at once.
 
-    Refused before PortOne is asked when KG's rules forbid it. The mark in our row comes first (money law 5): after a
-    crash the sweep goes on from it.
+    Refused before PortOne is asked when KG's rules forbid it. The row comes first (money law 5): after a crash the
+    sweep goes on from it.
     """
     with transaction():
         payment = locked(Payment, payment_id)
+        row = cancellations.locked_row(payment.imp_uid)
         refusal = refusal_to_cancel(payment, clock.now())
         if refusal == "already":
             return CancelResult("cancelled", refusal)
-        if refusal == "month" and payment.cancel_requested_at:
+        if refusal == "month" and row and row.status == "requested":
             refusal = None  # it was asked for in time and may have been carried out: that is looked up below
         if refusal:
             log_event(notification, "refused", refusal, payment)
             return CancelResult("refused", refusal)
-        if not _is_free(payment):
+        if row and cancellations.is_leased(row):
             return CancelResult("unknown", "in_progress")
-        if not payment.cancel_requested_at:
-            request_cancel(payment, reason)
+        amount, actor = cancellations.remaining(payment), notification.actor
+        row = cancellations.request(payment, payment.imp_uid or "", amount, reason, requested_by=actor)
         log_event(notification, "requested", reason, payment)
-    return resume_cancel(provider, payment_id, notification)
+    return carry_out(provider, row.id, notification)
 
 
-def resume_cancel(provider: PaymentProvider, payment_id: int, notification: Notification) -> CancelResult:
-    """Carry out a cancel that a row asks for; safe to call at any time, by anybody, at once."""
+def cancel_again(
+    provider: PaymentProvider, cancellation_id: int, reason: str, notification: Notification
+) -> CancelResult:
+    """Ask PortOne once more for a row that was refused, such as a duplicate payment's, because a person decided so."""
     with transaction():
-        payment = locked(Payment, payment_id)
-        if payment.status == "cancelled":
-            return CancelResult("cancelled", "already")
-        if payment.cancel_requested_at is None or payment.imp_uid is None or not _is_free(payment):
+        found = db.session.get_one(Cancellation, cancellation_id)
+        payment = locked(Payment, found.payment_id)
+        row = locked(Cancellation, cancellation_id)
+        if row.status == "refused":
+            since = row.requested_at or row.answered_at
+            if row.answer == "month" or (since and month_is_over(since, clock.now())):
+                log_event(notification, "refused", "month", payment)
+                return CancelResult("refused", "month")
+            cancellations.request(payment, row.imp_uid, row.amount, reason, requested_by=notification.actor)
+            log_event(replace(notification, imp_uid=row.imp_uid), "requested", reason, payment)
+    return carry_out(provider, cancellation_id, notification)
+
+
+def carry_out(provider: PaymentProvider, cancellation_id: int, notification: Notification) -> CancelResult:
+    """Ask PortOne for the money of a row that is `requested`; safe to call at any time, by anybody, at once.
+
+    Every cancel ends here: a person's, those of held money and of duplicate payments, and the sweep's.
+    """
+    with transaction():
+        row = locked(Cancellation, cancellation_id)
+        if row.status != "requested":
+            return _answered(row)
+        if not cancellations.lease(row):
             return CancelResult("unknown", "in_progress")
-        in_time = refusal_to_cancel(payment, clock.now()) != "month"
-        payment.claimed_until = clock.now() + CANCEL_LEASE
-        imp_uid, reason = payment.imp_uid, payment.cancel_reason or ""
-        amount = (payment.reported_amount or payment.amount) - payment.cancelled_amount
-    if not in_time:
+    notification = replace(notification, imp_uid=row.imp_uid)
+    if row.requested_at and month_is_over(row.requested_at, clock.now()):
         # Too late to ask, not too late to look: it may have been asked for in time, and its answer lost.
-        return _look_after_cancel(provider, payment, imp_uid, notification, Refused("month"))
+        return _look_after_cancel(provider, row, notification, Refused("month"))
     try:
-        report = provider.cancel(imp_uid, amount, reason)
+        report = provider.cancel(row.imp_uid, row.amount, row.reason)
     except Unauthorized as error:
-        return _cancel_unknown(payment, notification, str(error))
+        return _unknown(row, notification, str(error))
     except (Refused, OutcomeUnknown) as error:
-        return _look_after_cancel(provider, payment, imp_uid, notification, error)
-    return _cancelled(payment.id, report, notification)
+        return _look_after_cancel(provider, row, notification, error)
+    return _cancelled(row, report, notification)
 
 
 def _look_after_cancel(
-    provider: PaymentProvider, payment: Payment, imp_uid: str, notification: Notification, error: ProviderError
+    provider: PaymentProvider, row: Cancellation, notification: Notification, error: ProviderError
 ) -> CancelResult:
     """PortOne did not confirm the cancel: look up whether the money went back all the same."""
     try:
-        report = provider.get_payment(imp_uid)
+        report = provider.get_payment(row.imp_uid)
     except NotFound:
-        return _cancel_refused(payment.id, notification, f"{error}; PortOne knows no such payment")
+        return _refused(row, notification, f"{error}; PortOne knows no such payment")
     except ProviderError as silence:
-        return _cancel_unknown(payment, notification, f"{error}; and then: {silence}")
+        return _unknown(row, notification, f"{error}; and then: {silence}")
     if report.status == "cancelled":
-        return _cancelled(payment.id, report, notification)
-    if isinstance(error, OutcomeUnknown):
-        return _cancel_unknown(payment, notification, str(error))
-    return _cancel_refused(payment.id, notification, str(error))
+        return _cancelled(row, report, notification)
+    if isinstance(error, Refused):
+        code = "undone_at_kg" if says_undone_at_kg(error) else None
+        return _refused(row, notification, str(error), code)
+    return _unknown(row, notification, str(error))
 
 
-def _cancelled(payment_id: int, report: PaymentReport, notification: Notification) -> CancelResult:
-    payment = record(report, notification).payment
-    if payment and payment.status != "cancelled":
-        return _cancel_refused(payment_id, notification, "only a part was cancelled")
-    return CancelResult("cancelled", "done")
+def _cancelled(row: Cancellation, report: PaymentReport, notification: Notification) -> CancelResult:
+    """Record the report, which closes the row; if it stays open, only a part of the money went back."""
+    record(report, notification)
+    return _refused(row, notification, "partly_cancelled")
 
 
-def _cancel_unknown(payment: Payment, notification: Notification, why: str) -> CancelResult:
-    """The mark stays in the row, so the sweep asks again."""
-    without_report(notification, "unknown", f"no answer to the cancel: {why}", payment)
+def _unknown(row: Cancellation, notification: Notification, why: str) -> CancelResult:
+    """The row stays `requested`, so the sweep asks again when its lease is over."""
+    if not notification.is_quiet:
+        with transaction():
+            payment = db.session.get_one(Payment, row.payment_id)
+            log_event(notification, "unknown", f"no answer to the cancel: {why}", payment)
     return CancelResult("unknown", "unknown")
 
 
-def _cancel_refused(payment_id: int, notification: Notification, why: str) -> CancelResult:
-    """Record a definite refusal: the sweep does not ask again, a person decides."""
+def _refused(row: Cancellation, notification: Notification, why: str, code: str | None = None) -> CancelResult:
+    """Record a definite refusal, unless the row was answered meanwhile. `why` is for people, `code` for programs."""
     with transaction():
-        payment = locked(Payment, payment_id)
-        payment.cancel_requested_at, payment.claimed_until, payment.cancel_reason = None, None, None
-        log_event(notification, "refused", why, payment)
+        row = locked(Cancellation, row.id)
+        if row.status != "requested":
+            return _answered(row, "done")
+        cancellations.refuse(row, code or why)
+        log_event(notification, "refused", why, db.session.get_one(Payment, row.payment_id))
     return CancelResult("refused", why)
 
 
-def cancel_duplicate(provider: PaymentProvider, report: PaymentReport, notification: Notification) -> None:
-    """Give back the money of a second paid window of one payment. It has no row of its own; its event is the mark.
-
-    If this fails, the next notification of it, the sweep or the reconciliation comes here again.
-    """
-    trouble = _cancel_window(provider, report)
-    if trouble:
-        outcome, reason = "unknown", f"surplus {report.imp_uid} {NOT_GIVEN_BACK}: {trouble}"
-    else:
-        outcome, reason = "cancelled", f"surplus {report.imp_uid} was given back"
-    with transaction():
-        payment = db.session.scalar(select(Payment).filter_by(merchant_uid=report.merchant_uid))
-        log_event(replace(notification, imp_uid=report.imp_uid), outcome, reason, payment)
-
-
-def _cancel_window(provider: PaymentProvider, report: PaymentReport) -> str | None:
-    """Return None if the money went back, perhaps by a request at the same moment; else why it did not."""
-    if report.paid_at and month_is_over(report.paid_at, clock.now()):
-        return "month"  # the report says that it is still paid, and KG would refuse; the back office's to-do names it
-    try:
-        provider.cancel(report.imp_uid, report.amount, CANCEL_TEXTS["duplicate"])
-    except ProviderError as error:
-        with suppress(ProviderError):
-            if provider.get_payment(report.imp_uid).status == "cancelled":
-                return None
-        return str(error)
-    return None
-
-
-def _is_free(payment: Payment) -> bool:
-    """Whether nobody is asking PortOne about this payment right now."""
-    return payment.claimed_until is None or payment.claimed_until <= clock.now()
+def _answered(row: Cancellation, done: str = "already") -> CancelResult:
+    """Return the result of a row that is not open."""
+    if row.status == "done":
+        return CancelResult("cancelled", done)
+    return CancelResult("refused", REFUNDED_BY_BANK if row.status == "by_bank" else row.answer or "")

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from .clock import period_of
-from .models import Payment
+from .models import REFUNDED_BY_BANK, Payment
 from .portone.report import PaymentReport
 
 Outcome = Literal["paid", "failed", "cancelled", "held", "unchanged", "mismatch", "unknown", "not_found"]
@@ -54,7 +54,8 @@ class Decision:
 
     `cancel_text`: the money is cancelled automatically, with this text, when KG's rules allow; without it, held money
     waits for a person. `is_duplicate`: the report is about a second window of a payment that is already paid. Our row
-    does not change, and the second window is cancelled by its own `imp_uid`.
+    does not change, and the second window is cancelled by its own `imp_uid`. `unexpected`: such a second window is not
+    as we asked, and this says in what; a person decides about it.
     """
 
     outcome: Outcome
@@ -63,6 +64,7 @@ class Decision:
     held_reason: str | None = None
     cancel_text: str | None = None
     is_duplicate: bool = False
+    unexpected: str | None = None
 
 
 def decide(payment: Payment, report: PaymentReport, standing: Standing, *, paid_by_another: bool) -> Decision:
@@ -85,10 +87,10 @@ def _decide_paid(payment: Payment, report: PaymentReport, standing: Standing, pa
         return Decision("unchanged", "already recorded")
     unexpected = _unexpected_kind(payment, report)
     if _has_money(payment):
-        why = f"and not as asked: {unexpected}" if unexpected else "surplus"
-        return Decision(
-            "held", f"another window of the same merchant_uid is paid too, {why}", is_duplicate=not unexpected
-        )
+        why = "another window of the same merchant_uid is paid too"
+        if unexpected:
+            why = f"{why}, and not as asked: {unexpected}"
+        return Decision("held", why, is_duplicate=not unexpected, unexpected=unexpected)
     if unexpected:
         return Decision("held", f"paid, but not as asked: {unexpected}", held_reason=unexpected)
     reason = _wrong_amount(payment, report) or ("duplicate" if paid_by_another else None)
@@ -144,6 +146,11 @@ def _decide_cancelled(payment: Payment, report: PaymentReport) -> Decision:
     return Decision("cancelled", report.cancel_reason or "cancelled at PortOne", status="cancelled")
 
 
+def is_kept(payment: Payment) -> bool:
+    """Return whether `Purchases.paid` was called for the payment, and its money has not gone back."""
+    return payment.status == "paid" and payment.held_reason in (None, "partly_cancelled")
+
+
 # --- before the payment: approval of a window ---
 
 
@@ -173,6 +180,8 @@ def refusal_to_cancel(payment: Payment, moment: datetime) -> str | None:
     """
     if payment.status == "cancelled":
         return "already"
+    if payment.held_reason == REFUNDED_BY_BANK:
+        return REFUNDED_BY_BANK
     if payment.paid_at is None or payment.imp_uid is None or not (payment.status == "paid" or payment.held_reason):
         return "not_paid"
     return "month" if month_is_over(payment.paid_at, moment) else None

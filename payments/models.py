@@ -1,10 +1,10 @@
-"""The tables of payments and of the event log, and the states of a payment.
+"""The tables of payments, of cancellations and of the event log, and the states of their rows.
 
 The states are written once, as data, in the `STATES` of each class; `move()` derives the WHERE of its
 guarded UPDATE from them. That is money law 3: of many callers with the same report, one moves the row.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any, ClassVar, cast
 
@@ -49,7 +49,7 @@ def partial_unique_index(name: str, *columns: str, condition: str) -> Index:
 
 
 OPEN = "status IN ('ready', 'failed') AND held_reason IS NULL AND given_up_at IS NULL"
-CANCEL_OPEN = "status = 'paid' AND cancel_requested_at IS NOT NULL"
+REFUNDED_BY_BANK = "refunded_by_bank"  # the `held_reason` of a payment whose money a person paid back by bank
 
 
 class Payment(Base):
@@ -92,7 +92,8 @@ class Payment(Base):
     claimed_until: Mapped[datetime | None] = mapped_column(Moment)  # a worker is charging it until then
     # A day after it was opened, PortOne still had no money: no longer looked up.
     given_up_at: Mapped[datetime | None] = mapped_column(Moment)
-    cancel_requested_at: Mapped[datetime | None] = mapped_column(Moment)  # row first, then the cancel call
+    # The latest look-up got no answer, nor did those before it since then.
+    unanswered_since: Mapped[datetime | None] = mapped_column(Moment)
 
     __table_args__ = (
         one_of("status", STATES),
@@ -112,7 +113,7 @@ class Payment(Base):
         Index("payments_by_time", "created_at", "id"),
         partial_index("payments_by_state", "status", "created_at", "id", condition="held_reason IS NULL"),
         partial_index("payments_held", "created_at", "id", condition="held_reason IS NOT NULL"),
-        partial_index("payments_cancel_open", "created_at", "id", condition=CANCEL_OPEN),
+        partial_index("payments_unanswered", "created_at", "id", condition="unanswered_since IS NOT NULL"),
         Index("payments_by_kind", "kind", "created_at", "id"),
         Index("payments_by_pg", "pg_provider", "created_at", "id"),
         partial_index("payments_by_key", "customer_uid", "paid_at", condition="customer_uid IS NOT NULL"),
@@ -125,6 +126,50 @@ class Payment(Base):
         if self.period or self.customer_uid is None or self.paid_at is None:
             return self.period or None
         return period_of(self.paid_at)
+
+
+class Cancellation(Base):
+    """The money of one paid window, on its way back. One row per window, so `imp_uid` is unique.
+
+    `requested`: PortOne is asked until it answers. `done`: the money went back. `refused`: it did not, and a person
+    decides. `by_bank`: a person paid it back by bank transfer (계좌 환불). A duplicate payment's window has an
+    `imp_uid` that is not its payment's.
+    """
+
+    __tablename__ = "cancellations"
+    STATES: ClassVar[States] = {
+        "requested": ("done", "refused"),
+        "refused": ("requested", "done", "by_bank"),
+        "done": (),
+        "by_bank": (),
+    }
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"), index=True)
+    imp_uid: Mapped[str] = mapped_column(Text, unique=True)
+    amount: Mapped[int]  # won
+    reason: Mapped[str] = mapped_column(String(300))  # what PortOne's console and the buyer read
+    requested_by: Mapped[str | None] = mapped_column(String(254))  # e-mail of a person; null: cancelled automatically
+    status: Mapped[str] = mapped_column(String(16))
+    claimed_until: Mapped[datetime | None] = mapped_column(Moment)  # one worker asks PortOne until then
+    # Why it was refused: a code (`month`, `channel`, `method`, `customer_uid`, `undone_at_kg`, `partly_cancelled`), or
+    # the words of KG or PortOne.
+    answer: Mapped[str | None] = mapped_column(String(300))
+    # Null: PortOne was never to be asked. KG cancels in the month of the payment only, and nothing is requested after
+    # it, so the month of `requested_at` is the payment's.
+    requested_at: Mapped[datetime | None] = mapped_column(Moment)
+    answered_at: Mapped[datetime | None] = mapped_column(Moment)
+    # A refund by bank: on which day, recorded by whom, to which account (masked), and what a person adds.
+    refunded_at: Mapped[date | None]
+    refunded_by: Mapped[str | None] = mapped_column(String(254))
+    account: Mapped[str | None] = mapped_column(String(100))
+    note: Mapped[str | None] = mapped_column(String(200))
+
+    __table_args__ = (
+        one_of("status", STATES),
+        CheckConstraint("amount >= 0", name="amount_not_negative"),
+        Index("cancellations_by_status", "status", "payment_id"),
+    )
 
 
 class Event(Base):
@@ -155,7 +200,6 @@ class Event(Base):
         partial_index("audit", "id", condition="actor IS NOT NULL"),
         partial_index("audit_by_actor", "actor", "id", condition="actor IS NOT NULL"),
         partial_index("audit_by_act", "outcome", "id", condition="actor IS NOT NULL"),
-        partial_index("events_unknown", "payment_id", condition="outcome = 'unknown'"),
     )
 
 

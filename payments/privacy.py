@@ -5,7 +5,7 @@ Phone numbers are masked in payments, events and the log, e-mail addresses in th
 
 import re
 from collections.abc import Mapping
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 _MOBILE = re.compile(r"(?<!\d)(01[016789]|\+82[- .]?0?1[016789])[- .]?(\d{3,4})[- .]?(\d{4})(?!\d)")
@@ -25,6 +25,13 @@ def mask_phone(tel: str | None) -> str:
         return ""
     head = digits[:3] if digits.startswith("01") and len(digits) >= 10 else "***"
     return f"{head}-****-{digits[-4:]}"
+
+
+def mask_account(account: str) -> str:
+    """Mask all but the last four digits of a bank account; the bank's name stays."""
+    shown = len(re.findall(r"\d", account)) - 4
+    digits = count(1)
+    return re.sub(r"\d", lambda digit: "*" if next(digits) <= shown else digit[0], account)
 
 
 def printable(text: str, most: int) -> str:

@@ -16,14 +16,13 @@ from . import sync
 from .clock import SEOUL
 from .database import db, end_reading, reading
 from .events import Notification
-from .models import Event, Payment
+from .models import REFUNDED_BY_BANK, Cancellation, Payment
 from .portone.report import NotFound, PaymentProvider, PaymentReport, PaymentStatus, UnreadableAnswer, UnreadableRow
 
-Kind = Literal["theirs_only", "ours_only", "state", "amount", "surplus", "undone_at_kg", "unreadable"]
+Kind = Literal["theirs_only", "ours_only", "state", "amount", "duplicate", "undone_at_kg", "unreadable"]
 
 MONEY_STATES: tuple[PaymentStatus, ...] = ("paid", "cancelled")
-REPAIRABLE = ("state", "amount", "surplus")
-UNDONE_AT_KG = "이미 취소가 완료"  # in the text of KG's code 0044: KG itself cancelled, as it does with test payments
+REPAIRABLE = ("state", "amount", "duplicate")
 BATCH_SIZE = 500  # ids in one query
 
 Item = TypeVar("Item")
@@ -36,9 +35,11 @@ class Difference:
     - `theirs_only`: PortOne has a paid payment whose `merchant_uid` is not ours.
     - `ours_only`: PortOne does not know a payment that is paid or cancelled here.
     - `state`, `amount`: both have the payment, with another status or amount.
-    - `surplus`: a second paid payment with a `merchant_uid` of ours.
+    - `duplicate`: a second paid payment with a `merchant_uid` of ours.
     - `undone_at_kg`: both say paid, but KG has cancelled it (test channels).
     - `unreadable`: a row from PortOne with missing or wrong fields. See `is_foreign` for those that are not ours.
+
+    Money that a person paid back by bank is explained: PortOne still says paid, and that is no difference.
     """
 
     kind: Kind
@@ -107,12 +108,17 @@ def _compare_theirs(reports: Iterable[PaymentReport]) -> Iterator[Difference]:
     """Compare each of PortOne's payments with ours of the same `merchant_uid`."""
     for batch in _batches(list(reports)):
         uids = [report.merchant_uid for report in batch]
+        imp_uids = [report.imp_uid for report in batch]
+        by_bank = select(Cancellation.imp_uid).where(
+            Cancellation.imp_uid.in_(imp_uids), Cancellation.status == "by_bank"
+        )
         with reading():
             found = db.session.scalars(select(Payment).where(Payment.merchant_uid.in_(uids)))
             known = {payment.merchant_uid: payment for payment in found}
+            refunded = set(db.session.scalars(by_bank))
         for report in batch:
             kind = _kind_of(known.get(report.merchant_uid), report)
-            if kind:
+            if kind and not (report.imp_uid in refunded and report.status == "paid"):
                 yield _difference(kind, known.get(report.merchant_uid), report)
 
 
@@ -121,9 +127,11 @@ def _kind_of(payment: Payment | None, report: PaymentReport) -> Kind | None:
     if payment is None:
         return "theirs_only" if report.status == "paid" else None
     if payment.imp_uid != report.imp_uid and _has_money(payment):
-        return "surplus" if report.status == "paid" else None  # a cancelled duplicate is no difference
+        return "duplicate" if report.status == "paid" else None  # a cancelled duplicate is no difference
     if _state(payment) != report.status:
         return "state"
+    if payment.held_reason == REFUNDED_BY_BANK:
+        return None
     return "amount" if _remaining(payment) != report.amount - report.cancelled_amount else None
 
 
@@ -145,14 +153,15 @@ def _not_listed(provider: PaymentProvider, payment: Payment) -> Iterator[Differe
 def _undone_at_kg(ours: list[Payment]) -> Iterator[Difference]:
     """Yield payments that are paid in both ledgers, but whose cancel KG refused: it had cancelled them itself."""
     for batch in _batches([payment for payment in ours if payment.status == "paid"]):
-        ids = [payment.id for payment in batch]
-        refusals = select(Event.payment_id).where(
-            Event.payment_id.in_(ids), Event.outcome == "refused", Event.reason.contains(UNDONE_AT_KG)
+        refusals = select(Cancellation.imp_uid).where(
+            Cancellation.imp_uid.in_([payment.imp_uid for payment in batch]),
+            Cancellation.status == "refused",
+            Cancellation.answer == "undone_at_kg",
         )
         with reading():
             refused = set(db.session.scalars(refusals))
         for payment in batch:
-            if payment.id in refused:
+            if payment.imp_uid in refused:
                 amount = _remaining(payment)
                 yield Difference("undone_at_kg", payment.merchant_uid, payment.imp_uid, "paid", "paid", amount, amount)
 
@@ -189,8 +198,8 @@ def _state(payment: Payment) -> str:
 
 
 def _remaining(payment: Payment) -> int:
-    """Return what the buyer paid minus what was cancelled, in won."""
-    if not _has_money(payment):
+    """Return what the buyer paid minus what was cancelled or refunded by bank, in won."""
+    if not _has_money(payment) or payment.held_reason == REFUNDED_BY_BANK:
         return 0
     return (payment.reported_amount or 0) - payment.cancelled_amount
 

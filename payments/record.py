@@ -4,17 +4,17 @@
 result what has to be asked next.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
 
-from . import clock
+from . import cancellations, clock
 from .database import db, locked, transaction
-from .decision import Decision, Outcome, decide, refusal_to_cancel
+from .decision import CANCEL_TEXTS, Decision, Outcome, decide, is_kept, month_is_over, refusal_to_cancel
 from .events import Notification, log_event
 from .extension import purchases_of
-from .models import Payment, move
+from .models import REFUNDED_BY_BANK, Payment, move
 from .portone.report import PaymentReport
 
 
@@ -22,15 +22,13 @@ from .portone.report import PaymentReport
 class SyncResult:
     """The result of a look-up. `payment` is the one that PortOne reported on, or None if it is not ours.
 
-    `cancel_now`: this report made the payment's money one that is cancelled automatically. `is_duplicate`: the report
-    is about a second paid window, which is cancelled by its own `imp_uid`.
+    `cancellation_id`: the row of the money that this report made one that is cancelled automatically.
     """
 
     outcome: Outcome
     reason: str
     payment: Payment | None = None
-    cancel_now: bool = False
-    is_duplicate: bool = False
+    cancellation_id: int | None = None
 
 
 def record(report: PaymentReport, notification: Notification) -> SyncResult:
@@ -48,12 +46,13 @@ def record(report: PaymentReport, notification: Notification) -> SyncResult:
             _apply(decision, payment, report)
         elif decision.held_reason:
             _write(payment, held_reason=decision.held_reason, **_facts(report))
-        cancel_now = _request_automatic_cancel(payment, decision)
+        payment.unanswered_since = None
+        to_cancel = _record_cancellation(decision, payment, report, notification)
         if not (notification.is_quiet and decision.outcome == "unchanged"):
             log_event(notification, decision.outcome, decision.reason, payment, report.as_received)
         if notification.merchant_uid and notification.merchant_uid != report.merchant_uid:
-            return SyncResult("mismatch", "the payment belongs to another merchant_uid", payment, cancel_now)
-        return SyncResult(decision.outcome, decision.reason, payment, cancel_now, decision.is_duplicate)
+            return SyncResult("mismatch", "the payment belongs to another merchant_uid", payment, to_cancel)
+        return SyncResult(decision.outcome, decision.reason, payment, to_cancel)
 
 
 def without_report(
@@ -82,17 +81,32 @@ def is_paid_by_another(payment: Payment) -> bool:
     return db.session.scalar(paid.limit(1)) is not None
 
 
-def request_cancel(payment: Payment, reason: str) -> None:
-    """Mark the payment for a cancel. Committed before PortOne is asked, so that the sweep finishes it after a crash."""
-    payment.cancel_requested_at, payment.cancel_reason = clock.now(), reason
+def _record_cancellation(
+    decision: Decision, payment: Payment, report: PaymentReport, notification: Notification
+) -> int | None:
+    """Write the cancellation that follows from the report; return its id if PortOne has to be asked for it now.
 
-
-def _request_automatic_cancel(payment: Payment, decision: Decision) -> bool:
-    """Mark the payment for a cancel if the decision asks for one and KG would not refuse it; else a person decides."""
-    if decision.cancel_text is None or refusal_to_cancel(payment, clock.now()):
-        return False
-    request_cancel(payment, decision.cancel_text)
-    return True
+    The row is committed with the decision, so the sweep finishes it after a crash.
+    """
+    if report.status == "cancelled" and report.cancelled_amount == report.amount:
+        closed = cancellations.close(payment, report)
+        if closed and decision.outcome == "unchanged":
+            log_event(
+                replace(notification, imp_uid=report.imp_uid), "cancelled", "duplicate", payment, report.as_received
+            )
+        return None
+    if decision.is_duplicate or decision.unexpected:
+        is_over = report.paid_at is not None and month_is_over(report.paid_at, clock.now())
+        refusal = "month" if is_over else decision.unexpected
+        row = cancellations.request(payment, report.imp_uid, report.amount, CANCEL_TEXTS["duplicate"], refusal=refusal)
+    elif decision.cancel_text and payment.imp_uid:
+        refusal = refusal_to_cancel(payment, clock.now())
+        row = cancellations.request(
+            payment, payment.imp_uid, cancellations.remaining(payment), decision.cancel_text, refusal=refusal
+        )
+    else:
+        return None
+    return row.id if row.status == "requested" else None
 
 
 def _apply(decision: Decision, payment: Payment, report: PaymentReport) -> None:
@@ -110,11 +124,6 @@ def _apply(decision: Decision, payment: Payment, report: PaymentReport) -> None:
         purchases.cancelled(payment)
     elif decision.outcome == "cancelled":
         purchases.returned(payment, held_reason)
-
-
-def is_kept(payment: Payment) -> bool:
-    """Return whether `Purchases.paid` was called for the payment: it is paid, and was not held before it was kept."""
-    return payment.status == "paid" and payment.held_reason in (None, "partly_cancelled")
 
 
 def _facts(report: PaymentReport) -> dict[str, Any]:
@@ -173,7 +182,9 @@ def why_not_keep(payment: Payment) -> str | None:
     None."""
     if payment.held_reason is None or payment.status == "cancelled":
         return "not_held"
-    if payment.cancel_requested_at:
+    if payment.held_reason == REFUNDED_BY_BANK:
+        return REFUNDED_BY_BANK
+    if cancellations.is_requested(payment):
         return "cancel_in_progress"
     if payment.customer_uid:  # KG compares every later month with this one, so a wrong first month starts nothing
         return "no_subscription"

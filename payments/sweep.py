@@ -6,25 +6,23 @@ look-up, record and cancel functions as the endpoints. It may run at any time, a
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import ColumnElement, Row, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, select, update
 
 from . import clock, sync
-from .cancel import NOT_GIVEN_BACK, resume_cancel
+from .cancel import carry_out
 from .database import db, reading, transaction
-from .events import Notification, log_event
+from .events import Notification
 from .extension import extension
-from .models import Event, Payment
+from .models import Cancellation, Payment
 from .portone.report import PaymentProvider
 
 PAGE = 200
 LOOK_AFTER = timedelta(minutes=3)  # lifetime of KG's approval number: until then the buyer may still be typing it
 LOOK_FOR = timedelta(days=1)  # a payment that is paid later still is found by its webhook or by reconciliation
-SURPLUS_AGAIN_AFTER = timedelta(hours=1)  # each try writes events
 
 SWEEP = Notification("sweep")
 
@@ -41,13 +39,10 @@ def sweep(provider: PaymentProvider) -> Counter[str]:
     unanswered = _look_up_windows(provider, done)
     for kind, purchases in extension().purchases.items():
         done["expired"] += purchases.expire(unanswered[kind])
-    for payment_id in pages(_cancels_under_way()):
-        resumed = alone(partial(_resume_cancel, provider, payment_id))
-        done["given_back"] += resumed == "cancelled"
-        done["error"] += resumed == "error"
-    for imp_uid, merchant_uid in _surpluses_owed():
-        notification = Notification("sweep", imp_uid, merchant_uid)
-        done[alone(partial(_look_at_surplus, provider, notification))] += 1
+    for cancellation_id in pages(Cancellation.status == "requested", Cancellation):
+        carried_out = alone(partial(_carry_out, provider, cancellation_id))
+        done["given_back"] += carried_out == "cancelled"
+        done["error"] += carried_out == "error"
     for step in extension().more_sweeps:
         done += step(provider)
     return +done
@@ -84,38 +79,8 @@ def look_up(provider: PaymentProvider, payment_id: int) -> str:
     return sync.sync_payment(provider, Notification("sweep", merchant_uid=merchant_uid)).outcome
 
 
-def _resume_cancel(provider: PaymentProvider, payment_id: int) -> str:
-    return resume_cancel(provider, payment_id, SWEEP).outcome
-
-
-def _surpluses_owed() -> Sequence[Row[tuple[str | None, str]]]:
-    """Return `imp_uid` and our `merchant_uid` of duplicate payments whose last cancel failed some time ago.
-
-    Last month's are included: KG cancels them no longer, but an earlier cancel may have succeeded.
-    """
-    later = aliased(Event)
-    tried = or_(later.outcome == "cancelled", later.reason.contains(NOT_GIVEN_BACK))
-    tried_last = ~select(later.id).where(later.imp_uid == Event.imp_uid, later.id > Event.id, tried).exists()
-    stays = (Event.outcome == "unknown") & Event.reason.contains(NOT_GIVEN_BACK)
-    stays &= ~Event.reason.endswith(": month")  # KG's month is over: a person handles it
-    seen = (Event.outcome == "held") & Event.reason.endswith("paid too, surplus")  # the process died before the cancel
-    owed = (
-        select(Event.imp_uid, Payment.merchant_uid)
-        .join(Payment, Payment.id == Event.payment_id)
-        .where(or_(stays, seen), tried_last, Event.imp_uid.is_not(None))
-        .distinct()
-        .where(Event.at >= clock.month_before_began(), Event.at <= clock.now() - SURPLUS_AGAIN_AFTER)
-    )
-    with reading():
-        return db.session.execute(owed).all()
-
-
-def _look_at_surplus(provider: PaymentProvider, notification: Notification) -> str:
-    result = sync.sync_payment(provider, notification)
-    if result.outcome == "unchanged":  # no longer paid: it was cancelled, and the response to that cancel was lost
-        with transaction():
-            log_event(notification, "cancelled", f"surplus {notification.imp_uid} was given back", result.payment)
-    return result.outcome
+def _carry_out(provider: PaymentProvider, cancellation_id: int) -> str:
+    return carry_out(provider, cancellation_id, SWEEP).outcome
 
 
 def alone(work: Callable[[], str]) -> str:
@@ -139,15 +104,11 @@ def _windows_that_may_be_paid() -> ColumnElement[bool]:
     )
 
 
-def _cancels_under_way() -> ColumnElement[bool]:
-    return Payment.cancel_requested_at.is_not(None) & Payment.status.in_(("ready", "failed", "paid"))
-
-
-def pages(condition: ColumnElement[bool]) -> Iterator[int]:
-    """Yield the ids of the matching payments, page by page; no transaction is open while the caller works."""
+def pages(condition: ColumnElement[bool], model: type[Payment] | type[Cancellation] = Payment) -> Iterator[int]:
+    """Yield the ids of the matching rows, page by page; no transaction is open while the caller works."""
     last = 0
     while True:
-        query = select(Payment.id).where(condition, Payment.id > last).order_by(Payment.id).limit(PAGE)
+        query = select(model.id).where(condition, model.id > last).order_by(model.id).limit(PAGE)
         with reading():
             page = db.session.scalars(query).all()
         if not page:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from .cancel import cancel_duplicate, resume_cancel
+from . import clock
+from .cancel import carry_out
 from .database import db, locked, reading, transaction
 from .events import Notification, log_event
 from .extension import purchases_of
@@ -32,6 +33,9 @@ def sync_payment(provider: PaymentProvider, notification: Notification) -> SyncR
             else provider.find_payment(notification.merchant_uid or "")
         )
     except NotFound:
+        if known.unanswered_since:
+            with transaction():
+                locked(Payment, known.id).unanswered_since = None
         return without_report(notification, "not_found", "PortOne knows no such payment", known)
     except ProviderError as error:
         return _unknown(notification, error, known)
@@ -47,19 +51,18 @@ def take_report(provider: PaymentProvider, report: PaymentReport, notification: 
         except ProviderError as error:
             return _unknown(notification, error, payment)
     result = record(report, notification)
-    if result.is_duplicate:
-        cancel_duplicate(provider, report, notification)
-    elif result.cancel_now and result.payment:
-        resume_cancel(provider, result.payment.id, notification)
+    if result.cancellation_id:
+        carry_out(provider, result.cancellation_id, notification)
         return replace(result, payment=_known_payment(None, report.merchant_uid))  # as it is after the cancel
     return result
 
 
 def _unknown(notification: Notification, error: ProviderError, payment: Payment) -> SyncResult:
     """PortOne did not answer: nothing is recorded, and the sweep looks the payment up, even if it had given it up."""
-    if payment.given_up_at:
+    if payment.given_up_at or payment.unanswered_since is None:
         with transaction():
-            locked(Payment, payment.id).given_up_at = None
+            row = locked(Payment, payment.id)
+            row.given_up_at, row.unanswered_since = None, row.unanswered_since or clock.now()
     return without_report(notification, "unknown", f"no answer: {error}", payment)
 
 

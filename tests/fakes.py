@@ -50,7 +50,9 @@ class FakeProvider:
         self.answers: list[str | ProviderError] = []
         self.unreadable: list[UnreadableRow] = []  # rows of PortOne's lists beside the reports
         self.cancels: list[tuple[str, int]] = []  # every cancel that was asked for: imp_uid and won
-        self.cancel_answers: list[str] = []  # to the next cancels: done, refused, lost, dropped; then done
+        self.cancel_answers: list[
+            str
+        ] = []  # to the next cancels: done, refused, undone at kg, lost, dropped; then done
         self.trouble: ProviderError | None = None  # raised instead of answering
         self.trouble_after_cancel: ProviderError | None = None  # PortOne falls silent once it has carried out a cancel
         self.key_trouble: ProviderError | None = None
@@ -163,6 +165,8 @@ class FakeProvider:
             raise Refused(
                 "결제취소에 실패하였습니다.(결제시 등록된 정보와 현재의 정보가 불일치 하여 취소 불가능합니다.)", -1
             )
+        if answer == "undone at kg":
+            raise Refused("결제취소에 실패하였습니다.(선택하신 내역은 이미 취소가 완료 되었습니다.)", -1)
         report = self.reports[imp_uid]
         if report.status != "paid":
             raise Refused("이미 전액취소된 주문입니다.")

@@ -81,6 +81,14 @@ def says_key_is_absent(refusal: Refused) -> bool:
     return isinstance(refusal, NotFound) or says_no_such_key(refusal)
 
 
+UNDONE_AT_KG = "이미 취소가 완료"  # in the text of KG's code 0044
+
+
+def says_undone_at_kg(refusal: Refused) -> bool:
+    """Return whether a cancel was refused because KG itself has cancelled the payment, as it does on test channels."""
+    return UNDONE_AT_KG in refusal.message
+
+
 # --- JSON objects to our types ---
 
 

@@ -8,8 +8,9 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from payments import clock, record, sync
+from payments import cancellations, clock, record, sync
 from payments.cancel import cancel_payment
+from payments.cancellations import why_not_refund_by_bank
 from payments.database import db, transaction
 from payments.decision import refusal_to_cancel
 from payments.events import log_event
@@ -115,17 +116,22 @@ def payment(merchant_uid: str) -> str:
     """Show one payment: its data, its timeline, PortOne's latest report, and the actions allowed."""
     found = _payment(merchant_uid)
     events = timeline.events_of(found)
+    own = cancellations.cancellation_of(found)
     return render_template(
         "admin/payment.html",
         payment=found,
         buyer=buyers_of([found])[found.id],
         title=titles(),
         order=order_of(found),
-        line=timeline.line_of(found, events),
+        line=timeline.line_of(found, events, own),
         report=timeline.latest_report(found, events),
         remaining=_remaining(found),
+        today=clock.today(),
         why_not_cancel=refusal_to_cancel(found, clock.now()),
         why_not_release=record.why_not_keep(found),
+        cancellation=own,
+        cancellations=cancellations.cancellations_of(found),
+        why_not_bank_refund=why_not_refund_by_bank(found, own),
     )
 
 
@@ -159,7 +165,7 @@ def decline(merchant_uid: str, reason: str) -> AnyResponse:
     found = _payment(merchant_uid)
     with transaction():
         order = order_of(found, lock=True)
-        if order is None or not orders.decline_wish(order):
+        if order is None or not orders.decline_wish(order, reason):
             abort(409)
         log_event(acting(merchant_uid=merchant_uid), "decline", reason, found)
     flash(_("취소 신청을 거절했습니다. 구매자의 주문 화면에 사유가 보입니다."), "success")

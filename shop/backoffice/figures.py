@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Date, cast, func, select, text
 
 from payments import clock
 from payments.database import db
-from payments.models import Payment
+from payments.models import REFUNDED_BY_BANK, Payment
 from payments.monthly.models import BillingKey, Subscription
 
 from . import listing
@@ -20,7 +20,7 @@ from .listing import PaymentFilter, in_state, midnight
 LONGEST_PERIOD = timedelta(days=31)
 REASONS_SHOWN = 6
 MOST_COUNTED = 999
-COUNTED = ("ready", "paid", "failed", "cancelled", "held")
+COUNTED = ("ready", "paid", "failed", "cancelled", "held", REFUNDED_BY_BANK)
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,23 @@ class Sums:
     failed: int = 0
     cancelled: int = 0
     held: int = 0
+    refunded_by_bank: int = 0
     paid_won: int = 0
     cancelled_won: int = 0
     held_won: int = 0
+    refunded_by_bank_won: int = 0
 
     def __add__(self, other: "Sums") -> "Sums":
         return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
     @property
     def attempts(self) -> int:
-        return self.ready + self.paid + self.failed + self.cancelled + self.held
+        return sum(getattr(self, state) for state in COUNTED)
 
     @property
     def success_rate(self) -> float | None:
-        """The share of finished attempts that were paid; those cancelled later count as paid."""
-        came = self.paid + self.cancelled + self.held
+        """The share of finished attempts that were paid; those whose money went back later count as paid."""
+        came = self.paid + self.cancelled + self.held + self.refunded_by_bank
         return came / (came + self.failed) if came + self.failed else None
 
 
@@ -73,7 +75,12 @@ def _seoul_day() -> ColumnElement[date]:
 def _sum_columns() -> list[ColumnElement[int]]:
     """Return the SQL for the fields of `Sums`, in their order."""
     counts = [func.count().filter(*in_state(state)) for state in COUNTED]
-    amounts = [(Payment.amount, "paid"), (Payment.cancelled_amount, "cancelled"), (Payment.amount, "held")]
+    amounts = [
+        (Payment.amount, "paid"),
+        (Payment.cancelled_amount, "cancelled"),
+        (Payment.amount, "held"),
+        (Payment.amount, REFUNDED_BY_BANK),
+    ]
     won = [func.coalesce(func.sum(amount).filter(*in_state(state)), 0) for amount, state in amounts]
     return [*counts, *won]
 

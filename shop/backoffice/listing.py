@@ -15,9 +15,8 @@ from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
 from sqlalchemy.orm import aliased
 
 from payments import clock
-from payments.cancel import NOT_GIVEN_BACK
 from payments.database import db
-from payments.models import Event, Payment
+from payments.models import REFUNDED_BY_BANK, Cancellation, Event, Payment
 from payments.monthly.models import BillingKey, Subscription
 from shop.orders import buyers
 from shop.orders.models import Order, User
@@ -28,9 +27,8 @@ from .paging import PAGE_SIZE, Cursor, Page, read_page
 WAIT_BEFORE_ASKING = timedelta(minutes=10)  # until then the result may still arrive by itself
 
 # States that need a person's decision; then all states that can be chosen.
-TO_DO = ("held", "wanted", "unknown", "stuck", "surplus")
-SURPLUS_SHOWN_FOR = timedelta(days=60)  # a refund by other means is not recorded, so the row has to leave the list
-PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", *TO_DO)
+TO_DO = ("held", "wanted", "unknown", "stuck", "duplicate")
+PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", REFUNDED_BY_BANK, *TO_DO)
 
 _ORDER_NUMBER = re.compile(r"#?\s*(\d{1,9})", re.ASCII)
 # Ids that are always lower case: ours of a payment, of a monthly charge and of a key, and PortOne's `imp_uid`.
@@ -83,15 +81,16 @@ def midnight(day: date) -> datetime:
 
 
 def in_state(state: str) -> list[ColumnElement[bool]]:
-    """Return the conditions of one of `PAYMENT_STATES`. Held payments are a separate state, although PortOne calls
-    them paid.
+    """Return the conditions of one of `PAYMENT_STATES`. Held payments, and those refunded by bank, are separate states,
+    although PortOne calls them paid.
     """
     special = {
         "held": held,
         "wanted": cancel_wanted,
         "unknown": unanswered,
         "stuck": cancel_open,
-        "surplus": surplus_kept,
+        "duplicate": duplicate_kept,
+        REFUNDED_BY_BANK: refunded_by_bank,
     }
     if state in special:
         return [special[state]()]
@@ -100,12 +99,17 @@ def in_state(state: str) -> list[ColumnElement[bool]]:
 
 def held() -> ColumnElement[bool]:
     """Select held payments."""
-    return Payment.held_reason.is_not(None)
+    return Payment.held_reason != REFUNDED_BY_BANK
+
+
+def refunded_by_bank() -> ColumnElement[bool]:
+    """Select payments whose money a person paid back by bank."""
+    return Payment.held_reason == REFUNDED_BY_BANK
 
 
 def cancel_open() -> ColumnElement[bool]:
-    """Select payments whose cancel was requested and is not done."""
-    return and_(Payment.status == "paid", Payment.cancel_requested_at.is_not(None))
+    """Select payments whose own cancel was requested and has no answer."""
+    return _has_cancellation(Cancellation.status == "requested", Cancellation.imp_uid == _own_imp_uid())
 
 
 def cancel_wanted() -> ColumnElement[bool]:
@@ -117,26 +121,25 @@ def cancel_wanted() -> ColumnElement[bool]:
 
 
 def unanswered() -> ColumnElement[bool]:
-    """Select payments with an unknown outcome at PortOne that are still `ready` after `WAIT_BEFORE_ASKING`."""
-    asked_in_vain = select(Event.payment_id).where(Event.outcome == "unknown", Event.payment_id.is_not(None))
+    """Select payments whose look-up got no answer, and that are still `ready` after `WAIT_BEFORE_ASKING`."""
     long_ago = Payment.created_at < clock.now() - WAIT_BEFORE_ASKING
-    return and_(Payment.id.in_(asked_in_vain.scalar_subquery()), Payment.status == "ready", long_ago)
+    return and_(Payment.unanswered_since.is_not(None), Payment.status == "ready", long_ago)
 
 
-def surplus_kept() -> ColumnElement[bool]:
-    """Select payments with a duplicate payment whose cancel failed."""
-    later = aliased(Event)
-    went_back = select(later.id).where(
-        later.imp_uid == Event.imp_uid, later.id > Event.id, later.outcome == "cancelled"
-    )
-    kept = select(Event.payment_id).where(
-        Event.outcome == "unknown",
-        Event.payment_id.is_not(None),
-        Event.reason.contains(NOT_GIVEN_BACK),
-        Event.at >= clock.now() - SURPLUS_SHOWN_FOR,
-        ~went_back.exists(),
-    )
-    return Payment.id.in_(kept.scalar_subquery())
+def duplicate_kept() -> ColumnElement[bool]:
+    """Select payments with a duplicate payment whose money has not gone back."""
+    is_kept = Cancellation.status.in_(("requested", "refused"))
+    return _has_cancellation(is_kept, Cancellation.imp_uid != _own_imp_uid())
+
+
+def _has_cancellation(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return Payment.id.in_(select(Cancellation.payment_id).where(*conditions).scalar_subquery())
+
+
+def _own_imp_uid() -> ColumnElement[str | None]:
+    """Return the SQL for the `imp_uid` of the payment that a cancellation belongs to."""
+    payment = aliased(Payment)
+    return select(payment.imp_uid).where(payment.id == Cancellation.payment_id).scalar_subquery()
 
 
 def _payment_search(q: str) -> list[ColumnElement[bool]]:

@@ -8,19 +8,19 @@ from typing import Any
 from sqlalchemy import or_, select
 
 from payments.database import db
-from payments.models import Event, Payment
+from payments.models import Cancellation, Event, Payment
 
 NEWEST_EVENTS = 300
 LAST = 2**63  # sorts after every event id
 
 OURS = "cancel_requested"  # measured by our own clock, so no older event can be about it
-# The times that a payment's row stores, in causal order: name, column, and the outcomes of the events about it.
-MOMENTS = (
-    ("approved", "paid_at", ("paid", "held")),
-    ("declined", "failed_at", ("failed",)),
-    (OURS, "cancel_requested_at", ("requested", "cancelled", "refused", "unknown")),
-    ("given_back", "cancelled_at", ("cancelled",)),
-)
+# The stored times, in causal order, and the outcomes of the events about each.
+MOMENTS = {
+    "approved": ("paid", "held"),
+    "declined": ("failed",),
+    OURS: ("requested", "cancelled", "refused", "unknown"),
+    "given_back": ("cancelled",),
+}
 A_SECOND = timedelta(microseconds=999_999)  # PortOne and KG report whole seconds only
 
 
@@ -40,13 +40,22 @@ def events_of(payment: Payment) -> Sequence[Event]:
     return db.session.scalars(newest).all()[::-1]
 
 
-def line_of(payment: Payment, events: Sequence[Event]) -> list[Entry]:
-    """Return the timeline of a payment in chronological order; within one second, causes come before effects."""
+def line_of(payment: Payment, events: Sequence[Event], cancellation: Cancellation | None = None) -> list[Entry]:
+    """Return the timeline of a payment in chronological order; within one second, causes come before effects.
+
+    `cancellation` is the row of the payment's own window.
+    """
+    stored = {
+        "approved": payment.paid_at,
+        "declined": payment.failed_at,
+        OURS: cancellation.requested_at if cancellation else None,
+        "given_back": payment.cancelled_at,
+    }
     placed = [((event.at, event.id, len(MOMENTS)), Entry(event.at, event=event)) for event in events]
     if not any(event.source == "checkout" for event in events):
         placed.append(((payment.created_at, 0, 0), Entry(payment.created_at, "begun")))
-    for rank, (moment, column, told_as) in enumerate(MOMENTS):
-        at = getattr(payment, column)
+    for rank, (moment, told_as) in enumerate(MOMENTS.items()):
+        at = stored[moment]
         if at:
             telling = [event for event in events if event.outcome in told_as and _is_about(payment, event)]
             place = _place(at, [event for event in telling if moment != OURS or event.at > at])

@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import func, select
 
 from payments.database import db, end_reading, transaction
-from payments.models import Event, Payment
+from payments.models import Cancellation, Event, Payment
 from payments.monthly.models import BillingKey, Subscription
 from shop.orders.models import Order, OrderLine, User
 
-IN_ORDER = (User, Order, OrderLine, BillingKey, Subscription, Payment, Event)  # referenced tables first
+IN_ORDER = (User, Order, OrderLine, BillingKey, Subscription, Payment, Cancellation, Event)  # referenced tables first
 
 
 class Bulk:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from payments import clock
 from payments.database import db
-from payments.models import Event, Payment
+from payments.models import Cancellation, Event, Payment
 from payments.monthly.charge_days import charge_day
 from payments.monthly.models import BillingKey, Subscription
 from shop.orders.models import Order, OrderLine, Product
@@ -173,12 +173,13 @@ class MadeUp:
             "held_reason": self.random.choice(HELD) if ending == "held" else None,
             "cancelled_amount": amount if ending == "cancelled" else 0,
             "created_at": at,
-            "cancel_requested_at": answered if ending == "paid" and self._is_rare(at) else None,
             "kind": kind,
             "given_up_at": answered if ending in ("ready", "failed") else None,  # the sandbox knows none of these
             **self._answer(payment_id, amount, ending, answered),
         }
         self.bulk.add(Payment, **(row | owner))
+        if ending == "cancelled" or (ending == "paid" and self._is_rare(at)):
+            self._cancellation(row, answered)
         if with_events:
             self._events(row, answered)
 
@@ -196,6 +197,21 @@ class MadeUp:
             "failed_at": answered if ending == "failed" else None,
             "cancelled_at": self._later(answered) if ending == "cancelled" else None,
         }
+
+    def _cancellation(self, row: dict[str, Any], answered: datetime) -> None:
+        """Add the row of money that went back, or of a cancel that has no answer yet."""
+        is_done = row["status"] == "cancelled"
+        self.bulk.add(
+            Cancellation,
+            id=self.new_id(Cancellation),
+            payment_id=row["id"],
+            imp_uid=row["imp_uid"],
+            amount=row["amount"],
+            reason=row["cancel_reason"] or self.random.choice(CANCELS),
+            status="done" if is_done else "requested",
+            requested_at=row["cancelled_at"] or answered,
+            answered_at=row["cancelled_at"],
+        )
 
     def _is_rare(self, at: datetime) -> bool:
         """Whether to leave a cancel unfinished for staff: one in a thousand payments of the last days."""

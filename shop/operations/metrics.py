@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 
 from payments import clock
 from payments.database import db, end_reading
-from payments.models import Event, Payment
+from payments.models import REFUNDED_BY_BANK, Event, Payment
 from payments.monthly.models import LATER_MONTH
 from payments.signals import Call, event_recorded, portone_called
 from shop.web.common import settings
@@ -101,7 +101,7 @@ class OpenPayments:
 
         waiting = (Payment.status == "ready") & Payment.held_reason.is_(None)
         opened, oldest = db.session.execute(select(func.count(), func.min(Payment.created_at)).where(waiting)).one()
-        held = db.session.scalar(select(func.count()).where(Payment.held_reason.is_not(None)))
+        held = db.session.scalar(select(func.count()).where(Payment.held_reason != REFUNDED_BY_BANK))
         # A month's charges are created in that month, and `created_at` has an index.
         monthly = select(Payment.status, func.count()).where(
             Payment.created_at >= clock.month_began(), Payment.kind == LATER_MONTH

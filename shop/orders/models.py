@@ -103,6 +103,8 @@ class Order(Base):
     fulfilled_at: Mapped[datetime | None]  # used (digital) or sent: from then on a cancel needs a person
     cancel_wanted_at: Mapped[datetime | None]  # the buyer asked for the money back, and a person has to see to it
     cancel_wanted_reason: Mapped[str | None] = mapped_column(String(200))
+    cancel_declined_at: Mapped[datetime | None]  # staff declined the buyer's latest request
+    cancel_declined_reason: Mapped[str | None] = mapped_column(String(300))
     user: Mapped[User] = relationship()
     lines: Mapped[list["OrderLine"]] = relationship(order_by="OrderLine.id", cascade="all, delete-orphan")
 

@@ -234,11 +234,15 @@ def want_cancel(order: Order, reason: str) -> bool:
     return True
 
 
-def decline_wish(order: Order) -> bool:
-    """Decline the buyer's cancellation request, so that the goods may be used again. False: there was none."""
+def decline_wish(order: Order, reason: str) -> bool:
+    """Decline the buyer's cancellation request, so that the goods may be used again. False: there was none.
+
+    The buyer reads `reason`.
+    """
     if order.status != "paid" or order.cancel_wanted_at is None:
         return False
     order.cancel_wanted_at, order.cancel_wanted_reason = None, None
+    order.cancel_declined_at, order.cancel_declined_reason = clock.now(), reason
     return True
 
 

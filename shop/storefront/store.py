@@ -8,13 +8,13 @@ from flask_login import current_user
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from payments import clock
+from payments import cancellations, clock
 from payments.attempts import AlreadyPaid, EarlierUnknown, PurchaseClosed, look_up_earlier_attempts
 from payments.cancel import cancel_payment
 from payments.database import db, locked, transaction
 from payments.decision import refusal_to_cancel
 from payments.events import Notification, log_event
-from payments.models import Event, Payment
+from payments.models import Payment
 from payments.monthly import AlreadySubscribed, subscriptions
 from payments.portone.report import ProviderError
 from payments.portone.request_pay import request_pay
@@ -206,7 +206,7 @@ def order(order_id: int) -> str:
         subscription=subscriptions.subscription_of(found),
         why_not_cancel=refusal_to_cancel(payment, clock.now()) if payment else "not_paid",
         at_once=orders.may_cancel_at_once(found),
-        declined=_request_declined(payment) if payment else None,
+        cancel_requested=cancellations.is_requested(payment) if payment else False,
     )
 
 
@@ -241,7 +241,7 @@ def use_order(order_id: int) -> AnyResponse:
         found = _own_order(order_id, lock=True)
         payers = select(Payment).filter_by(merchant_uid=found.paid_by).with_for_update()
         payer = db.session.scalar(payers.execution_options(populate_existing=True))
-        going_back = payer is None or payer.cancel_requested_at or payer.held_reason or found.cancel_wanted_at
+        going_back = payer is None or cancellations.is_requested(payer) or payer.held_reason or found.cancel_wanted_at
         if going_back or found.kind != "once" or not found.digital or not orders.fulfil(found):
             abort(409)
     flash(_("이용을 시작했습니다. 즐겁게 쓰세요."), "success")
@@ -259,12 +259,6 @@ def _own_order(order_id: int, *, lock: bool = False) -> Order:
     if found is None or found.user_id != current_user.id:
         abort(404)
     return found
-
-
-def _request_declined(payment: Payment) -> Event | None:
-    """Return the latest event by which staff declined the buyer's cancellation request."""
-    declined = select(Event).filter_by(payment_id=payment.id, outcome="decline").order_by(Event.id.desc())
-    return db.session.scalar(declined.limit(1))
 
 
 def _ask_a_person(order: Order, payment: Payment, reason: str) -> None:

@@ -11,10 +11,11 @@ from flask import Flask
 
 from payments import clock, sync
 from payments.attempts import refusal_to_approve
-from payments.cancel import CANCEL_LEASE, CancelResult, cancel_payment, resume_cancel
+from payments.cancel import CancelResult, cancel_payment, carry_out
+from payments.cancellations import CANCEL_LEASE, cancellation_of
 from payments.database import db, transaction
 from payments.events import Notification
-from payments.models import Event, Payment
+from payments.models import Cancellation, Event, Payment
 from payments.monthly import charging
 from payments.monthly.models import Subscription
 from payments.portone.report import OutcomeUnknown
@@ -35,6 +36,19 @@ def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Pa
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     return payment
+
+
+def row_of(payment: Payment) -> Cancellation:
+    """The cancellation of the payment's own window, as the table says now."""
+    db.session.expire_all()
+    row = cancellation_of(payment)
+    assert row
+    return row
+
+
+def resume_cancel(provider: FakeProvider, payment: Payment) -> CancelResult:
+    """What the sweep does."""
+    return carry_out(provider, row_of(payment).id, ADMIN)
 
 
 def states(payment: Payment) -> tuple[str, str]:
@@ -110,10 +124,10 @@ def test_an_unknown_outcome_keeps_its_mark_and_is_taken_up_again_later(provider:
     provider.cancel_answers = ["dropped"]
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
     assert states(payment) == ("paid", "paid")
-    assert payment.cancel_requested_at
-    assert resume_cancel(provider, payment.id, ADMIN).reason == "in_progress"  # its time is not over yet
+    assert row_of(payment).status == "requested"
+    assert resume_cancel(provider, payment).reason == "in_progress"  # its time is not over yet
     clocks.later(CANCEL_LEASE)
-    assert resume_cancel(provider, payment.id, ADMIN).outcome == "cancelled"
+    assert resume_cancel(provider, payment).outcome == "cancelled"
     assert len(provider.cancels) == 2
 
 
@@ -126,7 +140,8 @@ def test_a_refusal_of_kgs_is_kept_in_its_own_words_and_nobody_asks_again_by_hims
     assert result.outcome == "refused"
     assert result.reason.startswith("결제취소에 실패하였습니다.(")
     assert states(payment) == ("paid", "paid")
-    assert (payment.cancel_requested_at, payment.cancel_reason) == (None, None)
+    assert (row_of(payment).status, row_of(payment).answer) == ("refused", result.reason)
+    assert payment.cancel_reason is None
     assert cancel_payment(provider, payment.id, "다시", ADMIN).outcome == "cancelled"
 
 
@@ -188,7 +203,8 @@ def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProv
     assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert provider.cancels == []
     db.session.expire_all()
-    assert (payment.held_reason, payment.cancel_requested_at) == ("amount", None)
+    assert payment.held_reason == "amount"
+    assert (row_of(payment).status, row_of(payment).answer) == ("refused", "month")
 
 
 # --- a person keeps it ---
@@ -281,12 +297,12 @@ def test_every_answer_to_a_cancel_leaves_its_line(provider: FakeProvider, buyer:
     assert told == {"requested": 2, "refused": 1, "unknown": 1}
 
 
-def test_a_surplus_that_cannot_be_given_back_is_tried_again_with_the_next_news(
+def test_duplicate_whose_cancel_was_refused_is_cancelled_when_it_is_reported_again(
     provider: FakeProvider, buyer: User
 ) -> None:
     payment = paid(provider, buyer)
     second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    provider.cancel_answers = ["dropped"]
+    provider.cancel_answers = ["refused"]
     for _ in range(2):
         sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
     assert provider.reports[second.imp_uid].status == "cancelled"
@@ -297,7 +313,7 @@ def test_no_answer_to_the_look_up_after_a_refusal_is_unknown(provider: FakeProvi
     payment = paid(provider, buyer)
     provider.trouble = OutcomeUnknown("no answer")
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
-    assert payment.cancel_requested_at
+    assert row_of(payment).status == "requested"
 
 
 def test_a_cancel_of_a_payment_that_portone_has_lost_is_refused_and_not_asked_for_for_ever(
@@ -308,7 +324,7 @@ def test_a_cancel_of_a_payment_that_portone_has_lost_is_refused_and_not_asked_fo
     provider.cancel_answers = ["refused"]
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "refused"
     assert states(payment) == ("paid", "paid")
-    assert payment.cancel_requested_at is None
+    assert row_of(payment).status == "refused"
 
 
 def test_the_key_that_a_given_back_first_month_issued_is_deleted_at_portone(
@@ -333,9 +349,9 @@ def test_a_part_that_went_back_elsewhere_is_not_told_as_a_whole_cancel(provider:
         provider.reports[payment.imp_uid], status="cancelled", cancelled_amount=1000, cancelled_at=clock.now()
     )
     result = cancel_payment(provider, payment.id, "고객 변심", ADMIN)
-    assert result == CancelResult("refused", "only a part was cancelled")
+    assert result == CancelResult("refused", "partly_cancelled")
     assert states(payment)[0] == "paid"
-    assert payment.cancel_requested_at is None
+    assert (row_of(payment).status, row_of(payment).answer) == ("refused", "partly_cancelled")
 
 
 def test_a_cancel_left_open_at_the_months_end_is_not_asked_of_portone_in_the_next(
@@ -345,10 +361,10 @@ def test_a_cancel_left_open_at_the_months_end_is_not_asked_of_portone_in_the_nex
     provider.cancel_answers = ["dropped"]
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
     clocks.later(timedelta(days=40))
-    assert resume_cancel(provider, payment.id, ADMIN) == CancelResult("refused", "month")
+    assert resume_cancel(provider, payment) == CancelResult("refused", "month")
     assert len(provider.cancels) == 1
-    db.session.expire_all()
-    assert (payment.status, payment.cancel_requested_at, payment.claimed_until) == ("paid", None, None)
+    row = row_of(payment)
+    assert (payment.status, row.status, row.answer, row.claimed_until) == ("paid", "refused", "month", None)
 
 
 def test_a_cancel_that_portone_carried_out_is_found_though_its_answer_was_lost_and_the_month_is_over(
@@ -359,7 +375,7 @@ def test_a_cancel_that_portone_carried_out_is_found_though_its_answer_was_lost_a
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
     provider.trouble = None
     clocks.later(timedelta(days=40))
-    assert resume_cancel(provider, payment.id, ADMIN).outcome == "cancelled"
+    assert resume_cancel(provider, payment).outcome == "cancelled"
     assert len(provider.cancels) == 1
     assert states(payment) == ("cancelled", "cancelled")
 
@@ -370,9 +386,8 @@ def test_a_cancel_of_last_month_stays_marked_while_portone_does_not_answer(provi
     cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     clocks.later(timedelta(days=40))
     provider.trouble = OutcomeUnknown("no answer")
-    assert resume_cancel(provider, payment.id, ADMIN).outcome == "unknown"
-    db.session.expire_all()
-    assert payment.cancel_requested_at is not None
+    assert resume_cancel(provider, payment).outcome == "unknown"
+    assert row_of(payment).status == "requested"
 
 
 def test_a_person_who_asks_again_after_the_month_finds_the_cancel_that_was_carried_out(

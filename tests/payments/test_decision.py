@@ -53,7 +53,7 @@ def test_the_same_news_again_changes_nothing(before: str) -> None:
     assert decided(a_payment(status=before, imp_uid="imp_1"), a_report(), CLOSED) == ("unchanged", None, None)
 
 
-def test_a_second_paid_window_of_the_same_attempt_is_surplus_and_leaves_the_row_alone() -> None:
+def test_second_paid_window_of_an_attempt_is_a_duplicate_and_leaves_the_row_alone() -> None:
     assert decided(a_payment(status="paid", imp_uid="imp_0"), a_report(), CLOSED) == ("held", None, None)
 
 
@@ -140,7 +140,7 @@ def test_a_part_cancelled_of_held_money_does_not_hide_why_it_was_held() -> None:
     assert decided(held, part) == ("held", None, "amount")
 
 
-def test_the_cancel_of_a_surplus_payment_does_not_cancel_the_paid_one() -> None:
+def test_cancelled_duplicate_does_not_cancel_the_paid_one() -> None:
     assert decided(a_payment(status="paid", imp_uid="imp_0"), a_report(status="cancelled")) == ("unchanged", None, None)
 
 

@@ -8,7 +8,7 @@ from payments import clock, sync
 from payments.cancel import cancel_payment
 from payments.database import db, transaction
 from payments.events import Notification
-from payments.models import Event, Payment, move
+from payments.models import Payment, move
 from payments.portone.report import UnreadableRow
 from payments.reconcile import Difference, compare, repair
 from shop.backoffice.export import differences_csv
@@ -16,7 +16,7 @@ from shop.orders import cart
 from shop.orders.models import User
 from tests.conftest import BUYER, order_window, product
 from tests.fakes import FakeProvider
-from tests.payments.test_cancel import ADMIN, paid, states
+from tests.payments.test_cancel import ADMIN, paid, row_of, states
 
 
 @pytest.fixture
@@ -73,19 +73,20 @@ def test_a_payment_that_portone_knows_nothing_of_is_shown(provider: FakeProvider
     assert [(one.kind, one.our_amount, one.their_amount) for one in found] == [("ours_only", payment.amount, 0)]
 
 
-def test_a_surplus_that_nobody_told_us_of_is_given_back(provider: FakeProvider, payment: Payment) -> None:
+def test_duplicate_that_nobody_told_us_of_is_found_and_cancelled(provider: FakeProvider, payment: Payment) -> None:
     second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     found = differences(provider)
-    assert [(one.kind, one.imp_uid) for one in found] == [("surplus", second.imp_uid)]
+    assert [(one.kind, one.imp_uid) for one in found] == [("duplicate", second.imp_uid)]
     repair(provider, found)
     assert provider.cancels == [(second.imp_uid, payment.amount)]
     assert kinds(provider) == []
 
 
-def test_what_kg_took_back_by_itself_is_known_for_what_it_is(provider: FakeProvider, payment: Payment) -> None:
-    with transaction():
-        reason = "결제취소에 실패하였습니다.(선택하신 내역은 이미 취소가 완료 되었습니다.)"
-        db.session.add(Event(source="admin", outcome="refused", reason=reason, payment_id=payment.id))
+def test_payment_that_kg_itself_cancelled_is_reported_as_undone_at_kg(provider: FakeProvider, payment: Payment) -> None:
+    provider.cancel_answers = ["undone at kg"]
+    result = cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    assert "이미 취소가 완료" in result.reason  # a person reads KG's words
+    assert row_of(payment).answer == "undone_at_kg"
     assert kinds(provider) == ["undone_at_kg"]
 
 

@@ -7,15 +7,16 @@ import pytest
 from sqlalchemy import select
 
 from payments import sync
-from payments.cancel import CANCEL_LEASE, NOT_GIVEN_BACK, cancel_payment
-from payments.database import db, transaction
+from payments.cancel import cancel_payment
+from payments.cancellations import CANCEL_LEASE
+from payments.database import db, end_reading, transaction
 from payments.events import Notification
-from payments.models import Event, Payment
+from payments.models import Cancellation, Event, Payment
 from payments.monthly import charging
 from payments.monthly.models import BillingKey, Subscription
 from payments.monthly.sweep import ABANDON_AFTER
 from payments.portone.report import OutcomeUnknown, PaymentReport
-from payments.sweep import LOOK_AFTER, SURPLUS_AGAIN_AFTER, sweep
+from payments.sweep import LOOK_AFTER, sweep
 from payments.sync import sync_payment
 from shop.backoffice import figures
 from shop.orders import cart
@@ -28,14 +29,21 @@ from tests.payments.test_cancel import ADMIN, paid, states
 
 LATE = PENDING_FOR + timedelta(minutes=1)
 
-Surplus = tuple[Payment, PaymentReport]
+Duplicate = tuple[Payment, PaymentReport]
 
 
 @pytest.fixture
-def surplus(provider: FakeProvider, buyer: User) -> Surplus:
+def duplicate(provider: FakeProvider, buyer: User) -> Duplicate:
     """A paid payment in the middle of a month, and what PortOne says of a second window of it that was paid too."""
     payment = paid(provider, buyer)
     return payment, provider.hears_of(payment.merchant_uid, amount=payment.amount)
+
+
+def row_of_window(report: PaymentReport) -> tuple[str, str | None]:
+    """State and answer of a window's cancellation, as the table says now."""
+    db.session.expire_all()
+    row = db.session.scalars(select(Cancellation).filter_by(imp_uid=report.imp_uid)).one()
+    return row.status, row.answer
 
 
 @pytest.fixture
@@ -211,31 +219,39 @@ def test_what_breaks_at_one_payment_stops_none_of_the_others(
     assert "one item of the sweep failed" in caplog.text
 
 
-def test_a_surplus_that_could_not_be_given_back_is_tried_again_each_hour_of_its_month(
-    provider: FakeProvider, surplus: Surplus
+def test_duplicate_whose_cancel_got_no_answer_is_cancelled_after_its_lease(
+    provider: FakeProvider, duplicate: Duplicate
 ) -> None:
-    """A second window of one payment was paid, and PortOne did not answer its cancel: it has no row of its own."""
-    payment, second = surplus
-    provider.cancel_answers = ["dropped", "refused"]
+    payment, second = duplicate
+    provider.cancel_answers = ["dropped"]
     sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
-    assert sweep(provider) == Counter()  # it was tried a moment ago
+    assert sweep(provider) == Counter()  # its lease is not over
     sync_payment(provider, Notification("webhook", second.imp_uid, "nobodys"))  # what others say of it changes nothing
-    for asked in (2, 3, 3):  # refused, done, and nothing left to do
-        clocks.later(SURPLUS_AGAIN_AFTER)
-        sweep(provider)
-        assert len(provider.cancels) == asked
+    for given_back in (1, 0):  # cancelled, and nothing left to do
+        clocks.later(CANCEL_LEASE)
+        assert sweep(provider)["given_back"] == given_back
+        assert len(provider.cancels) == 2
     assert provider.reports[second.imp_uid].status == "cancelled"
     assert states(payment) == ("paid", "paid")
 
 
-def test_a_surplus_whose_process_died_before_giving_it_back_goes_back_at_the_next_sweep(
-    provider: FakeProvider, surplus: Surplus
+def test_refused_cancel_of_a_duplicate_waits_for_a_person(provider: FakeProvider, duplicate: Duplicate) -> None:
+    payment, second = duplicate
+    provider.cancel_answers = ["refused"]
+    sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
+    clocks.later(timedelta(hours=1))
+    assert sweep(provider) == Counter()
+    assert len(provider.cancels) == 1
+    assert figures.to_do()["duplicate"] == 1
+
+
+def test_duplicate_whose_process_died_before_the_cancel_goes_back_at_the_next_sweep(
+    provider: FakeProvider, duplicate: Duplicate
 ) -> None:
-    payment, second = surplus
+    payment, second = duplicate
     sync.record(second, Notification("webhook", second.imp_uid, payment.merchant_uid))
     # and the process dies here
     assert provider.cancels == []
-    clocks.later(SURPLUS_AGAIN_AFTER)
     for _ in range(2):  # the second finds nothing left to do
         sweep(provider)
         assert provider.cancels == [(second.imp_uid, payment.amount)]
@@ -243,24 +259,27 @@ def test_a_surplus_whose_process_died_before_giving_it_back_goes_back_at_the_nex
     assert states(payment) == ("paid", "paid")
 
 
-def test_a_surplus_of_another_month_waits_for_a_person(provider: FakeProvider, surplus: Surplus) -> None:
-    """KG gives nothing back after its calendar month, so asking again each hour would be for nothing."""
-    payment, second = surplus
+def test_unanswered_cancel_of_a_duplicate_is_not_asked_again_in_the_next_month(
+    provider: FakeProvider, duplicate: Duplicate
+) -> None:
+    payment, second = duplicate
     provider.cancel_answers = ["dropped"]
     sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
     clocks.later(timedelta(days=21))
     sweep(provider)
     assert len(provider.cancels) == 1
+    assert row_of_window(second) == ("refused", "month")
+    assert figures.to_do()["duplicate"] == 1
 
 
-def test_a_surplus_that_two_doors_give_back_at_once_is_owed_to_nobody(provider: FakeProvider, surplus: Surplus) -> None:
-    payment, second = surplus
-    for door in ("callback", "webhook"):  # both had read "paid" before either asked for the cancel
-        sync.take_report(provider, second, Notification(door, second.imp_uid, payment.merchant_uid))
-    reasons = db.session.scalars(select(Event.reason).where(Event.imp_uid == second.imp_uid))
-    assert not [reason for reason in reasons if NOT_GIVEN_BACK in reason]
+def test_concurrent_cancel_of_a_duplicate_leaves_no_open_item(provider: FakeProvider, duplicate: Duplicate) -> None:
+    payment, second = duplicate
+    for endpoint in ("callback", "webhook"):  # both had read "paid" before either asked for the cancel
+        sync.take_report(provider, second, Notification(endpoint, second.imp_uid, payment.merchant_uid))
+    assert row_of_window(second) == ("done", None)
+    assert figures.to_do()["duplicate"] == 0
     provider.asked.clear()
-    clocks.later(SURPLUS_AGAIN_AFTER)
+    clocks.later(CANCEL_LEASE)
     sweep(provider)
     assert provider.asked == []
 
@@ -285,44 +304,48 @@ def test_money_that_comes_after_its_key_was_given_up_still_starts_the_plan(provi
     assert (key.status, db.session.scalars(select(Subscription)).one().status) == ("active", "active")
 
 
-def test_a_surplus_of_a_month_that_is_over_is_not_asked_for_but_shown_to_a_person(
-    provider: FakeProvider, surplus: Surplus
+def test_duplicate_that_is_heard_of_in_the_next_month_is_not_cancelled_but_shown_to_a_person(
+    provider: FakeProvider, duplicate: Duplicate
 ) -> None:
-    payment, second = surplus
+    payment, second = duplicate
     clocks.later(timedelta(days=20))  # the next month
-    sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
     for _ in range(3):
-        clocks.later(SURPLUS_AGAIN_AFTER)
+        sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
+        clocks.later(CANCEL_LEASE)
         sweep(provider)
     assert provider.cancels == []
-    assert figures.to_do()["surplus"] == 1
-    kept = db.session.scalars(select(Event.reason).where(Event.reason.contains(NOT_GIVEN_BACK))).all()
-    assert len(kept) == 1
+    assert figures.to_do()["duplicate"] == 1
+    assert row_of_window(second) == ("refused", "month")
 
 
-def test_a_surplus_that_went_back_wants_nobody(provider: FakeProvider, surplus: Surplus) -> None:
-    payment, second = surplus
+def test_duplicate_that_was_cancelled_after_a_refusal_leaves_the_to_do(
+    provider: FakeProvider, duplicate: Duplicate
+) -> None:
+    payment, second = duplicate
     provider.cancel_answers = ["refused"]
     sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
-    assert figures.to_do()["surplus"] == 1
-    clocks.later(SURPLUS_AGAIN_AFTER)
-    sweep(provider)
-    assert provider.reports[second.imp_uid].status == "cancelled"
-    assert figures.to_do()["surplus"] == 0
+    assert figures.to_do()["duplicate"] == 1
+    end_reading()
+    provider.cancel(second.imp_uid, second.amount, "관리자페이지취소")
+    sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
+    assert figures.to_do()["duplicate"] == 0
+    told = db.session.scalars(select(Event.outcome).where(Event.imp_uid == second.imp_uid)).all()
+    assert "cancelled" in told
 
 
-def test_a_surplus_that_went_back_last_month_without_our_hearing_of_it_is_owed_to_nobody(
-    provider: FakeProvider, surplus: Surplus
+def test_cancel_of_a_duplicate_whose_answer_was_lost_is_found_in_the_next_month(
+    provider: FakeProvider, duplicate: Duplicate
 ) -> None:
-    payment, second = surplus
+    payment, second = duplicate
     provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
     sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
+    assert figures.to_do()["duplicate"] == 1
     provider.trouble = None
     clocks.later(timedelta(days=20))  # the next month
     for _ in range(2):
         sweep(provider)
     assert len(provider.cancels) == 1
-    assert figures.to_do()["surplus"] == 0
+    assert figures.to_do()["duplicate"] == 0
     asked = len(provider.asked)
     sweep(provider)
     assert len(provider.asked) == asked  # it is settled, so nobody asks again

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from payments.cancellations import is_requested
 from payments.database import db, transaction
 from payments.events import Notification
 from payments.models import Event, Payment, move
@@ -211,7 +212,7 @@ def test_a_cancelled_first_month_ends_the_subscription(provider: FakeProvider, b
     )
 
 
-def test_cancelling_a_surplus_payment_leaves_the_paid_order_alone(provider: FakeProvider, buyer: User) -> None:
+def test_cancelled_duplicate_leaves_the_paid_order_alone(provider: FakeProvider, buyer: User) -> None:
     first = goods_payment(provider, buyer)
     second = goods_payment(provider, buyer)  # the same cart: another attempt to pay the same order
     provider.cancel_answers = ["refused"]
@@ -219,7 +220,7 @@ def test_cancelling_a_surplus_payment_leaves_the_paid_order_alone(provider: Fake
         provider.hears_of(payment.merchant_uid, amount=payment.amount)
         sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     db.session.expire_all()
-    assert (second.held_reason, second.cancel_requested_at) == ("duplicate", None)
+    assert (second.held_reason, is_requested(second)) == ("duplicate", False)
     provider.hears_of(second.merchant_uid, "cancelled", second.amount, imp_uid=second.imp_uid)
     assert sync_payment(provider, Notification("webhook", second.imp_uid)).outcome == "cancelled"
     assert order_of(first).status == "paid"

@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import Flask
 
-from payments import clock
+from payments import cancellations, clock
 from payments.database import db, transaction
-from payments.models import Event, Payment
+from payments.models import Payment
 from payments.monthly.models import FIRST_MONTH, LATER_MONTH, BillingKey, Subscription
 from payments.privacy import mask_phone
 from shop.backoffice import figures, listing
@@ -209,13 +209,16 @@ def test_what_wants_a_person_is_listed_and_counted(past: Flask) -> None:
         ready, asked, stuck, wanted = db.session.scalars(db.select(Payment).where(Payment.status == "paid").limit(4))
         ready.status, asked.status = "ready", "ready"
         ready.created_at = clock.now()
-        for one in (ready, asked):
-            db.session.add(Event(source="callback", payment_id=one.id, outcome="unknown", reason="no answer"))
-        stuck.cancel_requested_at = clock.now()
+        ready.unanswered_since = asked.unanswered_since = clock.now()
+        cancellations.request(stuck, stuck.imp_uid or "", stuck.amount, "고객 변심")
+        twice = db.session.scalars(db.select(Payment).where(Payment.status == "paid", Payment.id > wanted.id)).first()
+        assert twice is not None
+        cancellations.request(twice, "imp_second", twice.amount, "중복 결제", refusal="month")
         order = db.session.scalars(db.select(Order).where(Order.status == "paid").limit(1)).one()
         order.paid_by, order.cancel_wanted_at = wanted.merchant_uid, clock.now()
     assert walk(PaymentFilter(state="unknown"), "older") == [asked.id], "the other may still be on its way"
     assert walk(PaymentFilter(state="stuck"), "older") == [stuck.id]
+    assert walk(PaymentFilter(state="duplicate"), "older") == [twice.id]
     assert walk(PaymentFilter(state="wanted"), "older") == [wanted.id]
     counted = figures.to_do()
     assert (counted["unknown"], counted["stuck"], counted["wanted"]) == (1, 1, 1)

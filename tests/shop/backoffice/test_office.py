@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from payments import clock, sync
+from payments import cancellations, clock, sync
 from payments.database import db, transaction
 from payments.events import Notification
 from payments.models import Event, Payment
@@ -120,7 +120,7 @@ def test_last_months_payment_cannot_be_cancelled_and_the_page_says_why(
     clocks.stand_at(NOON.replace(month=12))
     page = admin.get(f"/admin/payments/{paid.merchant_uid}").get_data(as_text=True)
     assert "KG는 결제한 달에만 취소를 받습니다." in page
-    assert 'name="reason"' not in page
+    assert f'action="/admin/payments/{paid.merchant_uid}/cancel"' not in page
     do(admin, f"payments/{paid.merchant_uid}/cancel", reason="늦은 요청")
     assert (provider.cancels, again(paid).status) == ([], "paid")
     assert "늦은 요청" in audit(admin)
@@ -151,6 +151,8 @@ ACTS_WITH_REASON = (
     "payments/{uid}/cancel",
     "payments/{uid}/decline",
     "payments/{uid}/release",
+    "payments/{uid}/bank-refund",
+    "payments/{uid}/cancel-window",
     "reconcile/repair",
 )
 
@@ -446,7 +448,8 @@ def test_the_dashboard_sums_up_today_and_links_to_what_wants_a_person(
     assert f"오늘 결제된 금액 {paid.amount:,}원 1건" in text_of(page)
     assert "100.0%" in page
     with transaction():
-        db.session.get_one(Payment, paid.id).cancel_requested_at = NOON
+        row = db.session.get_one(Payment, paid.id)
+        cancellations.request(row, row.imp_uid or "", row.amount, "고객 변심")
     page = admin.get("/admin/").get_data(as_text=True)
     assert 'href="/admin/payments?status=stuck"' in page
     assert paid.merchant_uid in admin.get("/admin/payments?status=stuck").get_data(as_text=True)

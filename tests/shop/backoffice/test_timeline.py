@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from payments.models import Event, Payment
+from payments.models import Cancellation, Event, Payment
 from shop.backoffice.timeline import line_of
 
 SECOND = datetime(2054, 11, 25, 3, 0, 7, tzinfo=UTC)
@@ -26,8 +25,10 @@ def payment(**moments: datetime) -> Payment:
     return Payment(imp_uid="imp_1", merchant_uid="m", created_at=at(0), **moments)
 
 
-def names(of: Payment, events: Sequence[Event]) -> list[str]:
-    return [entry.moment or f"{entry.event.source} {entry.event.outcome}" for entry in line_of(of, events)]  # type: ignore[union-attr]
+def names(of: Payment, events: Sequence[Event], cancel_requested_at: datetime | None = None) -> list[str]:
+    row = Cancellation(imp_uid="imp_1", requested_at=cancel_requested_at) if cancel_requested_at else None
+    line = line_of(of, events, row)
+    return [entry.moment or f"{entry.event.source} {entry.event.outcome}" for entry in line]  # type: ignore[union-attr]
 
 
 def test_what_happens_within_one_second_is_told_in_its_order() -> None:
@@ -45,8 +46,7 @@ def test_a_cancel_is_asked_for_then_carried_out_then_told() -> None:
         (320, "admin", "requested"),
         (400, "admin", "cancelled"),
     )
-    moments: dict[str, Any] = {"paid_at": SECOND, "cancel_requested_at": at(310), "cancelled_at": SECOND}
-    assert names(payment(**moments), events) == [
+    assert names(payment(paid_at=SECOND, cancelled_at=SECOND), events, at(310)) == [
         "checkout ready",
         "approved",
         "callback paid",
@@ -61,13 +61,13 @@ def test_a_cancel_is_asked_for_then_carried_out_then_told() -> None:
 def test_money_that_goes_back_by_itself_was_held_first() -> None:
     """The mark in the row is a moment older than the line that is written with it."""
     events = told((200, "callback", "held"), (300, "callback", "cancelled"))
-    line = names(payment(paid_at=SECOND, cancel_requested_at=at(199), cancelled_at=SECOND), events)
+    line = names(payment(paid_at=SECOND, cancelled_at=SECOND), events, at(199))
     assert line == ["begun", "approved", "callback held", "cancel_requested", "given_back", "callback cancelled"]
 
 
 def test_an_unanswered_cancel_follows_the_wish_and_not_an_older_silence() -> None:
     events = told((50, "sweep", "unknown"), (100, "callback", "paid"), (300, "admin", "unknown"))
-    line = names(payment(paid_at=SECOND, cancel_requested_at=at(200)), events)
+    line = names(payment(paid_at=SECOND), events, at(200))
     assert line == ["begun", "sweep unknown", "approved", "callback paid", "cancel_requested", "admin unknown"]
 
 
@@ -76,6 +76,6 @@ def test_a_clock_that_is_ahead_at_kg_does_not_turn_the_story_round() -> None:
     assert names(payment(failed_at=at(4000)), events) == ["checkout ready", "declined", "callback failed"]
 
 
-def test_a_second_windows_surplus_is_not_taken_for_this_ones_story() -> None:
+def test_event_of_a_duplicate_payment_does_not_move_the_times_of_the_first() -> None:
     events = told((100, "webhook", "cancelled"), imp_uid="imp_2")
     assert names(payment(paid_at=at(-5000), cancelled_at=at(9000)), events)[-1] == "given_back"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from payments import clock, sync
+from payments import cancellations, sync
 from payments.database import db, transaction
 from payments.events import Notification
 from payments.models import Event, Payment
@@ -157,9 +157,12 @@ def test_a_wish_that_is_turned_down_is_explained_to_the_buyer_and_the_goods_may_
     assert states(payment) == ("paid", "paid")
 
 
-@pytest.mark.parametrize("mark", ["cancel_requested_at", "held_reason"])
-def test_goods_whose_money_is_going_back_cannot_be_used(mark: str, client: FlaskClient, payment: Payment) -> None:
+@pytest.mark.parametrize("is_held", [False, True])
+def test_goods_whose_money_is_going_back_cannot_be_used(is_held: bool, client: FlaskClient, payment: Payment) -> None:
     with transaction():
         row = db.session.get_one(Payment, payment.id)
-        setattr(row, mark, clock.now() if mark.endswith("_at") else "channel")
+        if is_held:
+            row.held_reason = "channel"
+        else:
+            cancellations.request(row, row.imp_uid or "", row.amount, "고객 변심")
     assert client.post(f"/orders/{payment.purchase_id}/use", headers=csrf_of(client)).status_code == 409

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from payments.decision import CANCEL_TEXTS, Outcome
-from payments.models import Payment
+from payments.models import REFUNDED_BY_BANK, Cancellation, Payment
 from payments.monthly.models import BillingKey, Subscription
 from shop.orders.models import Order
 from shop.orders.purchases import CANCEL_TEXTS as CANCEL_TEXTS_OF_ORDERS
@@ -23,6 +23,7 @@ def test_every_state_has_a_name() -> None:
     for kind, model in (
         ("order", Order),
         ("payment", Payment),
+        ("cancellation", Cancellation),
         ("billing_key", BillingKey),
         ("subscription", Subscription),
     ):
@@ -48,16 +49,17 @@ def test_every_reason_to_hold_money_has_a_name() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    assert set(LABELS["held"]) <= texts, "a name without a reason"
+    assert set(LABELS["held"]) <= texts | {REFUNDED_BY_BANK}, "a name without a reason"
     assert returned_by("decision.py", "_unexpected_kind", "_wrong_amount") <= set(LABELS["held"])
     assert set(LABELS["held"]) >= set(CANCEL_TEXTS)
 
 
 def test_every_refusal_to_cancel_or_to_keep_has_a_name() -> None:
-    assert returned_by("decision.py", "refusal_to_cancel") <= set(LABELS["cancel"])
+    assert returned_by("decision.py", "refusal_to_cancel") | {REFUNDED_BY_BANK} <= set(LABELS["cancel"])
+    assert returned_by("decision.py", "_unexpected_kind") | {"month"} <= set(LABELS["refusal"])
     to_keep = returned_by("record.py", "why_not_keep", "keep") | returned_by("sync.py", "release")
     of_orders = {"out_of_stock", *CANCEL_TEXTS_OF_ORDERS}  # the host's reasons, by `Standing.closed`
-    assert to_keep | of_orders == set(LABELS["release"])
+    assert to_keep | of_orders | {REFUNDED_BY_BANK} == set(LABELS["release"])
 
 
 def test_an_unknown_value_is_shown_as_it_is() -> None:

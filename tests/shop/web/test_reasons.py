@@ -13,7 +13,7 @@ from shop.web.reasons import PLAIN, WITH_MORE, reason_label
 
 ROOT = Path(__file__).parents[3]
 # Who writes a reason, and the position of the argument that is it.
-WRITERS = {"Decision": 1, "log_event": 2, "without_report": 2, "_cancel_refused": 2, "log_event_before": 1, "acted": 1}
+WRITERS = {"Decision": 1, "log_event": 2, "without_report": 2, "_refused": 2, "log_event_before": 1, "acted": 1}
 
 
 def written_reasons() -> Iterator[str]:
