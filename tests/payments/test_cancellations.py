@@ -83,7 +83,7 @@ def test_cancelled_payment_has_a_row_that_says_who_asked_and_why(provider: FakeP
 
 
 def test_cancel_in_portones_console_has_a_row_that_nobody_requested(provider: FakeProvider, payment: Payment) -> None:
-    provider.cancel(payment.imp_uid or "", payment.amount, "관리자페이지취소")
+    provider.console_cancels(payment.imp_uid)
     sync_payment(provider, Notification("webhook", payment.imp_uid, payment.merchant_uid))
     [row] = rows()
     assert (row.status, row.requested_at, row.requested_by, row.reason) == ("done", None, None, "관리자페이지취소")
@@ -165,7 +165,7 @@ def test_crash_between_portone_and_the_answer_is_finished_without_a_second_cance
     with transaction():
         row = cancellations.request(payment, payment.imp_uid or "", payment.amount, "고객 변심")
         cancellations.lease(row)
-    provider.cancel(payment.imp_uid or "", payment.amount, "고객 변심")
+    provider.console_cancels(payment.imp_uid)
     # and the process dies here: PortOne has carried it out, our row still says `requested`
     assert sweep(provider) == {}  # the lease of the process that died
     clocks.later(CANCEL_LEASE)
