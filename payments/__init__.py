@@ -8,7 +8,8 @@ In reading order:
 `sync.py`         ask PortOne what became of a payment
 `decision.py`     what a report means for a payment; pure
 `record.py`       write the decision and what follows from it, in one transaction
-`cancel.py`       give the money of a payment back
+`cancellations.py` the rows of money that goes back
+`cancel.py`       ask PortOne for them
 `sweep.py`        look up what is still open (`flask sync`)
 `reconcile.py`    compare our payments with PortOne's (`flask reconcile`)
 `portone/`        PortOne V1: reports and errors, the REST client and its HTTP transport, the parameters of

@@ -10,6 +10,7 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 
 from payments.database import db, end_reading
+from payments.models import Payment
 from payments.monthly.models import BillingKey
 from shop.backoffice import figures, listing
 from shop.backoffice.listing import PaymentFilter
