@@ -174,16 +174,18 @@ def record_bank_refund(
         if refusal:
             return refusal
         row = row or request(payment, payment.imp_uid or "", remaining(payment), reason, refusal="month")
+        is_own = row.imp_uid == payment.imp_uid
         move(
             Cancellation,
             row.id,
             "by_bank",
+            amount=remaining(payment) if is_own else row.amount,  # a part may have been cancelled since
             refunded_at=refund.refunded_at,
             refunded_by=notification.actor,
             account=mask_account(printable(refund.account, LONGEST_ACCOUNT)),
             note=mask_text(printable(refund.note, LONGEST_NOTE)),
         )
-        if row.imp_uid == payment.imp_uid:
+        if is_own:
             _take_back(payment)
         log_event(notification, "bank_refund", reason, payment)
     return None

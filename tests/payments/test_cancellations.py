@@ -275,6 +275,16 @@ def test_bank_refund_is_allowed_in_the_month_once_kg_has_refused(provider: FakeP
     assert states(payment) == ("paid", "cancelled")
 
 
+def test_bank_refund_after_a_part_was_cancelled_is_of_the_rest(provider: FakeProvider, payment: Payment) -> None:
+    facts = {"imp_uid": payment.imp_uid, "cancelled_amount": 1000, "paid_at": payment.paid_at}
+    provider.hears_of(payment.merchant_uid, "cancelled", payment.amount, **facts)
+    provider.cancel_answers = ["refused"]
+    cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    assert row_of(payment).answer == "partly_cancelled"
+    assert refund(payment) is None
+    assert row_of(payment).amount == payment.amount - 1000
+
+
 def test_bank_refund_of_money_that_went_back_or_never_came_is_refused(provider: FakeProvider, buyer: User) -> None:
     cart.put_in_cart(buyer.id, product().id, 1)
     window = order_window(provider, buyer.id, BUYER)
