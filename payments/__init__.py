@@ -29,8 +29,10 @@ from flask import Flask
 
 from . import commands, endpoints
 from .attempts import AlreadyPaid, EarlierUnknown, PurchaseClosed, look_up_earlier_attempts, start_payment
-from .database import UncommittedChanges
+from .cancel import cancel_payment
+from .database import UncommittedChanges, after_commit, locked, transaction
 from .decision import Standing
+from .events import Notification
 from .extension import Extension, extension
 from .models import Payment
 from .portone.client import PortOne
@@ -39,11 +41,13 @@ from .portone.request_pay import Buyer, request_pay
 from .purchases import Purchases
 from .settings import PortOneSettings
 
+LONGEST_KIND = 16
 __version__ = "1.0.0"  # CHANGES.md tells those who copied this folder what is new
 __all__ = [
     "AlreadyPaid",
     "Buyer",
     "EarlierUnknown",
+    "Notification",
     "Payment",
     "PortOneSettings",
     "ProviderError",
@@ -52,8 +56,12 @@ __all__ = [
     "Standing",
     "Started",
     "UncommittedChanges",
+    "after_commit",
+    "cancel_payment",
     "init_app",
+    "locked",
     "start",
+    "transaction",
 ]
 
 
@@ -72,6 +80,9 @@ def init_app(
     unless given. `language` returns the reader's language, `ko` or `en`. `problem_page` renders what a buyer sees who
     comes back with ids that are not a payment's: a title, a message, and the `merchant_uid` or None.
     """
+    for kind, each in purchases.items():
+        if not isinstance(each, Purchases) or not 1 <= len(kind) <= LONGEST_KIND:
+            raise TypeError(f"{kind!r}: give an instance of Purchases, and a kind of at most {LONGEST_KIND} letters")
     app.extensions["payments"] = Extension(
         settings, provider or PortOne(settings), dict(purchases), language, problem_page
     )

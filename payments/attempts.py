@@ -10,9 +10,10 @@ from sqlalchemy import select
 from . import clock, decision
 from .database import db, reading, transaction
 from .events import Notification, log_event
-from .extension import purchases_of
+from .extension import lock_purchase
 from .models import Payment
 from .portone.report import OutcomeUnknown, PaymentProvider
+from .portone.request_pay import KG_NAME_BYTES, fit_bytes
 from .record import is_paid_by_another
 from .sync import sync_payment
 
@@ -63,8 +64,13 @@ def open_attempt(
     """Insert the row of an attempt to pay `amount` won, and its first event. Call inside a transaction().
 
     `name` stands in the window and on the phone bill (30 bytes at most). `customer_uid`: the window also issues this
-    billing key. `claimed`: what the buyer said with it, such as the consent, for the event. Raises PurchaseClosed.
+    billing key. `claimed`: what the buyer said with it, such as the consent, for the event. Raises PurchaseClosed, and
+    ValueError for an amount or a name that KG would refuse.
     """
+    if type(amount) is not int or amount <= 0:
+        raise ValueError(f"amount is a positive integer of won, not {amount!r}")
+    if fit_bytes(name, KG_NAME_BYTES) != name.strip() or not name.strip():
+        raise ValueError(f"KG takes a name of 1 to {KG_NAME_BYTES} bytes, a Hangul syllable counting two: {name!r}")
     payment = Payment(
         merchant_uid=new_merchant_uid(),
         kind=kind,
@@ -75,7 +81,7 @@ def open_attempt(
         amount=amount,
         is_test_channel=is_test_channel,
     )
-    if purchases_of(payment).lock(payment).state != "open":
+    if lock_purchase(payment).state != "open":
         raise PurchaseClosed(f"{kind} {purchase_id}")
     db.session.add(payment)
     db.session.flush()
@@ -125,7 +131,7 @@ def refusal_to_approve(merchant_uid: str, amount: int | None, notification: Noti
         payment = db.session.scalar(select(Payment).filter_by(merchant_uid=merchant_uid, period=""))
         refusal: str | None = "not_a_window"
         if payment:
-            standing = purchases_of(payment).lock(payment)
+            standing = lock_purchase(payment)
             taken = is_paid_by_another(payment)
             refusal = decision.refusal_to_approve(payment, standing, amount, paid_by_another=taken)
         log_event(

@@ -13,7 +13,7 @@ from . import clock
 from .database import db, locked, transaction
 from .decision import is_kept, refusal_to_cancel
 from .events import Notification, log_event
-from .extension import purchases_of
+from .extension import lock_purchase, purchases_of
 from .models import REFUNDED_BY_BANK, Cancellation, Payment, move
 from .portone.report import PaymentReport
 from .privacy import mask_account, mask_text, printable
@@ -54,7 +54,7 @@ def remaining(payment: Payment) -> int:
 
 def locked_row(imp_uid: str | None) -> Cancellation | None:
     """Lock the row of a window, and return it as it is now; None: there is none."""
-    query = select(Cancellation).filter_by(imp_uid=imp_uid).with_for_update()
+    query = select(Cancellation).filter_by(imp_uid=imp_uid).with_for_update(key_share=True)
     return db.session.scalar(query.execution_options(populate_existing=True)) if imp_uid else None
 
 
@@ -165,7 +165,7 @@ def record_bank_refund(
     """
     with transaction():
         found = db.session.get_one(Payment, payment_id)
-        purchases_of(found).lock(found)
+        lock_purchase(found)
         payment = locked(Payment, payment_id)
         row = locked_row(imp_uid or payment.imp_uid)
         if imp_uid not in (None, payment.imp_uid) and (row is None or row.payment_id != payment_id):

@@ -14,7 +14,7 @@ from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import DateTime, Dialect, MetaData, event, text
-from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, registry
+from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, SessionTransaction, registry
 from sqlalchemy.types import TypeDecorator
 
 from . import clock
@@ -63,8 +63,14 @@ class TransactionSession(Session):
     def rollback(self) -> None:
         raise RuntimeError("inside a transaction(): raise an error to roll back")
 
+    def close(self) -> None:  # also what `db.session.remove()` calls
+        raise RuntimeError("inside a transaction(): its end closes the session")
+
     def end(self, *, commit: bool) -> None:
         super().commit() if commit else super().rollback()
+
+    def put_away(self) -> None:
+        super().close()
 
 
 @contextmanager
@@ -118,7 +124,7 @@ def reading() -> Iterator[None]:
 
 def _put_back(host: Any, own: TransactionSession) -> None:
     """Make the host's session `db.session` again. A read that its rows opened meanwhile is ended."""
-    own.close()
+    own.put_away()
     db.session.registry.set(host)
     if not _has_changes(host):
         host.commit()
@@ -137,12 +143,17 @@ def after_commit(call: Callable[[], object]) -> None:
 Row = TypeVar("Row")
 
 
+# FOR NO KEY UPDATE: it excludes every other lock of this kind, but not the inserts of rows that refer to the row, which
+# would close a circle of waiting (PostgreSQL).
+KEY_SHARE = {"key_share": True}
+
+
 def locked(model: type[Row], row_id: int) -> Row:
     """Lock a row by its id, and return it as it is now, even if it was read before. Call inside a transaction().
 
     Raises NoResultFound. On SQLite the transaction itself is the lock.
     """
-    return db.session.get_one(model, row_id, with_for_update=True, populate_existing=True)
+    return db.session.get_one(model, row_id, with_for_update=KEY_SHARE, populate_existing=True)
 
 
 # SQLite lets one write at a time. Its own way of waiting, to sleep and look again, is for other processes: threads
@@ -187,7 +198,7 @@ def in_transaction() -> bool:
     return isinstance(db.session(), TransactionSession) or bool(db.session().in_transaction())
 
 
-# The host's changes that were sent to the database and not committed. SQL on a connection of its own cannot be seen.
+# The host's changes that were sent to the database and not committed. SQL text and bulk mappings cannot be seen.
 
 
 @event.listens_for(db.session, "after_flush")
@@ -201,7 +212,7 @@ def _host_executed(state: ORMExecuteState) -> None:
         state.session.info["changed"] = True
 
 
-@event.listens_for(db.session, "after_commit")
-@event.listens_for(db.session, "after_rollback")
-def _host_ended(session: Any) -> None:
-    session.info.pop("changed", None)
+@event.listens_for(db.session, "after_transaction_end")
+def _host_ended(session: Any, ended: SessionTransaction) -> None:
+    if ended.parent is None:  # the end of a savepoint commits nothing
+        session.info.pop("changed", None)

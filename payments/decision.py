@@ -13,6 +13,8 @@ from .portone.report import PaymentReport
 
 Outcome = Literal["paid", "failed", "cancelled", "held", "unchanged", "mismatch", "unknown", "not_found"]
 
+LONGEST_REASON = 32  # characters of a hold reason, as the column has it
+
 # What PortOne's console and the buyer read about a payment that is cancelled automatically, by hold reason. The host's
 # own reasons bring their text with them (`Standing.closed`).
 CANCEL_TEXTS = {
@@ -34,6 +36,12 @@ class Standing:
     state: Literal["open", "late", "closed"]
     reason: str = ""
     cancel_text: str = ""
+
+    def __post_init__(self) -> None:
+        if self.state not in ("open", "late", "closed"):
+            raise ValueError(f"a Standing is open, late or closed, not {self.state!r}")
+        if self.state == "closed" and not (1 <= len(self.reason) <= LONGEST_REASON and self.cancel_text):
+            raise ValueError(f"a closed Standing needs a reason of at most {LONGEST_REASON} characters and a text")
 
     @classmethod
     def open(cls) -> "Standing":
@@ -164,7 +172,7 @@ def refusal_to_approve(
     """
     if amount != payment.amount:
         return "amount"
-    if payment.status in ("paid", "cancelled") or paid_by_another:
+    if _has_money(payment) or paid_by_another:
         return "paid"
     return None if standing.state == "open" else "order_gone"
 

@@ -18,7 +18,7 @@ from .portone.error_codes import Advice, advice_for
 from .portone.responses import whole_number
 from .privacy import mask_beginning, printable
 from .record import SyncResult
-from .texts import CONFIRM_REASONS, buyer_advice, text
+from .texts import CONFIRM_REASONS, TEXTS, buyer_advice, text
 
 # A host with Flask-WTF exempts this blueprint: PortOne has no token of ours, and a call only triggers a look-up.
 bp = Blueprint("payments", __name__, url_prefix="/payment")
@@ -129,7 +129,7 @@ def _message(result: SyncResult) -> str:
     """Return the message for the buyer; for a declined payment, KG's own words."""
     if result.outcome == "failed" and result.payment and result.payment.fail_reason:
         return result.payment.fail_reason
-    return text(result.outcome) if result.outcome in ("failed", "unknown", "not_found", "mismatch") else ""
+    return text(result.outcome) if result.outcome in TEXTS else ""
 
 
 def _advice(result: SyncResult, told: dict[str, str]) -> Advice | None:

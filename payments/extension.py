@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import current_app
 
+from .decision import Standing
 from .models import Payment
 from .portone.report import PaymentProvider
 from .purchases import Purchases
@@ -37,4 +38,16 @@ def extension() -> Extension:
 
 def purchases_of(payment: Payment) -> Purchases:
     """Return the host's class for the payment's kind. Raises KeyError for a kind that `init_app` was not given."""
-    return extension().purchases[payment.kind]
+    purchases = extension().purchases
+    if payment.kind not in purchases:
+        raise KeyError(f"payments.init_app was given no Purchases for the kind {payment.kind!r}")
+    return purchases[payment.kind]
+
+
+def lock_purchase(payment: Payment) -> Standing:
+    """Lock the payment's purchase, and return what the host says of it. Raises TypeError if that is no Standing."""
+    purchases = purchases_of(payment)
+    standing = purchases.lock(payment)
+    if not isinstance(standing, Standing):
+        raise TypeError(f"{type(purchases).__name__}.lock returned {standing!r} instead of a Standing")
+    return standing

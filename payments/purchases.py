@@ -49,8 +49,9 @@ class Purchases(ABC):
         """
 
     def expire(self, unanswered: AbstractSet[str]) -> int:
-        """Expire purchases that were not paid in time; return how many. Called at the end of each sweep.
+        """Expire purchases that were not paid in time; return how many. Called by each sweep, outside a transaction.
 
-        Leave out the ids in `unanswered`: PortOne did not answer the look-up of their payment, which may be paid.
+        Open a transaction() for each, lock it, and check again that it is not paid. Leave out the ids in `unanswered`:
+        PortOne did not answer the look-up of their payment, which may be paid.
         """
         return 0

@@ -13,7 +13,7 @@ from . import cancellations, clock
 from .database import db, locked, transaction
 from .decision import CANCEL_TEXTS, Decision, Outcome, decide, is_kept, month_is_over, refusal_to_cancel
 from .events import Notification, log_event
-from .extension import purchases_of
+from .extension import lock_purchase, purchases_of
 from .models import REFUNDED_BY_BANK, Payment, move
 from .portone.report import PaymentReport
 
@@ -39,7 +39,7 @@ def record(report: PaymentReport, notification: Notification) -> SyncResult:
             log_event(notification, "mismatch", "PortOne says it is not one of our payments", None, report.as_received)
             return SyncResult("mismatch", "the payment is not ours")
         # The lock order everywhere: purchase, what it changes, payment. The payment is read again under its lock.
-        standing = purchases_of(found).lock(found)
+        standing = lock_purchase(found)
         payment = locked(Payment, found.id)
         decision = decide(payment, report, standing, paid_by_another=is_paid_by_another(payment))
         if decision.status:
@@ -95,6 +95,9 @@ def _record_cancellation(
                 replace(notification, imp_uid=report.imp_uid), "cancelled", "duplicate", payment, report.as_received
             )
         return None
+    known = cancellations.locked_row(report.imp_uid)
+    if known:  # a refused one waits for a person, whoever mentions it again
+        return known.id if known.status == "requested" else None
     if decision.is_duplicate or decision.unexpected:
         is_over = report.paid_at is not None and month_is_over(report.paid_at, clock.now())
         refusal = "month" if is_over else decision.unexpected
@@ -112,7 +115,10 @@ def _record_cancellation(
 def _apply(decision: Decision, payment: Payment, report: PaymentReport) -> None:
     """Move the payment to its next status, and tell the host."""
     held_reason, was_kept = payment.held_reason, is_kept(payment)
+    is_refunded = held_reason == REFUNDED_BY_BANK  # the host has heard of it; the second refund stays visible
     facts = _facts(report) | {"held_reason": decision.held_reason, "claimed_until": None}
+    if is_refunded:
+        facts["held_reason"] = held_reason
     if not move(Payment, payment.id, decision.status or "", **facts):
         raise RuntimeError(f"payment {payment.merchant_uid} changed although it was locked")
     purchases = purchases_of(payment)
@@ -122,7 +128,7 @@ def _apply(decision: Decision, payment: Payment, report: PaymentReport) -> None:
         purchases.failed(payment)
     elif decision.outcome == "cancelled" and was_kept:
         purchases.cancelled(payment)
-    elif decision.outcome == "cancelled":
+    elif decision.outcome == "cancelled" and not is_refunded:
         purchases.returned(payment, held_reason)
 
 
@@ -157,7 +163,7 @@ def keep(payment_id: int) -> str | None:
     transaction().
     """
     found = db.session.get_one(Payment, payment_id)
-    standing = purchases_of(found).lock(found)
+    standing = lock_purchase(found)
     payment = locked(Payment, payment_id)
     refusal = why_not_keep(payment)
     if refusal:

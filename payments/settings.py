@@ -24,7 +24,8 @@ class PortOneSettings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "PortOneSettings":
-        """Read the settings from environment variables. Raises KeyError with the name of one that is missing.
+        """Read the settings from environment variables. Raises KeyError with the name of one that is missing, and
+        ValueError if `PORTONE_TEST_CHANNEL` is neither true nor false.
 
         `PUBLIC_URL`, `PORTONE_IMP_CODE`, `PORTONE_API_KEY`, `PORTONE_API_SECRET`; the contracts: `PORTONE_CHANNEL_KEY`
         or `PORTONE_PG`, `PORTONE_BILLING_CHANNEL_KEY` or `PORTONE_BILLING_PG`; `PORTONE_TEST_CHANNEL=true` for a test
@@ -36,7 +37,7 @@ class PortOneSettings:
             imp_code=environ["PORTONE_IMP_CODE"],
             api_key=environ["PORTONE_API_KEY"],
             api_secret=environ["PORTONE_API_SECRET"],
-            is_test_channel=environ.get("PORTONE_TEST_CHANNEL", "false") == "true",
+            is_test_channel=_truth("PORTONE_TEST_CHANNEL", environ.get("PORTONE_TEST_CHANNEL", "false")),
             channel_key=environ.get("PORTONE_CHANNEL_KEY", ""),
             pg=environ.get("PORTONE_PG", ""),
             billing_channel_key=environ.get("PORTONE_BILLING_CHANNEL_KEY", ""),
@@ -52,3 +53,9 @@ class PortOneSettings:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(public_url={self.public_url!r})"  # never the secrets
+
+
+def _truth(name: str, value: str) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError(f"{name} must be true or false, not {value!r}")
+    return value == "true"

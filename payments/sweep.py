@@ -38,7 +38,11 @@ def sweep(provider: PaymentProvider) -> Counter[str]:
     done: Counter[str] = Counter()
     unanswered = _look_up_windows(provider, done)
     for kind, purchases in extension().purchases.items():
-        done["expired"] += purchases.expire(unanswered[kind])
+        try:
+            done["expired"] += purchases.expire(unanswered[kind]) or 0
+        except Exception:
+            log.exception("purchases of kind %s could not expire", kind)
+            done["error"] += 1
     for cancellation_id in pages(Cancellation.status == "requested", Cancellation):
         carried_out = alone(partial(_carry_out, provider, cancellation_id))
         done["given_back"] += carried_out == "cancelled"
@@ -68,7 +72,11 @@ def _look_up_window(provider: PaymentProvider, payment_id: int) -> str:
     now = clock.now()
     if outcome != "unknown" and opened_at <= now - LOOK_FOR:
         with transaction():
-            db.session.execute(update(Payment).where(Payment.id == payment_id).values(given_up_at=now))
+            db.session.execute(
+                update(Payment)
+                .where(Payment.id == payment_id, Payment.unanswered_since.is_(None))  # somebody may have paid since
+                .values(given_up_at=now)
+            )
     return outcome
 
 

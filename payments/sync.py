@@ -33,7 +33,7 @@ def sync_payment(provider: PaymentProvider, notification: Notification) -> SyncR
             else provider.find_payment(notification.merchant_uid or "")
         )
     except NotFound:
-        if known.unanswered_since:
+        if known.unanswered_since and notification.imp_uid in (None, known.imp_uid):
             with transaction():
                 locked(Payment, known.id).unanswered_since = None
         return without_report(notification, "not_found", "PortOne knows no such payment", known)

@@ -18,6 +18,10 @@ TEXTS = {
     "not_ours": {"ko": "이 쇼핑몰의 결제가 아닙니다.", "en": "It is not a payment of this shop."},
     "mismatch_title": {"ko": "결제 번호가 서로 다릅니다", "en": "The payment ids do not match"},
     "mismatch": {"ko": "다른 결제의 번호입니다.", "en": "These are another payment's ids."},
+    "held": {
+        "ko": "받을 수 없는 결제여서 취소하거나 확인하고 있습니다. 다시 결제하지 마세요.",
+        "en": "This payment cannot be accepted; it is being cancelled or checked. Please do not pay again.",
+    },
     "failed": {"ko": "결제되지 않았습니다.", "en": "The payment was not made."},
     "unknown": {
         "ko": "결제사의 응답을 기다리고 있습니다. 다시 결제하지 마시고 잠시 후 확인해 주세요.",

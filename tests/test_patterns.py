@@ -148,6 +148,7 @@ OUTSIDE = (
             ("", "a.b@c.de ", ""), ("a@", "a", "@"), ("", "a@b.c1", ""), ("", "a@b.co1", ""), ("", "-", "@"),
         ),
     ),
+    Pattern("payments/privacy.py", r"\d", privacy.mask_account, privacy.LONGEST_TEXT, (("", "1-", ""), ("", "가", ""))),
     Pattern("payments/privacy.py", r"\D", privacy.mask_phone, privacy.LONGEST_TEXT, (("", "-", ""), ("", "1-", ""))),
     # log lines
     Pattern(

@@ -195,7 +195,7 @@ def delete_ended_keys(provider: PaymentProvider) -> int:
     in_flight = select(Payment.customer_uid).where(Payment.status == "ready", Payment.kind == LATER_MONTH)
     ended = select(BillingKey).where(BillingKey.status == "ended", BillingKey.customer_uid.not_in(in_flight))
     with reading():
-        keys = [(key.id, key.customer_uid) for key in db.session.scalars(ended.limit(500))]
+        keys = [(key.id, key.customer_uid) for key in db.session.scalars(ended.order_by(BillingKey.id).limit(500))]
     deleted = 0
     for key_id, customer_uid in keys:
         try:

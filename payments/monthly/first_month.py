@@ -15,6 +15,7 @@ from ..portone.report import PaymentProvider, PaymentReport
 from ..portone.request_pay import Buyer
 from ..purchases import Purchases
 from . import subscriptions
+from .charge_days import charge_day, charge_window
 from .models import FIRST_MONTH, BillingKey, Subscription
 
 NO_KEY_TEXT = "빌링키가 발급되지 않아 자동 취소"  # PortOne's console and the buyer read it as the cancel's reason
@@ -47,10 +48,8 @@ def start_first_month(
             raise AlreadySubscribed
         customer_uid = f"key-{secrets.token_hex(12)}"
         db.session.add(_new_key(customer_uid, refs["customer_ref"], buyer))
-        if subscriptions.subscription_of(purchase_id) is None:
-            db.session.add(Subscription(purchase_id=str(purchase_id), name=plan_name, amount=amount, **refs))
         db.session.flush()
-        payment = open_attempt(
+        payment = open_attempt(  # which locks the purchase
             FIRST_MONTH,
             purchase_id,
             amount=amount,
@@ -59,6 +58,8 @@ def start_first_month(
             customer_uid=customer_uid,
             claimed=claimed,
         )
+        if subscriptions.subscription_of(purchase_id) is None:
+            db.session.add(Subscription(purchase_id=str(purchase_id), name=plan_name, amount=amount, **refs))
     provider.prepare(payment.merchant_uid, payment.amount)
     return payment
 
@@ -109,6 +110,8 @@ class FirstMonth(Purchases):
             return standing
         if subscriptions.is_subscribed(subscription.customer_ref, subscription.plan_ref):
             return Standing.closed("already_subscribed", "이미 이용 중인 구독이라 자동 취소")
+        if not _is_in_time_for_the_next_month(payment):
+            return Standing.closed("first_month_late", "첫 달 결제를 다음 결제일이 지난 뒤에 확인해 자동 취소")
         if _key_of(payment).status == "absent":
             return Standing.closed("no_billing_key", NO_KEY_TEXT)
         return standing
@@ -151,3 +154,10 @@ def _awaited(customer_uid: str) -> Any:
 
 def _key_of(payment: Payment) -> BillingKey:
     return db.session.scalars(select(BillingKey).filter_by(customer_uid=payment.customer_uid)).one()
+
+
+def _is_in_time_for_the_next_month(payment: Payment) -> bool:
+    """Return whether the month after this one can still be charged: a subscription that misses it ends at once."""
+    opened_on = payment.created_at.astimezone(clock.SEOUL).date()
+    next_month = charge_window(charge_day(opened_on, opened_on.day), opened_on)
+    return next_month.state_at(clock.now()) != "closed"

@@ -34,7 +34,9 @@ def lock_with_rivals(purchase_id: str) -> Subscription | None:
     subscription = subscription_of(purchase_id)
     if subscription is None:
         return None
-    rivals = _of(subscription.customer_ref, subscription.plan_ref).order_by(Subscription.id).with_for_update()
+    rivals = (
+        _of(subscription.customer_ref, subscription.plan_ref).order_by(Subscription.id).with_for_update(key_share=True)
+    )
     db.session.scalars(rivals.execution_options(populate_existing=True)).all()
     return subscription
 

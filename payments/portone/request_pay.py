@@ -6,6 +6,7 @@ from typing import Any
 from ..models import Payment
 from ..settings import PortOneSettings
 
+KG_NAME_BYTES = 30  # KG refuses a longer name of the goods (code 9109)
 KG_EMAIL_BYTES = 30  # KG refuses a longer e-mail address (code 9114), so it is not sent
 
 

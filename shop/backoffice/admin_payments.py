@@ -162,12 +162,14 @@ def cancel(merchant_uid: str, reason: str) -> AnyResponse:
 @with_reason
 def decline(merchant_uid: str, reason: str) -> AnyResponse:
     """Decline a buyer's cancellation request; the order's page shows the reason to the buyer."""
-    found = _payment(merchant_uid)
+    notification = acting(merchant_uid=merchant_uid)
+    payment_id = _payment(merchant_uid).id
     with transaction():
+        found = db.session.get_one(Payment, payment_id)
         order = order_of(found, lock=True)
         if order is None or not orders.decline_wish(order, reason):
             abort(409)
-        log_event(acting(merchant_uid=merchant_uid), "decline", reason, found)
+        log_event(notification, "decline", reason, found)
     flash(_("취소 신청을 거절했습니다. 구매자의 주문 화면에 사유가 보입니다."), "success")
     return _back(merchant_uid)
 

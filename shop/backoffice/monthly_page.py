@@ -13,7 +13,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock
-from payments.database import db, end_reading, transaction
+from payments.database import db, end_reading, locked, transaction
 from payments.events import log_staff_action
 from payments.models import Event, Payment
 from payments.monthly import batch, charging, subscriptions
@@ -82,9 +82,10 @@ def delete_key(customer_uid: str) -> AnyResponse | tuple[str, int]:
     reason = _reason()
     if not reason:
         return _confirm_delete_page(found), 400
+    subscription_id = subscription.id
     _acts("delete_key", reason, customer_uid)
     with transaction():
-        subscriptions.end(db.session.get_one(Subscription, subscription.id), "by_admin", clock.now())
+        subscriptions.end(locked(Subscription, subscription_id), "by_admin", clock.now())
     charging.delete_ended_keys(provider())
     db.session.expire_all()
     if _key(customer_uid).status == "deleted":
@@ -218,5 +219,6 @@ def _reason() -> str:
 
 def _acts(act: str, reason: str, customer_uid: str | None = None) -> None:
     """Log who acts and why, before the action is carried out."""
+    notification = acting()
     with transaction():
-        log_staff_action(acting(), act, reason, customer_uid)
+        log_staff_action(notification, act, reason, customer_uid)

@@ -97,9 +97,9 @@ def lock_buyer(user_id: int) -> None:
     A payment of a pending order removes its products from the cart, so it must not overlap either. (With SQLite the
     write lock is enough.)
     """
-    db.session.execute(select(User.id).where(User.id == user_id).with_for_update())
+    db.session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
     pending = select(Order.id).where(Order.user_id == user_id, Order.status == "pending")
-    db.session.execute(pending.order_by(Order.id).with_for_update())
+    db.session.execute(pending.order_by(Order.id).with_for_update(key_share=True))
 
 
 # --- when an order is paid --------------------------------------------------------------------------------------------

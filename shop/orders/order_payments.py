@@ -57,4 +57,6 @@ def order_of(payment: Payment, *, lock: bool = False) -> Order | None:
     """Return the order that a payment pays for, or None if it pays for a later month."""
     if payment.kind not in PAYMENT_KINDS.values():
         return None
-    return db.session.get(Order, int(payment.purchase_id), with_for_update=lock, populate_existing=lock)
+    return db.session.get(
+        Order, int(payment.purchase_id), with_for_update=KEY_SHARE if lock else None, populate_existing=lock
+    )

@@ -79,7 +79,7 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
     _require_address(goods, buyer)
     pending = select(Order).filter_by(user_id=user_id, kind=kind, status="pending")
     # Locked, since a notification may be paying it at the same time.
-    order = db.session.scalar(pending.with_for_update().execution_options(populate_existing=True))
+    order = db.session.scalar(pending.with_for_update(key_share=True).execution_options(populate_existing=True))
     if order and not _same_goods(order, goods):
         _lock_goods({line.product_id for line in order.lines} | {product.id for product, _ in goods})
         cancel_pending(order)
@@ -141,7 +141,7 @@ def _lock_goods(product_ids: Iterable[int]) -> None:
 def _locked_goods(product_ids: Iterable[int]) -> Select[tuple[Product]]:
     """Select products, locked in id order (prevents deadlocks)."""
     query = select(Product).where(Product.id.in_(product_ids)).order_by(Product.id)
-    return query.with_for_update().execution_options(populate_existing=True)
+    return query.with_for_update(key_share=True).execution_options(populate_existing=True)
 
 
 # --- stock ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from payments import cancellations, clock
 from payments.attempts import AlreadyPaid, EarlierUnknown, PurchaseClosed, look_up_earlier_attempts
 from payments.cancel import cancel_payment
-from payments.database import db, locked, transaction
+from payments.database import KEY_SHARE, db, locked, transaction
 from payments.decision import refusal_to_cancel
 from payments.events import Notification, log_event
 from payments.models import Payment
@@ -151,12 +151,13 @@ def _place_order(asked: dict[str, Any], buyer: Buyer) -> Order:
     `total_seen`, which our page sends, is the total that the buyer agreed to (won). It is compared and never charged:
     if another tab has changed the cart meanwhile, nothing is ordered.
     """
+    user_id = current_user.id  # read before: inside, the session's own row of the user would need a second connection
     with transaction():
         if asked["kind"] == "once":
-            order = orders.place(current_user.id, buyer)
+            order = orders.place(user_id, buyer)
         else:
             plan_id = asked.get("product_id")
-            order = plans.place(current_user.id, plan_id if isinstance(plan_id, int) else 0, buyer)
+            order = plans.place(user_id, plan_id if isinstance(plan_id, int) else 0, buyer)
         if asked.get("total_seen", order.amount) != order.amount:
             raise CartChanged(order.kind)
         return order
@@ -195,7 +196,7 @@ def my_orders() -> str:
 @login_required
 def order(order_id: int) -> str:
     """Show an order and its payments, to its owner only."""
-    found = _own_order(order_id)
+    found = _own_order(order_id, current_user.id)
     attempts = order_payments.payments_of(found)
     payment = _payment_that_matters(found)
     return render_template(
@@ -214,7 +215,8 @@ def order(order_id: int) -> str:
 @login_required
 def cancel_order(order_id: int) -> AnyResponse:
     """Cancel unused digital goods at once; for anything else, file a cancellation request for staff to decide."""
-    found = _own_order(order_id)
+    user_id = current_user.id
+    found = _own_order(order_id, user_id)
     reason = given_reason()[:LONGEST_REASON]
     payment = _payment_that_matters(found)
     refusal = refusal_to_cancel(payment, clock.now()) if payment else "not_paid"
@@ -222,14 +224,14 @@ def cancel_order(order_id: int) -> AnyResponse:
         flash(label("cancel", refusal or "not_paid"), "error")
     elif not reason:
         flash(_("취소하시는 이유를 적어 주세요."), "error")
-    elif refusal is None and _begin_cancel_at_once(order_id, reason):
+    elif refusal is None and _begin_cancel_at_once(order_id, user_id, reason):
         notification = Notification(
             "buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr
         )
         result = cancel_payment(provider(), payment.id, reason, notification)
         flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
     else:
-        _ask_a_person(found, payment, reason)
+        _ask_a_person(order_id, payment.id, reason)
     return redirect(url_for("store.order", order_id=order_id))
 
 
@@ -237,9 +239,10 @@ def cancel_order(order_id: int) -> AnyResponse:
 @login_required
 def use_order(order_id: int) -> AnyResponse:
     """Mark digital goods as used; from then on staff decide about a cancel, which the page says beforehand."""
+    user_id = current_user.id
     with transaction():
-        found = _own_order(order_id, lock=True)
-        payers = select(Payment).filter_by(merchant_uid=found.paid_by).with_for_update()
+        found = _own_order(order_id, user_id, lock=True)
+        payers = select(Payment).filter_by(merchant_uid=found.paid_by).with_for_update(key_share=True)
         payer = db.session.scalar(payers.execution_options(populate_existing=True))
         going_back = payer is None or cancellations.is_requested(payer) or payer.held_reason or found.cancel_wanted_at
         if going_back or found.kind != "once" or not found.digital or not orders.fulfil(found):
@@ -248,26 +251,24 @@ def use_order(order_id: int) -> AnyResponse:
     return redirect(url_for("store.order", order_id=order_id))
 
 
-def _begin_cancel_at_once(order_id: int, reason: str) -> bool:
+def _begin_cancel_at_once(order_id: int, user_id: int, reason: str) -> bool:
     with transaction():  # the lock orders this against a concurrent `use_order`
-        return orders.begin_cancel_at_once(_own_order(order_id, lock=True), reason)
+        return orders.begin_cancel_at_once(_own_order(order_id, user_id, lock=True), reason)
 
 
-def _own_order(order_id: int, *, lock: bool = False) -> Order:
+def _own_order(order_id: int, user_id: int, *, lock: bool = False) -> Order:
     """Return the buyer's own order; 404 for a missing one and for somebody else's."""
-    found = db.session.get(Order, order_id, with_for_update=lock, populate_existing=lock)
-    if found is None or found.user_id != current_user.id:
+    found = db.session.get(Order, order_id, with_for_update=KEY_SHARE if lock else None, populate_existing=lock)
+    if found is None or found.user_id != user_id:
         abort(404)
     return found
 
 
-def _ask_a_person(order: Order, payment: Payment, reason: str) -> None:
-    notification = Notification(
-        "buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr
-    )
+def _ask_a_person(order_id: int, payment_id: int, reason: str) -> None:
+    notification = Notification("buyer", actor=current_user.email, address=request.remote_addr)
     with transaction():
-        if orders.want_cancel(locked(Order, order.id), reason):
-            log_event(notification, "wanted", reason, payment)
+        if orders.want_cancel(locked(Order, order_id), reason):
+            log_event(notification, "wanted", reason, db.session.get_one(Payment, payment_id))
     flash(_("취소를 신청했습니다. 판매자가 확인한 뒤 알려 드립니다."), "success")
 
 

@@ -47,6 +47,7 @@ LABELS = {
         "order_cancelled": _l("취소된 주문에 결제됨"),
         "out_of_stock": _l("기한이 지난 뒤 결제되었고 재고가 없음"),
         "already_subscribed": _l("이미 이용 중인 구독"),
+        "first_month_late": _l("첫 달 결제를 다음 결제일이 지난 뒤에 확인함"),
         "no_billing_key": _l("결제되었지만 빌링키가 발급되지 않아 구독을 시작할 수 없음"),
         "partly_cancelled": _l("일부 금액만 취소됨"),
         "refunded_by_bank": _l("계좌로 환불함"),

@@ -198,7 +198,7 @@ def test_a_page_whose_code_is_changed_makes_the_host_refuse_the_money(tmp_path: 
     broken = text.replace("            return Standing.open()", '            return Standing.closed("no", "아니오")')
     assert broken != text
     with running(tmp_path, broken) as host:
-        assert requests.post(f"{host.url}/buy", json={}, timeout=20).status_code == 500  # PurchaseClosed
+        assert requests.post(f"{host.url}/buy", json={}, timeout=20).status_code == 409  # PurchaseClosed
 
 
 @pytest.mark.browser
@@ -230,6 +230,14 @@ def test_a_payment_whose_callback_and_webhook_are_lost_is_found_by_the_sweep(hos
     host.sql("UPDATE payments SET created_at = datetime(created_at, '-4 minutes')")
     swept = host.flask("sync")
     assert (swept.returncode, swept.stdout.strip(), host.order()) == (0, "1 paid", "paid")
+
+
+@pytest.mark.slow
+def test_an_overdue_order_expires_and_its_goods_are_on_sale_again(host: Host) -> None:
+    host.buy()
+    host.sql("UPDATE \"order\" SET created_at = datetime(created_at, '-31 minutes')")
+    assert host.flask("sync").stdout.strip() == "1 expired"
+    assert (host.order(), host.sql("SELECT stock FROM product")) == ("expired", [(10,)])
 
 
 @pytest.mark.slow

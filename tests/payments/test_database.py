@@ -56,13 +56,24 @@ def test_a_host_with_flushed_or_executed_changes_is_refused_and_loses_nothing(sh
     assert db.session.query(User).filter_by(email="unsaved@example.com").one().role == "viewer"
 
 
-@pytest.mark.parametrize("end", ["commit", "rollback"])
+@pytest.mark.parametrize("end", ["commit", "rollback", "close", "remove"])
 def test_code_inside_a_transaction_cannot_end_it_and_nothing_is_written(end: str, shop: Any) -> None:
     with pytest.raises(RuntimeError, match="inside a transaction"), transaction():
         db.session.add(User(email="half@example.com", password_hash="x"))
         db.session.flush()
         getattr(db.session, end)()
     assert db.session.query(User).filter_by(email="half@example.com").count() == 0
+
+
+def test_a_savepoint_does_not_make_the_hosts_changes_look_committed(shop: Any) -> None:
+    db.session.add(User(email="unsaved@example.com", password_hash="x"))
+    db.session.flush()
+    with db.session.begin_nested():
+        db.session.query(User).first()
+    with pytest.raises(UncommittedChanges), transaction():
+        pass
+    db.session.rollback()
+    assert db.session.query(User).filter_by(email="unsaved@example.com").count() == 0
 
 
 def test_a_row_of_the_hosts_session_that_is_changed_inside_a_transaction_stops_it(shop: Any, buyer: User) -> None:
