@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select
 
 from payments.attempts import start_payment
-from payments.database import db
+from payments.database import db, locked
 from payments.models import Payment
 from payments.monthly import start_first_month
 from payments.monthly.models import FIRST_MONTH, LATER_MONTH
@@ -57,6 +57,5 @@ def order_of(payment: Payment, *, lock: bool = False) -> Order | None:
     """Return the order that a payment pays for, or None if it pays for a later month."""
     if payment.kind not in PAYMENT_KINDS.values():
         return None
-    return db.session.get(
-        Order, int(payment.purchase_id), with_for_update=KEY_SHARE if lock else None, populate_existing=lock
-    )
+    order_id = int(payment.purchase_id)
+    return locked(Order, order_id) if lock else db.session.get(Order, order_id)
