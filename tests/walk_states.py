@@ -78,7 +78,6 @@ def subscription_states(page: Page, server: Server, look: Look) -> None:
             "amount": subscription.amount,
             "is_test_channel": True,
         }
-        declined |= {"buyer_name": "홍길동", "buyer_email": "walker@example.com", "buyer_tel": "010-****-5678"}
         db.session.rollback()
         with painted((*row, {"next_charge_on": today + timedelta(days=2)})):
             page.reload()

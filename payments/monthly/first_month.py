@@ -158,6 +158,7 @@ def _key_of(payment: Payment) -> BillingKey:
 
 def _is_in_time_for_the_next_month(payment: Payment) -> bool:
     """Return whether the month after this one can still be charged: a subscription that misses it ends at once."""
-    opened_on = payment.created_at.astimezone(clock.SEOUL).date()
+    opened_at = payment.created_at or clock.now()  # None: it is about to be opened
+    opened_on = opened_at.astimezone(clock.SEOUL).date()
     next_month = charge_window(charge_day(opened_on, opened_on.day), opened_on)
     return next_month.state_at(clock.now()) != "closed"

@@ -11,7 +11,7 @@ from flask import Flask
 
 from payments import clock, sync
 from payments.attempts import refusal_to_approve
-from payments.cancel import CancelResult, cancel_payment, carry_out
+from payments.cancel import CancelResult, cancel_again, cancel_payment, carry_out
 from payments.cancellations import CANCEL_LEASE, cancellation_of
 from payments.database import db, transaction
 from payments.events import Notification
@@ -297,16 +297,19 @@ def test_every_answer_to_a_cancel_leaves_its_line(provider: FakeProvider, buyer:
     assert told == {"requested": 2, "refused": 1, "unknown": 1}
 
 
-def test_duplicate_whose_cancel_was_refused_is_cancelled_when_it_is_reported_again(
+def test_duplicate_whose_cancel_was_refused_waits_for_a_person_whoever_reports_it_again(
     provider: FakeProvider, buyer: User
 ) -> None:
     payment = paid(provider, buyer)
     second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     provider.cancel_answers = ["refused"]
-    for _ in range(2):
+    for _ in range(3):
         sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
+    assert provider.cancels == [(second.imp_uid, payment.amount)], "asked once"
+    [row] = db.session.query(Cancellation).all()
+    assert row.status == "refused"
+    assert cancel_again(provider, row.id, "사람이 다시 요청", ADMIN).outcome == "cancelled"
     assert provider.reports[second.imp_uid].status == "cancelled"
-    assert replace(provider.reports[second.imp_uid], imp_uid="").cancelled_amount == payment.amount
 
 
 def test_no_answer_to_the_look_up_after_a_refusal_is_unknown(provider: FakeProvider, buyer: User) -> None:
