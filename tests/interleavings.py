@@ -172,8 +172,8 @@ class World:
         return client.post(f"/orders/{order_id}/{act}", data={"reason": "마음이 바뀜"}).status_code
 
     def end_subscription(self, subscription_id: int) -> int:
-        owner = self.one("SELECT user_id FROM subscriptions WHERE id = ?", subscription_id)["user_id"]
-        return self.clients[self.users.index(owner)].post(f"/subscriptions/{subscription_id}/end").status_code
+        owner = self.one("SELECT customer_ref FROM subscriptions WHERE id = ?", subscription_id)["customer_ref"]
+        return self.clients[self.users.index(int(owner))].post(f"/subscriptions/{subscription_id}/end").status_code
 
     # --- notification ---
 
