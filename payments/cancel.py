@@ -1,4 +1,4 @@
-"""Cancels: ask PortOne to give back the money of a cancellation's row, and find out whether it did."""
+"""Cancels: ask PortOne to cancel the payment of a cancellation's row, and find out whether it did."""
 
 from dataclasses import dataclass, replace
 from typing import Literal

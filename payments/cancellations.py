@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from sqlalchemy import select
 
 from . import clock
-from .database import db, locked, transaction
+from .database import db, for_update, locked, transaction
 from .decision import is_kept, refusal_to_cancel
 from .events import Notification, log_event
 from .extension import lock_purchase, purchases_of
@@ -54,8 +54,8 @@ def remaining(payment: Payment) -> int:
 
 def locked_row(imp_uid: str | None) -> Cancellation | None:
     """Lock the row of a window, and return it as it is now; None: there is none."""
-    query = select(Cancellation).filter_by(imp_uid=imp_uid).with_for_update(key_share=True)
-    return db.session.scalar(query.execution_options(populate_existing=True)) if imp_uid else None
+    query = for_update(select(Cancellation).filter_by(imp_uid=imp_uid))
+    return db.session.scalar(query) if imp_uid else None
 
 
 def request(

@@ -42,11 +42,6 @@ def month_began() -> datetime:
     return now().astimezone(SEOUL).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def month_before_began() -> datetime:
-    """Return when the previous calendar month began in Seoul."""
-    return (month_began() - timedelta(days=1)).replace(day=1)
-
-
 def period_of(moment: datetime) -> str:
     """Return the calendar month in Seoul that contains the moment, as `YYYY-MM`."""
     return moment.astimezone(SEOUL).strftime("%Y-%m")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from sqlalchemy import DateTime, Dialect, MetaData, event, text
+from sqlalchemy import DateTime, Dialect, MetaData, Select, event, text
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, SessionTransaction, registry
 from sqlalchemy.types import TypeDecorator
 
@@ -141,11 +141,12 @@ def after_commit(call: Callable[[], object]) -> None:
 
 
 Row = TypeVar("Row")
+Query = TypeVar("Query", bound=Select[Any])
 
 
 # FOR NO KEY UPDATE: it excludes every other lock of this kind, but not the inserts of rows that refer to the row, which
 # would close a circle of waiting (PostgreSQL).
-KEY_SHARE = {"key_share": True}
+_KEY_SHARE = {"key_share": True}
 
 
 def locked(model: type[Row], row_id: int) -> Row:
@@ -153,7 +154,17 @@ def locked(model: type[Row], row_id: int) -> Row:
 
     Raises NoResultFound. On SQLite the transaction itself is the lock.
     """
-    return db.session.get_one(model, row_id, with_for_update=KEY_SHARE, populate_existing=True)
+    return db.session.get_one(model, row_id, with_for_update=_KEY_SHARE, populate_existing=True)
+
+
+def find_locked(model: type[Row], row_id: int) -> Row | None:
+    """Lock a row like `locked`; None: there is none."""
+    return db.session.get(model, row_id, with_for_update=_KEY_SHARE, populate_existing=True)
+
+
+def for_update(query: Query) -> Query:
+    """Return the query so that it locks its rows like `locked`, in the order in which it selects them."""
+    return query.with_for_update(key_share=True).execution_options(populate_existing=True)
 
 
 # SQLite lets one write at a time. Its own way of waiting, to sleep and look again, is for other processes: threads

@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy import select
 
 from .. import clock
-from ..database import KEY_SHARE, db, transaction
+from ..database import db, find_locked, transaction
 from ..models import Payment
 from ..portone.report import ChargeRequest
 from ..portone.request_pay import fit_bytes
@@ -85,7 +85,7 @@ class _Found:
 
 def _lock_with_key(subscription_id: int) -> _Found | None:
     """Lock the subscription; return it with what a charge needs. None: it has no key, so it has not started."""
-    subscription = db.session.get(Subscription, subscription_id, with_for_update=KEY_SHARE, populate_existing=True)
+    subscription = find_locked(Subscription, subscription_id)
     if subscription is None or subscription.billing_key is None:
         return None
     first = select(Payment.is_test_channel).filter_by(customer_uid=subscription.customer_uid, period="")

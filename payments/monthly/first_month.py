@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlalchemy import select
@@ -142,7 +143,7 @@ class FirstMonth(Purchases):
     def page(self, payment: Payment) -> str:
         return self.purchases.page(payment)
 
-    def expire(self, unanswered: Any) -> int:
+    def expire(self, unanswered: AbstractSet[str]) -> int:
         return self.purchases.expire(unanswered)
 
 

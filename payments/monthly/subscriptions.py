@@ -12,7 +12,7 @@ from sqlalchemy import Select, or_, select, update
 
 from .. import clock
 from ..clock import SEOUL
-from ..database import db
+from ..database import db, for_update
 from ..models import Payment, move
 from .charge_days import charge_day
 from .models import BillingKey, Subscription
@@ -34,10 +34,8 @@ def lock_with_rivals(purchase_id: str) -> Subscription | None:
     subscription = subscription_of(purchase_id)
     if subscription is None:
         return None
-    rivals = (
-        _of(subscription.customer_ref, subscription.plan_ref).order_by(Subscription.id).with_for_update(key_share=True)
-    )
-    db.session.scalars(rivals.execution_options(populate_existing=True)).all()
+    rivals = _of(subscription.customer_ref, subscription.plan_ref).order_by(Subscription.id)
+    db.session.scalars(for_update(rivals)).all()
     return subscription
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import select
@@ -74,3 +74,13 @@ def log_event_before(act: str, reason: str, **about: Any) -> Notification:
         else:
             log_staff_action(notification, act, reason)
     return notification
+
+
+def payment_named(merchant_uid: str) -> Payment:
+    """Return the payment that the address names; 404: there is none."""
+    return db.session.scalar(select(Payment).filter_by(merchant_uid=merchant_uid)) or abort(404)
+
+
+def back_to_payment(merchant_uid: str) -> AnyResponse:
+    """Redirect to the payment's page."""
+    return redirect(url_for("admin.payment", merchant_uid=merchant_uid))

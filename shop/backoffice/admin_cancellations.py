@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, request
 from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
@@ -16,7 +16,7 @@ from payments.privacy import printable
 from shop.web.common import provider
 from shop.web.labels import label
 
-from .admin import acting, bp, log_event_before, with_reason
+from .admin import acting, back_to_payment, bp, log_event_before, payment_named, with_reason
 
 SHORTEST_ACCOUNT = 6  # digits
 
@@ -25,32 +25,32 @@ SHORTEST_ACCOUNT = 6  # digits
 @with_reason
 def cancel_window(merchant_uid: str, reason: str) -> AnyResponse:
     """Ask PortOne once more for the money of a window, such as a duplicate payment's, whose cancel was refused."""
-    payment = _payment(merchant_uid)
+    payment = payment_named(merchant_uid)
     row = db.session.scalar(select(Cancellation).filter_by(payment_id=payment.id, imp_uid=_imp_uid()))
     if row is None:
         abort(404)
     notification = log_event_before("cancel", reason, merchant_uid=merchant_uid, imp_uid=row.imp_uid)
     result = cancel_again(provider(), row.id, reason, notification)
     flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
-    return _back(merchant_uid)
+    return back_to_payment(merchant_uid)
 
 
 @bp.post("/payments/<merchant_uid>/bank-refund")
 @with_reason
 def bank_refund(merchant_uid: str, reason: str) -> AnyResponse:
     """Record money that staff paid back by bank transfer, since KG cannot cancel its payment any more."""
-    payment = _payment(merchant_uid)
+    payment = payment_named(merchant_uid)
     refund = _bank_refund(payment)
     if refund is None:
         flash(_("돌려준 날과 계좌를 확인해 주세요."), "error")
-        return _back(merchant_uid)
+        return back_to_payment(merchant_uid)
     notification = acting(merchant_uid=merchant_uid, imp_uid=_imp_uid())
     refusal = record_bank_refund(payment.id, refund, reason, notification, _imp_uid())
     if refusal:
         flash(label("cancel", refusal), "error")
     else:
         flash(_("계좌로 돌려준 것을 기록했습니다."), "success")
-    return _back(merchant_uid)
+    return back_to_payment(merchant_uid)
 
 
 def _bank_refund(payment: Payment) -> BankRefund | None:
@@ -70,11 +70,3 @@ def _bank_refund(payment: Payment) -> BankRefund | None:
 def _imp_uid() -> str | None:
     """Return the window that the form names; None: the payment's own."""
     return printable(request.form.get("imp_uid", ""), 200) or None
-
-
-def _payment(merchant_uid: str) -> Payment:
-    return db.session.scalar(select(Payment).filter_by(merchant_uid=merchant_uid)) or abort(404)
-
-
-def _back(merchant_uid: str) -> AnyResponse:
-    return redirect(url_for("admin.payment", merchant_uid=merchant_uid))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Flask, Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Flask, Response, abort, current_app, flash, render_template, request
 from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
@@ -23,7 +23,7 @@ from shop.web.common import provider
 from shop.web.labels import label
 
 from . import export, figures, filters, listing, timeline
-from .admin import acting, bp, log_event_before, operators_only, with_reason
+from .admin import acting, back_to_payment, bp, log_event_before, operators_only, payment_named, with_reason
 from .filters import TooManyDays, Unreadable
 from .listing import PaymentFilter
 from .paging import Page
@@ -114,7 +114,7 @@ def as_csv(pieces: Any, name: str) -> Response:
 @bp.get("/payments/<merchant_uid>")
 def payment(merchant_uid: str) -> str:
     """Show one payment: its data, its timeline, PortOne's latest report, and the actions allowed."""
-    found = _payment(merchant_uid)
+    found = payment_named(merchant_uid)
     events = timeline.events_of(found)
     own = cancellations.cancellation_of(found)
     return render_template(
@@ -139,23 +139,23 @@ def payment(merchant_uid: str) -> str:
 @operators_only
 def ask_again(merchant_uid: str) -> AnyResponse:
     """Look the payment up at PortOne and record what it says."""
-    _payment(merchant_uid)
+    payment_named(merchant_uid)
     notification = log_event_before("ask", "asked by hand", merchant_uid=merchant_uid)
     result = sync.sync_payment(provider(), notification)
     told = _("포트원에 다시 물었습니다: %(outcome)s", outcome=label("outcome", result.outcome))
     flash(told, "error" if result.outcome in ("unknown", "mismatch") else "success")
-    return _back(merchant_uid)
+    return back_to_payment(merchant_uid)
 
 
 @bp.post("/payments/<merchant_uid>/cancel")
 @with_reason
 def cancel(merchant_uid: str, reason: str) -> AnyResponse:
     """Cancel the whole payment."""
-    found = _payment(merchant_uid)
+    found = payment_named(merchant_uid)
     notification = log_event_before("refuse" if found.held_reason else "cancel", reason, merchant_uid=merchant_uid)
     result = cancel_payment(provider(), found.id, reason, notification)
     flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
-    return _back(merchant_uid)
+    return back_to_payment(merchant_uid)
 
 
 @bp.post("/payments/<merchant_uid>/decline")
@@ -163,7 +163,7 @@ def cancel(merchant_uid: str, reason: str) -> AnyResponse:
 def decline(merchant_uid: str, reason: str) -> AnyResponse:
     """Decline a buyer's cancellation request; the order's page shows the reason to the buyer."""
     notification = acting(merchant_uid=merchant_uid)
-    payment_id = _payment(merchant_uid).id
+    payment_id = payment_named(merchant_uid).id
     with transaction():
         found = db.session.get_one(Payment, payment_id)
         order = order_of(found, lock=True)
@@ -171,33 +171,25 @@ def decline(merchant_uid: str, reason: str) -> AnyResponse:
             abort(409)
         log_event(notification, "decline", reason, found)
     flash(_("취소 신청을 거절했습니다. 구매자의 주문 화면에 사유가 보입니다."), "success")
-    return _back(merchant_uid)
+    return back_to_payment(merchant_uid)
 
 
 @bp.post("/payments/<merchant_uid>/release")
 @with_reason
 def release(merchant_uid: str, reason: str) -> AnyResponse:
     """Accept a held payment: its order or month counts as paid."""
-    found = _payment(merchant_uid)
+    found = payment_named(merchant_uid)
     notification = log_event_before("release", reason, merchant_uid=merchant_uid)
     refusal = sync.release(provider(), found.id, notification, reason)
     if refusal:
         flash(label("release", refusal), "error")
     else:
         flash(_("보류를 풀었습니다. 주문을 결제된 것으로 처리합니다."), "success")
-    return _back(merchant_uid)
-
-
-def _payment(merchant_uid: str) -> Payment:
-    return db.session.scalar(select(Payment).filter_by(merchant_uid=merchant_uid)) or abort(404)
+    return back_to_payment(merchant_uid)
 
 
 def _remaining(payment: Payment) -> int:
     """Return what was paid minus what was cancelled, in won."""
     if payment.paid_at is None or payment.status == "cancelled":
         return 0
-    return (payment.reported_amount or payment.amount) - payment.cancelled_amount
-
-
-def _back(merchant_uid: str) -> AnyResponse:
-    return redirect(url_for("admin.payment", merchant_uid=merchant_uid))
+    return cancellations.remaining(payment)

@@ -126,7 +126,5 @@ def count(chosen: PaymentFilter, limit: int | None = None) -> int:
 
 def next_charges(limit: int = 6) -> Sequence[Subscription]:
     """Return the subscriptions that are charged next."""
-    query = (
-        select(Subscription).where(Subscription.next_charge_on.is_not(None))  # cleared when a subscription ends
-    )
+    query = select(Subscription).where(Subscription.next_charge_on.is_not(None))  # cleared when a subscription ends
     return db.session.scalars(query.order_by(Subscription.next_charge_on, Subscription.id).limit(limit)).all()

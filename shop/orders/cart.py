@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import contains_eager
 
-from payments.database import db, transaction
+from payments.database import db, for_update, transaction
 
 from .models import CartItem, Order, Product, User
 
@@ -97,9 +97,9 @@ def lock_buyer(user_id: int) -> None:
     A payment of a pending order removes its products from the cart, so it must not overlap either. (With SQLite the
     write lock is enough.)
     """
-    db.session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+    db.session.execute(for_update(select(User.id).where(User.id == user_id)))
     pending = select(Order.id).where(Order.user_id == user_id, Order.status == "pending")
-    db.session.execute(pending.order_by(Order.id).with_for_update(key_share=True))
+    db.session.execute(for_update(pending.order_by(Order.id)))
 
 
 # --- when an order is paid --------------------------------------------------------------------------------------------

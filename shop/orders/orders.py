@@ -13,10 +13,10 @@ from sqlalchemy import CursorResult, Select, select, update
 from sqlalchemy.orm import joinedload
 
 from payments import clock
-from payments.database import db
+from payments.database import db, for_update
 from payments.models import move
 from payments.portone import request_pay as portone
-from payments.portone.request_pay import fit_bytes
+from payments.portone.request_pay import KG_NAME_BYTES, fit_bytes
 
 from . import cart
 from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
@@ -79,7 +79,7 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
     _require_address(goods, buyer)
     pending = select(Order).filter_by(user_id=user_id, kind=kind, status="pending")
     # Locked, since a notification may be paying it at the same time.
-    order = db.session.scalar(pending.with_for_update(key_share=True).execution_options(populate_existing=True))
+    order = db.session.scalar(for_update(pending))
     if order and not _same_goods(order, goods):
         _lock_goods({line.product_id for line in order.lines} | {product.id for product, _ in goods})
         cancel_pending(order)
@@ -140,8 +140,7 @@ def _lock_goods(product_ids: Iterable[int]) -> None:
 
 def _locked_goods(product_ids: Iterable[int]) -> Select[tuple[Product]]:
     """Select products, locked in id order (prevents deadlocks)."""
-    query = select(Product).where(Product.id.in_(product_ids)).order_by(Product.id)
-    return query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return for_update(select(Product).where(Product.id.in_(product_ids)).order_by(Product.id))
 
 
 # --- stock ----------------------------------------------------------------------------------------------------------
@@ -269,7 +268,7 @@ def title(order: Order) -> str:
     """Return the order's name on the phone bill and in the payment window: `첫 상품 외 2건`, within KG's 30 bytes."""
     others = len(order.lines) - 1
     ending = f" 외 {others}건" if others else ""
-    return fit_bytes(order.lines[0].name_ko, 30 - len(ending.encode("cp949"))) + ending
+    return fit_bytes(order.lines[0].name_ko, KG_NAME_BYTES - len(ending.encode("cp949"))) + ending
 
 
 # --- queries --------------------------------------------------------------------------------------------------------

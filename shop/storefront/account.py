@@ -14,7 +14,7 @@ from wtforms.form import BaseForm
 from wtforms.validators import DataRequired, Length, Regexp, StopValidation, ValidationError
 
 from payments import clock
-from payments.database import KEY_SHARE, db, transaction
+from payments.database import db, find_locked, transaction
 from payments.monthly import charging, subscriptions
 from payments.monthly.billing_month import month_of
 from payments.monthly.models import Subscription
@@ -178,7 +178,7 @@ def end_subscription(subscription_id: int) -> AnyResponse:
     """End a subscription of the buyer's: paid months are not refunded, and nothing more is charged."""
     customer_ref = str(current_user.id)
     with transaction():
-        found = db.session.get(Subscription, subscription_id, with_for_update=KEY_SHARE, populate_existing=True)
+        found = find_locked(Subscription, subscription_id)
         is_own = found is not None and found.customer_ref == customer_ref
         if found is None or not is_own or found.status == "pending":  # a pending one is not shown
             abort(404)

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from payments import cancellations, clock
 from payments.attempts import AlreadyPaid, EarlierUnknown, PurchaseClosed, look_up_earlier_attempts
 from payments.cancel import cancel_payment
-from payments.database import KEY_SHARE, db, locked, transaction
+from payments.database import db, find_locked, for_update, locked, transaction
 from payments.decision import refusal_to_cancel
 from payments.events import Notification, log_event
 from payments.models import Payment
@@ -242,8 +242,8 @@ def use_order(order_id: int) -> AnyResponse:
     user_id = current_user.id
     with transaction():
         found = _own_order(order_id, user_id, lock=True)
-        payers = select(Payment).filter_by(merchant_uid=found.paid_by).with_for_update(key_share=True)
-        payer = db.session.scalar(payers.execution_options(populate_existing=True))
+        payers = select(Payment).filter_by(merchant_uid=found.paid_by)
+        payer = db.session.scalar(for_update(payers))
         going_back = payer is None or cancellations.is_requested(payer) or payer.held_reason or found.cancel_wanted_at
         if going_back or found.kind != "once" or not found.digital or not orders.fulfil(found):
             abort(409)
@@ -258,7 +258,7 @@ def _begin_cancel_at_once(order_id: int, user_id: int, reason: str) -> bool:
 
 def _own_order(order_id: int, user_id: int, *, lock: bool = False) -> Order:
     """Return the buyer's own order; 404 for a missing one and for somebody else's."""
-    found = db.session.get(Order, order_id, with_for_update=KEY_SHARE if lock else None, populate_existing=lock)
+    found = find_locked(Order, order_id) if lock else db.session.get(Order, order_id)
     if found is None or found.user_id != user_id:
         abort(404)
     return found
