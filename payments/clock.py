@@ -7,29 +7,32 @@ Tokens, sessions and HTTP time-outs use the system's clock instead.
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 
+from flask import Flask, current_app
+
 # Korea has had no daylight saving since 1988, so a fixed offset needs no time zone database.
 SEOUL = timezone(timedelta(hours=9), "KST")
 
 
-def _system_time() -> datetime:
-    return datetime.now(UTC)
+SOURCE = "payments.clock"  # key in `app.extensions`
 
 
-_source: Callable[[], datetime] = _system_time
-
-
-def use_source(source: Callable[[], datetime] | None) -> None:
-    """Read business time from `source` (aware datetimes) from now on; None returns to the system's clock.
+def use_source(app: Flask, source: Callable[[], datetime]) -> None:
+    """Read this app's business time from `source` (aware datetimes) from now on, instead of the system's clock.
 
     The demo sets its movable clock here. With live settings nothing calls this.
     """
-    global _source
-    _source = source or _system_time
+    app.extensions[SOURCE] = source
+
+
+def system_time() -> datetime:
+    """Return the system's time, aware, in UTC: the source of an app that was given no other."""
+    return datetime.now(UTC)
 
 
 def now() -> datetime:
-    """Return the current time, aware, in UTC."""
-    return _source().astimezone(UTC)
+    """Return the current app's business time, aware, in UTC. Raises RuntimeError outside an app context."""
+    source: Callable[[], datetime] = current_app.extensions.get(SOURCE, system_time)
+    return source().astimezone(UTC)
 
 
 def today() -> date:

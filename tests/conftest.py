@@ -99,14 +99,12 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 def create_shop(settings: Settings) -> Flask:
     """The shop, on the clock of the tests: by itself it would follow its sandbox's, and there is none that answers."""
-    clocks.stand_at()
     app = create_app(settings)
-    clocks.stand_at()
+    clocks.keep_time_of(app)
     return app
 
 
 def close(app: Flask) -> None:
-    clocks.stand_at()
     app.extensions["payments"].provider.close()
     with app.app_context():
         db.engine.dispose()

@@ -65,6 +65,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.app: Flask = create_app(load_settings({"PORT": "5000", "CHECKOUT_LIMIT": "off"}, folder))
+        clocks.keep_time_of(self.app)
         self.app.testing = True
         self.app.config["WTF_CSRF_ENABLED"] = False
         self.sandbox = driven(self.app.extensions["sandbox"])

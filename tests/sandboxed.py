@@ -32,6 +32,7 @@ class Sandboxed:
         self.app = app
         self.provider = app.extensions["payments"].provider
         self.ledger: Ledger = driven(app.extensions["sandbox"]).ledger
+        clocks.keep_time_of(app)
         clocks.follow(self.ledger.clock.exactly)
 
     def goes_to(self, *parts: int) -> None:

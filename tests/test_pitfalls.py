@@ -587,9 +587,9 @@ def test_37_one_bad_row_stops_the_list(on_the_wire: PortOne, wire: responses.Req
 
 
 @pytest.mark.parametrize("day", ["2027-01-01T00:00+09:00", "2028-02-29T23:55+09:00", "2031-12-31T23:59+09:00"])
-def test_40_tests_that_know_one_day(day: str) -> None:
+def test_40_tests_that_know_one_day(app: Flask, day: str) -> None:
     """The tests' business time is the same on every day on which they run."""
-    with time_machine.travel(day, tick=False):
+    with time_machine.travel(day, tick=False), app.app_context():
         assert clock.now() == clocks.NOON
 
 

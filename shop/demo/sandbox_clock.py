@@ -80,7 +80,7 @@ def install(app: Flask, session: requests.Session, api_url: str) -> None:
     """Make the shop use the sandbox's clock, and add its pages and the reset."""
     source = SandboxClock(session, api_url)
     app.extensions["sandbox_clock"] = source
-    clock.use_source(source)
+    clock.use_source(app, source)
 
     @app.before_request
     def follow() -> None:

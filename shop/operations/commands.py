@@ -73,8 +73,9 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
         raise click.BadParameter(
             "only with --dry-run: PortOne charges today, whatever our clock says", param_hint="--on"
         )
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
     if day:
-        clock.use_source(_nine_in_the_morning(day))
+        clock.use_source(app, _nine_in_the_morning(day))
     due, paused = charging.count_due(), charging.count_paused()
     if dry_run:
         waiting = ""
@@ -85,7 +86,6 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
         return
     if sys.stderr.isatty():  # the progress bar is enough; the event log has each charge
         logging.getLogger("shop.events").setLevel(logging.WARNING)
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
     run = batch.charge_all(app, provider(), batch.due_now(), workers)
     results: Counter[str] = Counter()
     with click.progressbar(run, length=due.count + paused.count, label="Charging", file=sys.stderr) as finished:
