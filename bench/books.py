@@ -235,7 +235,7 @@ def fill(count: int) -> None:
             "INSERT INTO payments (id, merchant_uid, kind, purchase_id, period, name, amount, is_test_channel, status,"
             f" imp_uid, reported_amount, cancelled_amount, created_at, paid_at) {numbers} SELECT i, 'm-' || i, 'once',"
             f" i, '', '곰', 3900, 1, 'paid', 'imp-' || i, 3900, 0, {at}, {at} FROM n",
-            "INSERT INTO events (at, source, payment_id, merchant_uid, imp_uid, outcome, reason, claimed)"
+            "INSERT INTO payment_events (at, source, payment_id, merchant_uid, imp_uid, outcome, reason, claimed)"
             f" {numbers} SELECT {at}, 'callback', i, 'm-' || i, 'imp-' || i, 'paid', 'paid', '{{}}' FROM n",
         ):
             books.execute(text(statement), {"count": count})

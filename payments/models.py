@@ -175,7 +175,7 @@ class Cancellation(Base):
 class Event(Base):
     """One row per notification or staff action: what was claimed, what was decided and why. Append only."""
 
-    __tablename__ = "events"
+    __tablename__ = "payment_events"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(Moment, default=now)

@@ -272,7 +272,8 @@ class AnythingInAnyOrder(RuleBasedStateMachine):
             row = self.world.one("SELECT * FROM payments WHERE merchant_uid = ?", one.merchant_uid)
             assert row["imp_uid"] == one.imp_uid
             if row["held_reason"]:
-                refused = self.world.all("SELECT 1 FROM events WHERE payment_id = ? AND outcome = 'refused'", row["id"])
+                refusals = "SELECT 1 FROM payment_events WHERE payment_id = ? AND outcome = 'refused'"
+                refused = self.world.all(refusals, row["id"])
                 late = one.month != f"{self.world.now():%Y-%m}"
                 assert row["held_reason"] in WAITS_FOR_A_PERSON or refused or late or one.imp_uid in undone, dict(row)
             elif row["kind"] != "renewal":

@@ -247,7 +247,7 @@ def test_ten_callbacks_at_once_have_one_outcome(host: Host) -> None:
     with ThreadPoolExecutor(10) as pool:
         answers = pool.map(lambda _: host.callback(imp_uid, asked["merchant_uid"]).json()["outcome"], range(10))
     assert sorted(answers) == ["paid"] + ["unchanged"] * 9
-    assert host.sql("SELECT count(*) FROM events WHERE outcome = 'paid'") == [(1,)]
+    assert host.sql("SELECT count(*) FROM payment_events WHERE outcome = 'paid'") == [(1,)]
 
 
 @pytest.mark.slow

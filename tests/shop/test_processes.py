@@ -64,7 +64,7 @@ def test_one_payment_told_twenty_times_to_three_processes_counts_once(what: str,
 
     outcomes = at_once([lambda number=number: deliver(number) for number in range(DELIVERIES)])
     assert Counter(outcomes) == {"paid": 1, "unchanged": DELIVERIES - 1}
-    assert site.all("SELECT count(*) AS n FROM events WHERE outcome = 'paid'")[0]["n"] == 1
+    assert site.all("SELECT count(*) AS n FROM payment_events WHERE outcome = 'paid'")[0]["n"] == 1
     assert site.all("SELECT count(*) AS n FROM subscriptions WHERE status = 'active'")[0]["n"] == (what == "plan")
     left = site.all(f"SELECT stock FROM products WHERE id = {parcel}")[0]["stock"]  # noqa: S608
     assert left == STOCK - (what == "parcel")

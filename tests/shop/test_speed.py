@@ -124,7 +124,7 @@ def test_a_purchase_asks_the_database_no_more_than_it_must(
 
 
 CUSTOMER_PAGES = ("/", "/products/moon-mug", "/cart", "/orders", "/subscriptions")
-GROW = ("orders", "order_lines", "payments", "events", "subscriptions", "billing_keys", "users", "cart_items")
+GROW = ("orders", "order_lines", "payments", "payment_events", "subscriptions", "billing_keys", "users", "cart_items")
 
 
 @pytest.mark.sqlite_only

@@ -110,7 +110,7 @@ def test_an_upgrade_keeps_owner_plan_order_and_key_of_each_subscription(last_rel
     assert rows(f"SELECT {refs}, {columns} FROM subscriptions ORDER BY id") == before  # noqa: S608
     assert rows("SELECT name FROM subscriptions ORDER BY id") == [("작은 구독",), ("작은 구독",), ("큰 구독",)]
     assert rows("SELECT customer_uid, customer_ref, status, buyer_tel FROM billing_keys ORDER BY id") == keys
-    assert rows("SELECT id, payment_id, outcome, reason FROM events ORDER BY id") == events
+    assert rows("SELECT id, payment_id, outcome, reason FROM payment_events ORDER BY id") == events
 
 
 def test_after_an_upgrade_payments_are_listed_and_found_as_before(last_release: Flask) -> None:
