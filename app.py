@@ -29,7 +29,7 @@ from shop.operations import commands, health, logs, metrics
 from shop.operations.doctor import doctor
 from shop.orders import seed
 from shop.orders.purchases import Orders
-from shop.storefront import account, legal, store
+from shop.storefront import account, checkout, legal, my_orders, store
 from shop.web import common, headers
 
 HERE = Path(__file__).parent
@@ -86,8 +86,8 @@ def assemble(settings: Settings) -> Flask:
     )
     monthly.init_app(app, Orders("monthly"), subscriptions_page=lambda: url_for("account.subscriptions"))
     csrf.exempt(endpoints.bp)
-    pages = (store, account, legal, admin_payments, admin_cancellations, admin_pages, monthly_page)
-    for blueprint in dict.fromkeys(page.bp for page in pages):  # the back office's pages share one blueprint
+    pages = (store, checkout, my_orders, account, legal, admin_payments, admin_cancellations, admin_pages, monthly_page)
+    for blueprint in dict.fromkeys(page.bp for page in pages):  # several files add to one blueprint
         app.register_blueprint(blueprint)
     headers.install(app, settings)
     logs.install(app, settings)

@@ -85,23 +85,19 @@ def transaction() -> Iterator[None]:
         raise RuntimeError("transactions do not nest: the caller already has one open")
     end_reading()
     clock.now()  # a source that reads the time over the network does so here, not inside
-    host = db.session()
-    own = TransactionSession(db, expire_on_commit=False, query_cls=db.Query)
-    db.session.registry.set(own)
-    try:
-        with _turn_to_write():
-            if db.engine.dialect.name == "sqlite":
-                own.execute(text("BEGIN IMMEDIATE"))
-            yield
-            if _has_changes(host):
-                raise RuntimeError("inside a transaction() rows of another session were changed: load them there")
-            own.end(commit=True)
-    except BaseException:
-        own.expunge_all()  # rows in the error, such as a product that is out of stock, stay as they were read
-        own.end(commit=False)
-        raise
-    finally:
-        _put_back(host, own)
+    with _own_session() as (host, own):
+        try:
+            with _turn_to_write():
+                if db.engine.dialect.name == "sqlite":
+                    own.execute(text("BEGIN IMMEDIATE"))
+                yield
+                if _has_changes(host):
+                    raise RuntimeError("inside a transaction() rows of another session were changed: load them there")
+                own.end(commit=True)
+        except BaseException:
+            own.expunge_all()  # rows in the error, such as a product that is out of stock, stay as they were read
+            own.end(commit=False)
+            raise
     for call in own.info.get("after_commit", ()):
         call()
 
@@ -113,22 +109,24 @@ def reading() -> Iterator[None]:
     So a network call may follow, and the rows that were read stay usable. Raises UncommittedChanges.
     """
     end_reading()
+    with _own_session():
+        yield
+
+
+@contextmanager
+def _own_session() -> Iterator[tuple[Any, TransactionSession]]:
+    """Make a new session `db.session`, and the host's again afterwards. Returns both."""
     host = db.session()
     own = TransactionSession(db, expire_on_commit=False, query_cls=db.Query)
     db.session.registry.set(own)
     try:
-        yield
+        yield host, own
     finally:
-        _put_back(host, own)
-
-
-def _put_back(host: Any, own: TransactionSession) -> None:
-    """Make the host's session `db.session` again. A read that its rows opened meanwhile is ended."""
-    own.put_away()
-    db.session.registry.set(host)
-    if not _has_changes(host):
-        host.commit()
-        host.expire_all()
+        own.put_away()
+        db.session.registry.set(host)
+        if not _has_changes(host):  # end a read that its rows opened meanwhile
+            host.commit()
+            host.expire_all()
 
 
 def _has_changes(session: Any) -> bool:

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, select, update
 
@@ -28,6 +29,8 @@ SWEEP = Notification("sweep")
 
 log = logging.getLogger(__name__)
 
+Row = TypeVar("Row", Payment, Cancellation)
+
 
 def sweep(provider: PaymentProvider) -> Counter[str]:
     """Look up and finish everything that is open; return the number of each outcome.
@@ -43,8 +46,8 @@ def sweep(provider: PaymentProvider) -> Counter[str]:
         except Exception:
             log.exception("purchases of kind %s could not expire", kind)
             done["error"] += 1
-    for cancellation_id in pages(Cancellation.status == "requested", Cancellation):
-        carried_out = alone(partial(_carry_out, provider, cancellation_id))
+    for cancellation in pages(Cancellation, Cancellation.status == "requested"):
+        carried_out = alone(partial(_carry_out, provider, cancellation.id))
         done["given_back"] += carried_out == "cancelled"
         done["error"] += carried_out == "error"
     for step in extension().more_sweeps:
@@ -55,36 +58,30 @@ def sweep(provider: PaymentProvider) -> Counter[str]:
 def _look_up_windows(provider: PaymentProvider, done: Counter[str]) -> dict[str, set[str]]:
     """Look up every window that may still be paid; return by kind the purchases whose look-up gave no result."""
     unanswered: dict[str, set[str]] = defaultdict(set)
-    for payment_id in pages(_windows_that_may_be_paid()):
-        outcome = alone(partial(_look_up_window, provider, payment_id))
+    for payment in pages(Payment, _windows_that_may_be_paid()):
+        outcome = alone(partial(_look_up_window, provider, payment))
         done[outcome] += 1
         if outcome in ("unknown", "error"):
-            with reading():
-                payment = db.session.get_one(Payment, payment_id)
             unanswered[payment.kind].add(payment.purchase_id)
     return unanswered
 
 
-def _look_up_window(provider: PaymentProvider, payment_id: int) -> str:
-    with reading():
-        opened_at = db.session.get_one(Payment, payment_id).created_at
-    outcome = look_up(provider, payment_id)
+def _look_up_window(provider: PaymentProvider, payment: Payment) -> str:
+    outcome = look_up(provider, payment)
     now = clock.now()
-    if outcome != "unknown" and opened_at <= now - LOOK_FOR:
+    if outcome != "unknown" and payment.created_at <= now - LOOK_FOR:
         with transaction():
             db.session.execute(
                 update(Payment)
-                .where(Payment.id == payment_id, Payment.unanswered_since.is_(None))  # somebody may have paid since
+                .where(Payment.id == payment.id, Payment.unanswered_since.is_(None))  # somebody may have paid since
                 .values(given_up_at=now)
             )
     return outcome
 
 
-def look_up(provider: PaymentProvider, payment_id: int) -> str:
+def look_up(provider: PaymentProvider, payment: Payment) -> str:
     """Look up one payment for a sweep; return the outcome."""
-    with reading():
-        merchant_uid = db.session.get_one(Payment, payment_id).merchant_uid
-    return sync.sync_payment(provider, Notification("sweep", merchant_uid=merchant_uid)).outcome
+    return sync.sync_payment(provider, Notification("sweep", merchant_uid=payment.merchant_uid)).outcome
 
 
 def _carry_out(provider: PaymentProvider, cancellation_id: int) -> str:
@@ -112,14 +109,17 @@ def _windows_that_may_be_paid() -> ColumnElement[bool]:
     )
 
 
-def pages(condition: ColumnElement[bool], model: type[Payment] | type[Cancellation] = Payment) -> Iterator[int]:
-    """Yield the ids of the matching rows, page by page; no transaction is open while the caller works."""
+def pages(model: type[Row], condition: ColumnElement[bool]) -> Iterator[Row]:
+    """Yield the matching rows in the order of their ids, page by page; nothing is open while the caller works.
+
+    A row is as it was when its page was read: lock it before you change it.
+    """
     last = 0
     while True:
-        query = select(model.id).where(condition, model.id > last).order_by(model.id).limit(PAGE)
+        query = select(model).where(condition, model.id > last).order_by(model.id).limit(PAGE)
         with reading():
             page = db.session.scalars(query).all()
         if not page:
             return
         yield from page
-        last = page[-1]
+        last = page[-1].id

@@ -2,7 +2,7 @@
 
 `demo → operations → backoffice → storefront → web → orders → payments`
 
-Start reading at `storefront/store.py` (`checkout`) and follow the money:
-`storefront/store → orders/orders → payments/sync → payments/portone/client` on the way out,
+Start reading at `storefront/checkout.py` (`checkout`) and follow the money:
+`storefront/checkout → orders/orders → payments/sync → payments/portone/client` on the way out,
 `payments/endpoints → payments/sync → payments/record` on the way back.
 """

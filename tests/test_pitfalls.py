@@ -218,9 +218,9 @@ def test_11_callback_webhook_race(app: Flask, provider: FakeProvider, buyer: Use
     payment = opened(provider, buyer)
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     told = {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid}
-    doors = iter(["/payment/complete", "/payment/webhook"] * 3)
+    endpoints = iter(["/payment/complete", "/payment/webhook"] * 3)
     db.session.commit()
-    outcomes = at_once(app, lambda: app.test_client().post(next(doors), json=told).json["outcome"], 6)
+    outcomes = at_once(app, lambda: app.test_client().post(next(endpoints), json=told).json["outcome"], 6)
     assert Counter(outcomes) == {"paid": 1, "unchanged": 5}
     assert db.session.query(Event).filter_by(payment_id=payment.id, outcome="paid").count() == 1
 

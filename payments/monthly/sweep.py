@@ -21,27 +21,26 @@ ABANDON_AFTER = timedelta(days=1)
 def sweep_subscriptions(provider: PaymentProvider) -> Counter[str]:
     """Look up the charges whose result is not known; then count the keys that were `abandoned` or `deleted`."""
     done: Counter[str] = Counter()
-    for payment_id in pages((Payment.status == "ready") & (Payment.kind == LATER_MONTH)):
-        done[alone(partial(_look_up, provider, payment_id))] += 1
+    for payment in pages(Payment, (Payment.status == "ready") & (Payment.kind == LATER_MONTH)):
+        done[alone(partial(_look_up, provider, payment))] += 1
     done["abandoned"] += _abandon_keys()
     done["deleted"] += delete_ended_keys(provider)
     return done
 
 
-def _look_up(provider: PaymentProvider, payment_id: int) -> str:
-    outcome = look_up(provider, payment_id)
+def _look_up(provider: PaymentProvider, payment: Payment) -> str:
+    outcome = look_up(provider, payment)
     if outcome == "not_found":
-        _close_a_charge_that_never_went_out(payment_id)
+        _close_a_charge_that_never_went_out(payment.id, int(payment.purchase_id))
     return outcome
 
 
-def _close_a_charge_that_never_went_out(payment_id: int) -> None:
+def _close_a_charge_that_never_went_out(payment_id: int, subscription_id: int) -> None:
     """Mark a charge as failed that PortOne does not know, if its month is already paid or its subscription has ended.
 
     Nothing will send such a charge any more.
     """
     with transaction():
-        subscription_id = int(db.session.get_one(Payment, payment_id).purchase_id)
         subscription = locked(Subscription, subscription_id)
         payment = locked(Payment, payment_id)
         claimed = payment.claimed_until is not None and payment.claimed_until > clock.now()

@@ -244,7 +244,7 @@ ATTACKS: dict[str, Attack] = {
     "forged-redirect": Attack(
         forged_redirect, (("payments/endpoints.py", "redirect_back"), ("payments/sync.py", "sync_payment"))
     ),
-    "strangers-order": Attack(strangers_order, (("shop/storefront/store.py", "order"),)),
+    "strangers-order": Attack(strangers_order, (("shop/storefront/my_orders.py", "order"),)),
     "duplicate-webhooks": Attack(
         duplicate_webhooks, (("payments/record.py", "record"), ("payments/decision.py", "decide"))
     ),

@@ -16,7 +16,7 @@ from payments.models import Payment
 from shop.storefront.account import login_manager
 from shop.web.common import View, given_reason
 
-KNOCK = "doctor"  # the merchant_uid of the webhook that `flask doctor` sends to itself; the inbox marks it
+DOCTORS_MERCHANT_UID = "doctor"  # of the webhook that `flask doctor` sends to itself; the inbox marks it
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
 LONGEST_REASON = 100

@@ -17,7 +17,7 @@ from shop.web.common import provider
 from shop.web.labels import LABELS, label
 
 from . import export, figures, filters, listing
-from .admin import KNOCK, bp, log_event_before, operators_only, with_reason
+from .admin import DOCTORS_MERCHANT_UID, bp, log_event_before, operators_only, with_reason
 from .admin_payments import as_csv
 from .figures import Sums
 from .filters import Unreadable
@@ -97,7 +97,7 @@ def webhooks() -> str:
         "admin/webhooks.html",
         page=page,
         repeats=listing.repeats(page.rows),
-        knock=KNOCK,
+        doctors_merchant_uid=DOCTORS_MERCHANT_UID,
         outcomes=("paid", "failed", "cancelled", "held", "unchanged", "mismatch", "not_found", "unknown"),
         **_asked(chosen_state=state, q=q),
     )

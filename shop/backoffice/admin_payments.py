@@ -167,7 +167,7 @@ def decline(merchant_uid: str, reason: str) -> AnyResponse:
     with transaction():
         found = db.session.get_one(Payment, payment_id)
         order = order_of(found, lock=True)
-        if order is None or not orders.decline_wish(order, reason):
+        if order is None or not orders.decline_cancel_request(order, reason):
             abort(409)
         log_event(notification, "decline", reason, found)
     flash(_("취소 신청을 거절했습니다. 구매자의 주문 화면에 사유가 보입니다."), "success")

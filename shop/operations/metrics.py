@@ -50,7 +50,7 @@ def counters() -> SimpleNamespace:
         requests=Histogram(
             "shop_request_seconds", "Requests by route.", ("method", "route", "status"), buckets=SECONDS
         ),
-        notifications=Counter("shop_doors", "Notifications of a payment, by endpoint.", ("door", "outcome")),
+        notifications=Counter("shop_notifications", "Notifications by endpoint.", ("endpoint", "outcome")),
         decisions=Counter("shop_decisions", "Rows of the event log.", ("source", "outcome")),
         portone=Histogram("shop_portone_seconds", "Calls to PortOne.", ("call", "result"), buckets=SECONDS),
     )

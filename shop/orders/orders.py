@@ -225,7 +225,7 @@ def fulfil(order: Order) -> bool:
     return True
 
 
-def want_cancel(order: Order, reason: str) -> bool:
+def request_cancel(order: Order, reason: str) -> bool:
     """Record the buyer's cancellation request for staff. False: the order is not paid, or has a request already."""
     if order.status != "paid" or order.cancel_wanted_at:
         return False
@@ -233,7 +233,7 @@ def want_cancel(order: Order, reason: str) -> bool:
     return True
 
 
-def decline_wish(order: Order, reason: str) -> bool:
+def decline_cancel_request(order: Order, reason: str) -> bool:
     """Decline the buyer's cancellation request, so that the goods may be used again. False: there was none.
 
     The buyer reads `reason`.

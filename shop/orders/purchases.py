@@ -7,7 +7,7 @@ from flask import url_for
 from sqlalchemy import select
 
 from payments import clock
-from payments.database import db, end_reading, locked, transaction
+from payments.database import db, locked, reading, transaction
 from payments.models import Payment
 from payments.purchases import Purchases, Standing
 
@@ -56,8 +56,8 @@ class Orders(Purchases):
         overdue = select(Order.id).where(
             Order.kind == self.kind, Order.status == "pending", Order.expires_at <= clock.now()
         )
-        ids = db.session.scalars(overdue.order_by(Order.id)).all()
-        end_reading()
+        with reading():
+            ids = db.session.scalars(overdue.order_by(Order.id)).all()
         return sum(_expire(order_id) for order_id in ids if str(order_id) not in unanswered)
 
 

@@ -1,4 +1,4 @@
-"""The doors: callback, redirect and webhook lead to the same look-up, whatever is sent to them."""
+"""The endpoints: callback, redirect and webhook lead to the same look-up, whatever is sent to them."""
 
 import re
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def payment(provider: FakeProvider, buyer: User) -> Payment:
 
 @pytest.fixture
 def told(payment: Payment, provider: FakeProvider) -> dict[str, str]:
-    """What the doors are told once the buyer has paid."""
+    """What the endpoints are told once the buyer has paid."""
     report = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     return {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid}
 
@@ -72,7 +72,7 @@ def test_one_door_is_enough_and_twice_is_harmless(
 
 
 @pytest.mark.parametrize("order", list(permutations((callback, redirect, webhook))))
-def test_all_doors_in_any_order_and_each_twice_come_to_the_same(
+def test_all_endpoints_in_any_order_and_each_twice_have_one_outcome(
     order: tuple[Door, ...], client: FlaskClient, payment: Payment, told: dict[str, str]
 ) -> None:
     for door, _ in pairs(order, range(2)):
@@ -249,7 +249,7 @@ def test_a_late_failure_does_not_reach_a_paid_order(
     assert books(payment) == ("paid", "paid")
 
 
-def test_the_doors_are_the_only_posts_that_need_no_token(client: FlaskClient, app: Flask) -> None:
+def test_the_payment_endpoints_are_the_only_posts_that_need_no_token(client: FlaskClient, app: Flask) -> None:
     sign_in(client)
     taken = set()
     for rule in app.url_map.iter_rules():

@@ -1,4 +1,4 @@
-"""The money laws, by number. Here with threads on both databases; elsewhere through real doors and processes."""
+"""The money laws, by number: here with threads on both databases, elsewhere by HTTP and with processes."""
 
 import threading
 from collections import Counter

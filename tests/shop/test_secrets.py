@@ -78,7 +78,7 @@ def sign_up_and_in(client: FlaskClient) -> None:
 
 
 def buy(client: FlaskClient, kind: str, outcome: str) -> dict[str, Any]:
-    """Checkout, a window that ends in `outcome`, and all doors; answers what the callback said."""
+    """Checkout, a window that ends in `outcome`, and all endpoints; answers what the callback said."""
     with client.application.app_context():
         wanted = db.session.query(Product).filter_by(kind=kind, digital=True).order_by(Product.position).first()
         assert wanted

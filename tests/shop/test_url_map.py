@@ -123,7 +123,7 @@ def test_reading_every_page_leaves_the_books_as_they_are(
     assert [(payment.id, payment.status, payment.held_reason) for payment in db.session.query(Payment)] == states
 
 
-def test_the_doors_alone_are_exempt_from_the_token(app: Flask, client: FlaskClient, addresses: Any) -> None:
+def test_only_the_payment_endpoints_are_exempt_from_the_token(app: Flask, client: FlaskClient, addresses: Any) -> None:
     csrf = app.extensions["csrf"]
     assert (csrf._exempt_views, {each.name for each in csrf._exempt_blueprints}) == (set(), {"payments"})
     assert {rule.endpoint for rule in app.url_map.iter_rules() if rule.endpoint.startswith("payments.")} == DOORS

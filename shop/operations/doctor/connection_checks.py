@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from payments.database import db, end_reading
 from payments.portone.client import PortOne
 from payments.portone.report import Channel, ProviderError, Refused, Unauthorized
-from shop.backoffice.admin import KNOCK
+from shop.backoffice.admin import DOCTORS_MERCHANT_UID
 from shop.config import Settings
 from shop.orders.models import User
 
@@ -107,7 +107,7 @@ def _contract(settings: Settings, setting: str, name: str, channel: Channel | No
 def of_webhook(settings: Settings, session: requests.Session) -> Iterator[Finding]:
     """Call our own webhook from outside with an unknown id; the expected response is 200 with `not_found`."""
     url = f"{settings.public_url}/payment/webhook"
-    body = {"imp_uid": "imp_doctor", "merchant_uid": KNOCK, "status": "paid"}
+    body = {"imp_uid": "imp_doctor", "merchant_uid": DOCTORS_MERCHANT_UID, "status": "paid"}
     try:
         answer = session.post(url, json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False)
     except requests.RequestException as error:

@@ -245,10 +245,10 @@ def test_a_webhook_is_taken_again_by_asking_portone(
     assert do(admin, "webhooks/999999/replay").status_code == 404
 
 
-def test_the_check_ups_own_knock_is_no_alarm(admin: FlaskClient, provider: FakeProvider) -> None:
+def test_the_doctors_own_webhook_is_no_alarm(admin: FlaskClient, provider: FakeProvider) -> None:
     admin.post("/payment/webhook", json={"imp_uid": "imp_doctor", "merchant_uid": "doctor", "status": "paid"})
     page = admin.get("/admin/webhooks").get_data(as_text=True)
-    assert "점검이 두드려 봄" in page
+    assert "점검이 보낸 알림" in page
     assert "verdict not_found" not in page
     assert "/replay" not in page
 

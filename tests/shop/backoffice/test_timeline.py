@@ -65,7 +65,7 @@ def test_money_that_goes_back_by_itself_was_held_first() -> None:
     assert line == ["begun", "approved", "callback held", "cancel_requested", "given_back", "callback cancelled"]
 
 
-def test_an_unanswered_cancel_follows_the_wish_and_not_an_older_silence() -> None:
+def test_an_unanswered_cancel_follows_the_request_and_not_an_older_silence() -> None:
     events = told((50, "sweep", "unknown"), (100, "callback", "paid"), (300, "admin", "unknown"))
     line = names(payment(paid_at=SECOND), events, at(200))
     assert line == ["begun", "sweep unknown", "approved", "callback paid", "cancel_requested", "admin unknown"]

@@ -51,7 +51,7 @@ def test_requests_are_counted_by_route_and_not_by_address(client: FlaskClient) -
 
 def test_notifications_are_counted_by_endpoint_after_the_commit(client: FlaskClient, provider: FakeProvider) -> None:
     counted = [
-        ("shop_doors_total", {"door": "webhook", "outcome": "not_found"}),
+        ("shop_notifications_total", {"endpoint": "webhook", "outcome": "not_found"}),
         ("shop_decisions_total", {"source": "webhook", "outcome": "not_found"}),
     ]
     before = [value(client, name, **labels) for name, labels in counted]

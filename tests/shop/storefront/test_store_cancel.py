@@ -136,7 +136,7 @@ def test_goods_whose_money_is_on_its_way_back_cannot_be_used(
     assert db.session.get_one(Order, int(payment.purchase_id)).fulfilled_at is None
 
 
-def test_a_wish_that_is_turned_down_is_explained_to_the_buyer_and_the_goods_may_be_used_again(
+def test_a_declined_cancellation_request_is_explained_to_the_buyer_and_the_goods_may_be_used_again(
     client: FlaskClient, payment: Payment, provider: FakeProvider
 ) -> None:
     clocks.later(timedelta(days=40))  # KG gives nothing back any more
