@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -29,8 +30,15 @@ class Findings:
         )
 
 
-def kill_at_random(site: Site, *, kills: int, seed: int, most_seconds: float = 2.0) -> None:
-    """A crowd buys while one server after another dies and is started again."""
+def kill_at_random(
+    site: Site,
+    *,
+    kills: int,
+    seed: int,
+    most_seconds: float = 2.0,
+    commands: Sequence[str] = ("sync", "bill"),
+) -> None:
+    """A crowd buys while one server after another dies and is started again; `commands` may die as well."""
     chance, over = random.Random(seed), threading.Event()  # noqa: S311 - a game, no secret
     site.start()
     crowd = [shopping(site, number, seed, over) for number in range(len(site.cookies))]
@@ -42,7 +50,7 @@ def kill_at_random(site: Site, *, kills: int, seed: int, most_seconds: float = 2
                 site.kill(name)
             site.start(*victims)
             if chance.random() < COMMANDS_KILLED:
-                site.run(chance.choice(["sync", "bill"]), die_at=chance.randint(1, 8))
+                site.run(chance.choice(commands), die_at=chance.randint(1, 8))
         time.sleep(most_seconds)
     finally:
         over.set()
@@ -78,11 +86,16 @@ def die_at_step(site: Site, number: int, victim: str, step: int) -> bool:
     return site.kills.total() > dead_before
 
 
-def settle(site: Site) -> Findings:
-    """All servers up again; what the books say after `flask sync`, and after the reconciliation as well."""
+def settle(site: Site, days_without_sync: float = 0) -> Findings:
+    """All servers up again; what the books say after `flask sync`, and after the reconciliation as well.
+
+    `days_without_sync`: the first `flask sync` runs so many days after the last purchase.
+    """
     for name in ("shop", "sandbox"):
         if not site.is_alive(name):
             site.start(name)
+    if days_without_sync:
+        site.move_clock(days=days_without_sync)
     site.run("sync")
     site.move_clock(minutes=LEASE_MINUTES)
     site.run("sync")
