@@ -106,6 +106,12 @@ audit: $(VENV)/.installed
 mutants: test-setup
 	$(BIN)/python -m tests.mutants
 
+# make drift SCHEMA=path   compare a newer Swagger document of PortOne V1 with the one that this project is built on
+.PHONY: drift
+
+drift: test-setup
+	$(BIN)/python -m tests.drift "$(SCHEMA)"
+
 # make chaos   kill the servers at every step and at random while buyers buy; prints kills and disagreements (0)
 .PHONY: chaos
 
