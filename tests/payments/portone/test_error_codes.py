@@ -14,7 +14,7 @@ from sandbox.ledger.outcomes import OUTCOMES
 from shop.orders import cart
 from shop.orders.models import User
 from tests.conftest import BUYER, order_window, product, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 # What the sandbox says in words of its own about requests that this shop never sends.
 OUR_OWN_SLIPS = ("SANDBOX_",)

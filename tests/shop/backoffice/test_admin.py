@@ -14,7 +14,7 @@ from payments.sync import sync_payment
 from shop.orders import cart
 from shop.orders.models import User
 from tests.conftest import BUYER, order_window, plan_window, product, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 PAGES = ("/admin/", "/admin/payments", "/admin/billing-keys", "/admin/payments/x", "/admin/billing-keys/x")
 
