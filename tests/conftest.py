@@ -22,7 +22,7 @@ from shop.orders.models import Order, Product, User
 from shop.orders.orders import Buyer
 from shop.storefront import account
 from tests import clocks
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 BUYER = Buyer("홍길동", "01012345678", "buyer@example.com")
 ADDRESSED_BUYER = Buyer("홍길동", "01012345678", "buyer@example.com", "서울시 중구 세종대로 110", "04524")

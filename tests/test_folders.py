@@ -117,6 +117,11 @@ def test_no_function_is_longer_than_forty_lines() -> None:
                 assert (node.end_lineno or 0) - node.lineno < 40, f"{name_of(path)} {node.name}"
 
 
+def test_one_function_leaves_out_what_cannot_be_seen() -> None:
+    files = [path for path in python_files("payments", "shop") if "filter(str.isprintable" in path.read_text()]
+    assert [file.name for file in files] == ["privacy.py"]
+
+
 LIVE_SHOP = """
 import sys
 from pathlib import Path

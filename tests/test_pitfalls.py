@@ -50,11 +50,11 @@ from tests.conftest import (
     product,
     sign_in,
 )
-from tests.fakes import FakeProvider
-from tests.payments.monthly.test_charging import started
-from tests.payments.test_money_laws import at_once
+from tests.payments.fakes import FakeProvider
+from tests.payments.threads import at_once
 from tests.sandbox.conftest import served
 from tests.sandbox.driver import driven
+from tests.shop.bought import started
 from tests.shop.test_config import LIVE
 
 ROOT = Path(__file__).parents[1]

@@ -24,7 +24,7 @@ from shop.orders import cart, orders
 from shop.orders.models import Order, Product, User
 from tests import clocks
 from tests.conftest import ADDRESSED_BUYER, BUYER, another_window, order_of, order_window, plan_window, product
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 ADMIN = Notification("admin", actor="admin@example.com")
 

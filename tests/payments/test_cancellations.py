@@ -27,7 +27,7 @@ from shop.orders import cart
 from shop.orders.models import User
 from tests import clocks
 from tests.conftest import BUYER, order_window, plan_window, product
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 from tests.payments.test_cancel import ADMIN, paid, row_of, states
 
 pytestmark = pytest.mark.law

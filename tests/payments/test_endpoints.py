@@ -16,7 +16,7 @@ from payments.portone.report import OutcomeUnknown
 from shop.orders import cart
 from shop.orders.models import Order, User
 from tests.conftest import BUYER, order_of, order_window, product, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 Door = Callable[[FlaskClient, dict[str, str]], TestResponse]
 

@@ -1,8 +1,6 @@
 """The money laws, by number: here with threads on both databases, elsewhere by HTTP and with processes."""
 
-import threading
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +14,8 @@ from payments.sync import sync_payment
 from shop.orders import cart
 from shop.orders.models import Order, Product, User
 from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, order_of, order_window, plan_window, product
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
+from tests.payments.threads import at_once
 
 pytestmark = pytest.mark.law
 
@@ -31,25 +30,6 @@ def paid_parcel(provider: FakeProvider, buyer: User) -> Payment:
     payment = order_window(provider, buyer.id, ADDRESSED_BUYER)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, imp_uid="imp_1")
     return payment
-
-
-def at_once(app: Flask, work: Callable[[], Any], times: int) -> list[Any]:
-    """The results of `work` done by many threads that start together, each in an app context of its own."""
-    gate = threading.Barrier(times)
-    results: list[Any] = []
-
-    def run() -> None:
-        with app.app_context():
-            gate.wait()
-            results.append(work())
-
-    threads = [threading.Thread(target=run) for _ in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == times
-    return results
 
 
 @pytest.mark.parametrize(

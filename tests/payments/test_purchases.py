@@ -20,7 +20,7 @@ from shop.orders.models import User
 from shop.orders.purchases import Orders
 from tests import clocks
 from tests.conftest import BUYER, order_of, order_window, product
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 from tests.payments.test_cancel import ADMIN, CANCEL_LEASE, paid
 
 FACTS: dict[str, Any] = {"amount": 3900, "name": "곰"}

@@ -1,10 +1,8 @@
 """What only a database with many writers can get wrong: rows read before another transaction changed them."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -31,8 +29,9 @@ from tests.conftest import (
     plan_window,
     product,
 )
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 from tests.payments.monthly.test_charging import started
+from tests.payments.threads import beside
 
 pytestmark = pytest.mark.slow
 
@@ -45,22 +44,6 @@ def app(postgres_url: str, tmp_path: Path) -> Iterator[Flask]:
     app.testing = True
     yield app
     close(app)
-
-
-def beside(app: Flask, work: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
-    """`work` begun in a thread of its own; its result or its exception, when it is done."""
-    results: list[Any] = []
-
-    def run() -> None:
-        with app.app_context():
-            try:
-                results.append(work())
-            except Exception as error:
-                results.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, results
 
 
 def test_an_order_that_is_paid_while_the_cart_changes_stays_paid(

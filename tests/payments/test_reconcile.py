@@ -15,7 +15,7 @@ from shop.backoffice.export import differences_csv
 from shop.orders import cart
 from shop.orders.models import User
 from tests.conftest import BUYER, order_window, product
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 from tests.payments.test_cancel import ADMIN, paid, row_of, states
 
 

@@ -24,7 +24,7 @@ from shop.orders.models import Order, User
 from shop.orders.orders import PENDING_FOR
 from tests import clocks
 from tests.conftest import ADDRESSED_BUYER, BUYER, order_window, plan_window, product
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 from tests.payments.test_cancel import ADMIN, paid, states
 
 LATE = PENDING_FOR + timedelta(minutes=1)

@@ -16,7 +16,7 @@ from shop.orders import cart, orders
 from shop.orders.models import CartItem, Order, Product, User
 from tests import conftest
 from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, order_window, plan_window, product
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 
 def goods_payment(provider: FakeProvider, buyer: User, item: Product | None = None) -> Payment:

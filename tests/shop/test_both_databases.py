@@ -18,7 +18,7 @@ from shop.orders import cart
 from shop.orders.models import Order, Product
 from shop.storefront import account
 from tests.conftest import ADDRESSED_BUYER, csrf_of, new_order, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 pytestmark = pytest.mark.law
 

@@ -15,7 +15,7 @@ from payments.sweep import sweep
 from shop.backoffice import figures
 from shop.orders.models import Order
 from tests import clocks
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 pytestmark = pytest.mark.law
 

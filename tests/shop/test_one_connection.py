@@ -9,7 +9,7 @@ from sqlalchemy.pool import QueuePool
 
 from payments.database import db
 from tests.conftest import csrf_of, product, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 pytestmark = pytest.mark.law
 

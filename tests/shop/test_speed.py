@@ -15,7 +15,7 @@ from payments.database import db, transaction
 from shop.orders import cart
 from shop.orders.models import Product, User
 from tests.conftest import BUYER, csrf_of, order_window, product, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 CHECKOUT = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "buyer@example.com"}
 

@@ -19,8 +19,8 @@ from payments.monthly.models import Subscription
 from shop.orders.models import User
 from shop.storefront import account
 from tests.conftest import csrf_of, product, sign_in
-from tests.fakes import FakeProvider
-from tests.payments.monthly.test_charging import started
+from tests.payments.fakes import FakeProvider
+from tests.shop.bought import started
 
 # PortOne and the payment page knock here without a session or a token of ours; they only cause a look-up.
 DOORS = {"payments.complete", "payments.redirect_back", "payments.webhook", "payments.confirm"}

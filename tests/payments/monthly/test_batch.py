@@ -13,7 +13,7 @@ from payments.monthly import batch, charging
 from payments.monthly.models import Subscription
 from shop.orders.models import User
 from tests import clocks
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 from tests.payments.monthly.test_charging import started
 
 

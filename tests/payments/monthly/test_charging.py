@@ -28,7 +28,7 @@ from shop.backoffice import figures
 from shop.orders.models import User
 from tests import clocks
 from tests.conftest import BUYER, plan_window, product
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 
 class Time:

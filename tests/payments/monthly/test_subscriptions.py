@@ -24,7 +24,7 @@ from shop.orders import cart, order_payments
 from shop.orders.cart import NotOnSale
 from shop.orders.models import Order, User
 from tests.conftest import BUYER, new_plan_order, order_of, plan_window, product, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 NOON = datetime(2055, 1, 31, 3, tzinfo=UTC)
 

@@ -15,7 +15,6 @@ LIVE = {
     "PORTONE_IMP_CODE": "imp12345678",
     "PORTONE_API_KEY": "1234567890123456",
     "PORTONE_API_SECRET": "a-real-looking-secret",
-    "SECRET_KEY": "0f7c1d2e3a4b5c6d7e8f",
     "PUBLIC_URL": "https://shop.example",
     "PORTONE_TEST_CHANNEL": "true",
     "PORTONE_PG": "default",

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,15 +27,15 @@ from payments.portone.report import (
     Unauthorized,
     UnreadableRow,
 )
+from payments.settings import PortOneSettings
 from payments.signals import Call, portone_called
-from shop.config import Settings, load_settings
 
 from .stubs import API, EXAMPLES, LIVE, answer, drip, server_that, token
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Settings:
-    return load_settings(LIVE, tmp_path)
+def live() -> PortOneSettings:
+    return PortOneSettings.from_environ(LIVE)
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def wire() -> Iterator[responses.RequestsMock]:
 
 
 @pytest.fixture
-def portone(live: Settings) -> Iterator[PortOne]:
+def portone(live: PortOneSettings) -> Iterator[PortOne]:
     client = PortOne(live)
     yield client
     client.session.close()
@@ -90,7 +89,7 @@ def test_a_cancelled_payment_tells_how_much_went_back(portone: PortOne, wire: re
     assert (report.status, report.cancelled_amount, report.cancel_reason) == ("cancelled", 9900, "고객 변심")
 
 
-def test_only_a_test_channel_asks_for_test_payments(live: Settings, wire: responses.RequestsMock) -> None:
+def test_only_a_test_channel_asks_for_test_payments(live: PortOneSettings, wire: responses.RequestsMock) -> None:
     wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
     for is_test, query in ((True, "include_sandbox=true"), (False, "")):
         client = PortOne(replace(live, is_test_channel=is_test))
@@ -356,7 +355,7 @@ def test_a_401_after_renewal_is_final(portone: PortOne, wire: responses.Requests
     assert token_calls(wire) == 2
 
 
-def test_threads_share_one_token(live: Settings, httpserver: HTTPServer) -> None:
+def test_threads_share_one_token(live: PortOneSettings, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/users/getToken").respond_with_json(token())
     httpserver.expect_request("/payments/imp_1").respond_with_json(answer(EXAMPLES["paid_once_pc"]))
     client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")))
@@ -373,7 +372,7 @@ def test_threads_share_one_token(live: Settings, httpserver: HTTPServer) -> None
 # --- over real sockets ---
 
 
-def test_a_provider_that_hangs_is_given_up_on(live: Settings, httpserver: HTTPServer) -> None:
+def test_a_provider_that_hangs_is_given_up_on(live: PortOneSettings, httpserver: HTTPServer) -> None:
     released = threading.Event()
 
     def hang(_request: Request) -> Response:
@@ -466,7 +465,7 @@ SLOW_SERVERS: dict[str, Callable[[socket.socket], None]] = {
 
 @pytest.mark.parametrize("behaviour", SLOW_SERVERS)
 @pytest.mark.parametrize("call", ["get_payment", "find_payment", "charge", "cancel"])
-def test_every_call_ends_in_time_whatever_the_server_sends(call: str, behaviour: str, live: Settings) -> None:
+def test_every_call_ends_in_time_whatever_the_server_sends(call: str, behaviour: str, live: PortOneSettings) -> None:
     with server_that(SLOW_SERVERS[behaviour]) as url:
         client = PortOne(replace(live, api_url=url))
         arguments: dict[str, tuple[Any, ...]] = {"charge": (LATER_MONTH,), "cancel": ("imp_1", 9900, "고객 변심")}

@@ -4,32 +4,14 @@ import re
 from dataclasses import fields
 
 import pytest
-from flask.testing import FlaskClient
 
-from payments import sync
-from payments.events import Notification
 from payments.portone.error_codes import ENTRIES, Advice, advice_for
-from sandbox.ledger import kg
-from sandbox.ledger.outcomes import OUTCOMES
-from shop.orders import cart
-from shop.orders.models import User
-from tests.conftest import BUYER, order_window, product, sign_in
-from tests.fakes import FakeProvider
 
-# What the sandbox says in words of its own about requests that this shop never sends.
-OUR_OWN_SLIPS = ("SANDBOX_",)
-
-
-@pytest.mark.parametrize("code", kg.TEXTS)
-def test_every_text_of_kgs_book_is_found_by_its_words_alone(code: str) -> None:
-    found = advice_for(kg.TEXTS[code])
-    assert found and found.code == code
-
-
-@pytest.mark.parametrize("outcome", [o for o in OUTCOMES if o.refusal], ids=lambda outcome: outcome.ending)
-def test_every_refusal_of_a_trial_number_is_explained(outcome: object) -> None:
-    found = advice_for(outcome.refusal.message)  # type: ignore[attr-defined]
-    assert found and found.code == outcome.refusal.pg_code  # type: ignore[attr-defined]
+# KG's words for two causes of code 0031.
+LIMIT_OF_THE_MONTH = (
+    "당월 한도 초과로 결제 불가합니다. 익월에 다시 이용해주시기 바랍니다. (한도 확인 휴대폰 국번없이114)"
+)
+LIMIT_ONCE = "1 회 한도가 초과되었습니다. 한도 확인 후 다시 시도 부탁드립니다."
 
 
 @pytest.mark.parametrize(
@@ -39,9 +21,9 @@ def test_every_refusal_of_a_trial_number_is_explained(outcome: object) -> None:
         ("[0057] 무슨 말인지 모를 글", None, "0057"),
         ("처음 보는 글", "0057", "0057"),
         ("고객사 요청에 의해 결제를 중단합니다. (상세사유 : 재고 부족)", None, "confirm_url"),
-        (kg.USER_CANCELLED, None, "F400"),
-        (kg.ALREADY_PAID[1], kg.ALREADY_PAID[0], "F1002"),
-        (kg.CODE_EXPIRED.message, "0043", "0043"),
+        ("[결제포기] 사용자가 결제를 취소하셨습니다", None, "F400"),
+        ("이미 결제가 이루어진 거래건입니다.", "F1002", "F1002"),
+        ("승인번호 유효시간이 경과되었습니다. 다시 시도 부탁 드립니다.", "0043", "0043"),
     ],
 )
 def test_a_reason_is_found_however_it_is_packed(reason: str, code: str | None, expected: str) -> None:
@@ -50,7 +32,7 @@ def test_a_reason_is_found_however_it_is_packed(reason: str, code: str | None, e
 
 
 def test_one_code_with_several_causes_is_told_apart_by_its_words() -> None:
-    month, once = (advice_for(text) for text in (kg.TEXTS["0031"], kg.LIMIT_ONCE.message))
+    month, once = (advice_for(text) for text in (LIMIT_OF_THE_MONTH, LIMIT_ONCE))
     assert month and once and month.meaning_en != once.meaning_en
 
 
@@ -67,15 +49,3 @@ def test_every_entry_says_everything_in_both_languages(entry: Advice) -> None:
             assert re.search("[가-힣]", text), column.name
         if column.name.endswith("_en"):
             assert text and not re.search("[가-힣]", text), column.name
-
-
-def test_the_back_office_says_what_the_shop_should_do(client: FlaskClient, buyer: User, provider: FakeProvider) -> None:
-    cart.put_in_cart(buyer.id, product().id, 1)
-    payment = order_window(provider, buyer.id, BUYER)
-    reason = kg.TEXTS["0071"]
-    report = provider.hears_of(payment.merchant_uid, "failed", amount=payment.amount, fail_reason=reason)
-    sync.sync_payment(provider, Notification("webhook", report.imp_uid, payment.merchant_uid))
-    sign_in(client, "admin@example.com")
-    page = client.get(f"/admin/payments/{payment.merchant_uid}").get_data(as_text=True)
-    assert "KG에 등록되지 않은 상점입니다." in page
-    assert "포트원을 거쳐 발급받아야 합니다." in page

@@ -1,21 +1,20 @@
 """What the browser calls IMP.request_pay with: complete, in KG's limits, on the contract that the settings name."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from payments.models import Payment
 from payments.portone.request_pay import Buyer, request_pay
-from shop.config import Settings, load_settings
+from payments.settings import PortOneSettings
 
 from .stubs import LIVE
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Settings:
-    return load_settings(LIVE, tmp_path)
+def live() -> PortOneSettings:
+    return PortOneSettings.from_environ(LIVE)
 
 
 BUYER = Buyer("홍길동", "01012345678", "a@example.com")
@@ -25,7 +24,7 @@ def a_payment(**columns: Any) -> Payment:
     return Payment(**({"merchant_uid": "m-1", "name": "디지털 이용권", "amount": 9900} | columns))
 
 
-def test_a_one_time_payment_is_asked_for_completely(live: Settings) -> None:
+def test_a_one_time_payment_is_asked_for_completely(live: PortOneSettings) -> None:
     assert request_pay(live, a_payment(), BUYER, digital=True) == {
         "pay_method": "phone",
         "merchant_uid": "m-1",
@@ -53,7 +52,7 @@ def test_a_one_time_payment_is_asked_for_completely(live: Settings) -> None:
     ],
 )
 def test_settings_choose_the_contract(
-    given: dict[str, str], once: dict[str, str], monthly: dict[str, str], live: Settings
+    given: dict[str, str], once: dict[str, str], monthly: dict[str, str], live: PortOneSettings
 ) -> None:
     settings = replace(live, **given)  # type: ignore[arg-type]
 
@@ -65,12 +64,12 @@ def test_settings_choose_the_contract(
     assert chosen(a_payment(customer_uid="key-1")) == monthly
 
 
-def test_only_a_plan_names_a_billing_key(live: Settings) -> None:
+def test_only_a_plan_names_a_billing_key(live: PortOneSettings) -> None:
     assert "customer_uid" not in request_pay(live, a_payment(), BUYER, digital=True)
     assert request_pay(live, a_payment(customer_uid="key-1"), BUYER, digital=True)["customer_uid"] == "key-1"
 
 
-def test_what_kg_would_refuse_is_not_sent(live: Settings) -> None:
+def test_what_kg_would_refuse_is_not_sent(live: PortOneSettings) -> None:
     asked = request_pay(
         live, a_payment(), replace(BUYER, email="a-very-long-address@some-company.example"), digital=True
     )
@@ -78,7 +77,7 @@ def test_what_kg_would_refuse_is_not_sent(live: Settings) -> None:
     assert "buyer_addr" not in asked
 
 
-def test_a_parcel_brings_its_address(live: Settings) -> None:
+def test_a_parcel_brings_its_address(live: PortOneSettings) -> None:
     buyer = replace(BUYER, addr="서울시 중구 세종대로 110", postcode="04524")
     asked = request_pay(live, a_payment(), buyer, digital=False)
     assert asked["digital"] is False

@@ -14,7 +14,7 @@ from payments.sync import sync_payment
 from shop.orders import cart
 from shop.orders.models import User
 from tests.conftest import BUYER, order_window, plan_window, product, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 PAGES = ("/admin/", "/admin/payments", "/admin/billing-keys", "/admin/payments/x", "/admin/billing-keys/x")
 
@@ -135,3 +135,15 @@ def test_the_overview_counts_by_state(admin: FlaskClient, paid: Payment) -> None
 def test_an_unknown_payment_is_a_404(admin: FlaskClient) -> None:
     assert admin.get("/admin/payments/nobodys").status_code == 404
     assert admin.get("/admin/billing-keys/nobodys").status_code == 404
+
+
+def test_the_back_office_says_what_the_shop_should_do(client: FlaskClient, buyer: User, provider: FakeProvider) -> None:
+    cart.put_in_cart(buyer.id, product().id, 1)
+    payment = order_window(provider, buyer.id, BUYER)
+    reason = "등록되지 않은 서비스 입니다. 결제하고자 하는 사이트로 문의 주시기 바랍니다."
+    report = provider.hears_of(payment.merchant_uid, "failed", amount=payment.amount, fail_reason=reason)
+    sync_payment(provider, Notification("webhook", report.imp_uid, payment.merchant_uid))
+    sign_in(client, "admin@example.com")
+    page = client.get(f"/admin/payments/{payment.merchant_uid}").get_data(as_text=True)
+    assert "KG에 등록되지 않은 상점입니다." in page
+    assert "포트원을 거쳐 발급받아야 합니다." in page

@@ -13,9 +13,9 @@ from payments.sync import sync_payment
 from shop.orders.models import User
 from tests import clocks
 from tests.conftest import csrf_of, sign_in
-from tests.fakes import FakeProvider
-from tests.payments.test_cancel import paid, states
+from tests.payments.fakes import FakeProvider
 from tests.shop.backoffice.test_office import admin, audit, do, text_of, viewer  # noqa: F401 - fixtures
+from tests.shop.bought import paid, states
 
 NEXT_MONTH = timedelta(days=40)
 REFUND = {"refunded_at": "2054-12-20", "account": "국민 123-456-7890", "note": "통화함", "reason": "지난달 결제"}

@@ -17,9 +17,9 @@ from sandbox.ledger import options
 from shop.orders.models import User
 from tests import clocks
 from tests.conftest import csrf_of, product, sign_in
-from tests.fakes import FakeProvider
-from tests.payments.monthly.test_charging import started
+from tests.payments.fakes import FakeProvider
 from tests.sandboxed import sandboxed
+from tests.shop.bought import started
 
 WHY = {"reason": "구매자가 전화로 부탁"}
 

@@ -22,7 +22,7 @@ from shop.orders.models import Order, User
 from tests import clocks
 from tests.clocks import NOON
 from tests.conftest import BUYER, csrf_of, order_of, order_window, product, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 
 @pytest.fixture

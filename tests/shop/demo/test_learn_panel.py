@@ -20,7 +20,7 @@ from shop.demo.learn_panel import Calls, panel_of_order
 from shop.orders import cart
 from shop.orders.models import User
 from tests.conftest import BUYER, close, order_of, order_window, product, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 from tests.shop.test_config import LIVE
 
 

@@ -14,7 +14,7 @@ from shop.orders import cart
 from shop.orders.models import User
 from shop.storefront import account
 from tests.conftest import BUYER, NOBODY_ANSWERS, close, create_shop, order_window, product, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 from tests.shop.test_config import LIVE
 
 

@@ -19,8 +19,8 @@ from shop.demo.sandbox_clock import SandboxClock
 from shop.orders.models import User
 from tests.clocks import NOON, start_sandbox
 from tests.conftest import close, csrf_of, sign_in
-from tests.fakes import FakeProvider
-from tests.payments.monthly.test_charging import started
+from tests.payments.fakes import FakeProvider
+from tests.shop.bought import started
 from tests.shop.test_config import LIVE
 
 

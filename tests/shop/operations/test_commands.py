@@ -19,8 +19,8 @@ from shop.orders import cart
 from shop.orders.models import Product, User
 from tests import clocks, conftest
 from tests.conftest import BUYER, close, order_window
-from tests.fakes import FakeProvider
-from tests.payments.monthly.test_charging import started
+from tests.payments.fakes import FakeProvider
+from tests.shop.bought import started
 from tests.shop.test_config import LIVE
 
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from payments.signals import Call, portone_called
 from shop.operations.logs import LineFormatter, Redactor
 from tests.conftest import csrf_of
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 pytestmark = pytest.mark.sqlite_only
 

@@ -19,8 +19,8 @@ from payments.signals import Call, portone_called
 from shop.config import Settings, load_settings
 from shop.orders.models import User
 from tests.conftest import NOBODY_ANSWERS, close, create_shop
-from tests.fakes import FakeProvider
-from tests.payments.monthly.test_charging import started
+from tests.payments.fakes import FakeProvider
+from tests.shop.bought import started
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "0123456789abcdef0123"

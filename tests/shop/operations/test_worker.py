@@ -26,8 +26,8 @@ from shop.orders.models import User
 from tests import clocks
 from tests.clocks import NOON
 from tests.conftest import close
-from tests.fakes import FakeProvider
-from tests.payments.monthly.test_charging import started
+from tests.payments.fakes import FakeProvider
+from tests.shop.bought import started
 
 ROOT = Path(__file__).parents[3]
 

@@ -11,8 +11,8 @@ from payments.monthly.models import BillingKey, Subscription
 from payments.portone.report import OutcomeUnknown
 from shop.orders.models import User
 from tests.conftest import BUYER, csrf_of, plan_window, product, sign_in
-from tests.fakes import FakeProvider
-from tests.payments.monthly.test_charging import started
+from tests.payments.fakes import FakeProvider
+from tests.shop.bought import started
 
 
 def post(client: FlaskClient, address: str, **fields: Any) -> TestResponse:

@@ -15,7 +15,7 @@ from shop.config import ConfigError, Settings, load_settings
 from shop.orders.models import User
 from shop.storefront import rate_limits
 from tests.conftest import NOBODY_ANSWERS, close, create_shop, csrf_of, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 pytestmark = pytest.mark.sqlite_only
 

@@ -19,7 +19,7 @@ from shop.config import load_settings
 from shop.orders.cart import put_in_cart
 from shop.orders.models import CartItem, Order, Product, User
 from tests.conftest import BUYER, close, csrf_of, new_order, product, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 from tests.shop.test_config import LIVE
 
 WHO = {"buyer_name": "홍길동", "buyer_tel": "010-1234-5678", "buyer_email": "buyer@example.com"}

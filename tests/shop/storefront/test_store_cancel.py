@@ -14,8 +14,8 @@ from shop.orders import cart
 from shop.orders.models import Order, User
 from tests import clocks
 from tests.conftest import BUYER, csrf_of, order_window, product, sign_in
-from tests.fakes import FakeProvider
-from tests.payments.test_cancel import paid, states
+from tests.payments.fakes import FakeProvider
+from tests.shop.bought import paid, states
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from sandbox.ledger.merchant import API_KEY, API_SECRET, IMP_CODE
 from tests.sandbox.conftest import served
 from tests.sandbox.window.shop_page import approve, identify
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "copying.md"
 REPLACED = re.compile(r"^# in (\S+), instead of: (.+)\n", re.MULTILINE)
 BLOCK = re.compile(r"^```(?:python|html)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from payments.portone.report import ChargeRequest, PaymentReport
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 THREADS, EACH = 8, 150
 

@@ -99,7 +99,7 @@ class FakeProvider:
     def issues_key(self, customer_uid: str) -> None:
         self.keys[customer_uid] = BillingKeyReport(customer_uid, "mobilians", "170622040674", clock.now())
 
-    # --- the questions of shop.provider.PaymentProvider ---
+    # --- the questions of payments.portone.report.PaymentProvider ---
 
     @one_at_a_time
     def get_payment(self, imp_uid: str) -> PaymentReport:
