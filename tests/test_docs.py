@@ -183,6 +183,46 @@ def test_both_languages_name_the_same_code_for_each_money_law() -> None:
     assert korean == english
 
 
+# --- PortOne's checklist ----------------------------------------------------------------------------------------------
+
+CHECKLISTS = [DOCS / "portone-checklist.md", DOCS / "portone-checklist.en.md"]
+
+
+def held_by_code(path: Path) -> list[str]:
+    """The rows of the checklist's first table, which have code and tests."""
+    section = re.split(r"^## ", path.read_text(), flags=re.M)[1]
+    return [line for line in section.splitlines() if line.startswith("| ") and "](" in line]
+
+
+@pytest.mark.parametrize("path", CHECKLISTS, ids=name_of)
+def test_every_row_of_portones_checklist_names_code_and_tests_that_exist(path: Path) -> None:
+    rows = held_by_code(path)
+    assert len(rows) >= 25
+    for row in rows:
+        *_, code, tests = [NAMED.findall(cell) for cell in row.strip("| ").split(" | ")]
+        for name, file in [*code, *tests]:
+            assert name in names_in(ROOT / file), f"{file} {name}"
+        assert code and not [file for _, file in code if file.startswith("tests/")], f"the code of: {row}"
+        assert tests and all(name.startswith("test_") for name, _ in tests), f"the tests of: {row}"
+        assert all(file.startswith("tests/") for _, file in tests), f"the tests of: {row}"
+
+
+def test_both_languages_name_the_same_for_each_row_of_portones_checklist() -> None:
+    korean, english = ([NAMED.findall(row) for row in held_by_code(path)] for path in CHECKLISTS)
+    assert korean == english
+
+
+WHY_V1 = [*READMES, *(DOCS / name for name in ("tour.md", "tour.en.md", "moving-to-v2.md", "moving-to-v2.en.md"))]
+
+
+@pytest.mark.parametrize("path", WHY_V1, ids=name_of)
+def test_the_first_screen_says_why_v1_with_its_date_and_both_names_of_kg(path: Path) -> None:
+    first = re.split(r"^## ", path.read_text(), flags=re.M)[0]
+    names = ("KG Mobilians", "KG Financial") if path.name.endswith(".en.md") else ("KG모빌리언스", "KG파이낸셜")
+    for said in ("2026-08-19", "V1", *names):
+        assert said in first
+
+
 # --- the commands that are shown are run ------------------------------------------------------------------------------
 
 

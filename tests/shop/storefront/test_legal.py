@@ -21,6 +21,13 @@ def test_the_texts_are_there_and_say_that_they_are_examples(address: str, langua
     assert ("예시 문안" if language == "ko" else "Example text") in page.get_data(as_text=True)
 
 
+@pytest.mark.parametrize(("language", "clause"), [("ko", "전자상거래법 제13조 제6항"), ("en", "art. 13(6)")])
+def test_the_terms_ask_for_consent_before_a_recurring_price_is_raised(
+    language: str, clause: str, client: FlaskClient
+) -> None:
+    assert clause in client.get("/terms", headers={"Accept-Language": language}).get_data(as_text=True)
+
+
 def test_every_page_names_the_business_and_leads_to_the_texts(client: FlaskClient) -> None:
     page = client.get("/").get_data(as_text=True)
     for shown in (
