@@ -3,6 +3,7 @@
 Phone numbers are masked in payments, events and the log, e-mail addresses in the log. Invisible characters are removed.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from itertools import count, islice
@@ -15,6 +16,8 @@ _EMAIL = re.compile(r"([\w.+-])[\w.+-]*(?:@((?:[\w-]+\.)+[a-zA-Z]{2,}))?")
 LONGEST_TEXT = 2000  # characters of a text from outside that are stored or shown
 # Characters that str.isprintable accepts but that are invisible: the Hangul fillers and the blank Braille pattern.
 _INVISIBLE = dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164\uffa0"))
+LARGEST_REPORT = 20_000  # characters of a payment's JSON that are stored; a usual one has 2,000
+DEEPEST = 5  # levels of it; the documents have three
 _LONGEST_NUMBER = 20  # characters of a written phone number
 
 
@@ -60,15 +63,25 @@ def mask_emails(text: str) -> str:
 
 
 def mask_report(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Mask phone numbers and cut long texts in PortOne's JSON, for storing and showing; leave the rest unchanged."""
-    return {key: _masked(value) for key, value in report.items()}
+    """Mask phone numbers in PortOne's JSON, and make it fit to be stored and shown.
+
+    Its texts are cleaned and cut, what is nested deeper than `DEEPEST` is left out, and a report of more than
+    `LARGEST_REPORT` characters becomes its beginning, as one text.
+    """
+    masked: dict[str, Any] = _masked(report, DEEPEST)
+    written = str(masked)
+    return masked if len(written) <= LARGEST_REPORT else {"…": written[:LARGEST_REPORT]}
 
 
-def _masked(value: Any) -> Any:
+def _masked(value: Any, levels: int) -> Any:
     if isinstance(value, str):
-        return mask_beginning(value)
-    if isinstance(value, Mapping):
-        return mask_report(value)
+        return mask_beginning(printable(value, LONGEST_TEXT + _LONGEST_NUMBER))
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # NaN and Infinity are not JSON
+    if not isinstance(value, Mapping | list):
+        return value
+    if levels == 0:
+        return "…"
     if isinstance(value, list):
-        return [_masked(item) for item in value]
-    return value
+        return [_masked(item, levels - 1) for item in value]
+    return {printable(key, LONGEST_TEXT): _masked(item, levels - 1) for key, item in value.items()}

@@ -26,11 +26,13 @@ from .report import (
     PaymentReport,
     PaymentStatus,
     Refused,
+    UnreadableAnswer,
     UnreadableRow,
 )
 from .request_pay import buyer_fields, notice_url
 from .responses import (
     Answer,
+    access_token,
     billing_key_report,
     channel,
     listed_payment,
@@ -40,7 +42,6 @@ from .responses import (
     rows,
     says_key_is_absent,
     says_no_such_key,
-    text,
 )
 from .transport import PATIENCE_SECONDS, Transport, seconds_left
 
@@ -102,7 +103,7 @@ class PortOne:
 
     def get_payment(self, imp_uid: str) -> PaymentReport:
         query = {"include_sandbox": "true"} if self.is_test_channel else {}
-        return payment_report(self._call("GET", f"/payments/{_segment(imp_uid)}", params=query))
+        return payment_report(self._call("GET", f"/payments/{_segment(imp_uid)}", params=query), imp_uid=imp_uid)
 
     def find_payment(self, merchant_uid: str) -> PaymentReport:
         # PortOne has one row per window opened for a merchant_uid. Without a status it returns the newest, which may
@@ -111,10 +112,10 @@ class PortOne:
         path = f"/payments/find/{_segment(merchant_uid)}"
         for status in ("/paid", "/cancelled"):
             try:
-                return payment_report(bounded._call("GET", path + status))
+                return payment_report(bounded._call("GET", path + status), merchant_uid=merchant_uid)
             except NotFound:
                 continue
-        return payment_report(bounded._call("GET", path))
+        return payment_report(bounded._call("GET", path), merchant_uid=merchant_uid)
 
     def prepare(self, merchant_uid: str, amount: int) -> None:
         body = {"merchant_uid": merchant_uid, "amount": amount, "currency": "KRW"}
@@ -135,7 +136,8 @@ class PortOne:
 
     def get_billing_key(self, customer_uid: str) -> BillingKeyReport | None:
         try:
-            return billing_key_report(self._call("GET", f"/subscribe/customers/{_segment(customer_uid)}"))
+            found = self._call("GET", f"/subscribe/customers/{_segment(customer_uid)}")
+            return billing_key_report(found, customer_uid=customer_uid)
         except Refused as refusal:
             if says_key_is_absent(refusal):
                 return None
@@ -153,7 +155,8 @@ class PortOne:
         }
         try:
             # code 0 does not mean paid: a decline by KG has code 0 and the status `failed`
-            return payment_report(self._call("POST", "/subscribe/payments/again", MONEY_SECONDS, json=body))
+            charged = self._call("POST", "/subscribe/payments/again", MONEY_SECONDS, json=body)
+            return payment_report(charged, merchant_uid=request.merchant_uid)
         except Refused as refusal:
             if says_no_such_key(refusal):
                 raise NotFound(refusal.message, refusal.code) from refusal
@@ -164,7 +167,7 @@ class PortOne:
     def cancel(self, imp_uid: str, amount: int, reason: str) -> PaymentReport:
         # `checksum` is the amount that we expect to be cancellable: if it differs at PortOne, PortOne refuses.
         body = {"imp_uid": imp_uid, "amount": amount, "checksum": amount, "reason": reason}
-        return payment_report(self._call("POST", "/payments/cancel", MONEY_SECONDS, json=body))
+        return payment_report(self._call("POST", "/payments/cancel", MONEY_SECONDS, json=body), imp_uid=imp_uid)
 
     def payments_between(
         self, status: PaymentStatus, since: datetime, until: datetime
@@ -177,7 +180,10 @@ class PortOne:
                 query = {**span, "page": page, "limit": LIST_PAGE, "sorting": "started"}
                 found = self._call("GET", f"/payments/status/{status}", params=query)
                 yield from map(listed_payment, rows(found, "list"))
-                page = number(found, "next")  # 0 after the last page
+                following = number(found, "next")  # 0 after the last page
+                if 0 < following <= page:
+                    raise UnreadableAnswer("PortOne's list leads back to a page that was read already")
+                page = following
 
     def delete_billing_key(self, customer_uid: str) -> None:
         bounded = self.within(self._look_up_seconds)
@@ -218,10 +224,10 @@ class PortOne:
             if shared.value == instead_of or time.monotonic() > shared.until - TOKEN_MARGIN_SECONDS:
                 requested_at = time.monotonic()
                 granted = response_of(self._send("POST", "/users/getToken", json=self._credentials))
-                shared.clock_ahead = number(granted, "now") - time.time()
+                shared.value, now, expires_at = access_token(granted)
+                shared.clock_ahead = now - time.time()
                 # Both times are from PortOne's clock, so their difference is the lifetime whatever our clock says.
-                shared.until = requested_at + number(granted, "expired_at") - number(granted, "now")
-                shared.value = text(granted, "access_token")
+                shared.until = requested_at + expires_at - now
             return shared.value
         finally:
             shared.lock.release()

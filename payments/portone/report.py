@@ -54,7 +54,10 @@ class UnreadableAnswer(OutcomeUnknown):
 
 @dataclass(frozen=True)
 class PaymentReport:
-    """What PortOne says about one payment (결제건). Amounts in won, times aware UTC or None."""
+    """What PortOne says about one payment (결제건). Amounts in won, times aware UTC or None.
+
+    Both databases can hold every value. What may be None may come with a later report.
+    """
 
     imp_uid: str
     merchant_uid: str
@@ -62,8 +65,8 @@ class PaymentReport:
     amount: int
     cancelled_amount: int
     currency: str
-    pay_method: str
-    pg_provider: str
+    pay_method: str | None
+    pg_provider: str | None
     is_test_channel: bool  # V1 calls this field `sandbox`
     customer_uid: str | None = None
     pg_tid: str | None = None
@@ -89,8 +92,8 @@ class BillingKeyReport:
     """What PortOne says about one billing key (빌링키)."""
 
     customer_uid: str
-    pg_provider: str
-    pg_id: str
+    pg_provider: str | None
+    pg_id: str | None
     issued_at: datetime | None
 
 

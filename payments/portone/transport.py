@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from .report import OutcomeUnknown
@@ -54,7 +55,7 @@ class Transport:
         threading.Thread(target=run, name="portone", daemon=True).start()
         try:
             return done.result(timeout=seconds_left(until))
-        except (requests.RequestException, TimeoutError) as error:
+        except (OSError, ValueError, HTTPError) as error:
             raise OutcomeUnknown(f"{method} {path}: {type(error).__name__}") from error
 
     def _exchange(self, method: str, path: str, until: float, token: str, options: dict[str, Any]) -> Answer:
@@ -81,6 +82,12 @@ def seconds_left(until: float) -> float:
     return left
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return None: redirects are not followed, and requests would parse the address even so, whatever it is."""
+        return None
+
+
 def _new_session(url: str) -> requests.Session:
     """Create the session, which keeps its connections open between requests.
 
@@ -88,7 +95,7 @@ def _new_session(url: str) -> requests.Session:
     ignored, because it has no upper bound. The environment's proxy and CA bundle for `url` apply. .netrc is not read
     (`trust_env`), because an entry for PortOne's host there would replace our token.
     """
-    session = requests.Session()
+    session = _Session()
     retry = Retry(
         total=2,
         read=1,

@@ -25,12 +25,15 @@ from payments.portone.report import (
     ProviderError,
     Refused,
     Unauthorized,
+    UnreadableAnswer,
     UnreadableRow,
 )
 from payments.settings import PortOneSettings
 from payments.signals import Call, portone_called
 
 from .stubs import API, EXAMPLES, LIVE, answer, drip, server_that, token
+
+PAID = EXAMPLES["paid_once_pc"] | {"imp_uid": "imp_1"}
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def test_a_cancelled_payment_tells_how_much_went_back(portone: PortOne, wire: re
 
 
 def test_only_a_test_channel_asks_for_test_payments(live: PortOneSettings, wire: responses.RequestsMock) -> None:
-    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
+    wire.get(f"{API}/payments/imp_1", json=answer(PAID))
     for is_test, query in ((True, "include_sandbox=true"), (False, "")):
         client = PortOne(replace(live, is_test_channel=is_test))
         client.get_payment("imp_1")
@@ -112,9 +115,9 @@ def test_finding_asks_for_the_paid_one_first_because_the_newest_may_be_a_failed_
     nothing = answer(None, -1, "존재하지 않는 결제정보입니다.")
     wire.get(f"{API}/payments/find/m-1/paid", json=nothing, status=404)
     wire.get(f"{API}/payments/find/m-1/cancelled", json=nothing, status=404)
-    wire.get(f"{API}/payments/find/m-1", json=answer(EXAMPLES["failed"]))
+    wire.get(f"{API}/payments/find/m-1", json=answer(EXAMPLES["failed"] | {"merchant_uid": "m-1"}))
     assert portone.find_payment("m-1").status == "failed"
-    wire.replace("GET", f"{API}/payments/find/m-1/paid", json=answer(EXAMPLES["paid_once_pc"]))
+    wire.replace("GET", f"{API}/payments/find/m-1/paid", json=answer(PAID | {"merchant_uid": "m-1"}))
     assert portone.find_payment("m-1").status == "paid"
 
 
@@ -246,7 +249,7 @@ def test_no_usable_answer_is_an_unknown_outcome_and_never_a_refusal(
 def test_an_answer_of_the_wrong_type_is_not_believed(
     field: str, value: Any, portone: PortOne, wire: responses.RequestsMock
 ) -> None:
-    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"] | {field: value}))
+    wire.get(f"{API}/payments/imp_1", json=answer(PAID | {field: value}))
     with pytest.raises(OutcomeUnknown):
         portone.get_payment("imp_1")
 
@@ -282,7 +285,8 @@ def test_a_later_month_is_charged_with_the_buyers_data(portone: PortOne, wire: r
 
 
 def test_a_decline_is_a_failed_report_though_the_code_is_0(portone: PortOne, wire: responses.RequestsMock) -> None:
-    declined = EXAMPLES["failed"] | {"customer_uid": "cuid_7_a1", "channel": "api"}
+    ids = {"merchant_uid": LATER_MONTH.merchant_uid, "customer_uid": LATER_MONTH.customer_uid}
+    declined = EXAMPLES["failed"] | ids | {"channel": "api"}
     wire.post(f"{API}/subscribe/payments/again", json=answer(declined))
     assert portone.charge(LATER_MONTH).status == "failed"
 
@@ -324,7 +328,7 @@ def token_calls(wire: responses.RequestsMock) -> int:
 
 
 def test_one_token_serves_many_calls_and_travels_as_bearer(portone: PortOne, wire: responses.RequestsMock) -> None:
-    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
+    wire.get(f"{API}/payments/imp_1", json=answer(PAID))
     for _ in range(5):
         portone.get_payment("imp_1")
     assert token_calls(wire) == 1
@@ -333,7 +337,7 @@ def test_one_token_serves_many_calls_and_travels_as_bearer(portone: PortOne, wir
 
 def test_a_token_in_its_last_minute_is_renewed_early(portone: PortOne, wire: responses.RequestsMock) -> None:
     wire.replace("POST", f"{API}/users/getToken", json=token(lifetime=59))
-    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
+    wire.get(f"{API}/payments/imp_1", json=answer(PAID))
     portone.get_payment("imp_1")
     portone.get_payment("imp_1")
     assert token_calls(wire) == 2
@@ -343,7 +347,7 @@ def test_a_token_that_dies_early_is_renewed_once_and_the_call_repeated(
     portone: PortOne, wire: responses.RequestsMock
 ) -> None:
     wire.get(f"{API}/payments/imp_1", json=answer(None, -1, "Unauthorized"), status=401)
-    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
+    wire.get(f"{API}/payments/imp_1", json=answer(PAID))
     assert portone.get_payment("imp_1").status == "paid"
     assert token_calls(wire) == 2
 
@@ -357,7 +361,7 @@ def test_a_401_after_renewal_is_final(portone: PortOne, wire: responses.Requests
 
 def test_threads_share_one_token(live: PortOneSettings, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/users/getToken").respond_with_json(token())
-    httpserver.expect_request("/payments/imp_1").respond_with_json(answer(EXAMPLES["paid_once_pc"]))
+    httpserver.expect_request("/payments/imp_1").respond_with_json(answer(PAID))
     client = PortOne(replace(live, api_url=httpserver.url_for("").rstrip("/")))
     threads = [threading.Thread(target=client.get_payment, args=("imp_1",)) for _ in range(8)]
     for thread in threads:
@@ -481,7 +485,7 @@ def test_a_look_up_may_take_ten_seconds_and_a_charge_or_cancel_thirty() -> None:
 
 
 def test_listeners_hear_of_bounded_calls_from_the_same_sender(portone: PortOne, wire: responses.RequestsMock) -> None:
-    wire.get(f"{API}/payments/imp_1", json=answer(EXAMPLES["paid_once_pc"]))
+    wire.get(f"{API}/payments/imp_1", json=answer(PAID))
     calls: list[Call] = []
 
     def listen(_sender: object, call: Call) -> None:
@@ -492,7 +496,7 @@ def test_listeners_hear_of_bounded_calls_from_the_same_sender(portone: PortOne, 
     assert [call.request for call in calls] == ["POST /users/getToken", "GET /payments/imp_1"]
     assert [call.result for call in calls] == ["200", "200"]
     assert calls[1].answer
-    assert json.loads(calls[1].answer.body) == answer(EXAMPLES["paid_once_pc"])
+    assert json.loads(calls[1].answer.body) == answer(PAID)
 
 
 def test_a_row_that_cannot_be_read_hides_none_of_the_others(portone: PortOne, wire: responses.RequestsMock) -> None:
@@ -504,3 +508,54 @@ def test_a_row_that_cannot_be_read_hides_none_of_the_others(portone: PortOne, wi
     found = list(portone.payments_between("paid", since, until))
     assert [row.imp_uid for row in found] == ["imp_2", "", "imp_3", good["imp_uid"]]
     assert [isinstance(row, UnreadableRow) for row in found] == [True, True, True, False]
+
+
+OTHERS = EXAMPLES["paid_once_pc"]  # another imp_uid and merchant_uid than those asked for
+
+
+@pytest.mark.parametrize(
+    ("ask", "method", "path", "found"),
+    [
+        (lambda portone: portone.get_payment("imp_1"), "GET", "/payments/imp_1", OTHERS),
+        (lambda portone: portone.find_payment("m-1"), "GET", "/payments/find/m-1/paid", OTHERS),
+        (lambda portone: portone.cancel("imp_1", 9900, "고객 변심"), "POST", "/payments/cancel", OTHERS),
+        (lambda portone: portone.charge(LATER_MONTH), "POST", "/subscribe/payments/again", OTHERS),
+        (
+            lambda portone: portone.get_billing_key("key-1"),
+            "GET",
+            "/subscribe/customers/key-1",
+            EXAMPLES["billing_key"],
+        ),
+    ],
+)
+def test_an_answer_about_something_else_than_was_asked_is_no_answer(
+    ask: Callable[[PortOne], Any],
+    method: str,
+    path: str,
+    found: dict[str, Any],
+    portone: PortOne,
+    wire: responses.RequestsMock,
+) -> None:
+    wire.add(method, f"{API}{path}", json=answer(found))
+    with pytest.raises(UnreadableAnswer, match="another"):
+        ask(portone)
+
+
+def test_a_list_whose_pages_lead_back_ends(portone: PortOne, wire: responses.RequestsMock) -> None:
+    page = answer({"total": 2, "previous": 0, "next": 1, "list": [PAID]})
+    wire.get(f"{API}/payments/status/paid", json=page)
+    since, until = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 9, 30, tzinfo=UTC)
+    with pytest.raises(UnreadableAnswer, match="leads back"):
+        list(portone.payments_between("paid", since, until))
+
+
+@pytest.mark.parametrize("facts", [{"access_token": "토큰"}, {"access_token": "a\nb"}, {"now": 10**400}])
+def test_a_token_that_cannot_be_used_is_no_answer_and_is_asked_for_again(
+    facts: dict[str, Any], portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    wire.get(f"{API}/payments/imp_1", json=answer(PAID))
+    wire.replace("POST", f"{API}/users/getToken", json=answer(token()["response"] | facts))
+    with pytest.raises(OutcomeUnknown):
+        portone.get_payment("imp_1")
+    wire.replace("POST", f"{API}/users/getToken", json=token())
+    assert portone.get_payment("imp_1").status == "paid"
