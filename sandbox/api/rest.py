@@ -57,10 +57,11 @@ def _granted(key: str) -> tuple[str, int, int]:
 @bp.before_request
 def require_token() -> None:
     """Require a live token, except for getToken: bare, as Bearer, or in the header X-ImpTokenHeader of 2015."""
-    if request.endpoint == "rest.get_token":
+    if request.path.rstrip("/") == "/users/getToken":
         return
     given = request.headers.get("Authorization") or request.headers.get("X-ImpTokenHeader") or ""
-    token = given.removeprefix("Bearer ").strip()
+    scheme, _, rest = given.partition(" ")
+    token = rest.strip() if scheme.lower() == "bearer" else given
     row = database().one("SELECT expired_at FROM tokens WHERE token = ?", token)
     if row is None or row["expired_at"] <= time.time():
         raise ApiRefused("Unauthorized", -1, 401)
