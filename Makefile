@@ -25,6 +25,7 @@ test: test-setup lint types
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 check: test-setup
+	tests/install-packages.sh slow
 	$(BIN)/python -m pytest -n 2 -m slow --timeout 900
 	$(MAKE) anyday TZ=Asia/Seoul DATE="2027-01-31 23:55"
 	$(MAKE) anyday TZ=America/Los_Angeles DATE="2028-01-01 00:05"

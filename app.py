@@ -176,6 +176,7 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
         shop_origin=settings.public_url,
         shop_names=SHOP_NAMES,
         controls_token=controls_token,
+        api_keys=(settings.api_key, settings.api_secret),
     )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]

@@ -22,6 +22,7 @@ from .attacks import lab
 from .controls import controls, panel
 from .controls.middleware import FaultMiddleware
 from .ledger.database import Database
+from .ledger.merchant import API_KEY, API_SECRET, own_keys
 from .webhooks.due import run_due
 from .webhooks.reach import Reach
 from .webhooks.sender import Sender
@@ -40,6 +41,7 @@ class Sandbox:
     database: Database
     sender: Sender
     worker: Worker
+    api_keys: tuple[str, str]  # key and secret of the REST API
     controls_token: str | None = None
     shop_origin: str | None = None
     shop_names: Mapping[str, str] | None = None  # the merchant's name in the contract with KG, by language
@@ -68,20 +70,25 @@ def create_sandbox(
     controls_token: str | None = None,
     start_worker: bool = True,
     webhook_hosts: Collection[str] | None = None,
+    api_keys: tuple[str, str] | None = None,
 ) -> Flask:
     """Create the sandbox as a WSGI app that stores everything in the SQLite file `database`.
 
-    Outgoing calls go only to `shop_origin`, loopback addresses and `webhook_hosts` (default: SANDBOX_WEBHOOK_HOSTS,
-    separated by commas). `shop_names` holds the name that the window shows, by language. `controls_token` protects
-    /controls/. With `start_worker=False` no thread starts, and due work waits for `Sandbox.flush()`.
+    Outgoing calls go only to `shop_origin` and `webhook_hosts` (default: SANDBOX_WEBHOOK_HOSTS, separated by commas),
+    and to loopback addresses while the shop is on one. `shop_names` holds the name that the window shows, by language.
+    `controls_token` protects /controls/. `api_keys`: key and secret; default: SANDBOX_API_KEY and SANDBOX_API_SECRET,
+    else the published ones for a shop on this machine, else those in the file `sandbox_keys` beside the database.
+    With `start_worker=False` no thread starts, and due work waits for `Sandbox.flush()`.
     """
     hosts = _hosts_from_environment() if webhook_hosts is None else webhook_hosts
+    reach = Reach(shop_origin, hosts)
+    keys = api_keys or _keys(Path(database), reach.is_local)
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
     app.json = StrictJSON(app)
     app.url_map.strict_slashes = False  # PortOne's own plugin calls with a trailing slash
-    parts = build(Path(database), Reach(shop_origin, hosts), start_worker=start_worker)
-    sandbox = Sandbox(*parts, controls_token or None, shop_origin, shop_names)
+    parts = build(Path(database), reach, start_worker=start_worker)
+    sandbox = Sandbox(*parts, keys, controls_token or None, shop_origin, shop_names)
     app.extensions["sandbox"] = sandbox
     for part in (rest, window.bp, controls.bp):
         app.register_blueprint(part)
@@ -100,6 +107,13 @@ def build(path: Path, reach: Reach, *, start_worker: bool) -> tuple[Database, Se
     sender = Sender(database, http, reach, worker)
     worker.add(lambda: run_due(database, sender))
     return database, sender, worker
+
+
+def _keys(database: Path, is_local: bool) -> tuple[str, str]:
+    given = os.environ.get("SANDBOX_API_KEY", "").strip(), os.environ.get("SANDBOX_API_SECRET", "").strip()
+    if all(given):
+        return given
+    return (API_KEY, API_SECRET) if is_local else own_keys(database.with_name("sandbox_keys"))
 
 
 def _hosts_from_environment() -> list[str]:

@@ -1,10 +1,10 @@
 """Development server: `python -m sandbox --port 5001` serves the sandbox alone on this machine."""
 
 import argparse
-import os
 from pathlib import Path
 
 from . import create_sandbox
+from .server import controls_token
 
 SHOP = "http://127.0.0.1:5000"  # where `make run` serves it
 
@@ -16,9 +16,7 @@ def main() -> None:
     parser.add_argument("--database", type=Path, default=Path("instance/sandbox.sqlite3"))
     parser.add_argument("--shop", default=SHOP, help=f"the shop's origin, such as https://shop.example; else {SHOP}")
     options = parser.parse_args()
-    app = create_sandbox(
-        options.database, shop_origin=options.shop, controls_token=os.environ.get("SANDBOX_CONTROLS_TOKEN")
-    )
+    app = create_sandbox(options.database, shop_origin=options.shop, controls_token=controls_token())
     app.run(host="127.0.0.1", port=options.port, threaded=True)
 
 

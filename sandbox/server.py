@@ -7,6 +7,9 @@ from flask import Flask
 
 from . import create_sandbox
 
+SHORTEST_TOKEN = 16
+FEWEST_CHARACTERS = 8  # different ones
+
 
 def create() -> Flask:
     """Create the sandbox from the environment.
@@ -18,5 +21,15 @@ def create() -> Flask:
     return create_sandbox(
         Path(os.environ.get("SANDBOX_DATABASE", instance_path / "sandbox.sqlite3")),
         shop_origin=os.environ.get("PUBLIC_URL"),
-        controls_token=os.environ.get("SANDBOX_CONTROLS_TOKEN"),
+        controls_token=controls_token(),
     )
+
+
+def controls_token() -> str:
+    """Return SANDBOX_CONTROLS_TOKEN. Raises ValueError for one that is easy to guess."""
+    token = os.environ.get("SANDBOX_CONTROLS_TOKEN", "").strip()
+    if token and (len(token) < SHORTEST_TOKEN or len(set(token)) < FEWEST_CHARACTERS):
+        raise ValueError(
+            f"SANDBOX_CONTROLS_TOKEN is too easy to guess: put at least {SHORTEST_TOKEN} random characters there"
+        )
+    return token

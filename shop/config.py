@@ -25,13 +25,15 @@ from .environment import (
     check_port,
     host_of,
     is_live,
+    is_loopback,
     refuse,
     with_files,
 )
 
 LIVE_SDK_URL = "https://cdn.iamport.kr/v1/iamport.js"
 
-# Published on purpose: the sandbox holds nothing real. Live settings never fall back to these.
+# Published on purpose: on this machine the sandbox holds nothing real. Live settings never fall back to these, and a
+# demo that others reach has keys of its own.
 SANDBOX_IMP_CODE = "imp00000000"
 SANDBOX_API_KEY = "imp_apikey"
 SANDBOX_API_SECRET = "sandbox_secret"  # noqa: S105
@@ -41,6 +43,8 @@ DATABASES = ("sqlite", "postgresql+psycopg")  # with an installed driver
 
 LIMIT = re.compile(r"off|[1-9]\d* per ([1-9]\d* )?(second|minute|hour|day)s?", re.ASCII)
 SHORTEST_TOKEN = 16
+FEWEST_CHARACTERS = 8  # different ones in a token
+GUARDS = ("METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN", "SANDBOX_API_SECRET")
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Settings(PortOneSettings):
     metrics_token: str  # required to read /metrics; empty: callers from this machine only
     log_format: str  # json or text
     controls_token: str  # protects the sandbox's controls on a public demo; empty: they are open
+    demo_clock: bool  # the demo's administrator, whose password is published, may move everybody's clock
 
     @property
     def https(self) -> bool:
@@ -87,16 +92,17 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
     live = is_live(environ)
     public_url = value("PUBLIC_URL", "" if live else f"http://127.0.0.1:{value('PORT', '5000')}").rstrip("/")
     api_url = value("PORTONE_API_URL", LIVE_API_URL if live else f"{public_url}/sandbox").rstrip("/")
+    api_key, api_secret = _api_keys(value, live, instance_path, public_url)
     settings = Settings(
         live=live,
-        secret_key=value("SECRET_KEY") or ("" if live else _generated_secret_key(instance_path)),
+        secret_key=value("SECRET_KEY") or ("" if live else _kept(instance_path / "secret_key", secrets.token_hex(32))),
         database_url=_driver_named(value("DATABASE_URL", f"sqlite:///{instance_path / 'shop.sqlite3'}")),
         public_url=public_url,
         api_url=api_url,
         sdk_url=value("PORTONE_SDK_URL", LIVE_SDK_URL if live else f"{api_url}/v1/iamport.js"),
         imp_code=value("PORTONE_IMP_CODE", SANDBOX_IMP_CODE),
-        api_key=value("PORTONE_API_KEY", SANDBOX_API_KEY),
-        api_secret=value("PORTONE_API_SECRET", SANDBOX_API_SECRET),
+        api_key=api_key,
+        api_secret=api_secret,
         is_test_channel=_truth("PORTONE_TEST_CHANNEL", value("PORTONE_TEST_CHANNEL", "false" if live else "true")),
         channel_key=value("PORTONE_CHANNEL_KEY"),
         pg=value("PORTONE_PG"),
@@ -104,17 +110,31 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         billing_pg=value("PORTONE_BILLING_PG"),
         broker_url=value("CELERY_BROKER_URL"),
         instance_path=instance_path,
-        **_operations(value, live),
+        **_operations(value, live, public_url),
     )
     problems = [*check_characters(environ), *check_port(environ), *check_companions(environ)]
     problems += [*_check_contracts(settings), *_check_operations(settings)]
+    problems += _check_tokens({name: value(name) for name in GUARDS})
     if live:
         problems += _check_live(settings, debug=value("FLASK_DEBUG", "0"))
     refuse(problems)
     return settings
 
 
-def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
+def _api_keys(value: Callable[..., str], live: bool, instance_path: Path, public_url: str) -> tuple[str, str]:
+    """Return key and secret of PortOne's REST API, or of the sandbox's: then as the sandbox itself finds them."""
+    if live:
+        return value("PORTONE_API_KEY"), value("PORTONE_API_SECRET")
+    if value("SANDBOX_API_KEY") or value("SANDBOX_API_SECRET"):
+        return value("SANDBOX_API_KEY"), value("SANDBOX_API_SECRET")
+    if is_loopback(host_of(public_url)):
+        return SANDBOX_API_KEY, SANDBOX_API_SECRET
+    drawn = f"{secrets.token_hex(8)}\n{secrets.token_hex(32)}\n"
+    key, secret = _kept(instance_path / "sandbox_keys", drawn).split()
+    return key, secret
+
+
+def _operations(value: Callable[..., str], live: bool, public_url: str) -> dict[str, Any]:
     """Read the settings of operation: proxies, policies, limits, logs."""
     return {
         "trusted_proxies": _number("TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0")),
@@ -126,6 +146,9 @@ def _operations(value: Callable[..., str], live: bool) -> dict[str, Any]:
         "metrics_token": value("METRICS_TOKEN"),
         "log_format": value("LOG_FORMAT", "json" if live else "text"),
         "controls_token": value("SANDBOX_CONTROLS_TOKEN"),
+        "demo_clock": _truth(
+            "DEMO_CLOCK", value("DEMO_CLOCK", "true" if is_loopback(host_of(public_url)) else "false")
+        ),
         "demo_reset": _truth("DEMO_RESET", value("DEMO_RESET", "false")),
     }
 
@@ -174,10 +197,14 @@ def _check_operations(settings: Settings) -> Iterator[ConfigError]:
             yield ConfigError(f"{name} must be such as '10 per 15 minutes', or 'off'")
     if not re.match(r"(memory|rediss?)://", settings.ratelimit_storage_url):
         yield ConfigError("RATELIMIT_STORAGE_URL must begin with memory://, redis:// or rediss://")
-    if settings.metrics_token and len(settings.metrics_token) < SHORTEST_TOKEN:
-        yield ConfigError(f"METRICS_TOKEN is too easy to guess: put at least {SHORTEST_TOKEN} random characters there")
     if settings.log_format not in ("json", "text"):
         yield ConfigError("LOG_FORMAT must be json or text")
+
+
+def _check_tokens(values: Mapping[str, str]) -> Iterator[ConfigError]:
+    for name, token in values.items():
+        if token and (len(token) < SHORTEST_TOKEN or len(set(token)) < FEWEST_CHARACTERS):
+            yield ConfigError(f"{name} is too easy to guess: put at least {SHORTEST_TOKEN} random characters there")
 
 
 def _number(name: str, value: str) -> int:
@@ -206,14 +233,13 @@ def _has_driver(url: str) -> bool:
         return False
 
 
-def _generated_secret_key(instance_path: Path) -> str:
-    """Return the signing key for sandbox mode: created once, kept in `instance/`, never in the repository."""
-    path = instance_path / "secret_key"
-    instance_path.mkdir(parents=True, exist_ok=True)
+def _kept(path: Path, drawn: str) -> str:
+    """Return the secret that sandbox mode keeps in this file of `instance/`: the one drawn first, for all processes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        draft = instance_path / f"secret_key.{secrets.token_hex(4)}"
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
         draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32))
+        draft.write_text(drawn)
         with suppress(FileExistsError):
             path.hardlink_to(draft)  # atomic, even if several processes start at once
         draft.unlink()

@@ -13,18 +13,20 @@ from dotenv import load_dotenv
 from payments.settings import LIVE_API_URL
 
 LIVE_KEYS = ("PORTONE_IMP_CODE", "PORTONE_API_KEY", "PORTONE_API_SECRET")
+SANDBOX_KEYS = ("SANDBOX_API_KEY", "SANDBOX_API_SECRET")
 CONTRACTS = ("PORTONE_CHANNEL_KEY", "PORTONE_PG", "PORTONE_BILLING_CHANNEL_KEY", "PORTONE_BILLING_PG")
 
 SETTINGS = (
     *LIVE_KEYS, *CONTRACTS, "SECRET_KEY", "DATABASE_URL", "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL",
     "PORTONE_TEST_CHANNEL", "CELERY_BROKER_URL", "SANDBOX_CONTROLS_TOKEN", "TRUSTED_PROXIES", "CSP_WINDOW_HOSTS",
+    *SANDBOX_KEYS, "DEMO_CLOCK",
     "CSP_ENFORCE", "RATELIMIT_STORAGE_URL", "SIGN_IN_LIMIT", "CHECKOUT_LIMIT", "METRICS_TOKEN", "LOG_FORMAT", "PORT",
     "INSTANCE_PATH", "DEMO_RESET",
 )  # fmt: skip
 
 # Ids, keys, secrets and addresses. Docker's and systemd's env files keep quotation marks as part of the value.
 ONE_WORD = (
-    *LIVE_KEYS, *CONTRACTS, "SECRET_KEY", "METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN",
+    *LIVE_KEYS, *CONTRACTS, *SANDBOX_KEYS, "SECRET_KEY", "METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN",
     "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL",
 )  # fmt: skip
 LAST_PORT = 65_535
@@ -96,6 +98,10 @@ def check_port(environ: Mapping[str, str]) -> Iterator[ConfigError]:
 
 def check_companions(environ: Mapping[str, str]) -> Iterator[ConfigError]:
     """Find settings of a live shop that lack the others that they need."""
+    sandbox_keys = _given(environ, SANDBOX_KEYS)
+    if len(sandbox_keys) == 1:
+        absent = next(name for name in SANDBOX_KEYS if name not in sandbox_keys)
+        yield ConfigError(f"{absent} is missing: give both {_listed(SANDBOX_KEYS)}, or none")
     keys, contracts = _given(environ, LIVE_KEYS), _given(environ, CONTRACTS)
     if keys and not is_live(environ):
         missing = [name for name in LIVE_KEYS if name not in keys]
@@ -131,6 +137,14 @@ def host_of(url: str) -> str:
         return urlsplit(url.strip()).hostname or ""
     except ValueError:
         return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach that host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def is_private(host: str) -> bool:

@@ -96,6 +96,17 @@ def test_the_sandbox_is_served_beside_the_shop(tmp_path: Path) -> None:
     close_all(app)
 
 
+def test_a_public_demo_and_its_sandbox_share_keys_that_are_not_the_published_ones(tmp_path: Path) -> None:
+    demo = {"PUBLIC_URL": "https://demo.example", "SANDBOX_CONTROLS_TOKEN": "9a8b7c6d5e4f3a2b1c0d"}
+    app = create_app(load_settings(demo, tmp_path))
+    published = {"imp_key": "imp_apikey", "imp_secret": "sandbox_secret"}
+    assert app.test_client().post("/sandbox/users/getToken", json=published).status_code == 401
+    provider: PortOne = app.extensions["payments"].provider
+    with pytest.raises(NotFound):  # not Unauthorized
+        provider.get_payment("imp_1")
+    close_all(app)
+
+
 def test_a_sandbox_elsewhere_is_not_mounted(app: Flask) -> None:
     assert "sandbox" not in app.extensions
     assert app.test_client().get("/sandbox/v1/iamport.js").status_code == 404

@@ -69,9 +69,10 @@ def body_params() -> dict[str, Any]:
 
 
 def nested(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Parse `a[0][b]=1`, `a[]=2` and repeated names as PHP does."""
+    """Parse `a[0][b]=1`, `a[]=2` and repeated names as PHP does, blanks before a name left out."""
     tree: dict[str, Any] = {}
     for name, value in pairs:
+        name = name.lstrip()  # PortOne's Go client writes `a=1& b=2`
         parts = re.findall(r"^[^\[\]]+|\[[^\[\]]*\]", name) if len(name) <= LONGEST_NAME else []
         first, *rest = parts or [name]
         keys = [first, *(part[1:-1] for part in rest)][:DEEPEST]
@@ -131,6 +132,12 @@ def integer_of(value: Any) -> int | None:
 def boolean_of(body: dict[str, Any], name: str) -> bool:
     """A boolean in JSON or form text; anything but true is false."""
     return str(body.get(name)).lower() == "true"
+
+
+def query_ids(name: str) -> list[str]:
+    """All values of `name`, `name[]` and `name[0]` in the query: clients repeat, PHP numbers."""
+    wanted = re.compile(rf"\s*{name}(\[\d*\])?")
+    return [value for given, value in request.args.items(multi=True) if wanted.fullmatch(given)]
 
 
 def query_number(name: str, default: int, most: int) -> int:

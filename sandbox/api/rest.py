@@ -7,9 +7,9 @@ A business refusal is HTTP 200 with a non-zero code, an unknown payment 404, a m
 import secrets
 import time
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
-from ..ledger.merchant import API_KEY, API_SECRET, CHANNELS
+from ..ledger.merchant import CHANNELS
 from ..ledger.refusals import ApiRefused
 from ..webhooks.current import database
 from .envelope import body_params, refusal, success
@@ -33,10 +33,15 @@ def get_token() -> Response:
     key, secret = body.get("imp_key"), body.get("imp_secret")
     if not key or not secret:
         raise ApiRefused("imp_key, imp_secret 파라메터가 누락되었습니다.", -1, 400)  # UNVERIFIED: code -1
-    if (key, secret) != (API_KEY, API_SECRET):
+    if (key, secret) != _api_keys():
         raise ApiRefused("인증에 실패하였습니다. API키와 secret을 확인하세요.", -1, 401)
     token, expired_at, now = _granted(str(key))
     return success({"access_token": token, "now": now, "expired_at": expired_at})
+
+
+def _api_keys() -> tuple[str, str]:
+    keys: tuple[str, str] = current_app.extensions["sandbox"].api_keys
+    return keys
 
 
 def _granted(key: str) -> tuple[str, int, int]:
@@ -57,11 +62,12 @@ def _granted(key: str) -> tuple[str, int, int]:
 @bp.before_request
 def require_token() -> None:
     """Require a live token, except for getToken: bare, as Bearer, or in the header X-ImpTokenHeader of 2015."""
-    if request.endpoint == "rest.get_token":
+    if request.path.rstrip("/") == "/users/getToken":
         return
     given = request.headers.get("Authorization") or request.headers.get("X-ImpTokenHeader") or ""
-    token = given.removeprefix("Bearer ").strip()
-    row = database().one("SELECT expired_at FROM tokens WHERE token = ?", token)
+    scheme, _, rest = given.partition(" ")
+    token = rest.strip() if scheme.lower() == "bearer" else given
+    row = database().one("SELECT expired_at FROM tokens WHERE token = ? AND imp_key = ?", token, _api_keys()[0])
     if row is None or row["expired_at"] <= time.time():
         raise ApiRefused("Unauthorized", -1, 401)
 

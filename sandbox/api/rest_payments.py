@@ -24,6 +24,7 @@ from ..webhooks.current import database, sender
 from .envelope import (
     body_params,
     boolean_of,
+    query_ids,
     query_moment,
     query_number,
     success,
@@ -71,17 +72,13 @@ def balance(imp_uid: str) -> Response:
 @bp.get("/payments")
 def payments() -> Response:
     """Get many payments by id: 200 when all were found, 207 when some were, 404 when none was."""
-    imp_uids, merchant_uids = _ids("imp_uid"), _ids("merchant_uid")
+    imp_uids, merchant_uids = query_ids("imp_uid"), query_ids("merchant_uid")
     if len(imp_uids) + len(merchant_uids) > MOST_IDS:
         raise ApiRefused(TOO_MANY_IDS, -1, 400)  # UNVERIFIED status, code and text
     found, complete = lookups.many(database(), imp_uids, merchant_uids)
     if not found:
         raise no_such_payment()
     return success_list(found, 200 if complete else 207)
-
-
-def _ids(name: str) -> list[str]:
-    return request.args.getlist(f"{name}[]") + request.args.getlist(name)
 
 
 @bp.get("/payments/find/<merchant_uid>")

@@ -8,6 +8,7 @@ from flask import Response, request
 from ..ledger import schedules
 from ..ledger.kg import CUSTOMER_UID_LENGTH, MERCHANT_UID_LENGTH
 from ..ledger.objects import to_json
+from ..ledger.options import options_of
 from ..ledger.refusals import WINDOW_TOO_LONG, ApiRefused, bad_field
 from ..webhooks.current import database, sender
 from .envelope import (
@@ -17,6 +18,7 @@ from .envelope import (
     query_number,
     success,
     success_list,
+    success_page,
     success_text,
     text_of,
     won_of,
@@ -101,11 +103,11 @@ def _between(
     if wanted and wanted not in STATUSES:
         raise bad_field(status)
     page = query_number("page", 1, LAST_PAGE)
-    return success_list(
-        schedules.between(
-            database(), first, last, wanted, customer_uid, oldest_first=oldest_first, page=page, limit=limit
-        )
+    found = schedules.between(
+        database(), first, last, wanted, customer_uid, oldest_first=oldest_first, page=page, limit=limit
     )
+    in_pages = options_of(database()).schedule_lists == "page"
+    return success_page(found) if in_pages else success_list(found.texts)
 
 
 @bp.get("/subscribe/payments/schedule/<merchant_uid>")

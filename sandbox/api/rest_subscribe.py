@@ -1,6 +1,6 @@
 """V1 endpoints for billing keys ("customers"): charge, look-up, delete."""
 
-from flask import Response, request
+from flask import Response
 
 from ..ledger import billing_keys, charges, lookups
 from ..ledger.faults import MARKER
@@ -8,7 +8,7 @@ from ..ledger.kg import CUSTOMER_UID_LENGTH, MERCHANT_UID_LENGTH
 from ..ledger.objects import to_json
 from ..ledger.refusals import NO_API_MODULE, NO_SUCH_CUSTOMER, TOO_MANY_IDS, ApiRefused, bad_field
 from ..webhooks.current import database, sender
-from .envelope import body_params, query_number, success_list, success_page, success_text, text_of, won_of
+from .envelope import body_params, query_ids, query_number, success_list, success_page, success_text, text_of, won_of
 from .rest import bp
 from .rest_payments import LAST_PAGE, MOST_IDS, PAGE_SIZE, buyer_of, no_such_payment
 
@@ -64,7 +64,7 @@ def delete_billing_key(customer_uid: str) -> Response:
 @bp.get("/subscribe/customers")
 def many_billing_keys() -> Response:
     """Get many keys by id: 200 when all were found, 207 when some were, 404 when none was."""
-    asked = list(dict.fromkeys(request.args.getlist("customer_uid[]") + request.args.getlist("customer_uid")))
+    asked = list(dict.fromkeys(query_ids("customer_uid")))
     if len(asked) > MOST_IDS:
         raise ApiRefused(TOO_MANY_IDS, -1, 400)  # UNVERIFIED: whether there is a limit
     found = [key for uid in asked if (key := billing_keys.find(database(), uid)) is not None]

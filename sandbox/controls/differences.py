@@ -54,6 +54,13 @@ UNVERIFIED = (
         "anchor",
     ),
     Unverified(
+        "예약 목록의 모양: 스키마는 배열, 공식 클라이언트들은 {total, previous, next, list}",
+        "the lists of schedules: the schema says array, official clients expect {total, previous, next, list}",
+        "배열입니다",
+        "an array",
+        "schedule_lists",
+    ),
+    Unverified(
         "29–31일이 없는 달의 결제일",
         "the day in a month that has no 29th to 31st",
         "그달 마지막 날로 당기고, ±5일은 그달 안에서만 셉니다",
@@ -96,8 +103,8 @@ UNVERIFIED = (
         "a code that begins with SANDBOX_ and a text of its own; the window stays shut",
     ),
     Unverified(
-        "301원 미만, buyer_tel 누락, 바이트 초과의 코드와 문구 일부",
-        "some codes and texts for under 301 won, a missing buyer_tel, too many bytes",
+        "301원 미만, buyer_tel이나 name 누락, 원화 아닌 통화, 바이트 초과의 코드와 문구 일부",
+        "some codes and texts for under 301 won, a missing buyer_tel or name, another currency, too many bytes",
         "KG의 코드를 모르면 SANDBOX_로 시작하는 코드",
         "a code that begins with SANDBOX_ where KG's is not known",
     ),

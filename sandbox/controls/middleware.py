@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ..api.envelope import refusal
-from ..api.problems import API
+from ..api.problems import is_v1
 from ..ledger import faults
 from ..ledger.database import Database
 from ..ledger.faults import MARKER, Fault
@@ -100,7 +100,7 @@ class _Response:
 
 def _status(fault: Fault, path: str) -> App:
     """An HTTP error with V1's body; with an HTML page when the fault says so, and outside of V1's paths."""
-    if fault.body == "html" or not path.startswith(API):
+    if fault.body == "html" or not is_v1(path):
         return _plain(f"{fault.value} Sandbox fault", b"<html><body>Sandbox fault</body></html>")
     # Code -1 and "Unauthorized" were observed for 401. UNVERIFIED: the body of 429 and 5xx.
     return refusal(ApiRefused(_PHRASES.get(fault.value, "Sandbox fault"), -1, fault.value))

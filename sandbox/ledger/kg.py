@@ -128,6 +128,10 @@ def check_request(params: Mapping[str, Any]) -> None:
         raise Refused("SANDBOX_BUYER_TEL", "buyer_tel은 필수입력입니다.")
     if not isinstance(params.get("digital"), bool):  # the text is that of PortOne's React Native client
         raise Refused("SANDBOX_DIGITAL", "휴대폰 소액결제시 digital은 필수입력입니다.")
+    if not (params.get("name") or "").strip():  # UNVERIFIED code and text
+        raise Refused("SANDBOX_NAME", "name은 필수입력입니다.")
+    if params.get("currency") not in (None, "", "KRW"):  # UNVERIFIED code and text
+        raise Refused("SANDBOX_CURRENCY", "휴대폰 소액결제의 currency는 KRW만 가능합니다.")
     _check_lengths(params)
 
 

@@ -1,6 +1,13 @@
-"""The sandbox's one merchant: its code, API key, secret and channels. Published, since they protect nothing real."""
+"""The sandbox's one merchant: its code, REST keys and channels.
 
+The published keys are for a shop on this machine. A demo that others reach has keys of its own: they read buyers' data,
+and cancel.
+"""
+
+import secrets
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 IMP_CODE = "imp00000000"
 API_KEY = "imp_apikey"
@@ -28,6 +35,20 @@ CHANNELS = (
     Channel("channel-key-sandbox-billing", "KG모빌리언스 정기결제", TEST_MID),
     Channel("channel-key-sandbox-live", "KG모빌리언스 실연동 모양", LIVE_LOOKING_MID, is_test_channel=False),
 )
+
+
+def own_keys(path: Path) -> tuple[str, str]:
+    """This deployment's key and secret, from the file `path`: written once, by the shop or the sandbox, and kept."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(f"{secrets.token_hex(8)}\n{secrets.token_hex(32)}\n")
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)  # atomic, even if several processes start at once
+        draft.unlink()
+    key, secret = path.read_text().split()
+    return key, secret
 
 
 def channel_of(channel_key: str | None, pg: str | None) -> Channel | None:

@@ -25,6 +25,7 @@ class Options:
     webhook_url: str = ""
     confirm_url_enabled: bool = True
     confirm_timeout: float = 10.0  # PortOne's developer pages; its help pages say 5
+    schedule_lists: str = "array"  # UNVERIFIED: V1's schema says so; its official clients expect a page
     anchor: str = "float"  # UNVERIFIED: whether KG counts ±5 days from last month's day or from the first one
 
 
@@ -37,6 +38,7 @@ CHOICES = {
     # after: sent at once in the background, as PortOne does · before: the browser's response waits for it
     # late: 30 seconds later · reordered: after the next one · never: logged, not sent
     "webhook_order": ("before", "after", "twice", "late", "reordered", "never"),
+    "schedule_lists": ("array", "page"),
     "anchor": ("float", "fixed"),
 }
 SWITCHES = ("webhook_retries", "confirm_url_enabled")

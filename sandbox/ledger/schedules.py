@@ -9,6 +9,7 @@ from . import billing_keys, clock, entries, faults, outbox
 from .charges import charge
 from .database import Database
 from .kg import Refusal
+from .lookups import Page
 from .merchant import CHANNELS, channel_of
 from .objects import Payment, new_payment, new_schedule, to_json
 from .outbox import Changed
@@ -91,22 +92,18 @@ def between(
     oldest_first: bool,
     page: int,
     limit: int,
-) -> list[str]:
-    """Schedules with `since` <= time < `until`, as JSON texts; empty `status` and `customer_uid` mean any."""
+) -> Page:
+    """Schedules with `since` <= time < `until`; empty `status` and `customer_uid` mean any."""
     order = "schedule_at, id" if oldest_first else "schedule_at DESC, id DESC"
     where = "schedule_at >= ? AND schedule_at < ? AND (? = '' OR status = ?) AND (? = '' OR customer_uid = ?)"
-    rows = database.all(
-        f"SELECT body FROM schedules WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",  # noqa: S608
-        since,
-        until,
-        status,
-        status,
-        customer_uid,
-        customer_uid,
-        limit,
-        (page - 1) * limit,
-    )
-    return [row["body"] for row in rows]
+    values = (since, until, status, status, customer_uid, customer_uid)
+    with database.reading() as connection:
+        total = connection.execute(f"SELECT count(*) FROM schedules WHERE {where}", values).fetchone()[0]  # noqa: S608
+        rows = connection.execute(
+            f"SELECT body FROM schedules WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",  # noqa: S608
+            (*values, limit, (page - 1) * limit),
+        ).fetchall()
+    return Page(total, page, limit, [row["body"] for row in rows])
 
 
 def move(database: Database, merchant_uid: str, schedule_at: int) -> Schedule:

@@ -26,7 +26,9 @@ def refusal(http: requests.Session, reach: Reach, url: str, payment: Mapping[str
         response = http.post(url, json=body, timeout=seconds, allow_redirects=False)
     except (requests.RequestException, ValueError):  # ValueError: an invalid address
         return STOPPED % NO_REASON
-    return None if response.status_code == 200 else STOPPED % _reason(response)
+    if response.status_code == 200:
+        return None
+    return STOPPED % (_reason(response) if reach.may_show_answer(url) else NO_REASON)
 
 
 def _reason(response: requests.Response) -> str:

@@ -1,5 +1,6 @@
 """Views of the payment window and the SDK's endpoints: a popup, a frame, or the whole page."""
 
+import re
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ Answer = Response | tuple[Response, int]
 
 SDK_SECONDS = 60  # browser cache of the SDK: long enough for a purchase, short for development
 PREFLIGHT_SECONDS = 600
+OLDER_SDK = re.compile(r"1\.[0-2]\.\d(-\d{8})?")  # 1.0.0 to 1.2.1, some with a date
+MOST_PAGES_AROUND = 10
 MODES = ("popup", "iframe", "page")
 # Called by the SDK from the shop's page, usually cross-origin.
 ASKED_BY_THE_SDK = ("window.sdk", "window.hints", "window.open_window", "window.close")
@@ -41,9 +44,13 @@ def open_to_other_origins(response: Response) -> Response:
 
 
 @bp.get("/v1/iamport.js")
-def sdk() -> Response:
-    """Serve the imitation of PortOne's SDK, which finds this server by its own URL."""
-    response = current_app.send_static_file("v1/iamport.js")
+@bp.get("/v1/iamport.esm.js")
+@bp.get("/js/iamport.payment-<version>.js")
+def sdk(version: str = "") -> Response:
+    """Serve the imitation of PortOne's SDK, which finds this server by its own URL: one script at every address."""
+    if version and not OLDER_SDK.fullmatch(version):
+        abort(404)
+    response = current_app.send_static_file("v1/iamport.js" if version else request.path.removeprefix("/"))
     response.cache_control.max_age = SDK_SECONDS
     response.headers["Content-Type"] = "text/javascript; charset=utf-8"
     return response
@@ -75,7 +82,8 @@ def open_window() -> Answer:
         return jsonify(_refused(params, refusal, redirects=device == "mobile" and not callback))
     mode = _mode(device, callback)
     language = body.get("language") if body.get("language") in pages.LANGUAGES else None
-    url = url_for("window.page", window_id=window_id, mode=mode, lang=language)
+    around = _origins(body.get("pages_around"))
+    url = url_for("window.page", window_id=window_id, mode=mode, lang=language, around=around)
     return jsonify(window_id=window_id, url=url, mode=mode)
 
 
@@ -131,7 +139,7 @@ def page(window_id: str) -> Answer:
     return _page(
         "sandbox/window.html",
         language,
-        framed_by=opener if mode == "iframe" else "",
+        framed_by=_framed_by(mode, opener),
         view=view,
         shop_name=_shop_name(view, language),
         mode=mode,
@@ -233,6 +241,19 @@ def _origin(url: str) -> str:
         return ""
     clean = parts.scheme in ("http", "https") and url.isascii() and not set(parts.netloc) & set(" ;,'\"*")
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc and clean else ""
+
+
+def _framed_by(mode: str, opener: str) -> str:
+    """The origins that may show the window in a frame: the shop's page, and the pages that stand around it."""
+    if mode == "popup":
+        return ""
+    shop = [opener] if mode == "iframe" else []
+    return " ".join(_origins([*shop, *request.args.getlist("around")]))
+
+
+def _origins(urls: object) -> list[str]:
+    texts = [url for url in urls if isinstance(url, str)] if isinstance(urls, list) else []
+    return [origin for origin in map(_origin, texts[:MOST_PAGES_AROUND]) if origin]
 
 
 def _page(template: str, language: str, framed_by: str = "", **facts: Any) -> Response:

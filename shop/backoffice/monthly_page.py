@@ -23,7 +23,7 @@ from payments.monthly.models import LATER_MONTH, BillingKey, Subscription
 from payments.portone.report import ProviderError
 from shop.orders.models import User
 from shop.orders.plans import plans_by_ref, subscribers_of
-from shop.web.common import given_reason, provider
+from shop.web.common import given_reason, provider, settings
 from shop.web.labels import label
 
 from .admin import acting, bp, operators_only
@@ -196,7 +196,7 @@ def _monthly_page() -> str:
         ended=ended_ones,
         plans=plans_by_ref(),
         subscribers=subscribers_of(coming, ended_ones),
-        demo_clock="demo" in current_app.blueprints,
+        demo_clock="demo" in current_app.blueprints and settings().demo_clock,
         most=MOST_IN_ONE_CLICK,
     )
 

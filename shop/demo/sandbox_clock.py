@@ -10,7 +10,7 @@ from datetime import time as time_of_day
 from itertools import islice
 
 import requests
-from flask import Blueprint, Flask, current_app, flash, has_app_context, redirect, url_for
+from flask import Blueprint, Flask, abort, current_app, flash, has_app_context, redirect, url_for
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response as AnyResponse
@@ -22,12 +22,20 @@ from payments.monthly.billing_month import Month, months_of
 from payments.monthly.charge_days import charge_day
 from payments.monthly.models import Subscription
 from shop.backoffice import admin
-from shop.web.common import provider, seoul
+from shop.web.common import provider, seoul, settings
 
 from . import reset
 
 bp = Blueprint("demo", __name__, url_prefix="/admin/clock")
 bp.before_request(admin.only_staff)
+
+
+@bp.before_request
+def only_where_allowed() -> None:
+    """Refuse to move everybody's clock unless DEMO_CLOCK allows it: the administrator's password is published."""
+    if not settings().demo_clock:
+        abort(403)
+
 
 FRESH_FOR_SECONDS = 1.0
 TIMEOUT_SECONDS = 3.0

@@ -38,7 +38,7 @@ ASKED = {
 @pytest.fixture
 def sandbox_app(tmp_path: Path) -> Iterator[Flask]:
     start_sandbox(tmp_path / "sandbox.sqlite3")
-    app = create_sandbox(tmp_path / "sandbox.sqlite3", shop_origin="http://shop.example", start_worker=False)
+    app = create_sandbox(tmp_path / "sandbox.sqlite3", shop_origin="http://127.0.0.1:5000", start_worker=False)
     yield app
     app.extensions["sandbox"].close()
 

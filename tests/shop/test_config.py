@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import create_sandbox
 from shop.config import ConfigError, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -190,7 +191,8 @@ def test_a_database_that_no_installed_driver_knows_is_refused_without_its_passwo
 @pytest.mark.parametrize(
     "name",
     [*LIVE_KEYS, "PORTONE_CHANNEL_KEY", "PORTONE_PG", "PORTONE_BILLING_CHANNEL_KEY", "PORTONE_BILLING_PG", "SECRET_KEY",
-     "METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN", "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL"],
+     "METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN", "SANDBOX_API_KEY", "SANDBOX_API_SECRET", "PUBLIC_URL",
+     "PORTONE_API_URL", "PORTONE_SDK_URL"],
 )  # fmt: skip
 def test_a_quotation_mark_or_blank_in_an_id_key_or_secret_is_refused_by_name_and_never_printed(
     name: str, copied: str, tmp_path: Path
@@ -199,6 +201,72 @@ def test_a_quotation_mark_or_blank_in_an_id_key_or_secret_is_refused_by_name_and
     error = refusal(LIVE | {name: copied.format(value)}, tmp_path)
     assert name in {one.setting for one in (error, *error.others)}
     assert not [one for one in (error, *error.others) if value in str(one) and name not in ("PUBLIC_URL", "PORTONE_PG")]
+
+
+PUBLIC_DEMO = TOKEN | {"PUBLIC_URL": "https://demo.example"}
+
+
+def test_a_demo_elsewhere_has_rest_keys_of_its_own_which_stay(tmp_path: Path) -> None:
+    first, again = load_settings(PUBLIC_DEMO, tmp_path), load_settings(PUBLIC_DEMO, tmp_path)
+    other = load_settings(PUBLIC_DEMO, tmp_path / "other")
+    assert first.api_key not in ("imp_apikey", other.api_key)
+    assert first.api_secret not in ("sandbox_secret", other.api_secret)
+    assert (again.api_key, again.api_secret) == (first.api_key, first.api_secret)
+    assert first.api_secret not in repr(first)
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:5000", "http://localhost:5000", "http://[::1]:5000"])
+def test_on_this_machine_the_published_keys_are_used(url: str, tmp_path: Path) -> None:
+    settings = load_settings({"PUBLIC_URL": url}, tmp_path)
+    assert (settings.api_key, settings.api_secret) == ("imp_apikey", "sandbox_secret")
+    assert not (tmp_path / "sandbox_keys").exists()
+
+
+@pytest.mark.parametrize("sandbox_first", [True, False])
+def test_shop_and_sandbox_of_one_deployment_find_the_same_keys(sandbox_first: bool, tmp_path: Path) -> None:
+    def of_sandbox() -> tuple[str, str]:
+        app = create_sandbox(tmp_path / "sandbox.sqlite3", shop_origin=PUBLIC_DEMO["PUBLIC_URL"], start_worker=False)
+        keys: tuple[str, str] = app.extensions["sandbox"].api_keys
+        return keys
+
+    early = of_sandbox() if sandbox_first else None
+    settings = load_settings(PUBLIC_DEMO, tmp_path)
+    assert (settings.api_key, settings.api_secret) == (early or of_sandbox())
+
+
+def test_the_sandboxs_keys_may_be_settings(tmp_path: Path) -> None:
+    given = {"SANDBOX_API_KEY": "0123456789abcdef", "SANDBOX_API_SECRET": "a-secret-of-this-deployment"}
+    for environ in (PUBLIC_DEMO | given, given):
+        settings = load_settings(environ, tmp_path)
+        assert (settings.api_key, settings.api_secret) == tuple(given.values())
+    assert load_settings(LIVE | given, tmp_path).api_key == LIVE["PORTONE_API_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"SANDBOX_API_KEY": "0123456789abcdef"}, "SANDBOX_API_SECRET"),
+        ({"SANDBOX_API_SECRET": "a-secret-of-this-deployment"}, "SANDBOX_API_KEY"),
+        ({"SANDBOX_API_KEY": "k", "SANDBOX_API_SECRET": "short"}, "SANDBOX_API_SECRET"),
+        ({"SANDBOX_API_KEY": "imp_apikey", "SANDBOX_API_SECRET": "sandbox_secret"}, "SANDBOX_API_SECRET"),
+        ({"SANDBOX_CONTROLS_TOKEN": "short"}, "SANDBOX_CONTROLS_TOKEN"),
+        ({"SANDBOX_CONTROLS_TOKEN": "a" * 20}, "SANDBOX_CONTROLS_TOKEN"),
+        ({"SANDBOX_CONTROLS_TOKEN": "changemechangeme"}, "SANDBOX_CONTROLS_TOKEN"),
+        ({"DEMO_CLOCK": "perhaps"}, "DEMO_CLOCK"),
+    ],
+)
+def test_weak_or_half_given_secrets_of_a_demo_are_refused_by_name(
+    change: dict[str, str], named: str, tmp_path: Path
+) -> None:
+    error = refusal(PUBLIC_DEMO | change, tmp_path)
+    assert named in {one.setting for one in (error, *error.others)}
+
+
+def test_the_administrator_of_a_demo_elsewhere_moves_no_clock_unless_allowed(tmp_path: Path) -> None:
+    assert load_settings({}, tmp_path).demo_clock
+    assert not load_settings(PUBLIC_DEMO, tmp_path).demo_clock
+    assert load_settings(PUBLIC_DEMO | {"DEMO_CLOCK": "true"}, tmp_path).demo_clock
+    assert not load_settings({"DEMO_CLOCK": "false"}, tmp_path).demo_clock
 
 
 def test_blanks_around_a_value_are_not_part_of_it(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-/* An imitation of PortOne V1's iamport.js for the sandbox: IMP.init, IMP.agency, IMP.request_pay.
+/* An imitation of PortOne V1's iamport.js for the sandbox: IMP.init, IMP.agency, IMP.request_pay. The other functions
+ * say that they are not imitated. Loaded twice, the first stays, with its init.
  *
  * It finds its server by its own address, so that a shop goes live by changing one <script src>. On a PC the payment
  * window is a popup (or a frame, if the sandbox is set so) and the result comes to the callback. On a phone the page
@@ -8,7 +9,10 @@
 (function () {
   "use strict";
 
-  const server = new URL("..", document.currentScript.src);
+  if (window.IMP) return;
+  // A module has no currentScript: iamport.esm.js leaves its address, else the page's own script element tells.
+  const script = document.currentScript || [...document.scripts].find(({ src }) => /\/iamport[^/]*\.js/.test(src));
+  const server = new URL("..", window.iamportAddress || script.src);
   const WIDTH = 390; // of KG's window
   const HEIGHT = 613;
   const CLOSED_CHECK_MS = 250;
@@ -30,11 +34,17 @@
     return String(params.language || document.documentElement.lang || "").slice(0, 2);
   }
 
+  /* The pages around this one when it stands in a frame: they may show the window in its place. */
+  function pagesAround() {
+    if (window.parent === window) return [];
+    return [...(location.ancestorOrigins || [document.referrer])]; // Firefox tells the nearest only
+  }
+
   async function ask(params, device, callback) {
-    const language = languageOf(params);
-    const asked = { user_code: userCode, tier_code: tierCode, params, device, language, page_url: location.href };
+    const asked = { user_code: userCode, tier_code: tierCode, params, device, callback: Boolean(callback) };
+    const page = { language: languageOf(params), page_url: location.href, pages_around: pagesAround() };
     try {
-      const answer = await call("window", { ...asked, callback: Boolean(callback) });
+      const answer = await call("window", { ...asked, ...page });
       if (answer.window_id || answer.result) return answer;
       return { result: refusal(params, "SANDBOX_REQUEST", answer.message) };
     } catch (error) {
@@ -71,10 +81,19 @@
   }
 
   /* Never from inside request_pay itself: a caller may count on its next line running first. */
-  function tell(callback, result) {
+  function tell(callback, result, name = "request_pay") {
     if (!result) return; // a lost answer: nobody hears anything
     if (callback) setTimeout(callback, 0, result);
-    else if (result.error_msg) console.warn(`IMP.request_pay: ${result.error_msg}`, result);
+    else if (result.error_msg) console.warn(`IMP.${name}: ${result.error_msg}`, result);
+  }
+
+  function notImitated(name) {
+    return (...given) => {
+      const callback = given.find((one) => typeof one === "function");
+      const params = given.find((one) => one && typeof one === "object") || {};
+      const text = `[샌드박스] 이 샌드박스는 IMP.${name}을(를) 흉내 내지 않습니다.`;
+      tell(callback, refusal(params, "SANDBOX_NOT_IMITATED", text), name);
+    };
   }
 
   /* --- the ways a window is shown --- */
@@ -195,6 +214,8 @@
   }
 
   async function payOnPC(params, callback) {
+    if (!callback) console.warn("IMP.request_pay has no callback: on a PC nothing else hears of the result;"
+      + " m_redirect_url is for phones.");
     const popup = hints.pc_window === "popup" ? openPopup(languageOf(params)) : null;
     if (!popup && hints.pc_window === "popup") {
       const advice = "팝업이 차단되었습니다. 브라우저에서 팝업을 허용한 뒤 다시 시도해 주세요.";
@@ -217,25 +238,32 @@
     else tell(callback, answer.result);
   }
 
-  window.IMP = {
-    init(code) {
-      if (userCode && userCode !== code) console.warn("IMP.init must not run twice; the first code stays.");
-      userCode = userCode || code;
-    },
-    agency(code, tier) {
-      this.init(code);
-      tierCode = tier;
-    },
-    request_pay(params, callback) {
-      const asked = Object(params);
-      const listener = typeof callback === "function" ? callback : null;
-      const phone = isPhone();
-      const objection = firstObjection(asked);
-      if (objection && (listener || !phone)) tell(listener, objection);
-      else if (phone) payOnPhone(asked, listener); // without a callback the server says where to go with a refusal
-      else payOnPC(asked, listener);
-    },
-  };
+  /* --- what a page calls; without `this`, so that each works when it is taken out of IMP --- */
+
+  function init(code) {
+    if (userCode && userCode !== code) console.warn("IMP.init must not run twice; the first code stays.");
+    userCode = userCode || code;
+  }
+
+  function agency(code, tier) {
+    init(code);
+    tierCode = tier;
+  }
+
+  function requestPay(params, callback) {
+    const asked = Object(params);
+    const listener = typeof callback === "function" ? callback : null;
+    const phone = isPhone();
+    const objection = firstObjection(asked);
+    if (objection && (listener || !phone)) tell(listener, objection);
+    else if (phone) payOnPhone(asked, listener); // without a callback the server says where to go with a refusal
+    else payOnPC(asked, listener);
+  }
+
+  window.IMP = { init, agency, request_pay: requestPay };
+  for (const name of ["certification", "loadUI", "updateLoadUIRequest", "naver_zzim", "communicate"]) {
+    window.IMP[name] = notImitated(name);
+  }
 
   call("window/hints").then((told) => Object.assign(hints, told)).catch(() => {}); // the defaults will do
 })();

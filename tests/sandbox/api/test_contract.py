@@ -211,5 +211,5 @@ def test_the_wire_looks_as_it_was_seen(merchant: Merchant, anybody: FlaskClient,
     assert answer.data.isascii()  # Hangul as \uXXXX
     assert list(json.loads(answer.data)["response"]) == sorted(SCHEMA["shapes"]["PaymentAnnotation"]["properties"])
     assert anybody.put("/payments/imp_1/balance", headers={"Authorization": merchant.token}).status_code == 405
-    unknown = anybody.get("/payments/a/b/c/d")
+    unknown = anybody.get("/payments/a/b/c/d", headers={"Authorization": merchant.token})
     assert (unknown.status_code, unknown.json and unknown.json["code"]) == (404, -1)

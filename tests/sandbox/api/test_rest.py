@@ -60,7 +60,7 @@ def test_wrong_or_missing_credentials(body: dict[str, str], status: int, message
     assert (answer.status_code, answer.json) == (status, {"code": -1, "message": message, "response": None})
 
 
-@pytest.mark.parametrize("form", ["{}", "Bearer {}"])
+@pytest.mark.parametrize("form", ["{}", "Bearer {}", "bearer {}", "BEARER  {}"])
 def test_the_token_is_taken_bare_and_as_bearer(form: str, anybody: FlaskClient, merchant: Merchant) -> None:
     answer = anybody.get("/users/pg", headers={"Authorization": form.format(merchant.token)})
     assert answer.status_code == 200
@@ -173,3 +173,47 @@ def test_an_unknown_key_is_a_refusal_with_http_200(merchant: Merchant) -> None:
 
 def test_a_slash_at_the_end_is_no_other_address(merchant: Merchant) -> None:
     assert merchant("GET", "/users/pg/")[:2] == (200, 0)
+
+
+# --- what other people's clients send ---
+
+
+def test_a_blank_before_a_forms_name_is_not_part_of_it(merchant: Merchant) -> None:
+    form = {"data": "merchant_uid=m-1& amount=9900& ", "content_type": "application/x-www-form-urlencoded"}
+    assert merchant("POST", "/payments/prepare", **form)[3]["amount"] == 9900  # the official Go client writes it so
+
+
+def test_a_query_may_number_its_ids_as_php_does(merchant: Merchant, sandbox: Sandbox) -> None:
+    first, second = pay(sandbox), pay(sandbox, merchant_uid="order-2", customer_uid="key-1")
+    ids = [first["imp_uid"], second["imp_uid"]]
+    assert merchant("GET", "/payments?imp_uid[0]={}&imp_uid[1]={}".format(*ids))[3] == [first, second]
+    assert merchant("GET", "/payments?merchant_uid%5B0%5D=order-1& imp_uid[0]=" + ids[1])[3] == [first, second]
+    assert merchant("GET", "/payments?imp_uid[x]=" + ids[0]) == NO_PAYMENT
+    assert merchant("GET", "/subscribe/customers?customer_uid[0]=key-1")[3][0]["customer_uid"] == "key-1"
+
+
+NOT_IMITATED = ("/certifications/imp_1", "/vbanks/holder", "/payments/a/b/c", "/subscribe/nothing", "/users", "/cards")
+
+
+@pytest.mark.parametrize("path", NOT_IMITATED)
+def test_an_address_of_v1_that_is_not_imitated_asks_for_the_token_and_answers_in_v1s_envelope(
+    path: str, anybody: FlaskClient, merchant: Merchant
+) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        stranger = anybody.open(path, method=method)
+        assert (stranger.status_code, stranger.json) == (401, {"code": -1, "message": "Unauthorized", "response": None})
+        assert merchant(method, path) == (404, -1, "[샌드박스] 이 샌드박스가 흉내 내지 않는 주소입니다.", None)
+
+
+def test_a_method_that_an_address_does_not_know_asks_for_the_token_first(
+    anybody: FlaskClient, merchant: Merchant
+) -> None:
+    assert anybody.delete("/payments/cancel").status_code == 401
+    assert merchant("DELETE", "/payments/cancel")[:2] == (405, -1)
+    assert anybody.get("/users/getToken").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/", "/window/nobodys", "/v1/nothing.js", "/static/nothing", "/favicon.ico"])
+def test_the_sandboxs_own_addresses_answer_people_in_html(path: str, anybody: FlaskClient) -> None:
+    answer = anybody.get(path)
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")

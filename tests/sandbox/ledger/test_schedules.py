@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from sandbox import Sandbox
+from sandbox.ledger import options
 from sandbox.ledger.clock import SEOUL
 from tests.sandbox.conftest import Merchant, go_to, issue_key, payments_of
 
@@ -192,6 +193,22 @@ def test_the_lists_are_cut_by_time_state_and_key(key: dict[str, Any], merchant: 
     assert merchant("GET", PATH, query_string={"schedule_from": 0, "schedule_to": until})[0] == 400
     bad = {"schedule_from": since, "schedule_to": until, "schedule_status": "maybe"}
     assert merchant("GET", PATH, query_string=bad)[0] == 400
+
+
+def test_switched_so_the_lists_come_in_pages_as_official_clients_expect(
+    key: dict[str, Any], merchant: Merchant, sandbox: Sandbox
+) -> None:
+    options.change(sandbox.database, {"schedule_lists": "page"})
+    [told] = schedule(merchant, item("sub-2", "2055-02-15"))[3]  # what was made stays an array
+    later = schedule(merchant, item("sub-3", "2055-03-15"))[3]
+    whole = {"schedule_from": at("2055-02-15"), "schedule_to": at("2055-03-16"), "sorting": "scheduled"}
+    listed = merchant("GET", PATH, query_string=whole | {"limit": 1})[3]
+    assert listed == {"total": 2, "previous": 0, "next": 2, "list": [told]}
+    listed = merchant("GET", PATH, query_string=whole | {"limit": 1, "page": 2})[3]
+    assert listed == {"total": 2, "previous": 1, "next": 0, "list": later}
+    for path in (f"{PATH}/customers/key-1", "/subscribe/customers/key-1/schedules"):
+        listed = merchant("GET", path, query_string={"from": at("2055-02-15"), "to": at("2055-03-15")})[3]
+        assert listed == {"total": 1, "previous": 0, "next": 0, "list": [told]}
 
 
 def test_each_schedule_runs_once_however_many_look(key: dict[str, Any], merchant: Merchant, sandbox: Sandbox) -> None:

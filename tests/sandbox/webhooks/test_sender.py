@@ -200,8 +200,8 @@ def test_a_shop_that_calls_back_while_it_is_being_told_stops_nothing(sandbox: Sa
         sandbox.flush()  # the shop's command line does so, and the shop may sit in the same process
         return "ok"
 
-    sandbox.http.mount("http://shop.example", WSGIAdapter(shop, "http://shop.example"))
+    sandbox.http.mount("http://127.0.0.1:5000", WSGIAdapter(shop, "http://127.0.0.1:5000"))
     options.change(sandbox.database, {"webhook_order": "twice"})
-    pay(sandbox, notice_url="http://shop.example/hook")
+    pay(sandbox, notice_url="http://127.0.0.1:5000/hook")
     sandbox.flush()
     assert [row["answer_status"] for row in sandbox.ledger.outbox.latest()] == [200, 200]

@@ -22,7 +22,19 @@ GIVEN_UP = {"error_code": "F400", "error_msg": "사용자가 결제를 취소하
 
 PAGE = """<!doctype html><html lang="ko"><title>shop</title><meta name="viewport" content="width=device-width">
 <p><a href="#behind">behind</a></p><button id="pay">pay</button><p id="heard"></p>
-<script src="%s/v1/iamport.js"></script><script src="/shop.js"></script>"""
+%s<script src="/shop.js"></script>"""
+
+# Ways to load the SDK, by the path of the page below /cart.
+LOADED = {
+    "": '<script src="%s/v1/iamport.js"></script>',
+    "1.2.0": '<script src="%s/js/iamport.payment-1.2.0.js"></script>',
+    "1.1.8": '<script src="%s/js/iamport.payment-1.1.8.js"></script>',
+    "esm": '<script type="module" src="%s/v1/iamport.esm.js"></script>',
+    "as-module": '<script type="module" src="%s/v1/iamport.js"></script>',
+    "imported": '<script type="module" src="/imports.js"></script>',
+    "twice": '<script src="%s/v1/iamport.js"></script><script src="/init.js"></script>'
+    '<script src="%s/v1/iamport.js"></script>',
+}
 
 SCRIPT = """
 const told = JSON.parse(decodeURIComponent(location.search.slice(1)));
@@ -49,11 +61,18 @@ class Shop:
     sandbox: Sandbox
 
     def visit(
-        self, page: Page, *, unclicked: bool = False, init: bool = True, callback: bool = True, **asked: Any
+        self,
+        page: Page,
+        *,
+        loaded: str = "",
+        unclicked: bool = False,
+        init: bool = True,
+        callback: bool = True,
+        **asked: Any,
     ) -> None:
         """Open the page, with its SDK ready and told how the sandbox is switched."""
         told = {"params": ASKED | asked, "init": init, "callback": callback, "unclicked": unclicked}
-        address = f"{self.url}/cart?{quote(json.dumps(told))}"
+        address = f"{self.url}/cart/{loaded}?{quote(json.dumps(told))}"
         if unclicked:
             page.goto(address)
             return
@@ -86,10 +105,21 @@ def shop_app(sandbox_url: str) -> Flask:
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(sandbox_url))
     policy = f"default-src 'self'; script-src 'self' {origin}; connect-src {origin}; frame-src {origin}"
 
-    @app.get("/cart")
+    @app.get("/cart/")
+    @app.get("/cart/<loaded>")
     @app.get("/back")
-    def page() -> Response:
-        return Response(PAGE % sandbox_url, headers={"Content-Security-Policy": policy})
+    def page(loaded: str = "") -> Response:
+        scripts = LOADED[loaded].replace("%s", sandbox_url)
+        return Response(PAGE % scripts, headers={"Content-Security-Policy": policy})
+
+    @app.get("/imports.js")
+    def imports() -> Response:
+        script = f'import IMP from "{sandbox_url}/v1/iamport.esm.js"; window.imported = IMP;'
+        return Response(script, content_type="text/javascript")
+
+    @app.get("/init.js")
+    def init() -> Response:
+        return Response('IMP.init("imp00000000");', content_type="text/javascript")
 
     @app.get("/shop.js")
     def script() -> Response:

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Route, expect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from tests.sandbox.conftest import served
+from tests.sandbox.conftest import ASKED, served
 from tests.sandbox.driver import driven
 from tests.sandbox.window.shop_page import (
     GIVEN_UP,
@@ -177,6 +177,68 @@ def test_a_second_init_is_warned_of_and_ignored(page: Page, shop: Shop) -> None:
     expect_heard(page, GIVEN_UP)  # of the first code's shop
 
 
+@pytest.mark.parametrize("loaded", ["1.2.0", "1.1.8", "esm", "as-module", "imported"])
+def test_the_sdk_pays_from_every_address_and_as_a_module(loaded: str, page: Page, shop: Shop) -> None:
+    shop.visit(page, loaded=loaded)
+    popup = open_popup(page)
+    identify(popup)
+    approve(popup)
+    expect_heard(page, {"imp_uid": shop.payment()["imp_uid"], "error_code": None})
+    if loaded == "imported":
+        assert page.evaluate("() => imported === IMP")
+
+
+def test_the_script_loaded_twice_keeps_its_init(page: Page, shop: Shop) -> None:
+    shop.visit(page, loaded="twice", init=False)
+    open_popup(page).close()
+    expect_heard(page, GIVEN_UP)
+
+
+def test_the_functions_work_when_they_are_taken_out_of_imp(page: Page, shop: Shop) -> None:
+    shop.visit(page, init=False)
+    told = page.evaluate(
+        "asked => new Promise((heard) => {"
+        " const { agency, request_pay } = IMP; agency('imp00000000', 'T01'); request_pay(asked, heard); })",
+        {"merchant_uid": "order-1", "amount": "9900"},
+    )
+    assert told["error_code"] == "SANDBOX_TYPE"  # not SANDBOX_INIT
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "IMP.certification({merchant_uid: 'order-1'}, heard)",
+        "IMP.loadUI('paypal-spb', {merchant_uid: 'order-1'}, heard)",
+        "IMP.updateLoadUIRequest('paypal-spb', {merchant_uid: 'order-1'}, heard)",
+        "IMP.naver_zzim({merchant_uid: 'order-1'}, heard)",
+        "IMP.communicate({merchant_uid: 'order-1', result: 'process'}, heard)",
+    ],
+)
+def test_a_function_that_is_not_imitated_says_so_to_the_callback(call: str, page: Page, shop: Shop) -> None:
+    shop.visit(page)
+    told = page.evaluate(f"() => new Promise((heard) => {{ {call}; }})")
+    name = call.partition("(")[0]
+    assert (told["error_code"], told["merchant_uid"], told["imp_uid"]) == ("SANDBOX_NOT_IMITATED", "order-1", None)
+    assert name in told["error_msg"]
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.evaluate(f"() => {name}()")
+    page.evaluate(f"() => {name}('x', {{}})")
+    assert [name in text for text in said] == [True, True]
+
+
+def test_on_a_pc_without_a_callback_the_console_says_that_nobody_hears_of_the_result(page: Page, shop: Shop) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    shop.visit(page, callback=False, m_redirect_url=shop.back)
+    popup = open_popup(page)
+    identify(popup)
+    with popup.expect_event("close"):
+        approve(popup)
+    assert ["callback" in text and "m_redirect_url" in text for text in said] == [True]
+    assert shop.payment()["status"] == "paid"
+
+
 def test_mounted_below_a_path_the_sdk_finds_its_server(page: Page, sandbox_app: Flask) -> None:
     mount = Flask("a mount")
     mount.wsgi_app = DispatcherMiddleware(mount.wsgi_app, {"/sandbox": sandbox_app})  # type: ignore[method-assign]
@@ -271,6 +333,27 @@ def test_without_an_address_to_return_to_it_is_paid_and_ends_there(phone: Page, 
     identify(phone)
     approve(phone)
     expect(phone.locator("#ending")).to_contain_text("m_redirect_url")
+    assert shop.payment()["status"] == "paid"
+
+
+@pytest.mark.parametrize("around", ["the shop", "another site"])
+def test_on_a_phone_a_page_inside_a_frame_pays_and_comes_back_there(around: str, phone: Page, shop: Shop) -> None:
+    told = {"params": ASKED | {"m_redirect_url": shop.back}, "init": True, "callback": True}
+    outer = Flask("a page around")
+    address = f"{shop.url}/cart/?{quote(json.dumps(told))}"
+    frame_html = f'<!doctype html><title>around</title><iframe src="{address}"></iframe>'
+    outer.add_url_rule("/", view_func=lambda: frame_html)
+    outer_on_the_shop = f"{shop.url}/around"
+    with served(outer) as elsewhere:
+        if around == "the shop":
+            phone.route(outer_on_the_shop, lambda route: route.fulfill(body=frame_html, content_type="text/html"))
+        phone.goto(outer_on_the_shop if around == "the shop" else elsewhere)
+        frame = phone.frames[1]
+        frame.locator("#pay").tap()
+        frame.wait_for_url("**/window/**")
+        identify(frame)
+        approve(frame)
+        frame.wait_for_url(f"{shop.back}?**")
     assert shop.payment()["status"] == "paid"
 
 

@@ -68,6 +68,27 @@ def test_the_sdk_may_be_loaded_from_any_shop(anybody: FlaskClient) -> None:
     answer.close()
 
 
+@pytest.mark.parametrize(
+    "path", ["/js/iamport.payment-1.2.0.js", "/js/iamport.payment-1.1.8.js", "/js/iamport.payment-1.1.7-20190812.js"]
+)
+def test_the_older_addresses_of_the_sdk_serve_the_same_script(path: str, anybody: FlaskClient) -> None:
+    with anybody.get(path) as older, anybody.get("/v1/iamport.js") as today:
+        assert (older.status_code, older.data) == (200, today.data)
+        assert older.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("path", ["/js/iamport.payment-9.9.9.js", "/js/iamport.payment-1.2.0.css", "/js/other.js"])
+def test_no_other_address_serves_the_sdk(path: str, anybody: FlaskClient) -> None:
+    assert anybody.get(path).status_code == 404
+
+
+def test_the_sdk_comes_as_a_module_too(anybody: FlaskClient) -> None:
+    with anybody.get("/v1/iamport.esm.js", headers={"Origin": SHOP}) as module:
+        assert module.headers["Content-Type"] == "text/javascript; charset=utf-8"
+        assert module.headers["Access-Control-Allow-Origin"] == "*"  # else a browser refuses a module
+        assert "export default" in module.get_data(as_text=True)
+
+
 @pytest.mark.parametrize("path", ["/window", "/window/x/close"])
 def test_a_browser_may_ask_beforehand(path: str, anybody: FlaskClient) -> None:
     answer = anybody.options(path, headers={"Origin": SHOP, "Access-Control-Request-Method": "POST"})
@@ -284,6 +305,20 @@ def test_nothing_inline_runs_and_only_the_shops_own_page_may_frame_the_window(
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
     assert page.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("device", "callback"), [("mobile", True), ("pc", True)])
+def test_pages_around_the_shops_own_may_frame_the_window_too(
+    device: str, callback: bool, anybody: FlaskClient, sandbox: Sandbox
+) -> None:
+    switch(sandbox, pc_window="iframe")
+    around = ["http://frame.example", "https://top.example/path", "null", "http://a; script-src *", 7, "", {}]
+    body = {"user_code": "imp00000000", "params": ASKED, "page_url": f"{SHOP}/cart", "callback": callback}
+    opened = anybody.post("/window", json=body | {"device": device, "pages_around": around}).json
+    assert opened
+    policy = anybody.get(opened["url"]).headers["Content-Security-Policy"]
+    shop = f"{SHOP} " if device == "pc" else ""
+    assert policy.endswith(f"frame-ancestors {shop}http://frame.example https://top.example")
 
 
 def test_an_unknown_window_is_a_404_with_a_page_for_people(anybody: FlaskClient) -> None:

@@ -33,6 +33,10 @@ def identify(sandbox: Sandbox, window_id: str, phone: str = "01012345678", **fie
         ({"buyer_tel": ""}, "SANDBOX_BUYER_TEL"),
         ({"digital": None}, "SANDBOX_DIGITAL"),
         ({"name": "가" * 16}, "9109"),
+        ({"name": None}, "SANDBOX_NAME"),
+        ({"name": "  "}, "SANDBOX_NAME"),
+        ({"currency": "USD"}, "SANDBOX_CURRENCY"),
+        ({"currency": "krw"}, "SANDBOX_CURRENCY"),
         ({"buyer_email": "a-very-long-address@somewhere.example"}, "9114"),
         ({"customer_uid": "x" * 81}, "SANDBOX_CUSTOMER_UID"),
         ({"pg": "danal"}, "SANDBOX_CHANNEL"),
@@ -57,6 +61,11 @@ def test_every_way_to_name_the_contract_opens_the_window(contract: dict[str, str
 def test_an_unknown_shop_opens_no_window(sandbox: Sandbox) -> None:
     with pytest.raises(Refused):
         sandbox.ledger.open_window("imp99", ASKED, device="pc", page_url="", user_agent="", callback=True)
+
+
+@pytest.mark.parametrize("currency", [None, "", "KRW"])
+def test_won_may_be_named_or_left_out(currency: str | None, sandbox: Sandbox) -> None:
+    assert pay(sandbox, currency=currency)["currency"] == "KRW"
 
 
 def test_301_won_is_enough(sandbox: Sandbox) -> None:

@@ -1,5 +1,6 @@
 """The demo's clock: the shop follows the sandbox, and live settings know nothing of it."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -145,6 +146,35 @@ def test_only_an_operator_moves_the_clock(demo: Flask) -> None:
     sign_in(client)
     assert client.post("/admin/clock/tomorrow", headers=csrf_of(client)).status_code == 404
     assert client.get("/admin/clock/tomorrow").status_code in (404, 405)
+
+
+PUBLIC = {"PUBLIC_URL": "https://demo.example", "SANDBOX_CONTROLS_TOKEN": "9a8b7c6d5e4f3a2b1c0d"}
+HTTPS = {"base_url": PUBLIC["PUBLIC_URL"]}
+
+
+@pytest.mark.parametrize(("setting", "moves"), [({}, False), ({"DEMO_CLOCK": "true"}, True)])
+def test_the_published_administrator_moves_everybodys_clock_only_where_the_deployment_allows_it(
+    setting: dict[str, str], moves: bool, tmp_path: Path
+) -> None:
+    start_sandbox(tmp_path / "sandbox.sqlite3")
+    app = create_app(load_settings(PUBLIC | setting, tmp_path))
+    client = app.test_client()
+    with app.app_context():
+        admin = db.session.scalars(db.select(User).filter_by(email="admin@example.com")).one().id
+        end_reading()
+    with client.session_transaction(**HTTPS) as session:
+        session["_user_id"] = str(admin)
+    page = client.get("/admin/monthly", **HTTPS).get_data(as_text=True)
+    assert ("/admin/clock/tomorrow" in page) == moves
+    form = {"csrf_token": re.findall(r'name="csrf-token" content="([^"]+)"', page)[0]}
+    for move in ("next-charge", "tomorrow", "next-month"):
+        answer = client.post(f"/admin/clock/{move}", data=form, **HTTPS)
+        assert answer.status_code == (302 if moves else 403), move
+    with app.app_context():
+        moved = clock.now() - NOON
+    assert (moved > timedelta(days=1)) == moves
+    app.extensions["sandbox"].extensions["sandbox"].close()
+    close(app)
 
 
 def test_with_live_settings_the_clock_is_the_systems_and_nothing_moves_it(tmp_path: Path) -> None:
