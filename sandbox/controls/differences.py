@@ -96,8 +96,8 @@ UNVERIFIED = (
         "a code that begins with SANDBOX_ and a text of its own; the window stays shut",
     ),
     Unverified(
-        "301원 미만, buyer_tel 누락, 바이트 초과의 코드와 문구 일부",
-        "some codes and texts for under 301 won, a missing buyer_tel, too many bytes",
+        "301원 미만, name·buyer_tel 누락, 바이트 초과의 코드와 문구 일부",
+        "some codes and texts for under 301 won, a missing name or buyer_tel, too many bytes",
         "KG의 코드를 모르면 SANDBOX_로 시작하는 코드",
         "a code that begins with SANDBOX_ where KG's is not known",
     ),

@@ -124,6 +124,8 @@ def check_request(params: Mapping[str, Any]) -> None:
         raise Refused("9110", "[9110] 결제요청자료 오류입니다.")
     if not SMALLEST_AMOUNT <= params["amount"] <= LARGEST_AMOUNT:  # UNVERIFIED code and text
         raise Refused("SANDBOX_MINIMUM", f"휴대폰 소액결제는 {SMALLEST_AMOUNT}원 이상이어야 합니다.")
+    if not (params.get("name") or "").strip():  # `name` is required; UNVERIFIED: the code for an empty one
+        raise Refused("9109", "[9109] 결제요청자료 오류입니다.")
     if not params.get("buyer_tel"):  # UNVERIFIED code and text
         raise Refused("SANDBOX_BUYER_TEL", "buyer_tel은 필수입력입니다.")
     if not isinstance(params.get("digital"), bool):  # the text is that of PortOne's React Native client

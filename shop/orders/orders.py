@@ -16,7 +16,7 @@ from payments import clock
 from payments.database import db, for_update
 from payments.models import move
 from payments.portone import request_pay as portone
-from payments.portone.request_pay import KG_NAME_BYTES, fit_bytes
+from payments.portone.kg_text import KG_NAME_BYTES, fit_bytes
 
 from . import cart
 from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
