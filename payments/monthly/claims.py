@@ -13,8 +13,8 @@ from sqlalchemy import select
 from .. import clock
 from ..database import db, find_locked, transaction
 from ..models import Payment
-from ..portone.report import ChargeRequest
 from ..portone.kg_text import fit_bytes
+from ..portone.report import ChargeRequest
 from . import subscriptions
 from .billing_month import Month, month_of
 from .models import LATER_MONTH, BillingKey, Subscription

@@ -10,6 +10,7 @@ from ..privacy import LONGEST_TEXT, printable
 CODE_PAGE = "cp949"
 KG_NAME_BYTES = 30  # KG refuses a longer name of the goods (code 9109)
 KG_EMAIL_BYTES = 30  # KG refuses a longer e-mail address (code 9114), so it is not sent
+KG_BUYER_NAME_BYTES = 30
 OMISSION = "…"
 NO_NAME = "주문 상품"
 

@@ -1,12 +1,13 @@
 """The cart of a signed-in buyer, stored in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import contains_eager
 
 from payments.database import db, for_update, transaction
 
+from .buyer_input import InvalidText
 from .models import CartItem, Order, Product, User
 
 MOST_PER_LINE = 20
@@ -18,7 +19,7 @@ class OrderError(Exception):
     OrderError
     ├── EmptyCart        nothing to buy
     ├── OutOfStock       `product` has less stock than requested
-    ├── InvalidBuyer     `fields`: field name → what is wrong with it (a message key)
+    ├── InvalidBuyer     `fields`: field name → what is wrong with it
     ├── NotOnSale        `products` were taken off sale; if empty, there is no such product, or not of this kind
     └── CartChanged      the total differs from the one that the buyer agreed to; `kind` is the order's kind
     """
@@ -47,7 +48,7 @@ class OutOfStock(OrderError):
 
 
 class InvalidBuyer(OrderError):
-    def __init__(self, fields: dict[str, str]) -> None:
+    def __init__(self, fields: Mapping[str, InvalidText]) -> None:
         super().__init__(", ".join(fields))
         self.fields = fields
 

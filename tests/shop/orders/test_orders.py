@@ -41,7 +41,7 @@ def test_a_phone_number_is_taken_with_or_without_dashes() -> None:
         ({"name": ""}, {"buyer_name"}),
         ({"name": "가" * 16}, {"buyer_name"}),
         ({"tel": "02-123-4567"}, {"buyer_tel"}),
-        ({"tel": "010-1234-567８"}, {"buyer_tel"}),
+        ({"tel": "010-1234-567"}, {"buyer_tel"}),
         ({"tel": ""}, {"buyer_tel"}),
         ({"email": "nobody"}, {"buyer_email"}),
         ({"postcode": "1234"}, {"buyer_postcode"}),

@@ -1,6 +1,7 @@
 """The storefront's pages and the checkout's answers."""
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -244,9 +245,32 @@ def test_a_plan_whose_price_was_changed_meanwhile_is_not_begun(
 
 def test_wrong_fields_are_named_in_the_readers_language(client: FlaskClient, cart: Product) -> None:
     client.set_cookie("language", "en")
-    answer = check_out(client, buyer_tel="1").json
+    answer = check_out(client, buyer_tel="010-1234-567", buyer_name="홍길동😀").json
     assert answer
-    assert answer["fields"] == {"buyer_tel": "Please check the mobile number. Example: 010-1234-5678"}
+    assert answer["fields"] == {
+        "buyer_tel": "1 digit(s) missing: 8 more digits follow 010.",
+        "buyer_name": "This character cannot be used in the name: 😀. Please write it in Hangul or Latin letters.",
+    }
+
+
+def test_a_land_line_is_told_from_a_mobile_number(client: FlaskClient, cart: Product) -> None:
+    answer = check_out(client, buyer_tel="02-123-4567").json
+    assert answer
+    assert answer["fields"] == {"buyer_tel": "02 번호는 휴대폰이 아닙니다. 010으로 시작하는 휴대폰 번호를 적어 주세요."}
+
+
+def test_what_was_pasted_reaches_kg_in_its_own_spelling(
+    client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    typed = {"buyer_name": unicodedata.normalize("NFD", "홍길동"), "buyer_tel": "\u202a+82 10–1234–5678\u202c"}
+    answer = check_out(client, **typed, buyer_email=" buyer＠example．com").json
+    assert answer
+    asked = answer["request_pay"]
+    assert (asked["buyer_name"], asked["buyer_tel"], asked["buyer_email"]) == (
+        "홍길동",
+        "01012345678",
+        "buyer@example.com",
+    )
 
 
 def test_an_empty_cart_and_an_empty_shelf_are_told_apart(
