@@ -17,15 +17,14 @@ from payments.database import db, find_locked, transaction
 from payments.monthly import charging, subscriptions
 from payments.monthly.billing_month import month_of
 from payments.monthly.models import Subscription
-from shop.orders import cart
 from shop.orders.buyer_input import InvalidText, checked_email, normal_email
-from shop.orders.cart import NotOnSale
 from shop.orders.models import User
 from shop.orders.plans import plans_by_ref
-from shop.web.common import LANGUAGES, local_path, login_required, off_sale, provider, settings
+from shop.web import guest_cart
+from shop.web.common import LANGUAGES, local_path, login_required, provider, settings
 from shop.web.labels import field_label
 
-from . import rate_limits
+from . import cart_changes, rate_limits
 
 bp = Blueprint("account", __name__)
 login_manager = LoginManager()
@@ -90,7 +89,7 @@ def login() -> AnyResponse | str | tuple[str, int]:
     """Sign in and redirect to the page that the visitor asked for."""
     form = CredentialsForm(request.form)  # not a JSON body, which Flask-WTF would read as well
     destination = local_path(request.values.get("next"), url_for("store.index"))
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("account/login.html", form=form, next=destination)
     email = form.email.data or ""
     rate_limits.check_sign_in(email)
@@ -107,7 +106,7 @@ def signup() -> AnyResponse | str | tuple[str, int]:
     """Open an account and sign in with it."""
     form = SignUpForm(request.form)
     destination = local_path(request.values.get("next"), url_for("store.index"))
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("account/signup.html", form=form, next=destination)
     if not form.validate():
         return render_template("account/signup.html", form=form, next=destination), 400
@@ -200,15 +199,11 @@ def _hash_anew(user_id: int, password: str) -> None:
 
 
 def _enter(user: User, destination: str) -> AnyResponse:
-    """Start a new session for the user, and put the product that the visitor had chosen into the cart."""
-    wanted = session.get("wanted")
+    """Start a new session for the user, and put what the visitor had chosen into the cart."""
+    chosen = guest_cart.lines()
     session.clear()  # against session fixation: nothing planted before the login survives it
     login_user(user)
-    if wanted:
-        try:
-            cart.put_in_cart(user.id, *wanted, add=True)
-        except NotOnSale as error:
-            flash(off_sale(error.products) if error.products else _("판매하지 않는 상품입니다."), "error")
+    cart_changes.merge(user.id, chosen)
     response = redirect(destination)
     rate_limits.remember_browser(response, user.email)
     return response

@@ -94,10 +94,10 @@ def test_a_parcel_without_an_address_is_refused_and_reserves_nothing(buyer: User
 
 def test_one_line_out_of_stock_reserves_none_of_the_others(buyer: User) -> None:
     parcels = db.session.query(Product).filter_by(kind="once", digital=False).limit(2).all()
-    set_stock(parcels[0], 5)
-    set_stock(parcels[1], 1)
     cart.put_in_cart(buyer.id, parcels[0].id, 2)
     cart.put_in_cart(buyer.id, parcels[1].id, 2)
+    set_stock(parcels[0], 5)
+    set_stock(parcels[1], 1)
     with pytest.raises(OutOfStock) as caught:
         new_order(buyer.id, ADDRESSED_BUYER)
     assert caught.value.product.id == parcels[1].id

@@ -110,6 +110,61 @@ def test_a_visitors_choice_is_in_the_cart_after_signing_in(client: FlaskClient, 
     assert (line.product_id, line.quantity) == (item.id, 2)
 
 
+def test_everything_that_a_visitor_chose_joins_what_is_in_the_cart_after_signing_in(
+    client: FlaskClient, buyer: User
+) -> None:
+    first, second = db.session.query(Product).filter_by(kind="once", digital=True).order_by(Product.id).limit(2)
+    plan = product("monthly")
+    put_in_cart(buyer.id, second.id, 1)
+    for item, quantity in ((first, 2), (second, 3), (plan, 1), (first, 1)):
+        assert post(client, "/cart/items", product_id=item.id, quantity=quantity).location == "/login?next=/cart"
+    assert '<b class="count">3</b>' in client.get("/").get_data(as_text=True)
+    post(client, "/login", email="buyer@example.com", password="demo", next="/cart")
+    lines = {line.product_id: line.quantity for line in db.session.query(CartItem)}
+    assert lines == {first.id: 3, second.id: 4, plan.id: 1}
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_fewer_than_asked_for_are_never_put_in_the_cart_without_words(
+    signed_in: bool, client: FlaskClient, shop: Any
+) -> None:
+    goods, parcel, gone, plan = (
+        product(),
+        *db.session.query(Product).filter_by(digital=False).limit(2),
+        product("monthly"),
+    )
+    with transaction():
+        db.session.get_one(Product, parcel.id).stock = 3
+        db.session.get_one(Product, gone.id).stock = 0
+    if signed_in:
+        sign_in(client)
+    token = csrf_of(client)  # once: each page that is shown takes the messages away
+    for item, quantity in ((goods, 21), (parcel, 6), (gone, 1), (plan, 1), (plan, 1)):
+        client.post("/cart/items", data={"product_id": item.id, "quantity": quantity}, headers=token)
+    if not signed_in:
+        who = {"email": "buyer@example.com", "password": "demo"}
+        client.post("/login", data=who, headers=token)
+    page = client.get("/cart").get_data(as_text=True)
+    for said in (
+        f"한 번에 최대 20개까지 담을 수 있습니다: {goods.name_ko}",
+        f"남은 수량이 3개라 그만큼만 담았습니다: {parcel.name_ko}",
+        f"품절되어 더 담을 수 없습니다: {gone.name_ko}",
+        f"구독은 하나만 담을 수 있습니다: {plan.name_ko}",
+    ):
+        assert said in page
+    lines = {line.product_id: line.quantity for line in db.session.query(CartItem)}
+    assert lines == {goods.id: 20, parcel.id: 3, plan.id: 1}
+    assert page.count("장바구니에 담았습니다.") == (1 if signed_in else 0)
+
+
+def test_a_visitors_cart_has_room_for_so_many_products_and_says_so(client: FlaskClient) -> None:
+    for product_id in range(1, 22):
+        post(client, "/cart/items", product_id=product_id)
+    page = client.get("/login").get_data(as_text=True)
+    assert "로그인하기 전에는 20가지까지 담을 수 있습니다." in page
+    assert '<b class="count">20</b>' in page
+
+
 @pytest.mark.parametrize("quantity", ["-1", "1.5", "many", "", "９", "9" * 30])
 def test_nonsense_quantities_are_a_400_and_change_nothing(quantity: str, client: FlaskClient, cart: Product) -> None:
     assert post(client, f"/cart/items/{cart.id}", quantity=quantity).status_code == 400
