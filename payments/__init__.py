@@ -13,7 +13,7 @@ In reading order:
 `sweep.py`        look up what is still open (`flask sync`)
 `reconcile.py`    compare our payments with PortOne's (`flask reconcile`)
 `portone/`        PortOne V1: reports and errors, the REST client and its HTTP transport, the parameters of
-                  `IMP.request_pay`, error codes
+                  `IMP.request_pay`, texts that KG can print, error codes
 `monthly/`        billing keys, subscriptions, and the monthly run (`flask bill`)
 
 Used by all of them: `models.py` (the tables), `settings.py`, `extension.py` (what `init_app` was given), `database.py`
@@ -102,8 +102,8 @@ class Started:
 def start(kind: str, purchase_id: object, *, amount: int, name: str, buyer: Buyer, digital: bool) -> Started:
     """Open an attempt to pay a purchase that your app has committed; `amount` is in won.
 
-    Earlier attempts at it are looked up first. `name` stands on the phone bill (30 bytes at most, a Hangul syllable
-    counts two); `digital`: nothing is shipped. Raises AlreadyPaid, PurchaseClosed, UncommittedChanges; and
+    Earlier attempts at it are looked up first. `name` stands on the phone bill; `portone.kg_text.fit_bytes` makes one
+    that KG takes. `digital`: nothing is shipped. Raises AlreadyPaid, PurchaseClosed, UncommittedChanges; and
     ProviderError if PortOne did not answer, of which EarlierUnknown is about an earlier attempt. After any of them no
     window may open.
     """

@@ -12,8 +12,8 @@ from .database import db, reading, transaction
 from .events import Notification, log_event
 from .extension import lock_purchase
 from .models import Payment
+from .portone.kg_text import KG_NAME_BYTES, fit_bytes
 from .portone.report import OutcomeUnknown, PaymentProvider
-from .portone.request_pay import KG_NAME_BYTES, fit_bytes
 from .record import is_paid_by_another
 from .sync import sync_payment
 
@@ -63,14 +63,15 @@ def open_attempt(
 ) -> Payment:
     """Insert the row of an attempt to pay `amount` won, and its first event. Call inside a transaction().
 
-    `name` stands in the window and on the phone bill (30 bytes at most). `customer_uid`: the window also issues this
-    billing key. `claimed`: what the buyer said with it, such as the consent, for the event. Raises PurchaseClosed, and
-    ValueError for an amount or a name that KG would refuse.
+    `name` stands in the window and on the phone bill; `kg_text.fit_bytes` makes one that KG takes. `customer_uid`: the
+    window also issues this billing key. `claimed`: what the buyer said with it, such as the consent, for the event.
+    Raises PurchaseClosed, and ValueError for an amount or a name that KG would refuse.
     """
     if type(amount) is not int or amount <= 0:
         raise ValueError(f"amount is a positive integer of won, not {amount!r}")
-    if fit_bytes(name, KG_NAME_BYTES) != name.strip() or not name.strip():
-        raise ValueError(f"KG takes a name of 1 to {KG_NAME_BYTES} bytes, a Hangul syllable counting two: {name!r}")
+    name = " ".join(name.split())
+    if fit_bytes(name, KG_NAME_BYTES) != name:
+        raise ValueError(f"KG does not take the name {name!r}: `kg_text.fit_bytes` makes one that it takes")
     payment = Payment(
         merchant_uid=new_merchant_uid(),
         kind=kind,

@@ -224,8 +224,11 @@
 
   for (const button of buttons) button.addEventListener("click", () => pay(button));
   form.addEventListener("submit", (event) => {
-    event.preventDefault(); // Enter in a field pays only when there is one thing to pay
-    if (buttons.length === 1) pay(buttons[0]);
+    event.preventDefault(); // Enter in a field pays when there is one thing to pay, else the buyer chooses
+    if (buttons.length === 1) return pay(buttons[0]);
+    if (pressed || !buttons.length) return;
+    say(texts.choose);
+    buttons[0].focus();
   });
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return; // back from the window by "back"

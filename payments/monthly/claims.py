@@ -13,8 +13,8 @@ from sqlalchemy import select
 from .. import clock
 from ..database import db, find_locked, transaction
 from ..models import Payment
+from ..portone.kg_text import fit_bytes
 from ..portone.report import ChargeRequest
-from ..portone.request_pay import fit_bytes
 from . import subscriptions
 from .billing_month import Month, month_of
 from .models import LATER_MONTH, BillingKey, Subscription

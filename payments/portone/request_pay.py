@@ -5,9 +5,7 @@ from typing import Any
 
 from ..models import Payment
 from ..settings import PortOneSettings
-
-KG_NAME_BYTES = 30  # KG refuses a longer name of the goods (code 9109)
-KG_EMAIL_BYTES = 30  # KG refuses a longer e-mail address (code 9114), so it is not sent
+from .kg_text import KG_EMAIL_BYTES, fits_kg
 
 
 @dataclass(frozen=True)
@@ -49,14 +47,9 @@ def request_pay(settings: PortOneSettings, payment: Payment, buyer: Buyer, *, di
 def buyer_fields(name: str, tel: str, email: str) -> dict[str, str]:
     """Return the buyer's fields, the same for the first month and for every later one."""
     buyer = {"buyer_name": name, "buyer_tel": tel}
-    if len(email.encode()) <= KG_EMAIL_BYTES:
+    if fits_kg(email, KG_EMAIL_BYTES):
         buyer["buyer_email"] = email
     return buyer
-
-
-def fit_bytes(text: str, most: int) -> str:
-    """Return the longest prefix of `text` within KG's `most` bytes: a Hangul syllable counts two (code 9109)."""
-    return text.encode("cp949", "ignore")[:most].decode("cp949", "ignore").strip()
 
 
 def notice_url(settings: PortOneSettings) -> str:

@@ -124,12 +124,12 @@ def check_request(params: Mapping[str, Any]) -> None:
         raise Refused("9110", "[9110] 결제요청자료 오류입니다.")
     if not SMALLEST_AMOUNT <= params["amount"] <= LARGEST_AMOUNT:  # UNVERIFIED code and text
         raise Refused("SANDBOX_MINIMUM", f"휴대폰 소액결제는 {SMALLEST_AMOUNT}원 이상이어야 합니다.")
+    if not (params.get("name") or "").strip():  # `name` is required; UNVERIFIED: the code for an empty one
+        raise Refused("9109", "[9109] 결제요청자료 오류입니다.")
     if not params.get("buyer_tel"):  # UNVERIFIED code and text
         raise Refused("SANDBOX_BUYER_TEL", "buyer_tel은 필수입력입니다.")
     if not isinstance(params.get("digital"), bool):  # the text is that of PortOne's React Native client
         raise Refused("SANDBOX_DIGITAL", "휴대폰 소액결제시 digital은 필수입력입니다.")
-    if not (params.get("name") or "").strip():  # UNVERIFIED code and text
-        raise Refused("SANDBOX_NAME", "name은 필수입력입니다.")
     if params.get("currency") not in (None, "", "KRW"):  # UNVERIFIED code and text
         raise Refused("SANDBOX_CURRENCY", "휴대폰 소액결제의 currency는 KRW만 가능합니다.")
     _check_lengths(params)

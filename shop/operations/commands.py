@@ -1,7 +1,6 @@
 """Commands for operators, listed in `install()`; `flask --help` describes each."""
 
 import logging
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +18,8 @@ from payments.monthly import batch, charging
 from payments.portone.report import ProviderError
 from shop.backoffice import export
 from shop.orders import seed
-from shop.storefront.account import EMAIL, create_user
+from shop.orders.buyer_input import InvalidText, checked_email
+from shop.storefront.account import create_user
 from shop.web.common import provider, settings
 
 
@@ -51,8 +51,10 @@ def seed_shop() -> None:
 @with_appcontext
 def create_admin(email: str, password: str, role: str) -> None:
     """Create an account for the back office: an operator may act there, a viewer may only look."""
-    if not re.fullmatch(EMAIL, email.strip()):
-        raise click.BadParameter("an e-mail address, such as you@example.com", param_hint="--email")
+    try:
+        email = checked_email(email)
+    except InvalidText:
+        raise click.BadParameter("an e-mail address, such as you@example.com", param_hint="--email") from None
     if len(password) < 8:
         raise click.BadParameter("at least 8 characters", param_hint="--password")
     try:

@@ -1,15 +1,26 @@
 """The cart of a signed-in buyer, stored in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import contains_eager
 
 from payments.database import db, for_update, transaction
 
-from .models import CartItem, Order, Product, User
+from .buyer_input import InvalidText
+from .models import CartItem, Order, OrderLine, Product, User
 
 MOST_PER_LINE = 20
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `most` of a product may lie in a cart. `reason`: `stock`, `per_line`, or `plan` (one of each)."""
+
+    product: Product
+    most: int
+    reason: str
 
 
 class OrderError(Exception):
@@ -18,7 +29,7 @@ class OrderError(Exception):
     OrderError
     ├── EmptyCart        nothing to buy
     ├── OutOfStock       `product` has less stock than requested
-    ├── InvalidBuyer     `fields`: field name → what is wrong with it (a message key)
+    ├── InvalidBuyer     `fields`: field name → what is wrong with it
     ├── NotOnSale        `products` were taken off sale; if empty, there is no such product, or not of this kind
     └── CartChanged      the total differs from the one that the buyer agreed to; `kind` is the order's kind
     """
@@ -47,7 +58,7 @@ class OutOfStock(OrderError):
 
 
 class InvalidBuyer(OrderError):
-    def __init__(self, fields: dict[str, str]) -> None:
+    def __init__(self, fields: Mapping[str, InvalidText]) -> None:
         super().__init__(", ".join(fields))
         self.fields = fields
 
@@ -69,9 +80,10 @@ def off_sale(user_id: int, kind: str) -> list[Product]:
     return [item.product for item in cart_items(user_id, kind) if not item.product.on_sale]
 
 
-def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False) -> None:
+def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False) -> Limit | None:
     """Set (or with `add`, raise) the quantity of a product in the cart; zero removes it.
 
+    A quantity above the limit is lowered to it, and the limit returned. What is sold out stays in the cart as it was.
     Raises NotOnSale when the quantity of a product that is not on sale would rise; lowering it is always possible.
     """
     with transaction():
@@ -80,15 +92,29 @@ def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = Fal
         item = db.session.scalar(select(CartItem).filter_by(user_id=user_id, product_id=product_id))
         held = item.quantity if item else 0
         wanted = held + quantity if add else quantity
-        wanted = min(wanted, 1 if product and product.kind == "monthly" else MOST_PER_LINE)
         if wanted > held and not (product and product.on_sale):
             raise NotOnSale(*([product] if product else []))
+        limit = _limit(user_id, product) if product and wanted > 0 else None
+        if limit and wanted > limit.most:
+            wanted = limit.most or min(wanted, held)
+        else:
+            limit = None
         if wanted < 1 and item:
             db.session.delete(item)
         elif item:
             item.quantity = wanted
         elif wanted >= 1:
             db.session.add(CartItem(user_id=user_id, product_id=product_id, quantity=wanted))
+    return limit
+
+
+def _limit(user_id: int, product: Product) -> Limit:
+    if product.kind == "monthly":
+        return Limit(product, 1, "plan")
+    reserved = select(func.sum(OrderLine.quantity)).join(Order, Order.id == OrderLine.order_id)
+    reserved = reserved.where(Order.user_id == user_id, Order.status == "pending", OrderLine.product_id == product.id)
+    in_stock = MOST_PER_LINE if product.stock is None else product.stock + (db.session.scalar(reserved) or 0)
+    return Limit(product, in_stock, "stock") if in_stock < MOST_PER_LINE else Limit(product, MOST_PER_LINE, "per_line")
 
 
 def lock_buyer(user_id: int) -> None:

@@ -4,7 +4,6 @@ Prices come from our tables, never from the browser. A guarded UPDATE reserves t
 stock is released when the order is cancelled or expires, and stays reserved when it is paid.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, cast
@@ -16,16 +15,12 @@ from payments import clock
 from payments.database import db, for_update
 from payments.models import move
 from payments.portone import request_pay as portone
-from payments.portone.request_pay import KG_NAME_BYTES, fit_bytes
+from payments.portone.kg_text import KG_NAME_BYTES, fit_bytes
 
-from . import cart
+from . import buyer_input, cart
+from .buyer_input import InvalidText
 from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
 from .models import Order, OrderLine, Product
-
-# The first dot of the host after its first character is matched separately, so that matching takes linear time.
-EMAIL = r"[^@\s]+@[^@\s][^@\s.]*\.[^@\s]+"
-LONGEST_EMAIL = 254
-LONGEST_TEL = 40  # as typed, with spaces and dashes
 
 # KG's approval number is valid for three minutes; this leaves time for a few tries.
 PENDING_FOR = timedelta(minutes=30)
@@ -37,23 +32,23 @@ class Buyer(portone.Buyer):
     @classmethod
     def checked(cls, name: str, tel: str, email: str, addr: str = "", postcode: str = "") -> "Buyer":
         """Normalise and check the buyer's data. Raises InvalidBuyer with every field that is wrong."""
-        digits = re.sub(r"[\s.-]", "", tel) if len(tel) <= LONGEST_TEL else ""
-        name, email, addr, postcode = name.strip(), email.strip(), addr.strip(), postcode.strip()
-        wrong = {}
-        # KG takes 30 bytes, two for a Hangul syllable (code 9111)
-        if not (1 <= len(name) <= 15 and name.isprintable()):
-            wrong["buyer_name"] = "name"
-        if not re.fullmatch(r"01[016789]\d{7,8}", digits, re.ASCII):
-            wrong["buyer_tel"] = "mobile"
-        if not (len(email) <= LONGEST_EMAIL and email.isprintable() and re.fullmatch(EMAIL, email)):
-            wrong["buyer_email"] = "email"
-        if not (len(addr) <= 200 and addr.isprintable()):
-            wrong["buyer_addr"] = "addr"
-        if postcode and not re.fullmatch(r"\d{5}", postcode, re.ASCII):
-            wrong["buyer_postcode"] = "postcode"
+        typed = {
+            "buyer_name": (buyer_input.checked_name, name),
+            "buyer_tel": (buyer_input.checked_tel, tel),
+            "buyer_email": (buyer_input.checked_email, email),
+            "buyer_addr": (buyer_input.checked_addr, addr),
+            "buyer_postcode": (buyer_input.checked_postcode, postcode),
+        }
+        found, wrong = {}, {}
+        for field, (check, text) in typed.items():
+            try:
+                found[field] = check(text)
+            except InvalidText as error:
+                wrong[field] = error
         if wrong:
             raise InvalidBuyer(wrong)
-        return cls(name, digits, email, addr or None, postcode or None)
+        name, tel, email, addr, postcode = found.values()
+        return cls(name, tel, email, addr or None, postcode or None)
 
 
 # --- placing --------------------------------------------------------------------------------------------------------
@@ -128,7 +123,7 @@ def _require_address(goods: Iterable[tuple[Product, int]], buyer: Buyer) -> None
     if all(product.digital for product, _ in goods):
         return
     missing = {"buyer_addr": buyer.addr, "buyer_postcode": buyer.postcode}
-    wrong = {name: "required" for name, value in missing.items() if not value}
+    wrong = {name: InvalidText("required") for name, value in missing.items() if not value}
     if wrong:
         raise InvalidBuyer(wrong)
 

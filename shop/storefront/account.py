@@ -9,22 +9,22 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import BooleanField, EmailField, Field, PasswordField, StringField
-from wtforms.form import BaseForm
-from wtforms.validators import DataRequired, Length, Regexp, StopValidation, ValidationError
+from wtforms import BooleanField, EmailField, Field, PasswordField
+from wtforms.validators import DataRequired, Length, ValidationError
 
 from payments import clock
 from payments.database import db, find_locked, transaction
 from payments.monthly import charging, subscriptions
 from payments.monthly.billing_month import month_of
 from payments.monthly.models import Subscription
-from shop.orders import cart
-from shop.orders.cart import NotOnSale
+from shop.orders.buyer_input import InvalidText, checked_email, normal_email
 from shop.orders.models import User
 from shop.orders.plans import plans_by_ref
-from shop.web.common import LANGUAGES, local_path, login_required, off_sale, provider, settings
+from shop.web import guest_cart
+from shop.web.common import LANGUAGES, local_path, login_required, provider, settings
+from shop.web.labels import field_label
 
-from . import rate_limits
+from . import cart_changes, rate_limits
 
 bp = Blueprint("account", __name__)
 login_manager = LoginManager()
@@ -32,10 +32,6 @@ login_manager.login_view = "account.login"
 login_manager.login_message = _l("로그인이 필요합니다.")
 login_manager.login_message_category = "info"
 
-# Visible ASCII characters. The host contains a dot that is neither its first character nor its last. The first such dot
-# is matched separately, so that matching takes linear time.
-EMAIL = r"^[!-?A-~]+@[!-?A-~][!-,\-/-?A-~]*\.[!-?A-~]+\Z"
-LONGEST_EMAIL = 254
 LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
 
 HASH_METHOD = "scrypt:32768:8:1"  # 32 MiB and about a tenth of a second for each guess
@@ -44,26 +40,18 @@ HASH_METHOD = "scrypt:32768:8:1"  # 32 MiB and about a tenth of a second for eac
 _NOBODYS_HASH = f"{HASH_METHOD}$sBT9mLyYkUdPXWb0$" + "0" * 128
 
 
-class LengthFirst(Length):
-    """`Length` that stops a field's validation when it fails, so that no pattern runs on a text that is too long."""
-
-    def __call__(self, form: BaseForm, field: StringField) -> None:
-        try:
-            super().__call__(form, field)
-        except ValidationError as error:
-            raise StopValidation(*error.args) from error
-
-
 class CredentialsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    # Normalised before anything reads it: the rate limits count all spellings of an address as one.
     email = EmailField(
-        _l("이메일"),
-        [
-            DataRequired(_l("이메일을 입력해 주세요.")),
-            LengthFirst(max=LONGEST_EMAIL),
-            Regexp(EMAIL, message=_l("이메일 주소를 확인해 주세요.")),
-        ],
+        _l("이메일"), [DataRequired(_l("이메일을 입력해 주세요."))], filters=[lambda typed: normal_email(typed or "")]
     )
     password = PasswordField(_l("비밀번호"), [DataRequired(_l("비밀번호를 입력해 주세요.")), Length(max=200)])
+
+    def validate_email(self, field: Field) -> None:
+        try:
+            checked_email(field.data)
+        except InvalidText as wrong:
+            raise ValidationError(field_label(wrong)) from wrong
 
 
 class SignUpForm(CredentialsForm):
@@ -101,7 +89,7 @@ def login() -> AnyResponse | str | tuple[str, int]:
     """Sign in and redirect to the page that the visitor asked for."""
     form = CredentialsForm(request.form)  # not a JSON body, which Flask-WTF would read as well
     destination = local_path(request.values.get("next"), url_for("store.index"))
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("account/login.html", form=form, next=destination)
     email = form.email.data or ""
     rate_limits.check_sign_in(email)
@@ -118,7 +106,7 @@ def signup() -> AnyResponse | str | tuple[str, int]:
     """Open an account and sign in with it."""
     form = SignUpForm(request.form)
     destination = local_path(request.values.get("next"), url_for("store.index"))
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("account/signup.html", form=form, next=destination)
     if not form.validate():
         return render_template("account/signup.html", form=form, next=destination), 400
@@ -211,15 +199,11 @@ def _hash_anew(user_id: int, password: str) -> None:
 
 
 def _enter(user: User, destination: str) -> AnyResponse:
-    """Start a new session for the user, and put the product that the visitor had chosen into the cart."""
-    wanted = session.get("wanted")
+    """Start a new session for the user, and put what the visitor had chosen into the cart."""
+    chosen = guest_cart.lines()
     session.clear()  # against session fixation: nothing planted before the login survives it
     login_user(user)
-    if wanted:
-        try:
-            cart.put_in_cart(user.id, *wanted, add=True)
-        except NotOnSale as error:
-            flash(off_sale(error.products) if error.products else _("판매하지 않는 상품입니다."), "error")
+    cart_changes.merge(user.id, chosen)
     response = redirect(destination)
     rate_limits.remember_browser(response, user.email)
     return response

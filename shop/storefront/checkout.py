@@ -17,7 +17,7 @@ from shop.orders.cart import off_sale as off_sale_in_cart
 from shop.orders.models import Order
 from shop.orders.orders import Buyer
 from shop.web.common import local, off_sale, provider, refuse, settings
-from shop.web.labels import label
+from shop.web.labels import field_label
 
 from . import rate_limits
 from .store import bp
@@ -89,7 +89,7 @@ def _refused_order(error: OrderError | AlreadySubscribed) -> tuple[Response, int
     """Explain in the reader's language why the order cannot be placed."""
     match error:
         case InvalidBuyer():
-            fields = {name: label("field", problem) for name, problem in error.fields.items()}
+            fields = {name: field_label(wrong) for name, wrong in error.fields.items()}
             return refuse(400, "invalid", _("입력하신 내용을 확인해 주세요."), fields=fields)
         case EmptyCart():
             return refuse(409, "empty_cart", _("장바구니가 비어 있습니다."))

@@ -1,6 +1,6 @@
 """Pages of the shelf and the cart. `checkout.py` and `my_orders.py` add theirs to the same blueprint."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import select
@@ -12,11 +12,12 @@ from payments.monthly import subscriptions
 from shop.orders.cart import (
     NotOnSale,
     cart_items,
-    put_in_cart,
 )
 from shop.orders.models import Order, Product
-from shop.web import headers
-from shop.web.common import login_required, off_sale, settings
+from shop.web import guest_cart, headers
+from shop.web.common import login_required, settings
+
+from .cart_changes import put_in_cart
 
 bp = Blueprint("store", __name__)
 
@@ -63,8 +64,10 @@ def add_item() -> AnyResponse:
     """Put a product into the cart; for a visitor, after signing in."""
     product_id, quantity = _whole_number("product_id"), _whole_number("quantity", default=1)
     if not current_user.is_authenticated:
-        session["wanted"] = [product_id, quantity]
-        flash(_("로그인하면 장바구니에 담깁니다."), "info")
+        if guest_cart.add(product_id, quantity):
+            flash(_("로그인하면 장바구니에 담깁니다."), "info")
+        else:
+            flash(_("로그인하기 전에는 %(count)s가지까지 담을 수 있습니다.", count=guest_cart.MOST_PRODUCTS), "error")
         return redirect(url_for("account.login", next=url_for("store.cart")))
     if _put_in_cart(product_id, quantity, add=True):
         flash(_("장바구니에 담았습니다."), "success")
@@ -94,13 +97,11 @@ def _last_buyer() -> dict[str, str]:
 
 
 def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> bool:
-    """Change the cart. False: the product is off sale, and the next page says so. 404: no such product."""
+    """Change the cart. False: not as requested, and the next page says why. 404: no such product."""
     try:
-        put_in_cart(current_user.id, product_id, quantity, add=add)
-    except NotOnSale as error:
-        flash(off_sale(error.products or abort(404)), "error")
-        return False
-    return True
+        return put_in_cart(current_user.id, product_id, quantity, add=add)
+    except NotOnSale:
+        abort(404)
 
 
 def _whole_number(field: str, default: int | None = None) -> int:

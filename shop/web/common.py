@@ -27,6 +27,7 @@ from shop.config import Settings
 from shop.orders import cart
 from shop.orders.models import Product
 
+from . import guest_cart
 from .csrf import cause_of, explanation, page_of_the_form
 from .labels import event_label, label
 from .reasons import reason_label
@@ -121,8 +122,8 @@ def install(app: Flask) -> None:
 
 
 def cart_count() -> int:
-    """Return the number of items in the reader's cart."""
-    return cart.count_items(current_user.id) if current_user.is_authenticated else 0
+    """Return the number of items in the reader's cart, before the login too."""
+    return cart.count_items(current_user.id) if current_user.is_authenticated else len(guest_cart.lines())
 
 
 def won(amount: int) -> str:

@@ -2,6 +2,8 @@
 
 from flask_babel import lazy_gettext as _l
 
+from shop.orders.buyer_input import InvalidText
+
 LABELS = {
     "order": {
         "pending": _l("결제 대기"),
@@ -196,9 +198,18 @@ LABELS = {
     },
     "field": {
         "required": _l("입력해 주세요."),
-        "name": _l("이름을 15자까지 입력해 주세요."),
-        "mobile": _l("휴대폰 번호를 확인해 주세요. 예: 010-1234-5678"),
+        "name_missing": _l("이름을 글자로 입력해 주세요."),
+        "name_long": _l("이름이 너무 깁니다. 한글 15자, 영문 30자까지 적을 수 있습니다."),
+        "name_character": _l("이름에 쓸 수 없는 문자입니다: %(character)s. 한글이나 영문으로 적어 주세요."),
+        "tel_missing": _l("휴대폰 번호를 입력해 주세요."),
+        "tel_letters": _l("휴대폰 번호에 숫자가 아닌 글자가 있습니다: %(characters)s"),
+        "tel_abroad": _l("다른 나라의 번호입니다. 한국 휴대폰 번호를 적어 주세요."),
+        "tel_land_line": _l("%(start)s 번호는 휴대폰이 아닙니다. 010으로 시작하는 휴대폰 번호를 적어 주세요."),
+        "tel_start": _l("휴대폰 번호는 010으로 시작합니다."),
+        "tel_short": _l("숫자가 %(count)s개 모자랍니다. %(start)s 뒤에 %(rest)s자리를 적어 주세요."),
+        "tel_long": _l("숫자가 %(count)s개 많습니다. %(start)s 뒤에 %(rest)s자리를 적어 주세요."),
         "email": _l("이메일 주소를 확인해 주세요."),
+        "email_character": _l("이메일 주소에 쓸 수 없는 문자입니다: %(character)s"),
         "addr": _l("주소를 200자까지 입력해 주세요."),
         "postcode": _l("우편번호 다섯 자리를 입력해 주세요."),
     },
@@ -220,6 +231,11 @@ LABELS = {
 def label(kind: str, value: str | None) -> str:
     """Return the label of `value` in the reader's language; an unknown value is returned as it is."""
     return str(LABELS[kind].get(value or "", value or ""))
+
+
+def field_label(wrong: InvalidText) -> str:
+    """Return what is wrong with a field of a form, in the reader's language."""
+    return label("field", wrong.code) % wrong.facts
 
 
 def event_label(outcome: str) -> str:

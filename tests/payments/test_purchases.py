@@ -83,7 +83,7 @@ def test_only_instances_of_purchases_with_a_kind_that_fits_are_taken(wrong: Any,
     "wrong",
     [
         *({"amount": amount} for amount in (0, -1, 5000.5, True, "5000")),
-        *({"name": name} for name in ("", "가" * 16, "곰😀")),
+        *({"name": name} for name in ("", "가" * 16, "곰😀", "\u3164", "夜の散歩")),
     ],
 )
 def test_an_amount_or_a_name_that_kg_would_refuse_opens_nothing(

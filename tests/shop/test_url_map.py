@@ -100,6 +100,15 @@ def test_a_link_changes_nothing(client: FlaskClient, addresses: list[tuple[Rule,
             assert "POST" in answer.headers["Allow"]
 
 
+def test_head_is_answered_like_get_on_every_page(client: FlaskClient, addresses: list[tuple[Rule, str]]) -> None:
+    for email in (None, "buyer@example.com", "admin@example.com"):
+        if email:
+            sign_in(client, email)
+        for rule, address in readable(addresses):
+            with client.get(address) as shown, client.head(address) as head:
+                assert (head.status_code, head.data) == (shown.status_code, b""), f"{email} {rule}"
+
+
 def books() -> dict[str, int]:
     return {
         table.name: db.session.scalar(select(func.count()).select_from(table)) or 0

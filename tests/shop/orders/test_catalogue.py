@@ -2,8 +2,8 @@
 
 import re
 
+from payments.portone.kg_text import fit_bytes
 from shop.orders.catalogue import CATALOGUE
-from shop.orders.orders import fit_bytes
 
 
 def test_a_dozen_things_once_and_two_plans() -> None:

@@ -60,6 +60,19 @@ def test_a_sign_up_that_cannot_be_is_explained_beside_its_field(
     assert db.session.query(User).count() == 2
 
 
+@pytest.mark.parametrize("typed", [" buyer@example.com\u200b", "ｂuyer＠example．com", "\ufeffBuyer@example。com"])
+def test_an_address_in_another_spelling_is_the_same_account(typed: str, client: FlaskClient) -> None:
+    answer = post(client, "/signup", email=typed, password="long-enough")
+    assert "이미 가입된 이메일입니다." in answer.get_data(as_text=True)
+    assert post(client, "/login", email=typed, password="demo").status_code == 302
+
+
+def test_a_letter_that_no_address_has_is_named_at_the_sign_up(client: FlaskClient) -> None:
+    answer = post(client, "/signup", email="한글@example.com", password="long-enough")
+    assert answer.status_code == 400
+    assert "이메일 주소에 쓸 수 없는 문자입니다: 한" in answer.get_data(as_text=True)
+
+
 def test_signing_in_leads_to_where_the_visitor_wanted_to_go(client: FlaskClient) -> None:
     answer = post(client, "/login", email="Buyer@Example.com", password="demo", next="/orders/7")
     assert answer.location == "/orders/7"

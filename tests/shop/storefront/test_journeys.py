@@ -147,6 +147,29 @@ def test_on_a_phone_the_page_goes_to_the_window_and_comes_back_to_a_paid_order(
     context.close()
 
 
+def test_a_visitor_chooses_two_things_signs_in_and_pays_for_both(browser: Browser, server: Server) -> None:
+    page = browser.new_page(**PC, locale="ko-KR")
+    for slug in ("bear-emoji", "moon-mug"):
+        page.goto(f"{server.url}/products/{slug}")
+        page.get_by_role("button", name=re.compile("담기")).click()
+        expect(page).to_have_url(re.compile("/login"))
+    expect(page.locator(".count")).to_have_text("2")
+    page.get_by_label("이메일").fill("buyer＠example.com ")
+    page.get_by_label("비밀번호").fill("demo")
+    page.get_by_role("button", name="로그인", exact=True).click()
+    expect(page).to_have_url(f"{server.url}/cart")
+    expect(page.locator("ul.lines > li")).to_have_count(2)
+    fill_buyer(page, "+82 10–1234–567")
+    page.locator("#pay-once").click()
+    expect(page.locator("#buyer_tel-problem")).to_have_text("숫자가 1개 모자랍니다. 010 뒤에 8자리를 적어 주세요.")
+    page.get_by_label("휴대폰 번호").fill("\u202a+82 10–1234–5678\u202c")
+    pay_in_popup(page, "#pay-once")
+    expect_paid_order(page, server)
+    [payment] = payments(server)
+    assert payment.name.endswith(" 외 1건")
+    page.close()
+
+
 # --- what goes wrong ---
 
 

@@ -140,6 +140,32 @@ def test_when_the_window_closes_the_focus_is_on_the_button_again_and_the_state_i
     assert status.get_attribute("aria-live") == "polite"
 
 
+def test_enter_in_a_field_of_the_cart_pays_when_there_is_one_thing_to_pay(page: Page, server: Server) -> None:
+    sign_in(page, server)
+    put_in_cart(page, server, "bear-emoji")
+    fill_buyer(page)
+    page.locator("#buyer_tel").focus()
+    with page.expect_popup() as opened:
+        page.keyboard.press("Enter")
+    identify(opened.value)
+    type_code(opened.value)
+    expect_paid_order(page, server)
+
+
+def test_enter_in_a_field_of_the_cart_leads_to_the_buttons_when_there_are_several_things_to_pay(
+    page: Page, server: Server
+) -> None:
+    sign_in(page, server)
+    put_in_cart(page, server, "bear-emoji")
+    put_in_cart(page, server, "reading-pass")
+    fill_buyer(page)
+    page.locator("#buyer_name").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#pay-once")).to_be_focused()
+    expect(page.locator("#checkout-status")).to_have_text("결제할 것을 골라 단추를 눌러 주세요.")
+    assert payments(server) == []
+
+
 def test_the_learn_panel_opens_by_keyboard_and_stays_as_it_was_left(page: Page, server: Server) -> None:
     sign_in(page, server)
     put_in_cart(page, server, "bear-emoji")

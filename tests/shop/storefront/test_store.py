@@ -1,6 +1,7 @@
 """The storefront's pages and the checkout's answers."""
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,61 @@ def test_a_visitors_choice_is_in_the_cart_after_signing_in(client: FlaskClient, 
     assert answer.location == "/cart"
     [line] = db.session.query(CartItem)
     assert (line.product_id, line.quantity) == (item.id, 2)
+
+
+def test_everything_that_a_visitor_chose_joins_what_is_in_the_cart_after_signing_in(
+    client: FlaskClient, buyer: User
+) -> None:
+    first, second = db.session.query(Product).filter_by(kind="once", digital=True).order_by(Product.id).limit(2)
+    plan = product("monthly")
+    put_in_cart(buyer.id, second.id, 1)
+    for item, quantity in ((first, 2), (second, 3), (plan, 1), (first, 1)):
+        assert post(client, "/cart/items", product_id=item.id, quantity=quantity).location == "/login?next=/cart"
+    assert '<b class="count">3</b>' in client.get("/").get_data(as_text=True)
+    post(client, "/login", email="buyer@example.com", password="demo", next="/cart")
+    lines = {line.product_id: line.quantity for line in db.session.query(CartItem)}
+    assert lines == {first.id: 3, second.id: 4, plan.id: 1}
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_fewer_than_asked_for_are_never_put_in_the_cart_without_words(
+    signed_in: bool, client: FlaskClient, shop: Any
+) -> None:
+    goods, parcel, gone, plan = (
+        product(),
+        *db.session.query(Product).filter_by(digital=False).limit(2),
+        product("monthly"),
+    )
+    with transaction():
+        db.session.get_one(Product, parcel.id).stock = 3
+        db.session.get_one(Product, gone.id).stock = 0
+    if signed_in:
+        sign_in(client)
+    token = csrf_of(client)  # once: each page that is shown takes the messages away
+    for item, quantity in ((goods, 21), (parcel, 6), (gone, 1), (plan, 1), (plan, 1)):
+        client.post("/cart/items", data={"product_id": item.id, "quantity": quantity}, headers=token)
+    if not signed_in:
+        who = {"email": "buyer@example.com", "password": "demo"}
+        client.post("/login", data=who, headers=token)
+    page = client.get("/cart").get_data(as_text=True)
+    for said in (
+        f"한 번에 최대 20개까지 담을 수 있습니다: {goods.name_ko}",
+        f"남은 수량이 3개라 그만큼만 담았습니다: {parcel.name_ko}",
+        f"품절되어 더 담을 수 없습니다: {gone.name_ko}",
+        f"구독은 하나만 담을 수 있습니다: {plan.name_ko}",
+    ):
+        assert said in page
+    lines = {line.product_id: line.quantity for line in db.session.query(CartItem)}
+    assert lines == {goods.id: 20, parcel.id: 3, plan.id: 1}
+    assert page.count("장바구니에 담았습니다.") == (1 if signed_in else 0)
+
+
+def test_a_visitors_cart_has_room_for_so_many_products_and_says_so(client: FlaskClient) -> None:
+    for product_id in range(1, 22):
+        post(client, "/cart/items", product_id=product_id)
+    page = client.get("/login").get_data(as_text=True)
+    assert "로그인하기 전에는 20가지까지 담을 수 있습니다." in page
+    assert '<b class="count">20</b>' in page
 
 
 @pytest.mark.parametrize("quantity", ["-1", "1.5", "many", "", "９", "9" * 30])
@@ -244,9 +300,32 @@ def test_a_plan_whose_price_was_changed_meanwhile_is_not_begun(
 
 def test_wrong_fields_are_named_in_the_readers_language(client: FlaskClient, cart: Product) -> None:
     client.set_cookie("language", "en")
-    answer = check_out(client, buyer_tel="1").json
+    answer = check_out(client, buyer_tel="010-1234-567", buyer_name="홍길동😀").json
     assert answer
-    assert answer["fields"] == {"buyer_tel": "Please check the mobile number. Example: 010-1234-5678"}
+    assert answer["fields"] == {
+        "buyer_tel": "1 digit(s) missing: 8 more digits follow 010.",
+        "buyer_name": "This character cannot be used in the name: 😀. Please write it in Hangul or Latin letters.",
+    }
+
+
+def test_a_land_line_is_told_from_a_mobile_number(client: FlaskClient, cart: Product) -> None:
+    answer = check_out(client, buyer_tel="02-123-4567").json
+    assert answer
+    assert answer["fields"] == {"buyer_tel": "02 번호는 휴대폰이 아닙니다. 010으로 시작하는 휴대폰 번호를 적어 주세요."}
+
+
+def test_what_was_pasted_reaches_kg_in_its_own_spelling(
+    client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    typed = {"buyer_name": unicodedata.normalize("NFD", "홍길동"), "buyer_tel": "\u202a+82 10–1234–5678\u202c"}
+    answer = check_out(client, **typed, buyer_email=" buyer＠example．com").json
+    assert answer
+    asked = answer["request_pay"]
+    assert (asked["buyer_name"], asked["buyer_tel"], asked["buyer_email"]) == (
+        "홍길동",
+        "01012345678",
+        "buyer@example.com",
+    )
 
 
 def test_an_empty_cart_and_an_empty_shelf_are_told_apart(

@@ -108,6 +108,7 @@ KOREAN_ON_PURPOSE = {
     "fake_history": "the names of made-up buyers",
     "fake_payments": "what made-up people and KG said",
     "flows": "names of lanes, in both languages",
+    "kg_text": "the name of goods that KG cannot print",
     "orders": "the name of the goods, which goes to KG",
     "reconcile": "KG's words, to be recognised",
     "first_month": "what PortOne's console reads about a cancel",
