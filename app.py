@@ -29,7 +29,7 @@ from shop.operations import commands, health, logs, metrics
 from shop.operations.doctor import doctor
 from shop.orders import seed
 from shop.orders.purchases import Orders
-from shop.storefront import account, legal, store
+from shop.storefront import account, legal, rate_limits, store
 from shop.web import common, headers
 
 HERE = Path(__file__).parent
@@ -38,7 +38,7 @@ LARGEST_REQUEST_BYTES = 1_000_000
 SHOP_NAMES = {"ko": "달곰상점", "en": "Dalgom"}  # shown in the sandbox's payment window
 APP_LOAD_ERROR = 4  # gunicorn's: after this exit status it stops; after 1 it would restart the worker endlessly
 KEPT_CONNECTIONS = 16  # to the database, and as many again under load; a new one takes longer than a page
-POOL_SECONDS = 5  # a request waits this long for one of them, and then gets 503
+POOL_SECONDS = 10  # a request waits this long for one of them, and then gets 503
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -91,6 +91,7 @@ def assemble(settings: Settings) -> Flask:
     pages = (store, account, legal, admin_payments, admin_cancellations, admin_pages, monthly_page)
     for blueprint in dict.fromkeys(page.bp for page in pages):  # the back office's pages share one blueprint
         app.register_blueprint(blueprint)
+    rate_limits.install(app, settings)
     headers.install(app, settings)
     logs.install(app, settings)
     health.install(app)
