@@ -21,7 +21,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import payments
 from payments import endpoints, monthly
 from payments.database import alone, db
-from shop import sqlite
+from shop import postgres, sqlite
 from shop.backoffice import admin_cancellations, admin_pages, admin_payments, monthly_page
 from shop.config import Settings, load_settings
 from shop.environment import ConfigError, load_env_file
@@ -29,7 +29,7 @@ from shop.operations import commands, health, logs, metrics
 from shop.operations.doctor import doctor
 from shop.orders import seed
 from shop.orders.purchases import Orders
-from shop.storefront import account, checkout, legal, my_orders, store
+from shop.storefront import account, checkout, legal, my_orders, rate_limits, store
 from shop.web import common, headers
 
 HERE = Path(__file__).parent
@@ -38,6 +38,7 @@ LARGEST_REQUEST_BYTES = 1_000_000
 SHOP_NAMES = {"ko": "달곰상점", "en": "Dalgom"}  # shown in the sandbox's payment window
 APP_LOAD_ERROR = 4  # gunicorn's: after this exit status it stops; after 1 it would restart the worker endlessly
 KEPT_CONNECTIONS = 16  # to the database, and as many again under load; a new one takes longer than a page
+POOL_SECONDS = 10  # a request waits this long for one of them, and then gets 503
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -75,6 +76,7 @@ def assemble(settings: Settings) -> Flask:
 
     db.init_app(app)
     sqlite.install(app)
+    postgres.install(app)
     Migrate(app, db, directory=str(MIGRATIONS))
     Babel(app, locale_selector=common.language)
     account.login_manager.init_app(app)
@@ -89,6 +91,7 @@ def assemble(settings: Settings) -> Flask:
     pages = (store, checkout, my_orders, account, legal, admin_payments, admin_cancellations, admin_pages, monthly_page)
     for blueprint in dict.fromkeys(page.bp for page in pages):  # several files add to one blueprint
         app.register_blueprint(blueprint)
+    rate_limits.install(app, settings)
     headers.install(app, settings)
     logs.install(app, settings)
     health.install(app)
@@ -119,7 +122,9 @@ def flask_settings(settings: Settings) -> dict[str, object]:
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_size": KEPT_CONNECTIONS,
             "max_overflow": KEPT_CONNECTIONS,
+            "pool_timeout": POOL_SECONDS,
             "hide_parameters": True,  # or a traceback would log the buyer's name and address
+            **postgres.engine_options(settings.database_url),
         },
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": secure,

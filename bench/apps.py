@@ -16,7 +16,7 @@ from shop.config import load_settings
 from shop.orders.models import User
 
 TOKEN = 'name="csrf-token" content="'
-QUIET = {"LOG_FORMAT": "json", "CHECKOUT_LIMIT": "off", "SIGN_IN_LIMIT": "off"}
+QUIET = {"LOG_FORMAT": "json", "CHECKOUT_LIMIT": "off", "SIGN_IN_LIMIT": "off", "SIGN_UP_LIMIT": "off"}
 
 
 @dataclass

@@ -5,11 +5,13 @@ transaction, and nothing is open after it.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import sqlalchemy.exc
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
@@ -165,16 +167,27 @@ def for_update(query: Query) -> Query:
     return query.with_for_update(key_share=True).execution_options(populate_existing=True)
 
 
+QUEUE_SECONDS = 15  # a thread waits this long for the others' writes, as SQLite waits for other processes
+
+
 # SQLite lets one write at a time. Its own way of waiting, to sleep and look again, is for other processes: threads
 # that wait for this lock go on at once.
-def _turn_to_write() -> AbstractContextManager[object]:
+@contextmanager
+def _turn_to_write() -> Iterator[None]:
     if db.engine.dialect.name != "sqlite":
-        return nullcontext()
+        yield
+        return
     lock: threading.Lock = current_app.extensions.setdefault("payments.sqlite_queue", threading.Lock())
-    return lock
+    if not lock.acquire(timeout=QUEUE_SECONDS):
+        raise sqlalchemy.exc.TimeoutError(f"the database was not free to write within {QUEUE_SECONDS} seconds")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 SETUP_LOCK = 20_100_800  # any number that nobody else locks in this database
+SETUP_LOOK_SECONDS = 0.2
 
 
 @contextmanager
@@ -184,7 +197,11 @@ def alone() -> Iterator[None]:
         yield
         return
     with db.engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": SETUP_LOCK})
+        try_lock = text(
+            "SELECT pg_try_advisory_lock(:key)"
+        )  # waiting in one statement could exceed a statement_timeout
+        while not connection.scalar(try_lock, {"key": SETUP_LOCK}):
+            time.sleep(SETUP_LOOK_SECONDS)
         try:
             yield
         finally:

@@ -63,6 +63,7 @@ class Settings(PortOneSettings):
     csp_enforce: bool  # the payment page's policy blocks instead of reporting
     ratelimit_storage_url: str  # storage of rate limits: memory:// for one process, redis://… for several
     sign_in_limit: str  # failures per visitor and account, such as "10 per 15 minutes"; "off": no limit
+    sign_up_limit: str  # accounts per network address
     checkout_limit: str  # checkouts per buyer
     metrics_token: str  # required to read /metrics; empty: callers from this machine only
     log_format: str  # json or text
@@ -72,6 +73,15 @@ class Settings(PortOneSettings):
     @property
     def https(self) -> bool:
         return self.public_url.startswith("https://")
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """The rate limits by the name of their setting."""
+        return {
+            "SIGN_IN_LIMIT": self.sign_in_limit,
+            "SIGN_UP_LIMIT": self.sign_up_limit,
+            "CHECKOUT_LIMIT": self.checkout_limit,
+        }
 
     @property
     def billing_available(self) -> bool:
@@ -142,6 +152,7 @@ def _operations(value: Callable[..., str], live: bool, public_url: str) -> dict[
         "csp_enforce": _truth("CSP_ENFORCE", value("CSP_ENFORCE", "false" if live else "true")),
         "ratelimit_storage_url": value("RATELIMIT_STORAGE_URL", "memory://"),
         "sign_in_limit": value("SIGN_IN_LIMIT", "10 per 15 minutes"),
+        "sign_up_limit": value("SIGN_UP_LIMIT", "30 per hour"),
         "checkout_limit": value("CHECKOUT_LIMIT", "30 per minute"),
         "metrics_token": value("METRICS_TOKEN"),
         "log_format": value("LOG_FORMAT", "json" if live else "text"),
@@ -192,7 +203,7 @@ def _check_operations(settings: Settings) -> Iterator[ConfigError]:
     for host in settings.csp_window_hosts:
         if not re.fullmatch(r"(https://)?(\*\.)?[a-z0-9.-]+(:\d+)?", host, re.IGNORECASE):
             yield ConfigError(f"CSP_WINDOW_HOSTS must be host names with spaces between them, not {host!r}")
-    for name, limit in (("SIGN_IN_LIMIT", settings.sign_in_limit), ("CHECKOUT_LIMIT", settings.checkout_limit)):
+    for name, limit in settings.limits.items():
         if not LIMIT.fullmatch(limit):
             yield ConfigError(f"{name} must be such as '10 per 15 minutes', or 'off'")
     if not re.match(r"(memory|rediss?)://", settings.ratelimit_storage_url):

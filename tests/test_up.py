@@ -70,7 +70,7 @@ class ProcessSet:
 @contextmanager
 def process_set(instance_path: Path, port: int, sandbox_port: int) -> Iterator[ProcessSet]:
     environ = os.environ | {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port), "INSTANCE_PATH": str(instance_path)}
-    environ["CHECKOUT_LIMIT"] = "off"
+    environ |= {"CHECKOUT_LIMIT": "off", "SIGN_UP_LIMIT": "off"}
     command = [sys.executable, "-m", "deploy.up"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     popen: subprocess.Popen[str] = subprocess.Popen(command, cwd=ROOT, env=environ, **pipes)

@@ -6,6 +6,7 @@ from sqlalchemy import event
 
 from payments.database import Base, Moment
 from payments.monthly import models as monthly_models  # noqa: F401 - fills the metadata
+from shop import postgres
 from shop.orders import models  # noqa: F401 - fills the metadata
 
 
@@ -27,6 +28,7 @@ def check_foreign_keys(connection, on):
 
 
 with current_app.extensions["migrate"].db.engine.connect() as connection:
+    postgres.lift_limits(connection)
     check_foreign_keys(connection, on=False)
     is_sqlite = connection.dialect.name == "sqlite"
     if is_sqlite:

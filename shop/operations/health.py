@@ -5,6 +5,7 @@ it cannot do. The result of the latest call to PortOne is reported from memory; 
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 from sqlalchemy import text
@@ -14,6 +15,8 @@ from payments.database import db, end_reading
 from payments.signals import Call, portone_called
 
 bp = Blueprint("health", __name__)
+
+PROBE_SECONDS = 2  # less than the time-out of a usual probe
 
 
 class LastHeard:
@@ -37,6 +40,7 @@ def install(app: Flask) -> None:
     heard = LastHeard()
     app.extensions["portone_heard"] = heard  # keeps the listener alive: signals hold weak references
     portone_called.connect(heard.hear, sender=app.extensions["payments"].provider)
+    app.extensions["readiness_probe"] = ThreadPoolExecutor(1, "readiness")
     app.register_blueprint(bp)
 
 
@@ -60,10 +64,21 @@ def ready() -> tuple[Response, int]:
 
 
 def _database_answers() -> bool:
+    """Ask in a thread of its own: however long the database, its host's name or the pool take, this does not wait."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    probe: ThreadPoolExecutor = app.extensions["readiness_probe"]
     try:
-        db.session.execute(text("SELECT 1"))
-        end_reading()
-    except SQLAlchemyError:
-        db.session.rollback()
+        return probe.submit(_ask_database, app).result(timeout=PROBE_SECONDS)
+    except TimeoutError:
         return False
+
+
+def _ask_database(app: Flask) -> bool:
+    with app.app_context():
+        try:
+            db.session.execute(text("SELECT 1"))
+            end_reading()
+        except SQLAlchemyError:
+            db.session.rollback()
+            return False
     return True

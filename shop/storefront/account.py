@@ -95,9 +95,9 @@ def login() -> AnyResponse | str | tuple[str, int]:
     rate_limits.check_sign_in(email)
     user = _user_with(email, form.password.data or "") if form.validate() else None
     if user is None:
-        rate_limits.note_failed_sign_in(email)
         flash(_("이메일 또는 비밀번호가 맞지 않습니다."), "error")
         return render_template("account/login.html", form=form, next=destination), 400
+    rate_limits.take_back_sign_in(email)
     return _enter(user, destination)
 
 
@@ -111,13 +111,14 @@ def signup() -> AnyResponse | str | tuple[str, int]:
     if not form.validate():
         return render_template("account/signup.html", form=form, next=destination), 400
     email = form.email.data or ""
-    rate_limits.check_sign_in(email)
+    rate_limits.check_sign_up()
+    rate_limits.check_sign_in(email)  # somebody may be trying addresses to find those with an account
     try:
         user = create_user(email, form.password.data or "")
     except IntegrityError:
-        rate_limits.note_failed_sign_in(email)  # somebody may be trying addresses to find those with an account
         form.email.errors = [_("이미 가입된 이메일입니다.")]
         return render_template("account/signup.html", form=form, next=destination), 400
+    rate_limits.take_back_sign_in(email)
     return _enter(user, destination)
 
 

@@ -1,6 +1,7 @@
-"""Rate limits of sign-in and checkout.
+"""Rate limits of sign-in, sign-up and checkout.
 
-Sign-in counts failures only, for each pair of a visitor's network address and the account that was tried. So nobody
+An attempt to sign in is counted before its password is checked, and taken back if the password is right. So failures
+alone count, for each pair of a visitor's network address and the account that was tried. So nobody
 can lock an owner out by failing in their name: the owner's address is another pair, and a browser that has signed in to
 the account before (it holds a signed cookie) has a count of its own. When an account is attacked from many addresses,
 the limit gets lower for browsers that never signed in to it, but the account is never locked.
@@ -9,20 +10,22 @@ the limit gets lower for browsers that never signed in to it, but the account is
 import hashlib
 import logging
 import secrets
+import sys
+import threading
 import time
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from typing import TypeVar, cast
 
-from flask import current_app, request
+from flask import Flask, current_app, request
 from itsdangerous import BadSignature, URLSafeSerializer
-from limits import parse
+from limits import RateLimitItem, parse
 from limits.errors import ConfigurationError
-from limits.storage import MemoryStorage, storage_from_string
-from limits.strategies import MovingWindowRateLimiter
+from limits.storage import MemoryStorage, Storage, storage_from_string
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response
 
+from shop.config import Settings
 from shop.environment import ConfigError
 from shop.web.common import settings
 
@@ -32,71 +35,96 @@ log = logging.getLogger(__name__)
 COOKIE_SECONDS = 365 * 24 * 3600
 CROWD = 10  # after so many times the limit on one account, each unknown browser gets a third of the limit
 SPRAY = 20  # after so many times the limit from one address, on any accounts, its unknown browsers are refused
+REDIS_SECONDS = 1
 WITHOUT_REDIS_SECONDS = 30
 
 
 class Counts:
-    """Hits in moving windows, counted in this process or in Redis; in this process while Redis does not respond."""
+    """Counts of attempts, in Redis or in this process; in this process while Redis does not respond.
+
+    A count is forgotten when its window ends, which begins with its first attempt.
+    """
 
     def __init__(self, url: str) -> None:
-        quick = {} if url.startswith("memory") else {"socket_connect_timeout": 1, "socket_timeout": 1}
-        try:
-            storage = storage_from_string(url, **quick)
-        except ConfigurationError as error:
-            raise ConfigError("RATELIMIT_STORAGE_URL needs requirements-scale.txt to be installed") from error
-        self._shared = MovingWindowRateLimiter(storage)
-        self._own = MovingWindowRateLimiter(MemoryStorage())
-        self._errors = storage.base_exceptions
+        self._own = MemoryStorage()
+        self._own_lock = threading.Lock()  # its own locks do not cover the beginning of a window
         self._own_until = 0.0
+        self._shared: Storage | None = None
+        if not url.startswith("memory"):
+            self._shared = _redis_storage(url)
 
-    def hit(self, limit: str, *key: str) -> None:
-        self._ask(lambda counter: counter.hit(parse(limit), *key))
+    def add(self, amount: int, window: RateLimitItem, *key: str) -> int:
+        """Add to a count and return it, in one operation, so that of many attempts at once each has its number."""
+        return self._ask(lambda storage: storage.incr(window.key_for(*key), window.get_expiry(), amount))
 
-    def seconds_to_wait(self, limit: str, *key: str) -> int:
-        """Return how long the limit still refuses; 0 while it is not reached."""
-        stats = self._ask(lambda counter: counter.get_window_stats(parse(limit), *key))
-        return 0 if stats.remaining else max(1, round(stats.reset_time - time.time()))
+    def seconds_left(self, window: RateLimitItem, *key: str) -> int:
+        """Return how long the window still lasts."""
+        return max(1, round(self._ask(lambda storage: storage.get_expiry(window.key_for(*key))) - time.time()))
 
-    def _ask(self, question: Callable[[MovingWindowRateLimiter], T]) -> T:
-        if time.monotonic() >= self._own_until:
+    def _ask(self, question: Callable[[Storage], T]) -> T:
+        if self._shared and time.monotonic() >= self._own_until:
             try:
                 return question(self._shared)
-            except self._errors as error:
+            except self._shared.base_exceptions as error:
                 self._own_until = time.monotonic() + WITHOUT_REDIS_SECONDS
                 log.warning("RATELIMIT_STORAGE_URL does not answer, this process counts alone: %s", error)
-        return question(self._own)
+        with self._own_lock:
+            return question(self._own)
+
+
+def _redis_storage(url: str) -> Storage:
+    try:
+        return storage_from_string(url, socket_connect_timeout=REDIS_SECONDS, socket_timeout=REDIS_SECONDS)  # type: ignore[return-value]
+    except ConfigurationError as error:
+        raise ConfigError("RATELIMIT_STORAGE_URL needs requirements-scale.txt to be installed") from error
+    except ValueError as error:
+        raise ConfigError(f"RATELIMIT_STORAGE_URL is not an address: {error}") from error
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Open the storage of the counts. Raises ConfigError."""
+    app.extensions["counts"] = Counts(settings.ratelimit_storage_url)
 
 
 # --- signing in -------------------------------------------------------------------------------------------------------
 
 
 def check_sign_in(email: str) -> None:
-    """Raise TooManyRequests if this visitor failed too often on this account. Call before checking the password."""
-    limit = settings().sign_in_limit
-    if limit == "off":
+    """Count an attempt to sign in, before its password is checked: attempts at the same moment count each other.
+
+    Raise TooManyRequests if this visitor failed too often on this account; that attempt is not counted.
+    """
+    if settings().sign_in_limit == "off":
         return
-    browser = _known_browser(email)
-    if browser:
-        _refuse_until(_counts().seconds_to_wait(limit, "browser", browser))
-        return
-    _refuse_until(_counts().seconds_to_wait(_scaled(limit, SPRAY), "address", _address()))
-    crowded = _counts().seconds_to_wait(_scaled(limit, CROWD), "account", _digest(email))
-    _refuse_until(_counts().seconds_to_wait(_scaled(limit, 1 / 3) if crowded else limit, *_pair(email)))
+    window = parse(settings().sign_in_limit)
+    counts = {key: _counts().add(1, window, *key) for key in _sign_in_keys(email)}
+    is_crowded = any(key[0] == "account" and count > window.amount * CROWD for key, count in counts.items())
+    most = {
+        "browser": window.amount,
+        "address": window.amount * SPRAY,
+        "account": sys.maxsize,  # never closed
+        "pair": max(1, window.amount // 3) if is_crowded else window.amount,
+    }
+    for key, count in counts.items():
+        if count > most[key[0]]:
+            take_back_sign_in(email)
+            raise TooManyRequests(retry_after=_counts().seconds_left(window, *key))
 
 
-def note_failed_sign_in(email: str) -> None:
-    """Count a failed sign-in."""
-    limit = settings().sign_in_limit
-    if limit == "off":
-        return
+def take_back_sign_in(email: str) -> None:
+    """Take back what `check_sign_in` counted: the password was right."""
+    if settings().sign_in_limit != "off":
+        for key in _sign_in_keys(email):
+            _counts().add(-1, parse(settings().sign_in_limit), *key)
+
+
+def _sign_in_keys(email: str) -> list[tuple[str, ...]]:
+    """Return what an attempt counts for."""
     browser = _known_browser(email)
     if browser:
-        _counts().hit(limit, "browser", browser)
-        return
-    _counts().hit(_scaled(limit, SPRAY), "address", _address())
-    _counts().hit(_scaled(limit, CROWD), "account", _digest(email))
-    _counts().hit(_scaled(limit, 1 / 3), *_pair(email))
-    _counts().hit(limit, *_pair(email))
+        return [("browser", browser)]
+    account = _digest(email)
+    return [("address", _address()), ("account", account), ("pair", _address(), account)]
 
 
 def remember_browser(response: Response, email: str) -> None:
@@ -115,40 +143,31 @@ def _known_browser(email: str) -> str | None:
     return str(browser) if account == _digest(email) else None
 
 
-# --- checking out -----------------------------------------------------------------------------------------------------
+# --- signing up and checking out --------------------------------------------------------------------------------------
+
+
+def check_sign_up() -> None:
+    """Count a sign-up. Raise TooManyRequests if there were too many from this network address."""
+    _count(settings().sign_up_limit, "sign-up", _address())
 
 
 def check_checkout(buyer: str) -> None:
     """Count a checkout, because each one calls PortOne. Raise TooManyRequests if the buyer reached the limit."""
-    limit = settings().checkout_limit
-    if limit == "off":
-        return
-    _refuse_until(_counts().seconds_to_wait(limit, "checkout", buyer))
-    _counts().hit(limit, "checkout", buyer)
+    _count(settings().checkout_limit, "checkout", buyer)
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def _refuse_until(seconds: int) -> None:
-    if seconds:
-        raise TooManyRequests(retry_after=seconds)
+def _count(limit: str, *key: str) -> None:
+    if limit != "off":
+        window = parse(limit)
+        if _counts().add(1, window, *key) > window.amount:
+            raise TooManyRequests(retry_after=_counts().seconds_left(window, *key))
 
 
 def _counts() -> Counts:
-    kept = current_app.extensions.get("counts")
-    if kept is None:
-        kept = current_app.extensions.setdefault("counts", Counts(settings().ratelimit_storage_url))
-    return cast("Counts", kept)
-
-
-def _scaled(limit: str, factor: float) -> str:
-    amount, _, window = limit.partition(" ")
-    return f"{max(1, int(int(amount) * factor))} {window}"
-
-
-def _pair(email: str) -> tuple[str, str, str]:
-    return "pair", _address(), _digest(email)
+    return cast("Counts", current_app.extensions["counts"])
 
 
 def _address() -> str:

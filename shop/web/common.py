@@ -1,20 +1,23 @@
 """Helpers of all pages: the reader's language, the provider, formats of money and time, error pages."""
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import wraps
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from flask.json.provider import DefaultJSONProvider
 from flask_babel import get_locale
 from flask_babel import gettext as _
-from flask_login import current_user
+from flask_login import AnonymousUserMixin, current_user
 from flask_login import login_required as _login_required
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DataError
-from werkzeug.exceptions import BadRequest, HTTPException
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
+from werkzeug.exceptions import BadRequest, HTTPException, ServiceUnavailable
 from werkzeug.routing import IntegerConverter
 
 from payments.clock import SEOUL
@@ -35,6 +38,8 @@ from .reasons import reason_label
 log = logging.getLogger(__name__)
 
 LANGUAGES = ("ko", "en")
+NO_DATABASE = (OperationalError, InterfaceError, NoConnection)  # gone, frozen, locked for too long, or too busy
+COME_BACK_SECONDS = 10
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -117,6 +122,8 @@ def install(app: Flask) -> None:
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)
+    for silent in NO_DATABASE:
+        app.register_error_handler(silent, _unavailable)
     for no_value in (DataError, OverflowError):  # a NUL in a text (PostgreSQL), a number too large (both databases)
         app.register_error_handler(no_value, _unstorable)
 
@@ -162,9 +169,37 @@ def _facts_of_every_page() -> dict[str, Any]:
 
 
 def _wants_json() -> bool:
+    if request.path == "/payment/redirect":  # the buyer's browser
+        return False
     return request.is_json or request.path.startswith("/payment/") or request.path == "/checkout"
 
 
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def _or_unavailable(handler: Handler) -> Handler:
+    """Let an error handler answer 503 if the database does not respond while its page is made."""
+
+    @wraps(handler)
+    def handle(error: Exception) -> Any:
+        try:
+            return handler(error)
+        except NO_DATABASE as silent:
+            return _unavailable(silent)
+
+    return cast("Handler", handle)
+
+
+def _unavailable(error: Exception) -> Any:
+    """Respond with 503 because the database does not respond, without asking it for the user, the cart or anything."""
+    if getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        raise error  # a fault of our own SQL, which SQLite's driver puts into the same class
+    log.error("%s %s: the database does not respond: %s", request.method, request.path, getattr(error, "orig", error))
+    g._login_user = AnonymousUserMixin()  # where Flask-Login keeps it; its own ways there load the user
+    return _error_page(ServiceUnavailable(retry_after=COME_BACK_SECONDS))
+
+
+@_or_unavailable
 def _error_page(error: HTTPException) -> Any:
     titles = {
         400: (_("잘못된 요청입니다"), _("보내신 내용을 이해하지 못했습니다. 이전 화면에서 다시 시도해 주세요.")),
@@ -174,6 +209,7 @@ def _error_page(error: HTTPException) -> Any:
         413: (_("너무 큰 요청입니다"), _("보내신 내용이 너무 큽니다.")),
         415: (_("읽을 수 없는 형식입니다"), _("이 주소는 다른 형식(Content-Type)의 내용을 받습니다.")),
         429: (_("잠시 후 다시 시도해 주세요"), _too_often(error)),
+        503: (_("지금은 이용할 수 없습니다"), _("잠시 후 다시 열어 주세요. 결제하셨다면 결과는 주문 내역에 남습니다.")),
     }
     code = error.code or 500
     if code == 500:
@@ -206,12 +242,14 @@ def _too_often(error: HTTPException) -> str:
     return str(_("짧은 시간에 너무 많이 시도했습니다. %(count)s분 뒤에 다시 시도해 주세요.", count=minutes))
 
 
+@_or_unavailable
 def _unstorable(_error: Exception) -> Any:
     """Respond with 400 to a value that no column can store."""
     db.session.rollback()  # as for a 500, above
     return _error_page(BadRequest())
 
 
+@_or_unavailable
 def _csrf_error(error: CSRFError) -> Any:
     cause = cause_of(error)
     log.warning("%s %s refused: %s (%s)", request.method, request.path, error.description, cause)

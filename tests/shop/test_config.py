@@ -83,6 +83,7 @@ def test_live_settings_lead_to_portone_and_nowhere_near_the_sandbox(tmp_path: Pa
         ({"CSP_ENFORCE": "perhaps"}, "CSP_ENFORCE"),
         ({"RATELIMIT_STORAGE_URL": "localhost:6379"}, "RATELIMIT_STORAGE_URL"),
         ({"SIGN_IN_LIMIT": "ten"}, "SIGN_IN_LIMIT"),
+        ({"SIGN_UP_LIMIT": "many"}, "SIGN_UP_LIMIT"),
         ({"CHECKOUT_LIMIT": "0"}, "CHECKOUT_LIMIT"),
         ({"CHECKOUT_LIMIT": "0 per minute"}, "CHECKOUT_LIMIT"),
         ({"SIGN_IN_LIMIT": "10 per 0 minutes"}, "SIGN_IN_LIMIT"),

@@ -120,7 +120,7 @@ def _demo(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _limits(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    for name, limit in (("SIGN_IN_LIMIT", settings.sign_in_limit), ("CHECKOUT_LIMIT", settings.checkout_limit)):
+    for name, limit in settings.limits.items():
         if limit == "off" and is_public(settings):
             yield Finding("brakes_off", name)
     folder = environ.get("PROMETHEUS_MULTIPROC_DIR", "")

@@ -102,6 +102,7 @@ PLANTED: list[tuple[dict[str, str], dict[str, str], str, str]] = [
     (HEALTHY, {"METRICS_TOKEN": ""}, "METRICS_TOKEN", "metrics_no_token"),
     (HEALTHY, {"METRICS_TOKEN": HEALTHY["SECRET_KEY"]}, "SECRET_KEY", "secret_reused"),
     (HEALTHY, {"SIGN_IN_LIMIT": "off"}, "SIGN_IN_LIMIT", "brakes_off"),
+    (HEALTHY, {"SIGN_UP_LIMIT": "off"}, "SIGN_UP_LIMIT", "brakes_off"),
     (HEALTHY, {"PORTONE_CHANEL_KEY": "channel-key-once"}, "PORTONE_CHANEL_KEY", "unknown_setting"),
     (HEALTHY, {"WEB_WORKERS": "4"}, "RATELIMIT_STORAGE_URL", "limits_apart"),
     (HEALTHY, {"WEB_CONCURRENCY": "4"}, "PROMETHEUS_MULTIPROC_DIR", "metrics_apart"),

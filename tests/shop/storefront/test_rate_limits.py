@@ -1,9 +1,14 @@
 """The brakes: failures only, nobody locks out anybody else, and a Redis that is gone closes nothing."""
 
+import socket
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.exceptions import TooManyRequests
@@ -46,7 +51,6 @@ def fails(app: Flask, address: str, email: str, times: int) -> None:
     for _ in range(times):
         with app.test_request_context("/login", method="POST", environ_base={"REMOTE_ADDR": address}):
             rate_limits.check_sign_in(email)
-            rate_limits.note_failed_sign_in(email)
 
 
 def may_try(app: Flask, address: str, email: str) -> bool:
@@ -55,6 +59,7 @@ def may_try(app: Flask, address: str, email: str) -> bool:
             rate_limits.check_sign_in(email)
         except TooManyRequests:
             return False
+        rate_limits.take_back_sign_in(email)
         return True
 
 
@@ -77,6 +82,90 @@ def test_too_many_failures_are_answered_with_a_page_that_says_when_to_come_back(
     assert "60분 뒤에 다시 시도해 주세요." in answer.get_data(as_text=True)
     english = log_in(client, "demo", **{"Accept-Language": "en"}).get_data(as_text=True)
     assert "Try again in 60 minutes" in english
+
+
+AT_ONCE = 60
+
+
+def at_once(send: Callable[[int], int]) -> Counter[int]:
+    """How often each status comes back when so many requests are sent at the same moment."""
+    gate = threading.Barrier(AT_ONCE)
+
+    def go(number: int) -> int:
+        gate.wait()
+        return send(number)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return Counter(pool.map(go, range(AT_ONCE)))
+
+
+@pytest.fixture(params=["memory", "redis"])
+def storage(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "memory":
+        yield "memory://"
+        return
+    url = request.getfixturevalue("redis_url")
+    yield url
+    redis.Redis.from_url(url).flushdb()
+
+
+def test_wrong_passwords_that_come_all_at_once_are_counted_before_they_are_checked(
+    braked: MakeApp, storage: str
+) -> None:
+    app = braked(RATELIMIT_STORAGE_URL=storage)
+    clients = [app.test_client() for _ in range(AT_ONCE)]
+    tokens = [csrf_of(client) for client in clients]
+
+    def guess(number: int) -> int:
+        fields = {"email": OWNER, "password": f"wrong{number}"}
+        where = {"REMOTE_ADDR": ATTACKER}
+        client = clients[number]
+        return client.post("/login", data=fields, headers=tokens[number], environ_base=where).status_code
+
+    assert at_once(guess) == {400: 3, 429: AT_ONCE - 3}
+
+
+def test_guesses_at_many_accounts_that_come_all_at_once_from_one_address_are_counted_too(
+    braked: MakeApp, storage: str
+) -> None:
+    app = braked(SIGN_IN_LIMIT="1 per hour", RATELIMIT_STORAGE_URL=storage)
+
+    def guess(number: int) -> int:
+        where = {"REMOTE_ADDR": ATTACKER}
+        with app.test_request_context("/login", method="POST", environ_base=where):
+            try:
+                rate_limits.check_sign_in(f"somebody{number}@example.com")
+            except TooManyRequests:
+                return 429
+            return 400
+
+    assert at_once(guess) == {400: rate_limits.SPRAY, 429: AT_ONCE - rate_limits.SPRAY}
+
+
+def test_sign_ups_from_one_address_are_limited_and_from_another_they_are_not(braked: MakeApp, storage: str) -> None:
+    app = braked(SIGN_UP_LIMIT="3 per hour", RATELIMIT_STORAGE_URL=storage)
+
+    def sign_up(name: str, address: str) -> TestResponse:
+        client = app.test_client()
+        fields = {"email": f"{name}@example.com", "password": "long-enough"}
+        return client.post("/signup", data=fields, headers=csrf_of(client), environ_base={"REMOTE_ADDR": address})
+
+    statuses = at_once(lambda number: sign_up(f"new{number}", ATTACKER).status_code)
+    assert statuses == {302: 3, 429: AT_ONCE - 3}
+    assert int(sign_up("late", ATTACKER).headers["Retry-After"]) > 3000
+    assert sign_up("elsewhere", HOME).status_code == 302
+    with app.app_context():
+        assert db.session.query(User).filter(User.email.like("new%")).count() == 3
+
+
+def test_an_attempt_that_is_refused_counts_against_nobody(braked: MakeApp) -> None:
+    """Or one address could lower an account's limit for everybody else."""
+    app = braked()
+    fails(app, ATTACKER, OWNER, 3)
+    for _ in range(50):
+        assert not may_try(app, ATTACKER, OWNER)
+    fails(app, OFFICE, OWNER, 2)
+    assert may_try(app, OFFICE, OWNER), "the account is not under attack from many addresses"
 
 
 def test_right_passwords_are_never_counted(braked: MakeApp) -> None:
@@ -162,8 +251,11 @@ def test_a_buyer_who_checks_out_faster_than_a_person_can_is_slowed_down(braked: 
 
 
 def test_the_brakes_can_be_switched_off(braked: MakeApp) -> None:
-    app = braked(SIGN_IN_LIMIT="off", CHECKOUT_LIMIT="off")
+    app = braked(SIGN_IN_LIMIT="off", CHECKOUT_LIMIT="off", SIGN_UP_LIMIT="off")
     fails(app, ATTACKER, OWNER, 50)
+    with app.test_request_context("/signup", method="POST"):
+        for _ in range(50):
+            rate_limits.check_sign_up()
     assert may_try(app, ATTACKER, OWNER)
     with app.test_request_context("/checkout", method="POST"):
         for _ in range(50):
@@ -185,7 +277,19 @@ def test_while_redis_is_gone_each_process_counts_alone(braked: MakeApp, caplog: 
     assert caplog.text.count("RATELIMIT_STORAGE_URL does not answer") == 1
 
 
-def test_an_unknown_storage_is_refused_by_name() -> None:
+def test_while_redis_hangs_requests_are_answered(braked: MakeApp) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        app = braked(RATELIMIT_STORAGE_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        client = app.test_client()
+        assert [log_in(client, "wrong").status_code for _ in range(4)] == [400, 400, 400, 429]
+
+
+@pytest.mark.parametrize("url", ["redis://shop:port/0", "redis://[::1/0"])
+def test_a_storage_that_cannot_be_used_is_refused_by_name_at_the_start(url: str, braked: MakeApp) -> None:
+    with pytest.raises(ConfigError, match="RATELIMIT_STORAGE_URL"):
+        braked(RATELIMIT_STORAGE_URL=url)
     with pytest.raises(ConfigError, match="RATELIMIT_STORAGE_URL"):
         rate_limits.Counts("carrier-pigeon://x")
 

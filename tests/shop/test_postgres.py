@@ -1,0 +1,13 @@
+"""The limits of the connection to PostgreSQL."""
+
+from shop.postgres import LIMITS, engine_options
+
+
+def test_the_limits_are_options_of_every_connection_to_postgresql_and_of_no_other_database() -> None:
+    assert engine_options("postgresql+psycopg://shop@db/shop") == {"connect_args": LIMITS}
+    assert engine_options("sqlite:///shop.sqlite3") == {}
+
+
+def test_a_limit_that_the_database_url_names_is_left_to_it() -> None:
+    named = engine_options("postgresql+psycopg://shop@db/shop?connect_timeout=9&options=-c%20statement_timeout%3D1s")
+    assert named["connect_args"].keys() == LIMITS.keys() - {"connect_timeout", "options"}
