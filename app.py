@@ -3,10 +3,10 @@
 Only this module may import both the shop and the sandbox.
 """
 
-import fcntl
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NoReturn
 
 import requests
@@ -17,6 +17,14 @@ from flask_wtf import CSRFProtect
 from sqlalchemy.exc import ArgumentError, OperationalError
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    sys.exit(
+        "Windows에서는 WSL 2 안에서 실행해 주세요. 방법은 README의 'Windows에서는'에 있습니다.\n"
+        "On Windows, run this inside WSL 2: see 'On Windows' in the README."
+    )
 
 import payments
 from payments import endpoints, monthly
@@ -108,9 +116,15 @@ def assemble(settings: Settings) -> Flask:
 def settings_from_environment() -> Settings:
     """Read the settings from the environment and `.env`. Raises ConfigError."""
     load_env_file(HERE / ".env")
-    instance_path = Path(os.environ.get("INSTANCE_PATH", HERE / "instance")).absolute()
-    instance_path.mkdir(parents=True, exist_ok=True)
-    return load_settings(os.environ, instance_path)
+    folder = Path(os.environ.get("INSTANCE_PATH", "").strip() or HERE / "instance").absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = load_settings(os.environ, folder)  # which keeps a generated key in that folder
+        if not settings.live:  # a live shop may have its database elsewhere and keep nothing here
+            TemporaryFile(dir=folder).close()
+        return settings
+    except OSError as error:
+        raise ConfigError(f"INSTANCE_PATH must be a folder that this account may write: {error}") from error
 
 
 def flask_settings(settings: Settings) -> dict[str, object]:

@@ -5,13 +5,19 @@ and metrics separately (docs/deploy.md says what it needs).
 """
 
 import os
+import sys
 from pathlib import Path
 
+from shop.server import given, problems
+
+if found := list(problems(os.environ)):  # gunicorn would print a traceback, or words without the setting's name
+    sys.exit("\n".join(found))
+
 wsgi_app = "app:create_app()"
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{given(os.environ, 'PORT', '8000')}"
 worker_class = "gunicorn_worker.WaitressWorker"  # with the limits of requests
-workers = int(os.environ.get("WEB_WORKERS", "1"))
-threads = int(os.environ.get("WEB_THREADS", "32"))  # also the most payments that can wait for PortOne at once
+workers = int(given(os.environ, "WEB_WORKERS", "1"))
+threads = int(given(os.environ, "WEB_THREADS", "32"))  # also the most payments that can wait for PortOne at once
 # Open connections of one process; a slow or idle client takes one of these and no thread. Less than the usual limit of
 # 1,024 open files per process, because the database and the log need some.
 worker_connections = 800

@@ -38,7 +38,7 @@ def sync_payment(provider: PaymentProvider, notification: Notification) -> SyncR
                 locked(Payment, known.id).unanswered_since = None
         return without_report(notification, "not_found", "PortOne knows no such payment", known)
     except ProviderError as error:
-        return _unknown(notification, error, known)
+        return no_answer(notification, error, known)
     return take_report(provider, report, notification)
 
 
@@ -49,7 +49,7 @@ def take_report(provider: PaymentProvider, report: PaymentReport, notification: 
         try:
             purchases_of(payment).look_up(payment, report, provider)
         except ProviderError as error:
-            return _unknown(notification, error, payment)
+            return no_answer(notification, error, payment)
     result = record(report, notification)
     if result.cancellation_id:
         carry_out(provider, result.cancellation_id, notification)
@@ -57,7 +57,7 @@ def take_report(provider: PaymentProvider, report: PaymentReport, notification: 
     return result
 
 
-def _unknown(notification: Notification, error: ProviderError, payment: Payment) -> SyncResult:
+def no_answer(notification: Notification, error: ProviderError, payment: Payment) -> SyncResult:
     """PortOne did not answer: nothing is recorded, and the sweep looks the payment up, even if it had given it up."""
     if payment.given_up_at or payment.unanswered_since is None:
         with transaction():

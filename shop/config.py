@@ -20,9 +20,10 @@ from payments.settings import CONSOLE_DEFAULT, LIVE_API_URL, PortOneSettings
 
 from .environment import (
     ConfigError,
+    check_addresses,
     check_characters,
     check_companions,
-    check_port,
+    check_server,
     host_of,
     is_live,
     is_loopback,
@@ -42,6 +43,7 @@ WEAK_SECRET_KEYS = {"dev", "secret", "changeme", "change-me", "secret_key", "you
 DATABASES = ("sqlite", "postgresql+psycopg")  # with an installed driver
 
 LIMIT = re.compile(r"off|[1-9]\d* per ([1-9]\d* )?(second|minute|hour|day)s?", re.ASCII)
+BROKER = re.compile(r"(rediss?|sentinel|amqps?)://")  # those for which requirements-scale.txt installs a client
 SHORTEST_TOKEN = 16
 FEWEST_CHARACTERS = 8  # different ones in a token
 GUARDS = ("METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN", "SANDBOX_API_SECRET")
@@ -122,7 +124,8 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         instance_path=instance_path,
         **_operations(value, live, public_url),
     )
-    problems = [*check_characters(environ), *check_port(environ), *check_companions(environ)]
+    problems = [*check_characters(environ), *check_server(environ), *check_addresses(environ)]
+    problems += check_companions(environ)
     problems += [*_check_contracts(settings), *_check_operations(settings)]
     problems += _check_tokens({name: value(name) for name in GUARDS})
     if live:
@@ -197,7 +200,7 @@ def _check_live(settings: Settings, *, debug: str) -> Iterator[ConfigError]:
 def _check_operations(settings: Settings) -> Iterator[ConfigError]:
     if not _has_driver(settings.database_url):
         yield ConfigError("DATABASE_URL must begin with postgresql:// or sqlite:///")
-    whole = re.fullmatch(r"https?://[^/?#@\s]+", settings.public_url) and host_of(settings.public_url)
+    whole = re.fullmatch(r"https?://[^/?#@\s]*[^/?#@\s:]", settings.public_url) and host_of(settings.public_url)
     if settings.public_url and not whole:
         yield ConfigError("PUBLIC_URL must be scheme and host alone, such as https://shop.example, without a path")
     for host in settings.csp_window_hosts:
@@ -208,6 +211,8 @@ def _check_operations(settings: Settings) -> Iterator[ConfigError]:
             yield ConfigError(f"{name} must be such as '10 per 15 minutes', or 'off'")
     if not re.match(r"(memory|rediss?)://", settings.ratelimit_storage_url):
         yield ConfigError("RATELIMIT_STORAGE_URL must begin with memory://, redis:// or rediss://")
+    if settings.broker_url and not BROKER.match(settings.broker_url):
+        yield ConfigError("CELERY_BROKER_URL must begin with redis://, rediss://, sentinel://, amqp:// or amqps://")
     if settings.log_format not in ("json", "text"):
         yield ConfigError("LOG_FORMAT must be json or text")
 

@@ -12,6 +12,8 @@ from dotenv import load_dotenv
 
 from payments.settings import LIVE_API_URL
 
+from . import server
+
 LIVE_KEYS = ("PORTONE_IMP_CODE", "PORTONE_API_KEY", "PORTONE_API_SECRET")
 SANDBOX_KEYS = ("SANDBOX_API_KEY", "SANDBOX_API_SECRET")
 CONTRACTS = ("PORTONE_CHANNEL_KEY", "PORTONE_PG", "PORTONE_BILLING_CHANNEL_KEY", "PORTONE_BILLING_PG")
@@ -29,7 +31,8 @@ ONE_WORD = (
     *LIVE_KEYS, *CONTRACTS, *SANDBOX_KEYS, "SECRET_KEY", "METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN",
     "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL",
 )  # fmt: skip
-LAST_PORT = 65_535
+# Addresses whose port is checked. DATABASE_URL is SQLAlchemy's to read: its password may hold what ends a port here.
+WITH_PORT = ("PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL", "RATELIMIT_STORAGE_URL", "CELERY_BROKER_URL")
 QUOTES = "\"'`“”‘’"
 
 
@@ -89,11 +92,16 @@ def check_characters(environ: Mapping[str, str]) -> Iterator[ConfigError]:
             yield ConfigError(f"{name} contains a quotation mark, a blank or an invisible character: remove it")
 
 
-def check_port(environ: Mapping[str, str]) -> Iterator[ConfigError]:
-    """Find a PORT that is no TCP port; 0 lets the system choose one."""
-    port = environ.get("PORT", "").strip()
-    if port and not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= LAST_PORT):
-        yield ConfigError(f"PORT must be a number from 0 to {LAST_PORT}")
+def check_server(environ: Mapping[str, str]) -> Iterator[ConfigError]:
+    """Find a useless port or number of processes or threads."""
+    return map(ConfigError, server.problems(environ))
+
+
+def check_addresses(environ: Mapping[str, str]) -> Iterator[ConfigError]:
+    """Find an address with a port that does not exist. Celery takes several addresses with `;` between them."""
+    for name in _given(environ, WITH_PORT):
+        if not all(_has_usable_port(url) for url in environ[name].split(";")):
+            yield ConfigError(f"{name} has a port that is no number from 1 to {server.LAST_PORT}")
 
 
 def check_companions(environ: Mapping[str, str]) -> Iterator[ConfigError]:
@@ -145,6 +153,13 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _has_usable_port(url: str) -> bool:
+    try:
+        return urlsplit(url.strip()).port != 0
+    except ValueError:  # not a number, or too large
+        return False
 
 
 def is_private(host: str) -> bool:

@@ -150,6 +150,46 @@ def test_a_half_configured_shop_does_not_start_and_says_in_one_line_what_is_miss
     assert line.startswith("PORTONE_API_KEY is set but not PORTONE_IMP_CODE")
 
 
+APP, FLASK = [sys.executable, "app.py"], [sys.executable, "-m", "flask", "sync"]
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "name", "value"),
+    [
+        pytest.param(APP, 1, "INSTANCE_PATH", "{file}", id="app.py, a file as folder"),
+        pytest.param(FLASK, 1, "INSTANCE_PATH", "{file}", id="flask, a file as folder"),
+        pytest.param([GUNICORN], 4, "INSTANCE_PATH", "{file}", id="gunicorn, a file as folder"),
+        pytest.param(APP, 1, "INSTANCE_PATH", "{file}/below", id="a folder below a file"),
+        pytest.param(APP, 1, "INSTANCE_PATH", "/proc", id="a folder that takes no file"),
+        pytest.param(APP, 1, "PUBLIC_URL", "http://x:abc", id="app.py, a port that is none"),
+        pytest.param(FLASK, 1, "CELERY_BROKER_URL", "foo://x", id="flask, an unknown broker"),
+        pytest.param([GUNICORN], 1, "WEB_WORKERS", "abc", id="gunicorn, processes that are no number"),
+        pytest.param([GUNICORN], 1, "WEB_WORKERS", "0", id="gunicorn, no process"),
+        pytest.param([GUNICORN], 1, "WEB_THREADS", "-1", id="gunicorn, less than no thread"),
+        pytest.param([GUNICORN], 1, "PORT", "abc", id="gunicorn, a port that is none"),
+    ],
+)
+def test_a_value_with_which_nothing_can_work_ends_the_start_with_one_sentence_that_names_the_setting(
+    command: list[object], status: int, name: str, value: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    run = started(command, tmp_path, **{name: value.format(file=tmp_path / "file")})
+    assert run.returncode == status
+    assert "Traceback" not in run.stderr
+    [line] = [line for line in run.stderr.splitlines() if not line.startswith("[")]  # gunicorn's own lines
+    assert line.startswith(f"{name} ")
+
+
+def test_on_windows_the_start_names_the_way_in_both_languages(tmp_path: Path) -> None:
+    """There is no `fcntl` there."""
+    for module in ("app", "sandbox"):
+        run = started([sys.executable, "-c", f"import sys; sys.modules['fcntl'] = None; import {module}"], tmp_path)
+        assert run.returncode == 1
+        assert "Windows에서는 WSL 2 안에서 실행해 주세요." in run.stderr
+        assert "On Windows, run this inside WSL 2" in run.stderr
+        assert "Traceback" not in run.stderr
+
+
 @pytest.mark.parametrize(
     "url",
     ["postgresql://shop:a-password@127.0.0.1:1/shop", "sqlite:////no/such/folder/x.sqlite3", "sqlite://x/y.sqlite3"],
@@ -187,3 +227,17 @@ def test_an_env_file_that_is_not_utf_8_is_one_line(content: bytes, command: list
     [line] = run.stderr.splitlines()
     assert line.startswith(".env ")
     assert "UTF-8" in line
+
+
+def test_an_env_file_that_is_not_utf_8_is_one_line_from_the_flask_command_of_make_setup(tmp_path: Path) -> None:
+    """Flask reads `.env` before the shop; what `make setup` adds to the virtualenv tells it not to."""
+    shutil.copy(ROOT / "app.py", tmp_path)
+    (tmp_path / ".env").write_bytes("PORTONE_PG=mobilians # 포트원".encode("cp949"))
+    flask = f"import site; site.addsitedir({str(ROOT / 'deploy')!r}); from flask.cli import main; main()"
+    run = started([sys.executable, "-c", flask, "sync"], tmp_path, cwd=tmp_path)
+    assert run.returncode == 1
+    [line] = run.stderr.splitlines()
+    assert line.startswith(".env ")
+    assert "UTF-8" in line
+    setup = subprocess.run(["make", "-n", "-B", "setup"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "deploy/env_file.pth" in setup.stdout

@@ -17,8 +17,8 @@ from ..database import db, locked, reading, transaction
 from ..events import Notification
 from ..models import Payment, move
 from ..portone.report import NotFound, PaymentProvider, ProviderError, Refused, Unauthorized
-from ..record import SyncResult, without_report
-from ..sync import sync_payment, take_report
+from ..record import SyncResult
+from ..sync import no_answer, sync_payment, take_report
 from . import subscriptions
 from .billing_month import PAUSE_AFTER_DECLINE
 from .claims import Attempt, Result, claim
@@ -145,7 +145,9 @@ def _not_charged(provider: PaymentProvider, attempt: Attempt, error: ProviderErr
             return found
         if isinstance(error, NotFound) and _key_is_gone(provider, attempt):
             return _close_without_key(attempt, error.message)
-    without_report(_notification(attempt), "unknown", f"no answer: {error}")
+    with reading():
+        payment = db.session.scalars(select(Payment).filter_by(merchant_uid=attempt.request.merchant_uid)).one()
+    no_answer(_notification(attempt), error, payment)
     return "unknown"
 
 

@@ -19,7 +19,7 @@ from . import subscriptions
 from .billing_month import Month, month_of
 from .models import LATER_MONTH, BillingKey, Subscription
 
-Result = Literal["charged", "declined", "held", "unknown", "key_gone", "ended", "skipped"]
+Result = Literal["charged", "declined", "held", "unknown", "key_gone", "ended", "in_flight", "skipped"]
 
 # How long one worker holds an attempt: longer than any HTTP time-out, and long enough that PortOne's look-up finds the
 # payment before another worker may charge it.
@@ -98,6 +98,8 @@ def _claim(found: _Found, month: Month, now: datetime) -> Attempt | Result:
     if standing == "closed":
         subscriptions.end(found.subscription, subscriptions.end_reason_of_missed(found.key), now)
         return "ended"
+    if standing == "in_flight" and month.open:  # without an answer nobody is charging it, although the lease runs
+        return "unknown" if month.open.unanswered_since else "in_flight"
     if standing not in ("due", "unanswered"):
         return "held" if standing == "held" else "skipped"
     if month.open:

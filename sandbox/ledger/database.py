@@ -1,14 +1,19 @@
 """The sandbox's storage: one SQLite file shared by threads and processes, with durable commits."""
 
-import fcntl
 import json
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    sys.exit("Windows에서는 WSL 2 안에서 실행해 주세요. / On Windows, run this inside WSL 2.")
 
 SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
 # Tokens survive a reset, so that clients stay authenticated.

@@ -70,7 +70,10 @@ def create_admin(email: str, password: str, role: str) -> None:
 @click.option("--workers", default=8, show_default=True, type=click.IntRange(1, 64), help="Charges at a time.")
 @with_appcontext
 def bill(day: str | None, dry_run: bool, workers: int) -> None:
-    """Charge every subscription that is due. Meant to be run every hour; safe to run twice, or at once."""
+    """Charge every subscription that is due. Meant to be run every hour; safe to run twice, or at once.
+
+    Exit status 0: all that was due is done, or another run is at it. 1: something is open, and the next run goes on.
+    """
     if day and settings().live and not dry_run:
         raise click.BadParameter(
             "only with --dry-run: PortOne charges today, whatever our clock says", param_hint="--on"
@@ -96,7 +99,7 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
             results["won"] += done.won
     deleted = charging.delete_ended_keys(provider())
     click.echo(_summary(results, deleted))
-    for result, line in OPEN_RESULTS.items():
+    for result, line in {**OPEN_RESULTS, "in_flight": IN_FLIGHT}.items():
         if results[result]:
             click.echo(f"{results[result]} {result}: {line}")
     if any(results[result] for result in OPEN_RESULTS):
@@ -183,6 +186,12 @@ OPEN_RESULTS = {
     " (see /admin/monthly).",
     "error": "something broke, see the log. The next run goes on with these months.",
 }
+
+# Not open: whoever has leased these months reports on them.
+IN_FLIGHT = (
+    "another run, or PortOne's own schedule, is charging these months now; that run tells how they end. If it was"
+    " killed, a run ten minutes later looks them up and goes on."
+)
 
 
 def _summary(results: Counter[str], deleted: int) -> str:

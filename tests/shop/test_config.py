@@ -107,6 +107,61 @@ def test_half_configured_live_settings_are_refused_by_name(change: dict[str, str
         load_settings(LIVE | change, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_URL", "http://shop:abc"),
+        ("PUBLIC_URL", "http://shop:0"),
+        ("PUBLIC_URL", "http://shop:99999"),
+        ("PUBLIC_URL", "http://shop:"),
+        ("PUBLIC_URL", "http://[::1]:99999"),
+        ("PORTONE_API_URL", "http://127.0.0.1:abc"),
+        ("PORTONE_SDK_URL", "http://127.0.0.1:70000/v1/iamport.js"),
+        ("PORT", "abc"),
+        ("PORT", "-1"),
+        ("WEB_WORKERS", "abc"),
+        ("WEB_WORKERS", "0"),
+        ("WEB_WORKERS", "-1"),
+        ("WEB_WORKERS", "1.5"),
+        ("WEB_WORKERS", "٣"),
+        ("WEB_THREADS", "abc"),
+        ("WEB_THREADS", "0"),
+        ("WEB_THREADS", "-1"),
+        ("WEB_THREADS", "99999"),
+        ("RATELIMIT_STORAGE_URL", "memcached://127.0.0.1"),
+        ("RATELIMIT_STORAGE_URL", "redis://127.0.0.1:abc/1"),
+        ("CELERY_BROKER_URL", "127.0.0.1:6379"),
+        ("CELERY_BROKER_URL", "foo://127.0.0.1"),
+        ("CELERY_BROKER_URL", "redis://127.0.0.1:0/0"),
+        ("CELERY_BROKER_URL", "sentinel://a:26379;sentinel://b:abc"),
+        ("LOG_FORMAT", "loud"),
+        ("DATABASE_URL", "mysql://shop@db/shop"),
+    ],
+)
+def test_a_value_with_which_nothing_can_work_is_refused_by_its_setting_in_a_demo_too(
+    name: str, value: str, tmp_path: Path
+) -> None:
+    error = refusal({name: value}, tmp_path)
+    assert error.setting == name
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"PUBLIC_URL": "http://shop:8080"},
+        {"PUBLIC_URL": "http://[::1]:8080"},
+        {"WEB_WORKERS": "", "WEB_THREADS": " 64 ", "PORT": " "},
+        {"RATELIMIT_STORAGE_URL": "redis://:a-password@127.0.0.1:6379/1"},
+        {"RATELIMIT_STORAGE_URL": "redis://"},
+        {"CELERY_BROKER_URL": "sentinel://a:26379;sentinel://b:26379"},
+        {"CELERY_BROKER_URL": "amqp://shop:a-password@broker//"},
+    ],
+)
+def test_values_that_can_work_are_not_refused(environ: dict[str, str], tmp_path: Path) -> None:
+    assert not load_settings(environ, tmp_path).live
+
+
 def test_portones_address_without_keys_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="PORTONE_API_KEY"):
         load_settings({"PORTONE_API_URL": "https://api.iamport.kr"}, tmp_path)

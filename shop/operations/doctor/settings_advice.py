@@ -47,6 +47,11 @@ BELONGS = {
     "FLASK_DEBUG": ("0", "0"),
     "TRUSTED_PROXIES": ("앞에 있는 우리 프록시의 수", "the number of your own proxies in front"),
     "RATELIMIT_STORAGE_URL": ("memory:// 또는 redis://호스트:6379/0", "memory:// or redis://host:6379/0"),
+    "CELERY_BROKER_URL": ("redis://호스트:6379/0 (한 대라면 비움)", "redis://host:6379/0; nothing on one machine"),
+    "INSTANCE_PATH": ("이 계정이 쓸 수 있는 폴더", "a folder that this account may write"),
+    "PORT": ("0부터 65535까지의 숫자", "a number from 0 to 65535"),
+    "WEB_WORKERS": ("1 이상의 숫자", "a number, 1 or more"),
+    "WEB_THREADS": ("1 이상의 숫자", "a number, 1 or more"),
     "METRICS_TOKEN": ("임의의 글자 16자 이상", "16 random characters or more"),
     "CSP_WINDOW_HOSTS": ("공백으로 나눈 호스트 이름", "host names with spaces between them"),
 }

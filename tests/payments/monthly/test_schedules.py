@@ -59,7 +59,7 @@ def test_a_scheduled_month_is_recorded_by_its_webhook_and_never_charged_by_the_r
     subscription = subscription_of(shop, "01012345678")
     uid = scheduled(shop, subscription, NOON)
     time_passes_to(shop, NOON - timedelta(hours=3))
-    assert charging.charge(shop.provider, subscription.id) == "skipped"  # the month is PortOne's until then
+    assert charging.charge(shop.provider, subscription.id) == "in_flight"  # the month is PortOne's until then
     time_passes_to(shop, NOON + timedelta(minutes=1))
     payment = db.session.query(Payment).filter_by(merchant_uid=uid).one()
     assert (payment.status, payment.period, subscription.status) == ("paid", "2055-02", "active")
@@ -88,7 +88,7 @@ def test_a_schedule_that_never_ran_is_looked_up_and_then_charged_by_the_run(shop
     uid = scheduled(shop, subscription, NOON)
     shop.ledger.schedules.revoke(None, [uid])
     time_passes_to(shop, NOON + timedelta(minutes=5))
-    assert charging.charge(shop.provider, subscription.id) == "skipped"
+    assert charging.charge(shop.provider, subscription.id) == "in_flight"
     time_passes_to(shop, NOON + timedelta(minutes=11))
     assert charging.charge(shop.provider, subscription.id) == "charged"
     assert [row["merchant_uid"] for row in shop.at_kg(subscription.customer_uid)][1:] == [uid]

@@ -11,6 +11,7 @@ from werkzeug.security import check_password_hash
 from app import create_app
 from payments.database import db, transaction
 from payments.models import Event, Payment
+from payments.monthly import claims
 from payments.monthly.models import Subscription
 from payments.portone.report import OutcomeUnknown, UnreadableRow
 from payments.sweep import LOOK_AFTER
@@ -134,6 +135,30 @@ def test_an_open_outcome_shows_in_the_exit_status(
     provider.answers = ["lost"]
     run = app.test_cli_runner().invoke(args=["bill", "--on", "2055-02-15"])
     assert (run.exit_code, "2 charged, 0 declined, 0 held, 1 unknown" in run.output) == (1, True)
+
+
+def test_a_second_run_tells_of_a_charge_without_an_answer_as_the_first_did(
+    app: Flask, three_due: list[Subscription], provider: FakeProvider
+) -> None:
+    """Nobody is at that month until ten minutes are over: a 0 would hide it."""
+    provider.answers = ["lost"]
+    runner = app.test_cli_runner()
+    runs = [runner.invoke(args=["bill", "--on", "2055-02-15"]) for _ in range(2)]
+    assert [run.exit_code for run in runs] == [1, 1]
+    assert "0 charged, 0 declined, 0 held, 1 unknown" in runs[1].output
+    assert len(provider.charges) == 3
+
+
+def test_a_run_beside_another_ends_with_0_and_says_that_the_other_is_at_it(
+    app: Flask, three_due: list[Subscription], provider: FakeProvider
+) -> None:
+    clocks.stand_at(datetime(2055, 2, 15, 0, tzinfo=UTC))  # nine in Seoul
+    for subscription in three_due:  # the other run has leased all three, and waits for PortOne
+        assert isinstance(claims.claim(subscription.id), claims.Attempt)
+    run = app.test_cli_runner().invoke(args=["bill", "--on", "2055-02-15"])
+    assert run.exit_code == 0
+    assert "3 in_flight: another run, or PortOne's own schedule, is charging these months now" in run.output
+    assert provider.charges == []
 
 
 def test_a_day_that_is_none_is_refused(app: Flask) -> None:
