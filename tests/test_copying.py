@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "copying.md"
 REPLACED = re.compile(r"^# in (\S+), instead of: (.+)\n", re.MULTILINE)
 BLOCK = re.compile(r"^```(?:python|html)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"(?:# file: (\S+)|<!-- file: (\S+) -->)\n")
 
 
@@ -322,3 +323,67 @@ def test_the_copied_folder_sells_on_postgresql(tmp_path: Path, text: str, postgr
             answers = pool.map(lambda _: host.callback(paid["imp_uid"], asked["merchant_uid"]).json(), range(10))
         assert sorted(answer["outcome"] for answer in answers) == ["paid"] + ["unchanged"] * 9
         assert host.order() == "paid"
+
+
+# --- its tests travel along -------------------------------------------------------------------------------------------
+
+TESTS_WITHOUT_MONTHLY, TESTS_WITH_MONTHLY = 430, 520  # at least so many of them are run
+
+
+def copy_with_its_tests(folder: Path, page: str) -> None:
+    """Run the page's shell lines: the folder, its tests, and an empty file that makes `tests` a package."""
+    for line in "".join(SHELL.findall(page)).splitlines():
+        if not line.startswith(("pip ", "pytest ")):
+            subprocess.run(["bash", "-c", line.replace("your-app", str(folder))], cwd=ROOT, check=True)
+
+
+def run_its_tests(folder: Path, *chosen: str, **environ: str) -> str:
+    """pytest in that folder, with nothing of this project and no plugin but the two that are named; what it said."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST", "COV"))}
+    kept |= {"PYTHONPATH": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | environ
+    plugins = ("-p", "pytest_httpserver.pytest_plugin", "-p", "_hypothesis_pytestplugin")
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, *(chosen or ["tests/payments"])]
+    run = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False, timeout=800)
+    return run.stdout.strip() + run.stderr
+
+
+def all_passed(said: str) -> int:
+    """How many passed. pytest's last line names nothing else: none failed, was skipped, left out or warned of."""
+    told = re.fullmatch(r"(\d+) passed in .*", said.splitlines()[-1])
+    assert told, said[-5000:]
+    return int(told[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("monthly", [True, False])
+def test_the_tests_of_payments_pass_in_an_empty_folder(monthly: bool, tmp_path: Path, text: str) -> None:
+    copy_with_its_tests(tmp_path, text)
+    if not monthly:
+        shutil.rmtree(tmp_path / "payments" / "monthly")
+        shutil.rmtree(tmp_path / "tests" / "payments" / "monthly")
+    assert all_passed(run_its_tests(tmp_path)) >= (TESTS_WITH_MONTHLY if monthly else TESTS_WITHOUT_MONTHLY)
+
+
+SOME = [
+    f"tests/payments/{name}.py" for name in ("test_money_laws", "test_sync", "test_sweep", "monthly/test_first_month")
+]
+
+
+@pytest.mark.slow
+def test_the_tests_of_payments_pass_beside_the_app_of_the_page_and_its_own_db(tmp_path: Path, text: str) -> None:
+    copy_with_its_tests(tmp_path, text)
+    shutil.rmtree(tmp_path / "payments")
+    build(tmp_path, text)
+    assert all_passed(run_its_tests(tmp_path, *SOME)) >= 60
+
+
+@pytest.mark.slow
+def test_the_tests_of_payments_pass_on_a_postgresql_that_is_named(tmp_path: Path, text: str, postgres: str) -> None:
+    copy_with_its_tests(tmp_path, text)
+    assert all_passed(run_its_tests(tmp_path, *SOME, PAYMENTS_TEST_POSTGRES=postgres)) >= 60
+
+
+def test_the_tests_of_payments_say_what_is_missing_beside_them(tmp_path: Path, text: str) -> None:
+    copy_with_its_tests(tmp_path, text)
+    (tmp_path / "tests" / "__init__.py").unlink()
+    assert "put an empty __init__.py into the folder above these tests" in run_its_tests(tmp_path)

@@ -93,6 +93,30 @@ def test_the_sandbox_and_the_others_never_import_each_other_nor_the_app() -> Non
             assert not {each.split(".")[0] for each in imported_by(path)} & others, name_of(path)
 
 
+# What the tests of payments/ need besides it, as the page about copying says.
+TEST_PACKAGES = {
+    "flask",
+    "hypothesis",
+    "pytest",
+    "pytest_httpserver",
+    "requests",
+    "responses",
+    "sqlalchemy",
+    "werkzeug",
+}
+
+
+def test_the_tests_of_payments_import_only_payments_and_themselves() -> None:
+    for path in python_files("tests/payments"):
+        modules = imported_by(path)
+        assert {each for each in modules if each.startswith("tests")} == {
+            each for each in modules if each.startswith("tests.payments")
+        }, name_of(path)
+        packages = {each.split(".")[0] for each in modules} - sys.stdlib_module_names
+        assert packages <= {"payments", "tests"} | TEST_PACKAGES, name_of(path)
+        assert "monthly" in path.parts or not {each for each in modules if ".monthly" in each}, name_of(path)
+
+
 def test_no_files_import_each_other_in_a_circle() -> None:
     graph = {module_of(path): imported_by(path) for path in python_files("payments", "shop")}
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle

@@ -12,38 +12,16 @@ from flask import Flask
 from payments import clock, sync
 from payments.attempts import refusal_to_approve
 from payments.cancel import CancelResult, cancel_again, cancel_payment, carry_out
-from payments.cancellations import CANCEL_LEASE, cancellation_of
-from payments.database import db, transaction
+from payments.cancellations import CANCEL_LEASE
+from payments.database import db
 from payments.events import Notification
 from payments.models import Cancellation, Event, Payment
-from payments.monthly import charging
-from payments.monthly.models import Subscription
 from payments.portone.report import OutcomeUnknown
 from payments.sync import sync_payment
-from shop.orders import cart, orders
-from shop.orders.models import Order, Product, User
-from tests import clocks
-from tests.conftest import ADDRESSED_BUYER, BUYER, another_window, order_of, order_window, plan_window, product
-from tests.payments.fakes import FakeProvider
 
-ADMIN = Notification("admin", actor="admin@example.com")
-
-
-def paid(provider: FakeProvider, buyer: User, what: Product | None = None) -> Payment:
-    """Goods that a buyer has paid for."""
-    cart.put_in_cart(buyer.id, (what or product()).id, 1)
-    payment = order_window(provider, buyer.id, ADDRESSED_BUYER)
-    provider.hears_of(payment.merchant_uid, amount=payment.amount)
-    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
-    return payment
-
-
-def row_of(payment: Payment) -> Cancellation:
-    """The cancellation of the payment's own window, as the table says now."""
-    db.session.expire_all()
-    row = cancellation_of(payment)
-    assert row
-    return row
+from . import clocks
+from .fakes import FakeProvider
+from .host import ADMIN, another_window, cancel_order, order_window, paid, row_of, states, stock
 
 
 def resume_cancel(provider: FakeProvider, payment: Payment) -> CancelResult:
@@ -51,31 +29,25 @@ def resume_cancel(provider: FakeProvider, payment: Payment) -> CancelResult:
     return carry_out(provider, row_of(payment).id, ADMIN)
 
 
-def states(payment: Payment) -> tuple[str, str]:
-    db.session.expire_all()
-    return payment.status, order_of(payment).status
-
-
-def test_a_cancel_gives_the_whole_amount_back_and_returns_the_stock(provider: FakeProvider, buyer: User) -> None:
-    parcel = product(digital=False)
-    before = parcel.stock
-    payment = paid(provider, buyer, parcel)
+def test_a_cancel_gives_the_whole_amount_back_and_returns_the_stock(provider: FakeProvider) -> None:
+    before = stock()
+    payment = paid(provider)
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN) == CancelResult("cancelled", "done")
     assert states(payment) == ("cancelled", "cancelled")
     assert (payment.cancelled_amount, payment.cancel_reason) == (payment.amount, "고객 변심")
     assert provider.cancels == [(payment.imp_uid, payment.amount)]
-    assert parcel.stock == before
+    assert stock() == before
 
 
-def test_cancelled_is_cancelled_however_often_it_is_asked_for(provider: FakeProvider, buyer: User) -> None:
-    payment = paid(provider, buyer)
+def test_cancelled_is_cancelled_however_often_it_is_asked_for(provider: FakeProvider) -> None:
+    payment = paid(provider)
     results = [cancel_payment(provider, payment.id, "고객 변심", ADMIN) for _ in range(3)]
     assert [result.outcome for result in results] == ["cancelled"] * 3
     assert len(provider.cancels) == 1
 
 
-def test_two_admins_and_a_double_click_cancel_once(app: Flask, provider: FakeProvider, buyer: User) -> None:
-    payment = paid(provider, buyer)
+def test_two_admins_and_a_double_click_cancel_once(app: Flask, provider: FakeProvider) -> None:
+    payment = paid(provider)
     payment_id, results, gate = payment.id, [], threading.Barrier(6)
 
     def press() -> None:
@@ -94,10 +66,8 @@ def test_two_admins_and_a_double_click_cancel_once(app: Flask, provider: FakePro
 
 
 @pytest.mark.parametrize(("days", "outcome"), [(0, "cancelled"), (40, "refused")])
-def test_another_month_is_refused_before_portone_is_asked(
-    days: int, outcome: str, provider: FakeProvider, buyer: User
-) -> None:
-    payment = paid(provider, buyer)
+def test_another_month_is_refused_before_portone_is_asked(days: int, outcome: str, provider: FakeProvider) -> None:
+    payment = paid(provider)
     clocks.stand_at((payment.paid_at or clock.now()) + timedelta(days=days))
     result = cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     assert result.outcome == outcome
@@ -105,22 +75,21 @@ def test_another_month_is_refused_before_portone_is_asked(
         assert (result.reason, provider.cancels, states(payment)) == ("month", [], ("paid", "paid"))
 
 
-def test_what_was_never_paid_is_not_asked_for(provider: FakeProvider, buyer: User) -> None:
-    cart.put_in_cart(buyer.id, product().id, 1)
-    payment = order_window(provider, buyer.id, BUYER)
+def test_what_was_never_paid_is_not_asked_for(provider: FakeProvider) -> None:
+    payment = order_window(provider)
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN) == CancelResult("refused", "not_paid")
     assert provider.cancels == []
 
 
-def test_a_lost_answer_is_looked_up_at_once(provider: FakeProvider, buyer: User) -> None:
-    payment = paid(provider, buyer)
+def test_a_lost_answer_is_looked_up_at_once(provider: FakeProvider) -> None:
+    payment = paid(provider)
     provider.cancel_answers = ["lost"]
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "cancelled"
     assert states(payment) == ("cancelled", "cancelled")
 
 
-def test_an_unknown_outcome_keeps_its_mark_and_is_taken_up_again_later(provider: FakeProvider, buyer: User) -> None:
-    payment = paid(provider, buyer)
+def test_an_unknown_outcome_keeps_its_mark_and_is_taken_up_again_later(provider: FakeProvider) -> None:
+    payment = paid(provider)
     provider.cancel_answers = ["dropped"]
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
     assert states(payment) == ("paid", "paid")
@@ -131,10 +100,8 @@ def test_an_unknown_outcome_keeps_its_mark_and_is_taken_up_again_later(provider:
     assert len(provider.cancels) == 2
 
 
-def test_a_refusal_of_kgs_is_kept_in_its_own_words_and_nobody_asks_again_by_himself(
-    provider: FakeProvider, buyer: User
-) -> None:
-    payment = paid(provider, buyer)
+def test_a_refusal_of_kgs_is_kept_in_its_own_words_and_nobody_asks_again_by_himself(provider: FakeProvider) -> None:
+    payment = paid(provider)
     provider.cancel_answers = ["refused"]
     result = cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     assert result.outcome == "refused"
@@ -145,21 +112,11 @@ def test_a_refusal_of_kgs_is_kept_in_its_own_words_and_nobody_asks_again_by_hims
     assert cancel_payment(provider, payment.id, "다시", ADMIN).outcome == "cancelled"
 
 
-def test_a_cancelled_first_month_ends_the_subscription_at_once(provider: FakeProvider, buyer: User) -> None:
-    payment = plan_window(provider, buyer.id, product("monthly").id, BUYER)
-    provider.issues_key(payment.customer_uid or "")
-    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
-    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
-    assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "cancelled"
-    subscription = db.session.query(Subscription).one()
-    assert (subscription.status, subscription.end_reason) == ("ended", "cancelled")
-
-
 # --- what goes back by itself ---
 
 
-def test_a_second_window_of_a_paid_payment_is_given_back_by_its_own_id(provider: FakeProvider, buyer: User) -> None:
-    payment = paid(provider, buyer)
+def test_a_second_window_of_a_paid_payment_is_given_back_by_its_own_id(provider: FakeProvider) -> None:
+    payment = paid(provider)
     second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     for _ in range(2):
         sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
@@ -167,27 +124,25 @@ def test_a_second_window_of_a_paid_payment_is_given_back_by_its_own_id(provider:
     assert states(payment) == ("paid", "paid")
 
 
-def test_a_second_window_of_another_kind_is_never_cancelled_by_itself(provider: FakeProvider, buyer: User) -> None:
-    payment = paid(provider, buyer)
+def test_a_second_window_of_another_kind_is_never_cancelled_by_itself(provider: FakeProvider) -> None:
+    payment = paid(provider)
     second = provider.hears_of(payment.merchant_uid, amount=payment.amount, is_test_channel=False)
     assert sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid)).outcome == "held"
     assert provider.cancels == []
 
 
 @pytest.mark.parametrize("facts", [{"is_test_channel": False}, {"pay_method": "card"}, {"customer_uid": "somebodys"}])
-def test_money_of_another_kind_waits_for_a_person(facts: dict[str, Any], provider: FakeProvider, buyer: User) -> None:
-    cart.put_in_cart(buyer.id, product().id, 1)
-    payment = order_window(provider, buyer.id, BUYER)
+def test_money_of_another_kind_waits_for_a_person(facts: dict[str, Any], provider: FakeProvider) -> None:
+    payment = order_window(provider)
     provider.hears_of(payment.merchant_uid, amount=payment.amount, **facts)
     assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert provider.cancels == []
     assert states(payment) == ("ready", "pending")
 
 
-def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider, buyer: User) -> None:
+def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider) -> None:
     """The aimed cancel: our merchant_uid beside a stranger's imp_uid must not give the stranger's money back."""
-    cart.put_in_cart(buyer.id, product().id, 1)
-    payment = order_window(provider, buyer.id, BUYER)
+    payment = order_window(provider)
     stranger = provider.hears_of("somebody-elses-order", amount=1)
     result = sync_payment(provider, Notification("callback", stranger.imp_uid, payment.merchant_uid))
     assert result.outcome == "mismatch"
@@ -195,9 +150,8 @@ def test_a_strangers_payment_is_never_cancelled(provider: FakeProvider, buyer: U
     assert states(payment) == ("ready", "pending")
 
 
-def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProvider, buyer: User) -> None:
-    cart.put_in_cart(buyer.id, product().id, 1)
-    payment = order_window(provider, buyer.id, BUYER)
+def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProvider) -> None:
+    payment = order_window(provider)
     long_ago = clock.now() - timedelta(days=40)
     provider.hears_of(payment.merchant_uid, amount=301, paid_at=long_ago)
     assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
@@ -210,9 +164,8 @@ def test_when_kgs_month_is_over_held_money_waits_for_a_person(provider: FakeProv
 # --- a person keeps it ---
 
 
-def held(provider: FakeProvider, buyer: User, **facts: Any) -> Payment:
-    cart.put_in_cart(buyer.id, product().id, 1)
-    payment = order_window(provider, buyer.id, BUYER)
+def held(provider: FakeProvider, **facts: Any) -> Payment:
+    payment = order_window(provider)
     provider.cancel_answers = ["refused"]
     provider.hears_of(payment.merchant_uid, **({"amount": payment.amount} | facts))
     sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid))
@@ -220,10 +173,8 @@ def held(provider: FakeProvider, buyer: User, **facts: Any) -> Payment:
 
 
 @pytest.mark.parametrize("facts", [{"amount": 301}, {"is_test_channel": False}])
-def test_a_person_may_keep_held_money_and_the_order_is_honoured(
-    facts: dict[str, Any], provider: FakeProvider, buyer: User
-) -> None:
-    payment = held(provider, buyer, **facts)
+def test_a_person_may_keep_held_money_and_the_order_is_honoured(facts: dict[str, Any], provider: FakeProvider) -> None:
+    payment = held(provider, **facts)
     assert sync.release(provider, payment.id, ADMIN, "확인함") is None
     assert states(payment) == ("paid", "paid")
     assert payment.held_reason is None
@@ -231,27 +182,24 @@ def test_a_person_may_keep_held_money_and_the_order_is_honoured(
     assert db.session.query(Event).filter_by(outcome="released", actor="admin@example.com").count() == 1
 
 
-def test_held_money_of_a_cancelled_order_cannot_be_kept(provider: FakeProvider, buyer: User) -> None:
-    payment = held(provider, buyer, amount=301)
-    with transaction():
-        orders.cancel_pending(db.session.get_one(Order, int(payment.purchase_id)))
+def test_held_money_of_a_cancelled_order_cannot_be_kept(provider: FakeProvider) -> None:
+    payment = held(provider, amount=301)
+    cancel_order(payment)
     assert sync.release(provider, payment.id, ADMIN, "확인함") == "order_cancelled"
     assert states(payment) == ("paid", "cancelled")
 
 
-def test_money_that_went_back_meanwhile_cannot_be_kept(provider: FakeProvider, buyer: User) -> None:
+def test_money_that_went_back_meanwhile_cannot_be_kept(provider: FakeProvider) -> None:
     """PortOne's console gave it back and the webhook was lost: our row still says that it is held."""
-    payment = held(provider, buyer, amount=301)
+    payment = held(provider, amount=301)
     provider.console_cancels(payment.imp_uid)
     assert sync.release(provider, payment.id, ADMIN, "확인함") == "not_held"
     assert states(payment) == ("cancelled", "pending")
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_held_money_is_kept_only_when_portone_says_that_it_is_there(
-    lost: bool, provider: FakeProvider, buyer: User
-) -> None:
-    payment = held(provider, buyer, amount=301)
+def test_held_money_is_kept_only_when_portone_says_that_it_is_there(lost: bool, provider: FakeProvider) -> None:
+    payment = held(provider, amount=301)
     if lost:
         provider.reports.clear()
     else:
@@ -264,32 +212,26 @@ def test_held_money_is_kept_only_when_portone_says_that_it_is_there(
 
 
 @pytest.mark.parametrize(("amount", "refusal"), [(None, "amount"), (0, "amount"), (301, "amount"), ("asked", None)])
-def test_a_window_may_go_on_only_at_our_price(
-    amount: Any, refusal: str | None, provider: FakeProvider, buyer: User
-) -> None:
-    cart.put_in_cart(buyer.id, product().id, 1)
-    payment = order_window(provider, buyer.id, BUYER)
+def test_a_window_may_go_on_only_at_our_price(amount: Any, refusal: str | None, provider: FakeProvider) -> None:
+    payment = order_window(provider)
     told = payment.amount if amount == "asked" else amount
     assert refusal_to_approve(payment.merchant_uid, told, Notification("confirm")) == refusal
 
 
-def test_a_window_may_not_go_on_for_an_order_that_is_over(provider: FakeProvider, buyer: User) -> None:
-    cart.put_in_cart(buyer.id, product().id, 1)
-    payment = order_window(provider, buyer.id, BUYER)
+def test_a_window_may_not_go_on_for_an_order_that_is_over(provider: FakeProvider) -> None:
+    payment = order_window(provider)
     again = another_window(provider, payment)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     sync.sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
     assert refusal_to_approve(again.merchant_uid, again.amount, Notification("confirm")) == "paid"
-    cart.put_in_cart(buyer.id, product().id, 1)
-    old = order_window(provider, buyer.id, BUYER)
-    with transaction():
-        orders.cancel_pending(db.session.get_one(Order, int(old.purchase_id)))
+    old = order_window(provider)
+    cancel_order(old)
     assert refusal_to_approve(old.merchant_uid, old.amount, Notification("confirm")) == "order_gone"
     assert refusal_to_approve("nobodys", 1000, Notification("confirm")) == "not_a_window"
 
 
-def test_every_answer_to_a_cancel_leaves_its_line(provider: FakeProvider, buyer: User) -> None:
-    payment = paid(provider, buyer)
+def test_every_answer_to_a_cancel_leaves_its_line(provider: FakeProvider) -> None:
+    payment = paid(provider)
     provider.cancel_answers = ["refused", "dropped"]
     for _ in range(2):
         cancel_payment(provider, payment.id, "고객 변심", ADMIN)
@@ -297,10 +239,8 @@ def test_every_answer_to_a_cancel_leaves_its_line(provider: FakeProvider, buyer:
     assert told == {"requested": 2, "refused": 1, "unknown": 1}
 
 
-def test_duplicate_whose_cancel_was_refused_waits_for_a_person_whoever_reports_it_again(
-    provider: FakeProvider, buyer: User
-) -> None:
-    payment = paid(provider, buyer)
+def test_duplicate_whose_cancel_was_refused_waits_for_a_person_whoever_reports_it_again(provider: FakeProvider) -> None:
+    payment = paid(provider)
     second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     provider.cancel_answers = ["refused"]
     for _ in range(3):
@@ -312,17 +252,17 @@ def test_duplicate_whose_cancel_was_refused_waits_for_a_person_whoever_reports_i
     assert provider.reports[second.imp_uid].status == "cancelled"
 
 
-def test_no_answer_to_the_look_up_after_a_refusal_is_unknown(provider: FakeProvider, buyer: User) -> None:
-    payment = paid(provider, buyer)
+def test_no_answer_to_the_look_up_after_a_refusal_is_unknown(provider: FakeProvider) -> None:
+    payment = paid(provider)
     provider.trouble = OutcomeUnknown("no answer")
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
     assert row_of(payment).status == "requested"
 
 
 def test_a_cancel_of_a_payment_that_portone_has_lost_is_refused_and_not_asked_for_for_ever(
-    provider: FakeProvider, buyer: User
+    provider: FakeProvider,
 ) -> None:
-    payment = paid(provider, buyer)
+    payment = paid(provider)
     provider.reports.clear()
     provider.cancel_answers = ["refused"]
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "refused"
@@ -330,23 +270,9 @@ def test_a_cancel_of_a_payment_that_portone_has_lost_is_refused_and_not_asked_fo
     assert row_of(payment).status == "refused"
 
 
-def test_the_key_that_a_given_back_first_month_issued_is_deleted_at_portone(
-    provider: FakeProvider, buyer: User
-) -> None:
-    windows = [plan_window(provider, buyer.id, product("monthly").id, BUYER) for _ in range(2)]
-    for window in windows:
-        provider.issues_key(window.customer_uid or "")
-        provider.hears_of(window.merchant_uid, amount=window.amount, customer_uid=window.customer_uid)
-        sync_payment(provider, Notification("webhook", merchant_uid=window.merchant_uid))
-    db.session.expire_all()
-    assert [window.status for window in windows] == ["paid", "cancelled"]
-    charging.delete_ended_keys(provider)
-    assert set(provider.keys) == {windows[0].customer_uid}
-
-
-def test_a_part_that_went_back_elsewhere_is_not_told_as_a_whole_cancel(provider: FakeProvider, buyer: User) -> None:
+def test_a_part_that_went_back_elsewhere_is_not_told_as_a_whole_cancel(provider: FakeProvider) -> None:
     """KG gives back whole payments only; somebody in PortOne's console may have tried otherwise."""
-    payment = paid(provider, buyer)
+    payment = paid(provider)
     assert payment.imp_uid
     provider.reports[payment.imp_uid] = replace(
         provider.reports[payment.imp_uid], status="cancelled", cancelled_amount=1000, cancelled_at=clock.now()
@@ -357,10 +283,8 @@ def test_a_part_that_went_back_elsewhere_is_not_told_as_a_whole_cancel(provider:
     assert (row_of(payment).status, row_of(payment).answer) == ("refused", "partly_cancelled")
 
 
-def test_a_cancel_left_open_at_the_months_end_is_not_asked_of_portone_in_the_next(
-    provider: FakeProvider, buyer: User
-) -> None:
-    payment = paid(provider, buyer)
+def test_a_cancel_left_open_at_the_months_end_is_not_asked_of_portone_in_the_next(provider: FakeProvider) -> None:
+    payment = paid(provider)
     provider.cancel_answers = ["dropped"]
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
     clocks.later(timedelta(days=40))
@@ -371,9 +295,9 @@ def test_a_cancel_left_open_at_the_months_end_is_not_asked_of_portone_in_the_nex
 
 
 def test_a_cancel_that_portone_carried_out_is_found_though_its_answer_was_lost_and_the_month_is_over(
-    provider: FakeProvider, buyer: User
+    provider: FakeProvider,
 ) -> None:
-    payment = paid(provider, buyer)
+    payment = paid(provider)
     provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
     assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
     provider.trouble = None
@@ -383,8 +307,8 @@ def test_a_cancel_that_portone_carried_out_is_found_though_its_answer_was_lost_a
     assert states(payment) == ("cancelled", "cancelled")
 
 
-def test_a_cancel_of_last_month_stays_marked_while_portone_does_not_answer(provider: FakeProvider, buyer: User) -> None:
-    payment = paid(provider, buyer)
+def test_a_cancel_of_last_month_stays_marked_while_portone_does_not_answer(provider: FakeProvider) -> None:
+    payment = paid(provider)
     provider.cancel_answers = ["dropped"]
     cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     clocks.later(timedelta(days=40))
@@ -393,10 +317,8 @@ def test_a_cancel_of_last_month_stays_marked_while_portone_does_not_answer(provi
     assert row_of(payment).status == "requested"
 
 
-def test_a_person_who_asks_again_after_the_month_finds_the_cancel_that_was_carried_out(
-    provider: FakeProvider, buyer: User
-) -> None:
-    payment = paid(provider, buyer)
+def test_a_person_who_asks_again_after_the_month_finds_the_cancel_that_was_carried_out(provider: FakeProvider) -> None:
+    payment = paid(provider)
     provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
     cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     provider.trouble = None

@@ -1,7 +1,5 @@
 """The rows of money that goes back: one for each window, whoever asks, and refunds by bank."""
 
-import threading
-from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
@@ -15,20 +13,17 @@ from payments.cancellations import CANCEL_LEASE, BankRefund, cancellation_of, re
 from payments.database import db, end_reading, transaction
 from payments.events import Notification
 from payments.models import Cancellation, Event, Payment
-from payments.monthly.models import BillingKey, Subscription
 from payments.portone.report import OutcomeUnknown, PaymentReport, Refused
 from payments.portone.responses import says_undone_at_kg
 from payments.privacy import mask_account
 from payments.reconcile import compare
 from payments.sweep import sweep
 from payments.sync import sync_payment
-from shop.backoffice import figures
-from shop.orders import cart
-from shop.orders.models import User
-from tests import clocks
-from tests.conftest import BUYER, order_window, plan_window, product
-from tests.payments.fakes import FakeProvider
-from tests.payments.test_cancel import ADMIN, paid, row_of, states
+
+from . import clocks
+from .fakes import FakeProvider
+from .host import ADMIN, kept, order_window, paid, row_of, states
+from .threads import all_at_once
 
 pytestmark = pytest.mark.law
 
@@ -37,8 +32,8 @@ NEXT_MONTH = timedelta(days=40)
 
 
 @pytest.fixture
-def payment(provider: FakeProvider, buyer: User) -> Payment:
-    return paid(provider, buyer)
+def payment(provider: FakeProvider) -> Payment:
+    return paid(provider)
 
 
 def rows() -> list[Cancellation]:
@@ -53,22 +48,6 @@ def second_window(provider: FakeProvider, payment: Payment, **facts: object) -> 
     second = provider.hears_of(payment.merchant_uid, amount=payment.amount, **facts)
     sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
     return second
-
-
-def at_once(app: Flask, *acts: Callable[[], object]) -> None:
-    """Run all acts at the same moment, each in a thread of its own."""
-    gate = threading.Barrier(len(acts))
-
-    def run(act: Callable[[], object]) -> None:
-        gate.wait()
-        with app.app_context():
-            act()
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 # --- the rows ---------------------------------------------------------------------------------------------------------
@@ -113,11 +92,9 @@ def test_duplicate_that_is_not_as_asked_waits_for_a_person_as_a_refused_row(
     [row] = rows()
     assert (row.status, row.answer, row.requested_at) == ("refused", answer, None)
     assert provider.cancels == []
-    assert figures.to_do()["duplicate"] == 1
-    end_reading()
     assert cancel_again(provider, row.id, "확인함", ADMIN) == CancelResult("cancelled", "done")
     assert provider.cancels == [(second.imp_uid, payment.amount)]
-    assert figures.to_do()["duplicate"] == 0
+    assert [row.status for row in rows()] == ["done"]
 
 
 def test_refused_duplicate_of_a_month_that_is_over_is_not_requested_again(
@@ -179,7 +156,7 @@ def test_two_admins_a_double_click_and_a_webhook_at_once_cancel_once(
 ) -> None:
     payment_id, imp_uid, merchant_uid = payment.id, payment.imp_uid, payment.merchant_uid
     end_reading()
-    at_once(
+    all_at_once(
         app,
         *[lambda: cancel_payment(provider, payment_id, "고객 변심", ADMIN)] * 4,
         *[lambda: sync_payment(provider, Notification("webhook", imp_uid, merchant_uid))] * 2,
@@ -196,7 +173,7 @@ def test_concurrent_cancel_of_a_duplicate_leaves_no_open_item(
     second = provider.hears_of(payment.merchant_uid, amount=payment.amount)
     merchant_uid = payment.merchant_uid
     end_reading()
-    at_once(
+    all_at_once(
         app,
         *[lambda: sync.take_report(provider, second, Notification("webhook", second.imp_uid, merchant_uid))] * 4,
         lambda: sweep(provider),
@@ -204,7 +181,6 @@ def test_concurrent_cancel_of_a_duplicate_leaves_no_open_item(
     sweep(provider)
     assert provider.cancels == [(second.imp_uid, payment.amount)]
     assert [row.status for row in rows()] == ["done"]
-    assert figures.to_do()["duplicate"] == figures.to_do()["stuck"] == 0
     assert states(payment) == ("paid", "paid")
 
 
@@ -256,15 +232,6 @@ def test_bank_refund_is_recorded_once_and_ends_what_else_could_be_done(
     assert row_of(payment).status == "by_bank"
 
 
-def test_bank_refund_counts_in_the_sums_and_leaves_the_to_do(provider: FakeProvider, payment: Payment) -> None:
-    day = clock.today()
-    clocks.later(NEXT_MONTH)
-    refund(payment)
-    sums = figures.sums(day, day)
-    assert (sums.paid, sums.held, sums.refunded_by_bank, sums.refunded_by_bank_won) == (0, 0, 1, payment.amount)
-    assert sum(figures.to_do().values()) == 0
-
-
 def test_bank_refund_is_allowed_in_the_month_once_kg_has_refused(provider: FakeProvider, payment: Payment) -> None:
     provider.cancel_answers = ["dropped", "refused"]
     cancel_payment(provider, payment.id, "고객 변심", ADMIN)
@@ -285,18 +252,16 @@ def test_bank_refund_after_a_part_was_cancelled_is_of_the_rest(provider: FakePro
     assert row_of(payment).amount == payment.amount - 1000
 
 
-def test_bank_refund_of_money_that_went_back_or_never_came_is_refused(provider: FakeProvider, buyer: User) -> None:
-    cart.put_in_cart(buyer.id, product().id, 1)
-    window = order_window(provider, buyer.id, BUYER)
+def test_bank_refund_of_money_that_went_back_or_never_came_is_refused(provider: FakeProvider) -> None:
+    window = order_window(provider)
     assert refund(window) == "not_paid"
-    cancelled = paid(provider, buyer)
+    cancelled = paid(provider)
     cancel_payment(provider, cancelled.id, "고객 변심", ADMIN)
     assert refund(cancelled) == "already"
 
 
-def test_bank_refund_of_held_money_leaves_its_open_order_alone(provider: FakeProvider, buyer: User) -> None:
-    cart.put_in_cart(buyer.id, product().id, 1)
-    held = order_window(provider, buyer.id, BUYER)
+def test_bank_refund_of_held_money_leaves_its_open_order_alone(provider: FakeProvider) -> None:
+    held = order_window(provider)
     provider.hears_of(held.merchant_uid, amount=held.amount, is_test_channel=False)
     sync_payment(provider, Notification("webhook", merchant_uid=held.merchant_uid))
     clocks.later(NEXT_MONTH)
@@ -314,27 +279,13 @@ def test_bank_refund_of_a_duplicate_leaves_the_paid_order_alone(provider: FakePr
     assert refund(payment, second.imp_uid) is None
     assert states(payment) == ("paid", "paid")
     assert payment.held_reason is None
-    assert figures.to_do()["duplicate"] == 0
-    end_reading()
+    assert [row.status for row in rows()] == ["by_bank"]
     assert compare(provider, day, clock.today()) == []
 
 
 def test_bank_refund_names_a_window_of_this_payment_only(provider: FakeProvider, payment: Payment) -> None:
     clocks.later(NEXT_MONTH)
     assert refund(payment, "imp_of_somebody_else") == "not_paid"
-
-
-def test_bank_refund_of_a_subscription_month_ends_the_subscription(provider: FakeProvider, buyer: User) -> None:
-    first = plan_window(provider, buyer.id, product("monthly").id, BUYER)
-    provider.issues_key(first.customer_uid or "")
-    provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
-    sync_payment(provider, Notification("callback", merchant_uid=first.merchant_uid))
-    clocks.later(NEXT_MONTH)
-    assert refund(first) is None
-    db.session.expire_all()
-    subscription = db.session.scalars(select(Subscription)).one()
-    assert (subscription.status, subscription.end_reason) == ("ended", "cancelled")
-    assert db.session.scalars(select(BillingKey)).one().status == "ended"
 
 
 @pytest.mark.parametrize(
@@ -353,15 +304,13 @@ def test_account_is_masked_but_for_its_last_four_digits(account: str, shown: str
 # --- unanswered -------------------------------------------------------------------------------------------------------
 
 
-def test_look_up_without_an_answer_is_marked_until_portone_answers(provider: FakeProvider, buyer: User) -> None:
-    cart.put_in_cart(buyer.id, product().id, 1)
-    window = order_window(provider, buyer.id, BUYER)
+def test_look_up_without_an_answer_is_marked_until_portone_answers(provider: FakeProvider) -> None:
+    window = order_window(provider)
     about = Notification("webhook", merchant_uid=window.merchant_uid)
     provider.trouble = OutcomeUnknown("no answer")
     sync_payment(provider, about)
     clocks.later(timedelta(minutes=11))
-    assert figures.to_do()["unknown"] == 1
-    end_reading()
+    assert kept(window).unanswered_since == clock.now() - timedelta(minutes=11)
     provider.trouble = None
     sync_payment(provider, about)  # PortOne knows no such payment: that is an answer
-    assert figures.to_do()["unknown"] == 0
+    assert kept(window).unanswered_since is None

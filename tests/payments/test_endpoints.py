@@ -1,22 +1,19 @@
 """The endpoints: callback, redirect and webhook lead to the same look-up, whatever is sent to them."""
 
-import re
 from collections.abc import Callable
 from itertools import permutations
 from itertools import product as pairs
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from payments.database import db
 from payments.models import Event, Payment
 from payments.portone.report import OutcomeUnknown
-from shop.orders import cart
-from shop.orders.models import Order, User
-from tests.conftest import BUYER, order_of, order_window, product, sign_in
-from tests.payments.fakes import FakeProvider
+
+from .fakes import FakeProvider
+from .host import Order, order_window, states
 
 Door = Callable[[FlaskClient, dict[str, str]], TestResponse]
 
@@ -42,10 +39,9 @@ DOORS = (callback, redirect, webhook, form_webhook)
 
 
 @pytest.fixture
-def payment(provider: FakeProvider, buyer: User) -> Payment:
+def payment(provider: FakeProvider) -> Payment:
     """An open attempt to buy one thing."""
-    cart.put_in_cart(buyer.id, product().id, 1)
-    return order_window(provider, buyer.id, BUYER)
+    return order_window(provider)
 
 
 @pytest.fixture
@@ -57,8 +53,7 @@ def told(payment: Payment, provider: FakeProvider) -> dict[str, str]:
 
 def books(payment: Payment) -> tuple[str, str]:
     db.session.commit()
-    db.session.expire_all()
-    return payment.status, order_of(payment).status
+    return states(payment)
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -92,12 +87,9 @@ def test_the_callback_answers_where_to_go(client: FlaskClient, payment: Payment,
     }
 
 
-def test_the_redirect_works_without_a_session_and_the_order_page_then_asks_for_login(
-    client: FlaskClient, payment: Payment, told: dict[str, str]
-) -> None:
+def test_the_redirect_works_without_a_session(client: FlaskClient, payment: Payment, told: dict[str, str]) -> None:
     answer = redirect(client, told)
     assert (answer.status_code, answer.location) == (303, f"/orders/{payment.purchase_id}")
-    assert client.get(answer.location).location.startswith("/login")
 
 
 def test_only_our_own_id_is_needed(client: FlaskClient, payment: Payment, told: dict[str, str]) -> None:
@@ -149,21 +141,19 @@ def test_a_tampered_amount_sells_nothing_and_the_money_goes_back(
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_replayed_payment_completes_no_other_order(
-    door: Door, client: FlaskClient, provider: FakeProvider, payment: Payment, told: dict[str, str], other_buyer: User
+    door: Door, client: FlaskClient, provider: FakeProvider, payment: Payment, told: dict[str, str]
 ) -> None:
     callback(client, told)
-    cart.put_in_cart(other_buyer.id, product().id, 1)
-    thiefs = order_window(provider, other_buyer.id, BUYER)
+    thiefs = order_window(provider)
     door(client, {"imp_uid": told["imp_uid"], "merchant_uid": thiefs.merchant_uid})
     assert books(thiefs) == ("ready", "pending")
     assert books(payment) == ("paid", "paid")
 
 
 def test_a_replay_is_answered_with_409_and_no_way_to_the_order(
-    client: FlaskClient, provider: FakeProvider, told: dict[str, str], other_buyer: User
+    client: FlaskClient, provider: FakeProvider, told: dict[str, str]
 ) -> None:
-    cart.put_in_cart(other_buyer.id, product().id, 1)
-    thiefs = order_window(provider, other_buyer.id, BUYER)
+    thiefs = order_window(provider)
     answer = callback(client, {"imp_uid": told["imp_uid"], "merchant_uid": thiefs.merchant_uid})
     assert answer.status_code == 409
     assert answer.json
@@ -247,18 +237,6 @@ def test_a_late_failure_does_not_reach_a_paid_order(
     provider.hears_of(payment.merchant_uid, "failed", payment.amount, imp_uid=told["imp_uid"])
     webhook(client, told)
     assert books(payment) == ("paid", "paid")
-
-
-def test_the_payment_endpoints_are_the_only_posts_that_need_no_token(client: FlaskClient, app: Flask) -> None:
-    sign_in(client)
-    taken = set()
-    for rule in app.url_map.iter_rules():
-        if "POST" in (rule.methods or ()):
-            address = re.sub("<.*?>", "1", rule.rule)
-            answer = client.post(address, json={"merchant_uid": "nobodys"})
-            if not (answer.status_code == 400 and answer.json and answer.json["error"] == "csrf"):
-                taken.add(rule.endpoint)
-    assert taken == {"payments.complete", "payments.webhook", "payments.confirm"}
 
 
 @pytest.mark.parametrize("door", [webhook, form_webhook])

@@ -1,4 +1,4 @@
-"""The fakes keep their promises too: a fault in one would be looked for in the shop."""
+"""The fakes keep their promises too: a fault in one would be looked for in payments."""
 
 import sys
 from collections.abc import Iterator
@@ -8,7 +8,8 @@ import pytest
 from flask import Flask
 
 from payments.portone.report import ChargeRequest, PaymentReport
-from tests.payments.fakes import FakeProvider
+
+from .fakes import FakeProvider
 
 THREADS, EACH = 8, 150
 

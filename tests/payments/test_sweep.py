@@ -9,23 +9,16 @@ from sqlalchemy import select
 from payments import sync
 from payments.cancel import cancel_payment
 from payments.cancellations import CANCEL_LEASE
-from payments.database import db, end_reading, transaction
+from payments.database import db, end_reading
 from payments.events import Notification
 from payments.models import Cancellation, Event, Payment
-from payments.monthly import charging
-from payments.monthly.models import BillingKey, Subscription
-from payments.monthly.sweep import ABANDON_AFTER
 from payments.portone.report import OutcomeUnknown, PaymentReport
 from payments.sweep import LOOK_AFTER, sweep
 from payments.sync import sync_payment
-from shop.backoffice import figures
-from shop.orders import cart
-from shop.orders.models import Order, User
-from shop.orders.orders import PENDING_FOR
-from tests import clocks
-from tests.conftest import ADDRESSED_BUYER, BUYER, order_window, plan_window, product
-from tests.payments.fakes import FakeProvider
-from tests.payments.test_cancel import ADMIN, paid, states
+
+from . import clocks
+from .fakes import FakeProvider
+from .host import ADMIN, PENDING_FOR, Order, new_order, order_window, paid, set_stock, states, stock
 
 LATE = PENDING_FOR + timedelta(minutes=1)
 
@@ -33,9 +26,9 @@ Duplicate = tuple[Payment, PaymentReport]
 
 
 @pytest.fixture
-def duplicate(provider: FakeProvider, buyer: User) -> Duplicate:
+def duplicate(provider: FakeProvider) -> Duplicate:
     """A paid payment in the middle of a month, and what PortOne says of a second window of it that was paid too."""
-    payment = paid(provider, buyer)
+    payment = paid(provider)
     return payment, provider.hears_of(payment.merchant_uid, amount=payment.amount)
 
 
@@ -47,10 +40,9 @@ def row_of_window(report: PaymentReport) -> tuple[str, str | None]:
 
 
 @pytest.fixture
-def payment(provider: FakeProvider, buyer: User) -> Payment:
-    """A window is open for a parcel."""
-    cart.put_in_cart(buyer.id, product(digital=False).id, 2)
-    return order_window(provider, buyer.id, ADDRESSED_BUYER)
+def payment(provider: FakeProvider) -> Payment:
+    """A window is open for two of a product."""
+    return order_window(provider, new_order(2))
 
 
 def test_a_payment_whose_every_message_was_lost_is_found(provider: FakeProvider, payment: Payment) -> None:
@@ -68,13 +60,12 @@ def test_a_buyer_who_is_still_typing_is_left_alone(provider: FakeProvider, payme
 
 
 def test_an_abandoned_order_expires_and_its_stock_returns(provider: FakeProvider, payment: Payment) -> None:
-    parcel = product(digital=False)
-    reserved = parcel.stock or 0
+    reserved = stock()
     provider.hears_of(payment.merchant_uid, "ready", payment.amount)
     clocks.later(LATE)
     assert sweep(provider) == {"unchanged": 1, "expired": 1}
     assert states(payment) == ("ready", "expired")
-    assert parcel.stock == reserved + 2
+    assert stock() == reserved + 2
 
 
 def test_while_nobody_can_tell_nothing_expires(provider: FakeProvider, payment: Payment) -> None:
@@ -87,11 +78,9 @@ def test_while_nobody_can_tell_nothing_expires(provider: FakeProvider, payment: 
 def test_money_that_comes_after_the_order_expired_is_honoured_or_goes_back(
     provider: FakeProvider, payment: Payment
 ) -> None:
-    parcel = product(digital=False)
     clocks.later(LATE)
     sweep(provider)
-    with transaction():
-        db.session.get_one(type(parcel), parcel.id).stock = 1
+    set_stock(1)
     provider.hears_of(payment.merchant_uid, amount=payment.amount)
     assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "held"
     assert states(payment) == ("cancelled", "expired")
@@ -105,8 +94,8 @@ def test_a_look_that_changes_nothing_leaves_no_line(provider: FakeProvider, paym
     assert db.session.query(Event).count() == before
 
 
-def test_a_cancel_that_was_interrupted_is_finished(provider: FakeProvider, buyer: User) -> None:
-    payment = paid(provider, buyer)
+def test_a_cancel_that_was_interrupted_is_finished(provider: FakeProvider) -> None:
+    payment = paid(provider)
     provider.cancel_answers = ["dropped"]
     cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     assert sweep(provider) == {}
@@ -121,41 +110,6 @@ def test_a_give_back_that_was_never_begun_is_begun(provider: FakeProvider, payme
     sync.record(report, Notification("webhook", merchant_uid=payment.merchant_uid))
     assert sweep(provider) == {"given_back": 1}
     assert states(payment) == ("cancelled", "pending")
-
-
-def plan(provider: FakeProvider, buyer: User) -> Payment:
-    return plan_window(provider, buyer.id, product("monthly").id, BUYER)
-
-
-def test_a_key_that_could_not_be_read_back_is_finished_later(provider: FakeProvider, buyer: User) -> None:
-    payment = plan(provider, buyer)
-    provider.issues_key(payment.customer_uid or "")
-    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
-    provider.key_trouble = OutcomeUnknown("no answer")
-    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
-    assert db.session.query(Subscription).one().status == "pending"
-    provider.key_trouble = None
-    clocks.later(LOOK_AFTER)
-    sweep(provider)
-    db.session.expire_all()
-    assert db.session.query(Subscription).one().status == "active"
-
-
-def test_a_key_that_no_window_issued_is_abandoned_and_late_money_still_issues_it(
-    provider: FakeProvider, buyer: User
-) -> None:
-    payment = plan(provider, buyer)
-    clocks.later(ABANDON_AFTER)
-    assert sweep(provider) == {"not_found": 1, "expired": 1, "abandoned": 1}
-    assert db.session.query(BillingKey).one().status == "abandoned"
-    provider.issues_key(payment.customer_uid or "")
-    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
-    assert sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid)).outcome == "paid"
-    db.session.expire_all()
-    assert (db.session.query(BillingKey).one().status, db.session.query(Subscription).one().status) == (
-        "active",
-        "active",
-    )
 
 
 def test_two_sweeps_after_another_do_the_work_once(provider: FakeProvider, payment: Payment) -> None:
@@ -177,41 +131,10 @@ def test_a_window_that_failed_does_not_hide_the_next_one_that_was_paid(
     assert states(payment) == ("paid", "paid")
 
 
-def test_a_month_that_was_charged_before_a_crash_is_found_without_waiting_for_the_next_run(
-    provider: FakeProvider, buyer: User
-) -> None:
-    first = plan(provider, buyer)
-    provider.issues_key(first.customer_uid or "")
-    provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
-    sync_payment(provider, Notification("callback", merchant_uid=first.merchant_uid))
-    clocks.later(timedelta(days=31))
-    provider.answers = ["lost"]
-    assert [charging.charge(provider, one.subscription_id) for one in charging.due()] == ["unknown"]
-    assert sweep(provider) == {"paid": 1}
-    assert charging.due() == []
-
-
-def test_a_charge_that_nobody_has_heard_of_stays_open_while_its_subscription_runs(
-    provider: FakeProvider, buyer: User
-) -> None:
-    first = plan(provider, buyer)
-    provider.issues_key(first.customer_uid or "")
-    provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
-    sync_payment(provider, Notification("callback", merchant_uid=first.merchant_uid))
-    clocks.later(timedelta(days=31))
-    provider.answers = ["dropped"]
-    assert [charging.charge(provider, one.subscription_id) for one in charging.due()] == ["unknown"]
-    assert sweep(provider) == {"not_found": 1}
-    assert db.session.query(Payment).filter_by(status="ready").count() == 1
-
-
 def test_what_breaks_at_one_payment_stops_none_of_the_others(
-    provider: FakeProvider, buyer: User, other_buyer: User, caplog: pytest.LogCaptureFixture
+    provider: FakeProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
-    windows = []
-    for one in (buyer, other_buyer):
-        cart.put_in_cart(one.id, product().id, 1)
-        windows.append(order_window(provider, one.id, BUYER))
+    windows = [order_window(provider) for _ in range(2)]
     provider.hears_of(windows[0].merchant_uid, amount=windows[0].amount, as_received=5)
     provider.hears_of(windows[1].merchant_uid, amount=windows[1].amount)
     clocks.later(LOOK_AFTER)
@@ -242,7 +165,7 @@ def test_refused_cancel_of_a_duplicate_waits_for_a_person(provider: FakeProvider
     clocks.later(timedelta(hours=1))
     assert sweep(provider) == Counter()
     assert len(provider.cancels) == 1
-    assert figures.to_do()["duplicate"] == 1
+    assert row_of_window(second)[0] == "refused"
 
 
 def test_duplicate_whose_process_died_before_the_cancel_goes_back_at_the_next_sweep(
@@ -269,7 +192,6 @@ def test_unanswered_cancel_of_a_duplicate_is_not_asked_again_in_the_next_month(
     sweep(provider)
     assert len(provider.cancels) == 1
     assert row_of_window(second) == ("refused", "month")
-    assert figures.to_do()["duplicate"] == 1
 
 
 def test_concurrent_cancel_of_a_duplicate_leaves_no_open_item(provider: FakeProvider, duplicate: Duplicate) -> None:
@@ -277,31 +199,10 @@ def test_concurrent_cancel_of_a_duplicate_leaves_no_open_item(provider: FakeProv
     for endpoint in ("callback", "webhook"):  # both had read "paid" before either asked for the cancel
         sync.take_report(provider, second, Notification(endpoint, second.imp_uid, payment.merchant_uid))
     assert row_of_window(second) == ("done", None)
-    assert figures.to_do()["duplicate"] == 0
     provider.asked.clear()
     clocks.later(CANCEL_LEASE)
     sweep(provider)
     assert provider.asked == []
-
-
-def test_money_that_comes_after_its_key_was_given_up_still_starts_the_plan(provider: FakeProvider, buyer: User) -> None:
-    """PortOne could not say in that moment whether the window had made the key."""
-    plan = product("monthly").id
-    payment = plan_window(provider, buyer.id, plan, BUYER)
-    clocks.later(ABANDON_AFTER + timedelta(hours=1))
-    sweep(provider)
-    key = db.session.scalars(select(BillingKey)).one()
-    assert key.status == "abandoned"
-    provider.issues_key(key.customer_uid)
-    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=key.customer_uid)
-    provider.key_trouble = OutcomeUnknown("no answer")
-    sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid))
-    provider.key_trouble = None
-    clocks.later(LOOK_AFTER)
-    sweep(provider)
-    db.session.expire_all()
-    assert states(payment) == ("paid", "paid")
-    assert (key.status, db.session.scalars(select(Subscription)).one().status) == ("active", "active")
 
 
 def test_duplicate_that_is_heard_of_in_the_next_month_is_not_cancelled_but_shown_to_a_person(
@@ -314,7 +215,6 @@ def test_duplicate_that_is_heard_of_in_the_next_month_is_not_cancelled_but_shown
         clocks.later(CANCEL_LEASE)
         sweep(provider)
     assert provider.cancels == []
-    assert figures.to_do()["duplicate"] == 1
     assert row_of_window(second) == ("refused", "month")
 
 
@@ -324,11 +224,11 @@ def test_duplicate_that_was_cancelled_after_a_refusal_leaves_the_to_do(
     payment, second = duplicate
     provider.cancel_answers = ["refused"]
     sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
-    assert figures.to_do()["duplicate"] == 1
+    assert row_of_window(second)[0] == "refused"
     end_reading()
     provider.cancel(second.imp_uid, second.amount, "관리자페이지취소")
     sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
-    assert figures.to_do()["duplicate"] == 0
+    assert row_of_window(second)[0] == "done"
     told = db.session.scalars(select(Event.outcome).where(Event.imp_uid == second.imp_uid)).all()
     assert "cancelled" in told
 
@@ -339,13 +239,13 @@ def test_cancel_of_a_duplicate_whose_answer_was_lost_is_found_in_the_next_month(
     payment, second = duplicate
     provider.cancel_answers, provider.trouble_after_cancel = ["lost"], OutcomeUnknown("no answer")
     sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
-    assert figures.to_do()["duplicate"] == 1
+    assert row_of_window(second) == ("requested", None)
     provider.trouble = None
     clocks.later(timedelta(days=20))  # the next month
     for _ in range(2):
         sweep(provider)
     assert len(provider.cancels) == 1
-    assert figures.to_do()["duplicate"] == 0
+    assert row_of_window(second) == ("done", None)
     asked = len(provider.asked)
     sweep(provider)
     assert len(provider.asked) == asked  # it is settled, so nobody asks again

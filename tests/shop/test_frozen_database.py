@@ -13,8 +13,8 @@ from payments.database import db
 from shop.config import load_settings
 from shop.postgres import RESPONSE_SECONDS, RETRY_SECONDS
 from tests.conftest import NOBODY_ANSWERS, close, create_shop, sign_in
-from tests.fakes import FakeProvider
 from tests.frozen import Server, frozen_postgres
+from tests.payments.fakes import FakeProvider
 from tests.test_server import gunicorn
 
 pytestmark = pytest.mark.slow

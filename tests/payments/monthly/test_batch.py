@@ -2,29 +2,25 @@
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from flask import Flask
 
-from payments.database import db, transaction
+from payments.database import db
 from payments.models import Payment
 from payments.monthly import batch, charging
 from payments.monthly.models import Subscription
-from shop.orders.models import User
-from tests import clocks
-from tests.payments.fakes import FakeProvider
-from tests.payments.monthly.test_charging import started
+
+from .. import clocks
+from ..fakes import FakeProvider
+from .host import started
 
 
 @pytest.fixture
-def many_due(app: Flask, provider: FakeProvider, shop: Any) -> list[Subscription]:
+def many_due(provider: FakeProvider) -> list[Subscription]:
     """Thirty subscriptions from 15 January 2055; it is now the morning of 15 February."""
     clocks.stand_at(datetime(2055, 1, 15, 3, tzinfo=UTC))
-    with transaction():
-        buyers = [User(email=f"b{number}@example.com", password_hash="x") for number in range(30)]
-        db.session.add_all(buyers)
-    subscriptions = [started(provider, buyer) for buyer in buyers]
+    subscriptions = [started(provider, customer) for customer in range(30)]
     clocks.stand_at(datetime(2055, 2, 15, 0, tzinfo=UTC))
     return subscriptions
 

@@ -1,20 +1,24 @@
 """A cart becomes an order at our prices, from our stock."""
 
 import unicodedata
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from flask import Flask
 
 from payments import clock
-from payments.database import db, transaction
+from payments.database import db, end_reading, transaction
 from payments.models import move
 from shop.orders import cart, order_payments, orders
 from shop.orders.cart import EmptyCart, InvalidBuyer, OutOfStock
 from shop.orders.models import Order, Product, User
 from shop.orders.orders import Buyer
 from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, product
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
+from tests.payments.threads import at_once
 
 
 def set_stock(item: Product, stock: int | None) -> None:
@@ -237,3 +241,43 @@ def test_signs_that_no_form_can_show_are_refused_by_the_name_of_the_field(sign: 
     with pytest.raises(InvalidBuyer) as refused:
         Buyer.checked(f"홍{sign}길동", "01012345678", f"b{sign}@example.com", f"서울{sign}시", "04524")
     assert set(refused.value.fields) == {"buyer_name", "buyer_email", "buyer_addr"}
+
+
+# --- money laws ---
+
+
+@pytest.mark.law
+def test_law_3_stock_is_not_oversold_by_many_buyers_at_once(app: Flask, shop: Any) -> None:
+    parcel = product(digital=False)
+    with transaction():
+        db.session.get_one(Product, parcel.id).stock = 3
+        buyers = [User(email=f"b{n}@example.com", password_hash="x") for n in range(8)]
+        db.session.add_all(buyers)
+    for buyer in buyers:
+        cart.put_in_cart(buyer.id, parcel.id, 1)
+    waiting = iter([buyer.id for buyer in buyers])
+
+    def buy() -> str:
+        try:
+            new_order(next(waiting), ADDRESSED_BUYER)
+        except cart.OutOfStock:
+            return "too late"
+        return "placed"
+
+    assert Counter(at_once(app, buy, 8)) == {"placed": 3, "too late": 5}
+    end_reading()
+    db.session.expire_all()
+    assert parcel.stock == 0
+    assert db.session.query(Order).count() == 3
+
+
+@pytest.mark.law
+def test_law_9_prices_and_amounts_of_the_shop_are_integers_of_won(buyer: User) -> None:
+    order = placed(buyer, product(), 3)
+    assert type(product().price) is type(order.amount) is int
+    assert all(
+        str(column.type) == "INTEGER"
+        for table in (Order, Product)
+        for column in table.__table__.columns
+        if "amount" in column.name or "price" in column.name
+    )

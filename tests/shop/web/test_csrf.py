@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from shop.config import load_settings
 from shop.web import csrf
 from tests.conftest import NOBODY_ANSWERS, close, create_shop, csrf_of, sign_in
+from tests.payments.fakes import FakeProvider
 from tests.servers import serving
 from tests.shop.storefront import test_journeys
 
@@ -221,3 +222,17 @@ def test_a_checkout_refused_for_its_token_offers_the_cart_anew_and_keeps_what_wa
         expect(page.locator("#checkout-status")).to_have_text("")
         expect(page.get_by_label("이름")).to_have_value("임꺽정")
         page.close()
+
+
+def test_the_payment_endpoints_are_the_only_posts_that_need_no_token(
+    client: FlaskClient, app: Flask, provider: FakeProvider
+) -> None:
+    sign_in(client)
+    taken = set()
+    for rule in app.url_map.iter_rules():
+        if "POST" in (rule.methods or ()):
+            address = re.sub("<.*?>", "1", rule.rule)
+            answer = client.post(address, json={"merchant_uid": "nobodys"})
+            if not (answer.status_code == 400 and answer.json and answer.json["error"] == "csrf"):
+                taken.add(rule.endpoint)
+    assert taken == {"payments.complete", "payments.webhook", "payments.confirm"}

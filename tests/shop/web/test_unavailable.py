@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from payments.database import db
 from shop.config import load_settings
 from tests.conftest import NOBODY_ANSWERS, close, create_shop, csrf_of, sign_in
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 
 PAGES = ("/", "/cart", "/orders", "/products/moon-mug", "/payment/redirect?imp_uid=imp_1&merchant_uid=order-1")
 

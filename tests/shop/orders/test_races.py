@@ -7,16 +7,13 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from payments import clock, sync
 from payments.database import db, transaction
-from payments.events import Notification
-from payments.models import Payment, move
-from payments.monthly import AlreadySubscribed, charging, claims, subscriptions
+from payments.models import move
+from payments.monthly import AlreadySubscribed, subscriptions
 from payments.monthly.models import Subscription
 from shop.config import load_settings
 from shop.orders import cart, orders
 from shop.orders.models import Order, Product, User
-from tests import clocks
 from tests.conftest import (
     ADDRESSED_BUYER,
     BUYER,
@@ -30,7 +27,6 @@ from tests.conftest import (
     product,
 )
 from tests.payments.fakes import FakeProvider
-from tests.payments.monthly.test_charging import started
 from tests.payments.threads import beside
 
 pytestmark = pytest.mark.slow
@@ -134,25 +130,3 @@ def test_two_buyers_who_swap_their_goods_never_wait_for_each_other(
         for thread, _results in started:
             thread.join()
         assert not [one for _, results in started for one in results if isinstance(one, Exception)]
-
-
-def test_the_monthly_run_and_a_webhook_never_wait_for_each_other(
-    app: Flask, provider: FakeProvider, buyer: User
-) -> None:
-    """Both want the subscription and its open charge; the one that came second must not hold what the first needs."""
-    subscription = started(provider, buyer)
-    subscription_id = subscription.id
-    clocks.later(claims.LEASE * 6 * 24 * 31)
-    provider.answers = ["lost"]
-    assert charging.charge(provider, subscription_id) == "unknown"
-    charge = db.session.query(Payment).filter_by(status="ready").one()
-    charge_id, merchant_uid = charge.id, charge.merchant_uid
-    with transaction():  # as the monthly run does when it takes an attempt up again
-        db.session.get_one(type(subscription), subscription_id, with_for_update=True)
-        webhook, results = beside(
-            app, lambda: sync.sync_payment(provider, Notification("webhook", merchant_uid=merchant_uid)).outcome
-        )
-        time.sleep(BLOCKED_SECONDS)
-        db.session.get_one(Payment, charge_id, with_for_update=True).claimed_until = clock.now() + claims.LEASE
-    webhook.join()
-    assert results == ["paid"]

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from payments import clock
 from payments.clock import SEOUL
 from payments.database import db, end_reading
 from payments.models import Event, Payment
 from payments.monthly import charging, claims
-from payments.monthly.models import LATER_MONTH, Subscription
+from payments.monthly.models import Subscription
 from tests.sandbox.driver import travel
 from tests.sandboxed import Sandboxed, sandboxed
 
@@ -103,26 +102,3 @@ def test_what_nobody_reserved_changes_no_book_and_stands_in_the_inbox(shop: Sand
     assert db.session.query(Event).filter_by(merchant_uid=uid, source="webhook", outcome="not_found").count() == 1
     assert charging.charge(shop.provider, subscription.id) == "declined"
     assert len(shop.at_kg(subscription.customer_uid)) == 2
-
-
-@pytest.mark.parametrize(
-    "at",
-    [
-        datetime(2055, 2, 14, 23, 59, tzinfo=SEOUL),  # before its day
-        datetime(2055, 2, 20, 23, 55, tzinfo=SEOUL),  # too late
-        datetime(2055, 3, 15, 12, tzinfo=SEOUL),  # a later month's
-        datetime(2055, 1, 10, 12, tzinfo=SEOUL),  # in the past
-    ],
-)
-def test_only_a_moment_that_kgs_rules_allow_can_be_reserved(shop: Sandboxed, at: datetime) -> None:
-    assert claims.reserve(subscription_of(shop, "01012345678").id, at) is None
-    assert db.session.query(Payment).filter(Payment.kind == LATER_MONTH).count() == 0
-
-
-def test_a_month_is_reserved_once_and_its_notice_stays_calm(shop: Sandboxed) -> None:
-    subscription = subscription_of(shop, "01012345678")
-    assert claims.reserve(subscription.id, NOON)
-    assert claims.reserve(subscription.id, NOON) is None
-    found = claims.month_of(db.session.get_one(Subscription, subscription.id))
-    assert found
-    assert found.standing(clock.now()) == "early"

@@ -22,7 +22,7 @@ from tests.dying_run import STEPS
 from tests.sandboxed import Sandboxed, sandboxed
 from tests.servers import serving
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 ANCHORS = (1, 15, 28, 29, 30, 31)
 # Numbers that the sandbox knows: always approved; each month's first try declined; paid, but the answer lost.
