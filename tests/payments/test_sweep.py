@@ -1,12 +1,14 @@
 """What nobody told us is found by looking: lost payments, abandoned orders, half-done cancels, forgotten keys."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from payments import sync
+from payments import clock, sync
+from payments.attempts import AlreadyPaid, look_up_earlier_attempts
 from payments.cancel import cancel_payment
 from payments.cancellations import CANCEL_LEASE
 from payments.database import db, end_reading, transaction
@@ -15,10 +17,11 @@ from payments.models import Cancellation, Event, Payment
 from payments.monthly import charging
 from payments.monthly.models import BillingKey, Subscription
 from payments.monthly.sweep import ABANDON_AFTER
-from payments.portone.report import OutcomeUnknown, PaymentReport
+from payments.portone.report import OutcomeUnknown, PaymentReport, Refused
 from payments.sweep import LOOK_AFTER, sweep
 from payments.sync import sync_payment
-from shop.backoffice import figures
+from shop.backoffice import figures, listing
+from shop.backoffice.listing import PaymentFilter
 from shop.orders import cart
 from shop.orders.models import Order, User
 from shop.orders.orders import PENDING_FOR
@@ -349,3 +352,98 @@ def test_cancel_of_a_duplicate_whose_answer_was_lost_is_found_in_the_next_month(
     asked = len(provider.asked)
     sweep(provider)
     assert len(provider.asked) == asked  # it is settled, so nobody asks again
+
+
+# --- looked at until answered ---
+
+
+def test_a_payment_of_a_replaced_order_is_found_though_nobody_looked_for_days(
+    provider: FakeProvider, payment: Payment, buyer: User
+) -> None:
+    cart.put_in_cart(buyer.id, product(digital=False).id, 1)
+    order_window(provider, buyer.id, ADDRESSED_BUYER)  # which replaces the order
+    assert states(payment) == ("ready", "cancelled")
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    clocks.later(timedelta(days=9))
+    assert sweep(provider)["held"] == 1
+    assert states(payment) == ("cancelled", "cancelled")
+
+
+@pytest.mark.parametrize("answer", ["ready", "failed", "not_found"])
+def test_an_attempt_is_looked_up_until_an_answer_comes_after_its_windows_life(
+    answer: str, provider: FakeProvider, payment: Payment
+) -> None:
+    if answer != "not_found":
+        provider.hears_of(payment.merchant_uid, answer, payment.amount)
+
+    def looks_it_up() -> bool:
+        provider.asked.clear()
+        sweep(provider)
+        return ("find_payment", payment.merchant_uid) in provider.asked
+
+    for hours, trouble in ((1, None), (22, None), (5, OutcomeUnknown("no answer")), (72, Refused("busy")), (1, None)):
+        clocks.later(timedelta(hours=hours))
+        provider.trouble = trouble
+        assert looks_it_up()
+    assert not looks_it_up()
+    provider.trouble = OutcomeUnknown("no answer")
+    sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid))
+    assert looks_it_up(), "somebody mentioned it since, and PortOne did not answer"
+
+
+def test_an_old_attempt_that_nobody_looked_up_keeps_the_next_window_closed(
+    provider: FakeProvider, payment: Payment
+) -> None:
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    clocks.later(timedelta(days=3))
+    with pytest.raises(AlreadyPaid):
+        look_up_earlier_attempts(provider, payment.kind, [payment.purchase_id])
+
+
+def on_the_list() -> list[Payment]:
+    """What the back office lists as payments whose result is not known."""
+    query = select(Payment).where(*listing.conditions(PaymentFilter(state="unknown")))
+    db.session.expire_all()
+    assert figures.to_do()["unknown"] == len(db.session.scalars(query).all())
+    return list(db.session.scalars(query))
+
+
+def test_a_later_month_that_portone_calls_ready_is_shown_to_a_person(provider: FakeProvider, buyer: User) -> None:
+    first = plan(provider, buyer)
+    provider.issues_key(first.customer_uid or "")
+    provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
+    sync_payment(provider, Notification("callback", merchant_uid=first.merchant_uid))
+    clocks.later(timedelta(days=31))
+    provider.answers = ["dropped"]
+    assert [charging.charge(provider, one.subscription_id) for one in charging.due()] == ["unknown"]
+    month = db.session.query(Payment).filter_by(status="ready").one()
+    report = provider.hears_of(month.merchant_uid, "ready", month.amount, customer_uid=month.customer_uid)
+    for _ in range(3):
+        clocks.later(timedelta(days=1))
+        assert sweep(provider) == {"unchanged": 1}
+        assert [charging.charge(provider, one.subscription_id) for one in charging.due()] == ["unknown"]
+        assert on_the_list() == [month]
+        assert month.status == "ready"
+    provider.reports[report.imp_uid] = replace(report, status="paid", paid_at=clock.now())
+    assert sweep(provider) == {"paid": 1}
+    assert on_the_list() == []
+
+
+@pytest.mark.parametrize("before", ["", "failed"])
+def test_a_first_month_whose_key_look_up_is_refused_for_good_is_shown_to_a_person(
+    before: str, provider: FakeProvider, buyer: User
+) -> None:
+    payment = plan(provider, buyer)
+    if before:  # the buyer's first window of this attempt
+        provider.hears_of(payment.merchant_uid, before, payment.amount)
+        sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
+    provider.key_trouble = Refused("잘못된 요청입니다.", -1)
+    for _ in range(3):
+        clocks.later(timedelta(days=1))
+        assert sweep(provider)["unknown"] == 1
+        assert on_the_list() == [payment]
+    provider.key_trouble = None
+    provider.issues_key(payment.customer_uid or "")
+    sweep(provider)
+    assert on_the_list() == []
