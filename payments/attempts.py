@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -20,7 +19,6 @@ from .sync import sync_payment
 # Before a window opens, so many earlier attempts are looked up, in so many seconds altogether.
 MOST_LOOKED_UP = 10
 LOOK_UP_SECONDS = 10.0
-STILL_OPEN = timedelta(days=1)  # an older attempt has been looked up by the sweep
 
 
 class AlreadyPaid(Exception):
@@ -102,13 +100,13 @@ def look_up_earlier_attempts(provider: PaymentProvider, kind: str, purchase_ids:
 
     A window whose callback, redirect and webhook were all lost may have been paid (money law 5). Raises AlreadyPaid
     when one was, and EarlierUnknown when one got no answer. An attempt that is still open at PortOne, or that PortOne
-    does not know, hinders nothing. The newest ten attempts of the last day are looked up, in ten seconds altogether.
+    does not know, hinders nothing. The newest ten attempts are looked up, in ten seconds altogether.
     """
     open_attempts = select(Payment.merchant_uid).where(
         Payment.kind == kind,
         Payment.purchase_id.in_([str(each) for each in purchase_ids]),
         Payment.status == "ready",
-        Payment.created_at > clock.now() - STILL_OPEN,
+        Payment.given_up_at.is_(None),  # else the sweep had an answer after its window's life
     )
     with reading():
         merchant_uids = db.session.scalars(open_attempts.order_by(Payment.id.desc()).limit(MOST_LOOKED_UP)).all()

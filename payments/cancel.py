@@ -119,7 +119,12 @@ def _look_after_cancel(
 
 def _cancelled(row: Cancellation, report: PaymentReport, notification: Notification) -> CancelResult:
     """Record the report, which closes the row; if it stays open, only a part of the money went back."""
-    record(report, notification)
+    try:
+        payment = record(report, notification).payment
+    except ProviderError as error:
+        return _unknown(row, notification, str(error))
+    if payment is None or payment.id != row.payment_id:
+        return _unknown(row, notification, "PortOne's answer is about another payment")
     return _refused(row, notification, "partly_cancelled")
 
 

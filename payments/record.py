@@ -15,7 +15,10 @@ from .decision import CANCEL_TEXTS, Decision, Outcome, decide, is_kept, month_is
 from .events import Notification, log_event
 from .extension import lock_purchase, purchases_of
 from .models import REFUNDED_BY_BANK, Payment, move
-from .portone.report import PaymentReport
+from .portone.report import PaymentReport, UnreadableAnswer
+
+# What PortOne may leave out at first, and say with a later report.
+LATER_FACTS = ("pg_tid", "pg_provider", "fail_reason", "cancel_reason", "paid_at", "failed_at", "cancelled_at")
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,17 @@ class SyncResult:
 
 
 def record(report: PaymentReport, notification: Notification) -> SyncResult:
-    """Record what PortOne reported, once, with all that follows from it, in one transaction (money law 3)."""
+    """Record what PortOne reported, once, with all that follows from it, in one transaction (money law 3).
+
+    Raises UnreadableAnswer, and writes nothing, if the window is bound to another payment of ours.
+    """
     with transaction():
         found = db.session.scalar(select(Payment).filter_by(merchant_uid=report.merchant_uid))
         if found is None:
             log_event(notification, "mismatch", "PortOne says it is not one of our payments", None, report.as_received)
             return SyncResult("mismatch", "the payment is not ours")
+        if db.session.scalar(select(Payment.id).filter_by(imp_uid=report.imp_uid)) not in (None, found.id):
+            raise UnreadableAnswer("PortOne named another merchant_uid for this imp_uid before")
         # The lock order everywhere: purchase, what it changes, payment. The payment is read again under its lock.
         standing = lock_purchase(found)
         payment = locked(Payment, found.id)
@@ -45,8 +53,12 @@ def record(report: PaymentReport, notification: Notification) -> SyncResult:
         if decision.status:
             _apply(decision, payment, report)
         elif decision.held_reason:
-            _write(payment, held_reason=decision.held_reason, **_facts(report))
-        payment.unanswered_since = None
+            _write(payment, held_reason=decision.held_reason, **_facts(decision, payment, report))
+        elif report.imp_uid == payment.imp_uid and report.status in ("paid", payment.status):
+            _write(payment, **{name: getattr(report, name) or getattr(payment, name) for name in LATER_FACTS})
+        # A charge by billing key has a result at once, so `ready` is none: a person sees it.
+        is_answer = not payment.period or report.status != "ready"
+        payment.unanswered_since = None if is_answer else payment.unanswered_since or clock.now()
         to_cancel = _record_cancellation(decision, payment, report, notification)
         if not (notification.is_quiet and decision.outcome == "unchanged"):
             log_event(notification, decision.outcome, decision.reason, payment, report.as_received)
@@ -116,7 +128,7 @@ def _apply(decision: Decision, payment: Payment, report: PaymentReport) -> None:
     """Move the payment to its next status, and tell the host."""
     held_reason, was_kept = payment.held_reason, is_kept(payment)
     is_refunded = held_reason == REFUNDED_BY_BANK  # the host has heard of it; the second refund stays visible
-    facts = _facts(report) | {"held_reason": decision.held_reason, "claimed_until": None}
+    facts = _facts(decision, payment, report) | {"held_reason": decision.held_reason, "claimed_until": None}
     if is_refunded:
         facts["held_reason"] = held_reason
     if not move(Payment, payment.id, decision.status or "", **facts):
@@ -132,19 +144,21 @@ def _apply(decision: Decision, payment: Payment, report: PaymentReport) -> None:
         purchases.returned(payment, held_reason)
 
 
-def _facts(report: PaymentReport) -> dict[str, Any]:
-    """Return the columns that every report fills."""
-    return {
+def _facts(decision: Decision, payment: Payment, report: PaymentReport) -> dict[str, Any]:
+    """Return the columns that a report fills.
+
+    A later report of the same window fills what an earlier one left out, and empties nothing. Money that is in has a
+    `paid_at`, since cancels, months and lists go by it: until PortOne says when, it is when we learned of it.
+    """
+    facts = {name: getattr(report, name) for name in LATER_FACTS}
+    if report.imp_uid == payment.imp_uid:
+        facts |= {name: facts[name] or getattr(payment, name) for name in ("pg_tid", "pg_provider", "paid_at")}
+    if facts["paid_at"] is None and (decision.status == "paid" or decision.held_reason):
+        facts["paid_at"] = clock.now()
+    return facts | {
         "imp_uid": report.imp_uid,
-        "pg_tid": report.pg_tid,
-        "pg_provider": report.pg_provider,
         "reported_amount": report.amount,
         "cancelled_amount": report.cancelled_amount,
-        "fail_reason": report.fail_reason,
-        "cancel_reason": report.cancel_reason,
-        "paid_at": report.paid_at,
-        "failed_at": report.failed_at,
-        "cancelled_at": report.cancelled_at,
     }
 
 

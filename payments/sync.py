@@ -45,12 +45,13 @@ def sync_payment(provider: PaymentProvider, notification: Notification) -> SyncR
 def take_report(provider: PaymentProvider, report: PaymentReport, notification: Notification) -> SyncResult:
     """Record what PortOne reported, then cancel at once what cannot be kept (money law 4)."""
     payment = _known_payment(None, report.merchant_uid)
-    if payment:
-        try:
-            purchases_of(payment).look_up(payment, report, provider)
-        except ProviderError as error:
-            return no_answer(notification, error, payment)
-    result = record(report, notification)
+    if payment is None:
+        return record(report, notification)
+    try:
+        purchases_of(payment).look_up(payment, report, provider)
+        result = record(report, notification)
+    except ProviderError as error:
+        return no_answer(notification, error, payment)
     if result.cancellation_id:
         carry_out(provider, result.cancellation_id, notification)
         return replace(result, payment=_known_payment(None, report.merchant_uid))  # as it is after the cancel

@@ -121,9 +121,12 @@ def cancel_wanted() -> ColumnElement[bool]:
 
 
 def unanswered() -> ColumnElement[bool]:
-    """Select payments whose look-up got no answer, and that are still `ready` after `WAIT_BEFORE_ASKING`."""
+    """Select payments whose look-up got no answer, and that have no money after `WAIT_BEFORE_ASKING`.
+
+    A failed one counts: another window of it may be paid.
+    """
     long_ago = Payment.created_at < clock.now() - WAIT_BEFORE_ASKING
-    return and_(Payment.unanswered_since.is_not(None), Payment.status == "ready", long_ago)
+    return and_(Payment.unanswered_since.is_not(None), Payment.status.in_(("ready", "failed")), long_ago)
 
 
 def duplicate_kept() -> ColumnElement[bool]:

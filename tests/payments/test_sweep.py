@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import select
 
 from payments import sync
+from payments.attempts import AlreadyPaid, look_up_earlier_attempts
 from payments.cancel import cancel_payment
 from payments.cancellations import CANCEL_LEASE
 from payments.database import db, end_reading
 from payments.events import Notification
 from payments.models import Cancellation, Event, Payment
-from payments.portone.report import OutcomeUnknown, PaymentReport
+from payments.portone.report import OutcomeUnknown, PaymentReport, Refused
 from payments.sweep import LOOK_AFTER, sweep
 from payments.sync import sync_payment
 
@@ -249,3 +250,37 @@ def test_cancel_of_a_duplicate_whose_answer_was_lost_is_found_in_the_next_month(
     asked = len(provider.asked)
     sweep(provider)
     assert len(provider.asked) == asked  # it is settled, so nobody asks again
+
+
+# --- looked at until answered ---
+
+
+@pytest.mark.parametrize("answer", ["ready", "failed", "not_found"])
+def test_an_attempt_is_looked_up_until_an_answer_comes_after_its_windows_life(
+    answer: str, provider: FakeProvider, payment: Payment
+) -> None:
+    if answer != "not_found":
+        provider.hears_of(payment.merchant_uid, answer, payment.amount)
+
+    def looks_it_up() -> bool:
+        provider.asked.clear()
+        sweep(provider)
+        return ("find_payment", payment.merchant_uid) in provider.asked
+
+    for hours, trouble in ((1, None), (22, None), (5, OutcomeUnknown("no answer")), (72, Refused("busy")), (1, None)):
+        clocks.later(timedelta(hours=hours))
+        provider.trouble = trouble
+        assert looks_it_up()
+    assert not looks_it_up()
+    provider.trouble = OutcomeUnknown("no answer")
+    sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid))
+    assert looks_it_up(), "somebody mentioned it since, and PortOne did not answer"
+
+
+def test_an_old_attempt_that_nobody_looked_up_keeps_the_next_window_closed(
+    provider: FakeProvider, payment: Payment
+) -> None:
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    clocks.later(timedelta(days=3))
+    with pytest.raises(AlreadyPaid):
+        look_up_earlier_attempts(provider, payment.kind, [payment.purchase_id])

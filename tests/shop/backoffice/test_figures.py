@@ -1,6 +1,7 @@
 """What waits for a person is counted, and leaves the count when it is settled; sums tell a refund by bank apart."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -15,14 +16,15 @@ from payments.database import db, end_reading
 from payments.events import Notification
 from payments.models import Cancellation, Payment
 from payments.monthly import charging
-from payments.portone.report import OutcomeUnknown, PaymentReport
+from payments.portone.report import OutcomeUnknown, PaymentReport, Refused
 from payments.sweep import sweep
 from payments.sync import sync_payment
-from shop.backoffice import figures
+from shop.backoffice import figures, listing
+from shop.backoffice.listing import PaymentFilter
 from shop.orders import cart
 from shop.orders.models import User
 from tests import clocks
-from tests.conftest import BUYER, order_window, product
+from tests.conftest import BUYER, order_window, plan_window, product
 from tests.payments.fakes import FakeProvider
 from tests.payments.threads import all_at_once
 from tests.shop.bought import ADMIN, paid, started
@@ -168,3 +170,52 @@ def test_a_key_that_is_gone_is_counted_while_its_subscription_can_still_be_saved
     clocks.stand_at(datetime(2055, 3, 1, 9, tzinfo=SEOUL))
     assert charging.charge(provider, subscription.id) == "ended"
     assert figures.keys_gone() == 0
+
+
+def on_the_list() -> list[Payment]:
+    """What the back office lists as payments whose result is not known."""
+    query = select(Payment).where(*listing.conditions(PaymentFilter(state="unknown")))
+    db.session.expire_all()
+    assert figures.to_do()["unknown"] == len(db.session.scalars(query).all())
+    return list(db.session.scalars(query))
+
+
+def test_a_later_month_that_portone_calls_ready_is_shown_to_a_person(provider: FakeProvider, buyer: User) -> None:
+    first = plan_window(provider, buyer.id, product("monthly").id, BUYER)
+    provider.issues_key(first.customer_uid or "")
+    provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
+    sync_payment(provider, Notification("callback", merchant_uid=first.merchant_uid))
+    clocks.later(timedelta(days=31))
+    provider.answers = ["dropped"]
+    assert [charging.charge(provider, one.subscription_id) for one in charging.due()] == ["unknown"]
+    month = db.session.query(Payment).filter_by(status="ready").one()
+    report = provider.hears_of(month.merchant_uid, "ready", month.amount, customer_uid=month.customer_uid)
+    for _ in range(3):
+        clocks.later(timedelta(days=1))
+        assert sweep(provider) == {"unchanged": 1}
+        assert [charging.charge(provider, one.subscription_id) for one in charging.due()] == ["unknown"]
+        assert on_the_list() == [month]
+        assert month.status == "ready"
+    provider.reports[report.imp_uid] = replace(report, status="paid", paid_at=clock.now())
+    assert sweep(provider) == {"paid": 1}
+    assert on_the_list() == []
+
+
+@pytest.mark.parametrize("before", ["", "failed"])
+def test_a_first_month_whose_key_look_up_is_refused_for_good_is_shown_to_a_person(
+    before: str, provider: FakeProvider, buyer: User
+) -> None:
+    payment = plan_window(provider, buyer.id, product("monthly").id, BUYER)
+    if before:  # the buyer's first window of this attempt
+        provider.hears_of(payment.merchant_uid, before, payment.amount)
+        sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=payment.customer_uid)
+    provider.key_trouble = Refused("잘못된 요청입니다.", -1)
+    for _ in range(3):
+        clocks.later(timedelta(days=1))
+        assert sweep(provider)["unknown"] == 1
+        assert on_the_list() == [payment]
+    provider.key_trouble = None
+    provider.issues_key(payment.customer_uid or "")
+    sweep(provider)
+    assert on_the_list() == []

@@ -162,3 +162,15 @@ def test_the_redirect_works_without_a_session_and_the_order_page_then_asks_for_l
     answer = client.get("/payment/redirect", query_string=told)
     assert (answer.status_code, answer.location) == (303, f"/orders/{payment.purchase_id}")
     assert client.get(answer.location).location.startswith("/login")
+
+
+def test_a_payment_of_a_replaced_order_is_found_though_nobody_looked_for_days(
+    provider: FakeProvider, buyer: User
+) -> None:
+    payment = window(provider, buyer)
+    window(provider, buyer, product(digital=False))  # which replaces the order
+    assert states(payment) == ("ready", "cancelled")
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    clocks.later(timedelta(days=9))
+    assert sweep(provider)["held"] == 1
+    assert states(payment) == ("cancelled", "cancelled")
