@@ -45,6 +45,13 @@ def test_every_class_of_pitfall_has_its_row(path: Path) -> None:
         assert f"test_{int(row[0]):02}_" in row[-1]
 
 
+def test_the_sandbox_of_a_public_demo_has_its_section() -> None:
+    for path, heading in zip(PAGES, ("공개 체험의 샌드박스", "The sandbox of a public demo"), strict=True):
+        section = path.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+        named = {name for name, _ in NAMED.findall(section)}
+        assert {"own_keys", "Reach", "refusal", "only_where_allowed", "controls_token"} <= named
+
+
 def test_both_languages_name_the_same() -> None:
     korean, english = (NAMED.findall(path.read_text()) for path in PAGES)
     assert korean == english

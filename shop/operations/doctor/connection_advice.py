@@ -52,6 +52,13 @@ ADVICE: dict[str, Words] = {
         "PortOne refused our key and secret: {message}",
         "Put the V1 REST API key and secret of PortOne's console into PORTONE_API_KEY and PORTONE_API_SECRET.",
     ),
+    "sandbox_keys_differ": Words(
+        "problem",
+        "샌드박스가 이 상점의 API 키와 비밀 값을 거절했습니다: {message}",
+        "둘에 같은 INSTANCE_PATH(그 안의 sandbox_keys)나 같은 SANDBOX_API_KEY와 SANDBOX_API_SECRET을 주세요.",
+        "The sandbox refused our key and secret: {message}",
+        "Give both one INSTANCE_PATH (its file sandbox_keys), or the same SANDBOX_API_KEY and SANDBOX_API_SECRET.",
+    ),
     "clock_skew": Words(
         "problem",
         "이 서버의 시계가 포트원의 시계와 {seconds}초 다릅니다. 결제일과 취소 가능한 달을 잘못 셀 수 있습니다.",

@@ -55,7 +55,10 @@ def of_portone(settings: Settings, portone: PortOne) -> Iterator[Finding]:
     try:
         channels = portone.channels()
     except Unauthorized as error:
-        yield Finding("credentials_refused", "PORTONE_API_KEY", {"message": error.message})
+        refused = ("credentials_refused", "PORTONE_API_KEY")
+        if not settings.live:
+            refused = ("sandbox_keys_differ", "SANDBOX_API_SECRET")
+        yield Finding(*refused, {"message": error.message})
         return
     except Refused as error:
         yield Finding("credentials_refused", "PORTONE_API_SECRET", {"message": error.message})

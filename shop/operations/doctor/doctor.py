@@ -144,6 +144,8 @@ def doctor(lang: str, as_json: bool, strict: bool) -> None:
     else:
         for line in _lines(report, ("ko", "en") if lang == "both" else (lang,)):
             click.echo(line)
+        for note in settings_checks.notes(settings(), _environ()) if not failed else ():
+            click.echo(note)
         click.echo(f"\nproblems: {levels.count('problem')}, warnings: {levels.count('warning')}")
     if "problem" in levels or (strict and levels):
         sys.exit(1)

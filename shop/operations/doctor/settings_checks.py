@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from payments.settings import LIVE_API_URL
-from shop.config import LIVE_SDK_URL, WEAK_SECRET_KEYS, Settings
+from shop.config import LIVE_SDK_URL, SANDBOX_API_KEY, WEAK_SECRET_KEYS, Settings
 from shop.environment import SETTINGS, ConfigError, host_of, is_private
 
 from . import connection_advice, settings_advice
@@ -17,7 +17,7 @@ from .settings_advice import Level
 
 ADVICE = settings_advice.ADVICE | connection_advice.ADVICE
 
-OURS = re.compile(r"(PORTONE|SANDBOX|PUBLIC|SECRET|DATABASE|RATELIMIT|CSP|METRICS|TRUSTED|IMP)_[A-Z_]+")
+OURS = re.compile(r"(PORTONE|SANDBOX|DEMO|PUBLIC|SECRET|DATABASE|RATELIMIT|CSP|METRICS|TRUSTED|IMP)_[A-Z_]+")
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,17 @@ def _demo(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("debug_public", "FLASK_DEBUG")
     if not settings.controls_token:
         yield Finding("controls_open", "SANDBOX_CONTROLS_TOKEN")
+
+
+def notes(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+    """Say where another program finds the REST keys of a demo that has keys of its own; Korean, then English."""
+    if settings.live or settings.api_key == SANDBOX_API_KEY:
+        return
+    kept = "SANDBOX_API_KEY, SANDBOX_API_SECRET"
+    if not environ.get("SANDBOX_API_KEY"):
+        kept = str(settings.instance_path / "sandbox_keys")
+    yield f"이 체험 상점의 샌드박스에는 공개된 API 키가 통하지 않습니다. 이 상점만의 키와 비밀 값: {kept}"
+    yield f"The sandbox of this demo does not accept the published API keys. Its own key and secret: {kept}"
 
 
 def _limits(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -248,6 +248,36 @@ def test_refused_credentials_are_told_apart_from_silence(wire: responses.Request
     assert (finding.code, finding.setting) == ("portone_silent", "PORTONE_API_URL")
 
 
+def test_a_sandbox_with_other_keys_is_told_apart_from_a_wrong_console(
+    wire: responses.RequestsMock, tmp_path: Path
+) -> None:
+    wire.post(
+        "https://demo.example.com/sandbox/users/getToken", json=told(None, -1, "인증에 실패하였습니다."), status=401
+    )
+    [finding] = of_portone(PUBLIC_DEMO, tmp_path)
+    assert (finding.code, finding.setting) == ("sandbox_keys_differ", "SANDBOX_API_SECRET")
+    for language in ("ko", "en"):
+        assert "sandbox_keys" in finding.text(language)[1]
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        (PUBLIC_DEMO, "sandbox_keys"),
+        (PUBLIC_DEMO | {"SANDBOX_API_KEY": "k", "SANDBOX_API_SECRET": "5f0e1d2c3b4a59687766"}, "SANDBOX_API_SECRET"),
+        ({}, None),
+        (HEALTHY, None),
+    ],
+)
+def test_the_doctor_says_where_another_program_finds_the_keys_of_a_demo_and_never_the_keys(
+    environ: dict[str, str], said: str | None, tmp_path: Path
+) -> None:
+    settings = load_settings(environ, tmp_path)
+    notes = list(settings_checks.notes(settings, environ))
+    assert len(notes) == (2 if said else 0)  # Korean and English
+    assert all(said and said in note and settings.api_secret not in note for note in notes)
+
+
 def test_a_clock_that_is_wrong_is_noticed(wire: responses.RequestsMock, tmp_path: Path) -> None:
     grants_token(wire, ahead=-300)
     wire.get("https://api.iamport.kr/users/pg", json=told(ACCOUNT))
