@@ -3,7 +3,7 @@
 PortOne sends buyers back to PUBLIC_URL. Whoever came by `www.` or `localhost` would be signed out there, since session
 cookies belong to one host. Only names that differ by `www.`, and the loopback names, count as other names, on the same
 port: behind a proxy that passes on a Host of its own, nothing is redirected. Neither is it when `X-Forwarded-Host` says
-that Host was rewritten, nor twice within a minute, so a proxy that redirects the other way causes no loop.
+that Host was rewritten, nor twice within ten seconds, so a proxy that redirects the other way causes no loop.
 """
 
 from urllib.parse import urlsplit, urlunsplit
@@ -16,7 +16,7 @@ from shop.config import Settings
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 EXEMPT = ("payments", "health", "metrics")  # blueprints for PortOne and for monitoring
 COOKIE = "redirected"
-COOKIE_SECONDS = 60
+COOKIE_SECONDS = 10  # a loop comes back at once
 
 
 def install(app: Flask, settings: Settings) -> None:
