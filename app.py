@@ -38,7 +38,7 @@ from shop.operations.doctor import doctor
 from shop.orders import seed
 from shop.orders.purchases import Orders
 from shop.storefront import account, checkout, legal, my_orders, rate_limits, store
-from shop.web import common, headers
+from shop.web import common, headers, public_host
 
 HERE = Path(__file__).parent
 MIGRATIONS = HERE / "shop" / "migrations"
@@ -90,6 +90,7 @@ def assemble(settings: Settings) -> Flask:
     account.login_manager.init_app(app)
     csrf = CSRFProtect(app)
 
+    public_host.install(app, settings)
     common.install(app)
     payments.init_app(
         app, settings, {"once": Orders("once")}, language=common.language, problem_page=common.problem_page

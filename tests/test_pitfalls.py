@@ -7,6 +7,7 @@ import ast
 import re
 import subprocess
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -593,6 +594,21 @@ def test_40_tests_that_know_one_day(app: Flask, day: str) -> None:
         assert clock.now() == clocks.NOON
 
 
+def test_41_text_for_a_narrower_world(client: FlaskClient, buyer: User, provider: FakeProvider) -> None:
+    """Goods that KG cannot print, a name from a Mac and a number from a contact card reach KG as it can take them."""
+    with transaction():
+        db.session.get_one(Product, product().id).name_ko = "🌙"
+    cart.put_in_cart(buyer.id, product().id, 1)
+    sign_in(client)
+    typed = {"buyer_name": unicodedata.normalize("NFD", "홍길동"), "buyer_tel": "\u202a+82 10–1234–5678\u202c"}
+    answer = client.post(
+        "/checkout", json={"kind": "once", **typed, "buyer_email": "buyer@example.com"}, headers=csrf_of(client)
+    )
+    assert answer.json
+    asked = answer.json["request_pay"]
+    assert (asked["name"], asked["buyer_name"], asked["buyer_tel"]) == ("주문 상품", "홍길동", "01012345678")
+
+
 @pytest.mark.parametrize(
     "half",
     [
@@ -611,4 +627,4 @@ def test_42_half_configured(half: dict[str, str], tmp_path: Path) -> None:
 
 def test_every_class_has_its_test() -> None:
     numbers = re.findall(r"^def test_(\d\d)_", Path(__file__).read_text(), re.MULTILINE)
-    assert numbers == [f"{number:02}" for number in (*range(1, 38), 40, 42)]
+    assert numbers == [f"{number:02}" for number in (*range(1, 38), 40, 41, 42)]

@@ -108,6 +108,13 @@ ADVICE: dict[str, Words] = {
         "{url} could not be reached; the shop does not seem to run yet.",
         "Start it with `make run` and look again; check the port in PUBLIC_URL.",
     ),
+    "public_url_moved": Words(
+        "problem",
+        "{url} 주소가 {target} 주소로 이동시킵니다. 구매자는 로그아웃된 채 돌아오고, 웹훅은 닿지 않습니다.",
+        "PUBLIC_URL을 {target} 주소로 바꾸거나, 이동하는 방향을 반대로 바꾸세요.",
+        "{url} redirects to {target}: buyers come back signed out, and webhooks do not arrive.",
+        "Set PUBLIC_URL to {target}, or let that address redirect to this one.",
+    ),
     "webhook_wrong": Words(
         "problem",
         "{url} 에서 우리 쇼핑몰이 대답하지 않습니다: {message}",

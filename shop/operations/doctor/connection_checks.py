@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from alembic.migration import MigrationContext
@@ -117,6 +118,11 @@ def of_webhook(settings: Settings, session: requests.Session) -> Iterator[Findin
         local = not settings.live and not is_public(settings)
         code = "webhook_local" if local else "webhook_silent"
         yield Finding(code, "PUBLIC_URL", {"url": url, "message": type(error).__name__})
+        return
+    target = urlsplit(answer.headers.get("Location", ""))
+    if answer.is_redirect and target.netloc not in ("", urlsplit(url).netloc):
+        facts = {"url": settings.public_url, "target": f"{target.scheme}://{target.netloc}"}
+        yield Finding("public_url_moved", "PUBLIC_URL", facts)
         return
     if answer.status_code != 200 or _outcome(answer) != "not_found":
         yield Finding("webhook_wrong", "PUBLIC_URL", {"url": url, "message": f"HTTP {answer.status_code}"})

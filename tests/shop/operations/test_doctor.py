@@ -292,7 +292,9 @@ def test_a_clock_that_is_wrong_is_noticed(wire: responses.RequestsMock, tmp_path
         ({"json": {"outcome": "not_found"}}, []),
         ({"body": "<html>welcome", "status": 200}, ["webhook_wrong"]),
         ({"status": 404}, ["webhook_wrong"]),
-        ({"status": 301, "headers": {"Location": "https://www.shop.example.com/"}}, ["webhook_wrong"]),
+        ({"status": 301, "headers": {"Location": "https://www.shop.example.com/"}}, ["public_url_moved"]),
+        ({"status": 301, "headers": {"Location": "https://shop.example.com/payment/webhook/"}}, ["webhook_wrong"]),
+        ({"status": 301, "headers": {"Location": "/payment/webhook/"}}, ["webhook_wrong"]),
         ({"body": requests.ConnectionError("no route")}, ["webhook_silent"]),
     ],
 )
@@ -303,6 +305,18 @@ def test_our_own_webhook_is_knocked_at(
     with requests.Session() as session:
         findings = list(connection_checks.of_webhook(load_settings(HEALTHY, tmp_path), session))
     assert [(one.code, one.setting) for one in findings] == [(code, "PUBLIC_URL") for code in found]
+
+
+def test_an_address_that_redirects_to_another_host_is_named_with_it(
+    wire: responses.RequestsMock, tmp_path: Path
+) -> None:
+    moved = {"status": 308, "headers": {"Location": "https://www.shop.example.com/payment/webhook"}}
+    wire.post("https://shop.example.com/payment/webhook", **moved)  # type: ignore[arg-type]
+    with requests.Session() as session:
+        [finding] = connection_checks.of_webhook(load_settings(HEALTHY, tmp_path), session)
+    what, mend = finding.text("en")
+    assert "https://shop.example.com redirects to https://www.shop.example.com:" in what
+    assert "Set PUBLIC_URL to https://www.shop.example.com," in mend
 
 
 def test_the_database_is_looked_at(app: Flask, shop: Any) -> None:
