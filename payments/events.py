@@ -1,12 +1,26 @@
-"""The event log: one row per notification or staff action, append-only. Timeline, webhook inbox and audit read it."""
+"""The event log: one row per notification or staff action, append-only. Timeline, webhook inbox and audit read it.
+
+Anybody can send ids that are nobody's. Events about them are bounded in number, and deleted after KEPT_FOR.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from .database import after_commit, db
-from .models import Event, Payment
+from sqlalchemy import delete, func, select
+
+from . import clock
+from .database import after_commit, db, transaction
+from .models import Event, Payment, table_of
 from .signals import event_recorded
+
+# Events a day about ids that are nobody's: of one id, from one network address, and in all.
+OF_ONE_ID, FROM_ONE_ADDRESS, IN_ALL = 3, 100, 1000
+DAY = timedelta(days=1)
+KEPT_FOR = timedelta(days=30)
+
+OF_NOBODY = (Event.payment_id.is_(None), Event.actor.is_(None))
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,8 @@ def log_event(
 
     Call inside a `transaction()`: the event commits or rolls back together with the change that it describes.
     """
+    if payment is None and notification.actor is None and _enough_about_nobody(notification):
+        return
     _add(
         Event(
             source=notification.source,
@@ -73,6 +89,25 @@ def log_staff_action(notification: Notification, act: str, reason: str, customer
             claimed=dict(notification.claimed),
         )
     )
+
+
+def _enough_about_nobody(notification: Notification) -> bool:
+    today = select(func.count()).where(*OF_NOBODY, Event.at > clock.now() - DAY)
+    bounds = [(today, IN_ALL)]
+    if notification.address:
+        bounds.append((today.where(Event.address == notification.address), FROM_ONE_ADDRESS))
+    if notification.merchant_uid:
+        bounds.append((today.where(Event.merchant_uid == notification.merchant_uid), OF_ONE_ID))
+    if notification.imp_uid:
+        bounds.append((today.where(Event.imp_uid == notification.imp_uid), OF_ONE_ID))
+    return any((db.session.scalar(count) or 0) >= most for count, most in bounds)
+
+
+def delete_old_events_of_nobody() -> int:
+    """Delete the events about ids that are nobody's once they are older than KEPT_FOR; return how many."""
+    with transaction():
+        old = delete(table_of(Event)).where(*OF_NOBODY, Event.at < clock.now() - KEPT_FOR)
+        return db.session.execute(old).rowcount  # type: ignore[no-any-return,attr-defined]
 
 
 def _add(event: Event) -> None:

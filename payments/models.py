@@ -197,6 +197,7 @@ class Event(Base):
     __table_args__ = (
         partial_index("webhooks", "id", condition="source = 'webhook'"),
         partial_index("webhooks_by_outcome", "outcome", "id", condition="source = 'webhook'"),
+        partial_index("events_of_nobody", "at", "address", condition="payment_id IS NULL AND actor IS NULL"),
         partial_index("audit", "id", condition="actor IS NOT NULL"),
         partial_index("audit_by_actor", "actor", "id", condition="actor IS NOT NULL"),
         partial_index("audit_by_act", "outcome", "id", condition="actor IS NOT NULL"),

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, select, update
 from . import clock, sync
 from .cancel import carry_out
 from .database import db, reading, transaction
-from .events import Notification
+from .events import Notification, delete_old_events_of_nobody
 from .extension import extension
 from .models import Cancellation, Payment
 from .portone.report import PaymentProvider
@@ -35,8 +35,9 @@ Row = TypeVar("Row", Payment, Cancellation)
 def sweep(provider: PaymentProvider) -> Counter[str]:
     """Look up and finish everything that is open; return the number of each outcome.
 
-    Besides the outcomes of `sync_payment` it counts `given_back` payments, `expired` purchases, what `monthly/` adds,
-    and `error` for each item that raised an exception. Items are independent, so one error stops no other.
+    Besides the outcomes of `sync_payment` it counts `given_back` payments, `expired` purchases, deleted `old_events`,
+    what `monthly/` adds, and `error` for each item that raised an exception. Items are independent, so one error stops
+    no other.
     """
     done: Counter[str] = Counter()
     unanswered = _look_up_windows(provider, done)
@@ -50,6 +51,7 @@ def sweep(provider: PaymentProvider) -> Counter[str]:
         carried_out = alone(partial(_carry_out, provider, cancellation.id))
         done["given_back"] += carried_out == "cancelled"
         done["error"] += carried_out == "error"
+    done["old_events"] = delete_old_events_of_nobody()
     for step in extension().more_sweeps:
         done += step(provider)
     return +done
