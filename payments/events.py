@@ -6,6 +6,7 @@ from typing import Any
 
 from .database import after_commit, db
 from .models import Event, Payment
+from .privacy import mask_beginning, mask_text
 from .signals import event_recorded
 
 
@@ -42,14 +43,15 @@ def log_event(
 
     Call inside a `transaction()`: the event commits or rolls back together with the change that it describes.
     """
+    claimed, ours = notification.merchant_uid, payment.merchant_uid if payment else None
     _add(
         Event(
             source=notification.source,
             outcome=outcome,
-            reason=reason[:300],
+            reason=mask_beginning(reason, 300),
             payment_id=payment.id if payment else None,
-            merchant_uid=notification.merchant_uid or (payment.merchant_uid if payment else None),
-            imp_uid=notification.imp_uid,
+            merchant_uid=ours if claimed in (None, ours) else mask_text(claimed or ""),  # a stranger may send anything
+            imp_uid=mask_text(notification.imp_uid) if notification.imp_uid else None,
             customer_uid=payment.customer_uid if payment else None,
             actor=notification.actor,
             address=notification.address,
