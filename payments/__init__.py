@@ -5,6 +5,7 @@ In reading order:
 `purchases.py`    the class that a host implements: what a payment is for
 `attempts.py`     open an attempt to pay, after a look-up of the earlier ones
 `endpoints.py`    callback, redirect, webhook, confirm: each only causes a look-up
+`notification.py` what such a request says: ids, claims, raw body, in whatever form they arrive
 `sync.py`         ask PortOne what became of a payment
 `decision.py`     what a report means for a payment; pure
 `record.py`       write the decision and what follows from it, in one transaction

@@ -13,12 +13,12 @@ from .extension import lock_purchase
 from .models import Payment
 from .portone.kg_text import KG_NAME_BYTES, fit_bytes
 from .portone.report import OutcomeUnknown, PaymentProvider
+from .privacy import mask_text
 from .record import is_paid_by_another
-from .sync import sync_payment
+from .sync import LOOK_UP_SECONDS, sync_payment
 
-# Before a window opens, so many earlier attempts are looked up, in so many seconds altogether.
+# Before a window opens, so many earlier attempts are looked up, all together in LOOK_UP_SECONDS.
 MOST_LOOKED_UP = 10
-LOOK_UP_SECONDS = 10.0
 
 
 class AlreadyPaid(Exception):
@@ -92,7 +92,9 @@ def open_attempt(
 
 def new_merchant_uid() -> str:
     """Return our id of an attempt: the Seoul date and 16 random digits, so 23 of the 40 characters that KG allows."""
-    return f"{clock.today():%y%m%d}-{secrets.token_hex(8)}"
+    merchant_uid = f"{clock.today():%y%m%d}-{secrets.token_hex(8)}"
+    is_like_a_number = mask_text(merchant_uid) != merchant_uid  # one in ten thousand: the log would mask it
+    return new_merchant_uid() if is_like_a_number else merchant_uid
 
 
 def look_up_earlier_attempts(provider: PaymentProvider, kind: str, purchase_ids: Iterable[object]) -> None:

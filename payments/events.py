@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select
 from . import clock
 from .database import after_commit, db, transaction
 from .models import Event, Payment, table_of
+from .privacy import mask_beginning, mask_text
 from .signals import event_recorded
 
 # Events a day about ids that are nobody's: of one id, from one network address, and in all.
@@ -58,14 +59,15 @@ def log_event(
     """
     if payment is None and notification.actor is None and _enough_about_nobody(notification):
         return
+    claimed, ours = notification.merchant_uid, payment.merchant_uid if payment else None
     _add(
         Event(
             source=notification.source,
             outcome=outcome,
-            reason=reason[:300],
+            reason=mask_beginning(reason, 300),
             payment_id=payment.id if payment else None,
-            merchant_uid=notification.merchant_uid or (payment.merchant_uid if payment else None),
-            imp_uid=notification.imp_uid,
+            merchant_uid=ours if claimed in (None, ours) else mask_text(claimed or ""),  # a stranger may send anything
+            imp_uid=mask_text(notification.imp_uid) if notification.imp_uid else None,
             customer_uid=payment.customer_uid if payment else None,
             actor=notification.actor,
             address=notification.address,

@@ -5,20 +5,34 @@ Phone numbers are masked in payments, events and the log, e-mail addresses in th
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count, islice
+from string import hexdigits
 from typing import Any
 
-_MOBILE = re.compile(r"(?<!\d)(01[016789]|\+82[- .]?0?1[016789])[- .]?(\d{3,4})[- .]?(\d{4})(?!\d)")
+# A mobile number, also in full-width digits, with any signs between its groups: `010-1234-5678`, `+82 (0)10.1234.5678`.
+_GAP = r"[\W_ーㅡ]{0,5}"
+_HEX = r"[\da-fA-F]"
+_NUMBER = (
+    # The first digit: no digit stands before it, except that of `%20` or `\u0020`, and it begins none of PortOne's ids.
+    rf"([0０8８](?:(?<!\d.)|(?<=%{_HEX}{{2}}.)|(?<=\\u{_HEX}{{4}}.))(?<!imp_.)(?<!imps_.)"
+    rf"(?:(?<=[0０])|(?:(?<=[8８])|[0０][8８])[2２]{_GAP}[0０]?{_GAP})[1１][016789０１６７８９])"
+    rf"{_GAP}(\d{{3,4}}){_GAP}(\d{{4}})(?!\d)"
+)
+_MOBILE = re.compile(_NUMBER)
 # The host is optional, so that each run of these characters is scanned once even if no host follows (linear time).
 _EMAIL = re.compile(r"([\w.+-])[\w.+-]*(?:@((?:[\w-]+\.)+[a-zA-Z]{2,}))?")
+# An escape of JSON, also inside a JSON text that is itself a JSON value.
+_JSON_ESCAPE = re.compile(r"\\(?<!\\\\)\\{0,7}(?:u([\da-fA-F]{4})|[nrtbf/])")
+_ENCODED = {(one + two).encode(): bytes.fromhex(one + two) for one in hexdigits for two in hexdigits}
 
 LONGEST_TEXT = 2000  # characters of a text from outside that are stored or shown
 # Characters that str.isprintable accepts but that are invisible: the Hangul fillers and the blank Braille pattern.
 _INVISIBLE = dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164\uffa0"))
 LARGEST_REPORT = 20_000  # characters of a payment's JSON that are stored; a usual one has 2,000
 DEEPEST = 5  # levels of it; the documents have three
-_LONGEST_NUMBER = 20  # characters of a written phone number
+_LONGEST_NUMBER = 600  # characters of a written phone number, %-encoded three times
+_MOST_LAYERS = 3  # of escapes inside escapes that are undone
 
 
 def mask_phone(tel: str | None) -> str:
@@ -42,9 +56,15 @@ def printable(text: str, most: int) -> str:
     return "".join(islice(filter(str.isprintable, text), most)).translate(_INVISIBLE)
 
 
+def one_line(text: str, most: int) -> str:
+    """Return the beginning of a text from outside: in one line, without invisible characters, phone numbers masked."""
+    read = " ".join(text[: 2 * (most + _LONGEST_NUMBER)].split())  # `printable` would drop line breaks
+    return mask_beginning(" ".join(printable(read, len(read)).split()), most)
+
+
 def mask_text(text: str) -> str:
-    """Mask every Korean mobile number in the text."""
-    return _MOBILE.sub(lambda match: f"{match[1]}-****-{match[3]}", text)
+    """Mask every Korean mobile number in the text, also if it is %-encoded or escaped as in JSON."""
+    return _in_every_spelling(text, lambda plain: _MOBILE.sub(r"\1-****-\3", plain))
 
 
 def mask_beginning(text: str, most: int = LONGEST_TEXT) -> str:
@@ -52,14 +72,50 @@ def mask_beginning(text: str, most: int = LONGEST_TEXT) -> str:
 
     A few more characters are read, to recognise a number that the cut would divide.
     """
-    return mask_text(text[: most + _LONGEST_NUMBER])[:most]
+    read = text[: most + _LONGEST_NUMBER]
+    masked = mask_text(read)
+    if len(read) < len(text):  # a number may be divided where reading ended
+        masked = masked[:-_LONGEST_NUMBER]
+    return masked[:most]
 
 
 def mask_emails(text: str) -> str:
-    """Shorten every e-mail address in the text to its first letter and its host."""
+    """Shorten every e-mail address in the text to its first letter and its host, also if it is %-encoded or escaped."""
+    return _in_every_spelling(text, _mask_plain_emails)
+
+
+def _mask_plain_emails(text: str) -> str:
     if "@" not in text:
         return text
     return _EMAIL.sub(lambda match: f"{match[1]}***@{match[2]}" if match[2] else match[0], text)
+
+
+def _in_every_spelling(text: str, mask: Callable[[str], str]) -> str:
+    """Mask the text as it is written, and with its escapes undone, layer by layer.
+
+    The result keeps the escapes in which nothing had to be masked.
+    """
+    plain = shown = mask(text)
+    for _ in range(_MOST_LAYERS):
+        before, plain = plain, _unescaped(plain)
+        if plain == before:
+            break
+        masked = mask(plain)
+        if masked != plain:
+            plain = masked
+            shown = "".join(one if one.isprintable() else " " for one in plain)
+    return shown
+
+
+def _unescaped(text: str) -> str:
+    """Undo one layer of %-encoding and of JSON escapes."""
+    if "%" in text:
+        first, *others = text.encode(errors="replace").split(b"%")
+        pieces = [_ENCODED.get(each[:2], b"%" + each[:2]) + each[2:] for each in others]
+        text = (first + b"".join(pieces)).decode(errors="replace")
+    if "\\" in text:
+        text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)) if escape[1] else " ", text)
+    return text
 
 
 def mask_report(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,10 +134,12 @@ def _masked(value: Any, levels: int) -> Any:
         return mask_beginning(printable(value, LONGEST_TEXT + _LONGEST_NUMBER))
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # NaN and Infinity are not JSON
+    if isinstance(value, int) and mask_text(str(value)) != str(value):  # a phone number without its leading zero
+        return mask_text(str(value))
     if not isinstance(value, Mapping | list):
         return value
     if levels == 0:
         return "…"
     if isinstance(value, list):
         return [_masked(item, levels - 1) for item in value]
-    return {printable(key, LONGEST_TEXT): _masked(item, levels - 1) for key, item in value.items()}
+    return {mask_beginning(printable(key, LONGEST_TEXT)): _masked(item, levels - 1) for key, item in value.items()}

@@ -16,6 +16,8 @@ from .models import Payment
 from .portone.report import NotFound, PaymentProvider, PaymentReport, ProviderError
 from .record import SyncResult, keep, record, without_report
 
+LOOK_UP_SECONDS = 10.0  # all calls of one look-up together
+
 
 def sync_payment(provider: PaymentProvider, notification: Notification) -> SyncResult:
     """Ask PortOne about a payment that somebody mentioned, and record what it says (money law 1).
@@ -27,19 +29,25 @@ def sync_payment(provider: PaymentProvider, notification: Notification) -> SyncR
     if known is None:  # other people's ids cost no call to PortOne
         return without_report(notification, "not_found", "neither id is ours")
     try:
-        report = (
-            provider.get_payment(notification.imp_uid)
-            if notification.imp_uid
-            else provider.find_payment(notification.merchant_uid or "")
-        )
+        report = _look_up(provider.within(LOOK_UP_SECONDS), known, notification.imp_uid)
     except NotFound:
-        if known.unanswered_since and notification.imp_uid in (None, known.imp_uid):
+        if known.unanswered_since:
             with transaction():
                 locked(Payment, known.id).unanswered_since = None
         return without_report(notification, "not_found", "PortOne knows no such payment", known)
     except ProviderError as error:
         return no_answer(notification, error, known)
     return take_report(provider, report, notification)
+
+
+def _look_up(provider: PaymentProvider, known: Payment, imp_uid: str | None) -> PaymentReport:
+    """Ask by the `imp_uid` that was mentioned; if PortOne does not know it, or there is none, by our own id."""
+    if imp_uid:
+        try:
+            return provider.get_payment(imp_uid)
+        except NotFound:  # such as `undefined`, or another account's
+            pass
+    return provider.find_payment(known.merchant_uid)
 
 
 def take_report(provider: PaymentProvider, report: PaymentReport, notification: Notification) -> SyncResult:

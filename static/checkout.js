@@ -190,7 +190,8 @@
     const told = { merchant_uid: checkout.merchant_uid };
     for (const key of ["imp_uid", "error_code", "error_msg"]) if (result[key]) told[key] = String(result[key]);
     const answer = await reportUntilHeard(told);
-    if (!answer || answer.body.outcome === "unknown") return checkElsewhere(checkout, told, answer);
+    const opened = result.imp_uid || !result.error_msg; // refused before the window opened: no payment to wait for
+    if (!answer || (opened && answer.body.outcome === "unknown")) return checkElsewhere(checkout, told, answer);
     const { outcome, status: paymentStatus, redirect, message, advice, by_buyer: byBuyer } = answer.body;
     const arrived = outcome === "held" || ["paid", "cancelled"].includes(paymentStatus); // perhaps by another door
     if (redirect && arrived) {

@@ -28,6 +28,7 @@ OUTSIDE_THE_DOMAIN = {
     "payments/database.py",
     "payments/extension.py",
     "payments/endpoints.py",
+    "payments/notification.py",
     "payments/monthly/__init__.py",
     "payments/monthly/batch.py",
     "payments/portone/client.py",

@@ -124,10 +124,22 @@ OUTSIDE = (
     used("shop/backoffice/titles.py", r"(.+) (\d{1,2})월", "fullmatch", 40, ("가", " 1", ""), ("가", " 11월", "x")),
     # phone numbers and addresses in what is kept or shown
     Pattern(
-        "payments/privacy.py", privacy._MOBILE.pattern, privacy.mask_text, privacy.LONGEST_TEXT,
+        "payments/privacy.py", "_NUMBER", privacy.mask_text, privacy.LONGEST_TEXT,
         (
             ("", "0", ""), ("", "010", ""), ("", "010-1234-123 ", ""), ("", "010-1234-5678 ", ""), ("", "+82 010 ", ""),
-            ("", "01012345678", ""),
+            ("", "01012345678", ""), ("", "82   0   ", ""), ("", "8", ""), ("", "0082", ""), ("", "0１０", ""),
+            ("", "010   1234   123", ""),
+        ),
+    ),
+    Pattern(
+        "payments/privacy.py", privacy._JSON_ESCAPE.pattern, privacy.mask_text, LINE,
+        (
+            *(("", one, end) for end in ("", "1234") for one in (
+                "%", "%3", "%25", "%31", "%31x", "%2531x", "%252531x", "%25%25a", "%C3%A9x", "%30%31%30%31%32%33",
+            )),
+            ("", "\\", ""), ("", "\\", "u0031"), ("", "\\u", "1234"), ("", "\\u0031", ""), ("", "\\u0031x", ""),
+            ("", "\\\\u003", "1"), ("", "\\n1", ""), ("", "\\u0025", "31"), ("%", "25", "31"),
+            ("", "%30%31%30-1234-5678 ", ""), ("", "%2530%2531%2530-1234-5678 ", ""),
         ),
     ),
     Pattern(
@@ -135,6 +147,7 @@ OUTSIDE = (
         (
             ("", "a", "@"), ("", "a", "@a"), ("", "a@", ""), ("", "a@a.", "1"), ("a@", "a.", "1"), ("", "a ", "@"),
             ("", "a.b@c.de ", ""), ("a@", "a", "@"), ("", "a@b.c1", ""), ("", "a@b.co1", ""), ("", "-", "@"),
+            ("", "a%40b.co ", ""), ("", "a%2540b.co ", ""), ("", "\\u0040", ""), ("", "%3", "1234"),
         ),
     ),
     Pattern("payments/privacy.py", r"\d", privacy.mask_account, privacy.LONGEST_TEXT, (("", "1-", ""), ("", "가", ""))),

@@ -21,7 +21,7 @@ from shop.orders.buyer_input import InvalidText, checked_email, normal_email
 from shop.orders.models import User
 from shop.orders.plans import plans_by_ref
 from shop.web import guest_cart
-from shop.web.common import LANGUAGES, local_path, login_required, provider, settings
+from shop.web.common import LANGUAGES, local_page, login_required, provider, settings
 from shop.web.labels import field_label
 
 from . import cart_changes, rate_limits
@@ -88,7 +88,7 @@ def load_user(user_id: str) -> User | None:
 def login() -> AnyResponse | str | tuple[str, int]:
     """Sign in and redirect to the page that the visitor asked for."""
     form = CredentialsForm(request.form)  # not a JSON body, which Flask-WTF would read as well
-    destination = local_path(request.values.get("next"), url_for("store.index"))
+    destination = local_page(request.values.get("next"), url_for("store.index"))
     if request.method != "POST":
         return render_template("account/login.html", form=form, next=destination)
     email = form.email.data or ""
@@ -105,7 +105,7 @@ def login() -> AnyResponse | str | tuple[str, int]:
 def signup() -> AnyResponse | str | tuple[str, int]:
     """Open an account and sign in with it."""
     form = SignUpForm(request.form)
-    destination = local_path(request.values.get("next"), url_for("store.index"))
+    destination = local_page(request.values.get("next"), url_for("store.index"))
     if request.method != "POST":
         return render_template("account/signup.html", form=form, next=destination)
     if not form.validate():
@@ -136,7 +136,7 @@ def logout() -> AnyResponse:
 def language() -> AnyResponse:
     """Remember the language that the reader chose."""
     chosen = request.form.get("language", "")
-    response = make_response(redirect(local_path(request.form.get("next"), url_for("store.index"))))
+    response = make_response(redirect(local_page(request.form.get("next"), url_for("store.index"))))
     if chosen in LANGUAGES:
         response.set_cookie(
             "language", chosen, max_age=LANGUAGE_COOKIE_SECONDS, secure=settings().https, samesite="Lax", httponly=True

@@ -25,13 +25,13 @@ from payments.database import db
 from payments.extension import extension
 from payments.portone.error_codes import advice_for
 from payments.portone.report import PaymentProvider
-from payments.privacy import LONGEST_TEXT, mask_phone, mask_text, printable
+from payments.privacy import LONGEST_TEXT, mask_phone, one_line
 from shop.config import Settings
 from shop.orders import cart
 from shop.orders.models import Product
 
 from . import guest_cart
-from .csrf import cause_of, explanation, page_of_the_form
+from .csrf import cause_of, explanation, page_above
 from .labels import event_label, label
 from .reasons import reason_label
 
@@ -72,8 +72,7 @@ def language() -> str:
 
 def given_reason() -> str:
     """Return the form's reason in one line, phone numbers masked; empty if it has no printable text."""
-    given = " ".join(request.form.get("reason", "")[:LONGEST_TEXT].split())  # `printable` would drop line breaks
-    return mask_text(" ".join(printable(given, LONGEST_TEXT).split()))
+    return one_line(request.form.get("reason", ""), LONGEST_TEXT)
 
 
 def local_path(target: str | None, default: str) -> str:
@@ -82,6 +81,18 @@ def local_path(target: str | None, default: str) -> str:
         return default
     parts = urlsplit(target)
     return default if parts.scheme or parts.netloc else target
+
+
+def local_page(target: str | None, default: str) -> str:
+    """Return `target` if it is a path of this shop, else `default`; of a path that takes only POST the page above it.
+
+    Whoever has to log in before sending a form comes back by GET.
+    """
+    path = local_path(target, default)
+    address = urlsplit(path).path
+    rules = current_app.create_url_adapter(request)
+    takes_post_only = rules and rules.test(address, "POST") and not rules.test(address, "GET")
+    return page_above(address) if takes_post_only else path
 
 
 def refuse(status: int, error: str, message: str, **more: Any) -> tuple[Response, int]:
@@ -169,7 +180,7 @@ def _facts_of_every_page() -> dict[str, Any]:
 
 
 def _wants_json() -> bool:
-    if request.path == "/payment/redirect":  # the buyer's browser
+    if request.path.rstrip("/") == "/payment/redirect":  # a buyer comes back there, in whatever form
         return False
     return request.is_json or request.path.startswith("/payment/") or request.path == "/checkout"
 
@@ -229,7 +240,7 @@ def way_back() -> str | None:
         return None
     hosts = (request.host, urlsplit(settings().public_url.lower()).netloc)  # a proxy may have rewritten request.host
     here = request.method != "GET" and sender.netloc in hosts
-    return local_path(f"{sender.path}?{sender.query}".rstrip("?"), "/") if here else None
+    return local_page(f"{sender.path}?{sender.query}".rstrip("?"), "/") if here else None
 
 
 def _too_often(error: HTTPException) -> str:
@@ -255,7 +266,7 @@ def _csrf_error(error: CSRFError) -> Any:
     log.warning("%s %s refused: %s (%s)", request.method, request.path, error.description, cause)
     title, message = _("다시 시도해 주세요"), explanation(cause, settings().public_url)
     if not _wants_json():
-        return render_template("error.html", code=400, title=title, message=message, page=page_of_the_form()), 400
+        return render_template("error.html", code=400, title=title, message=message, page=page_above(request.path)), 400
     if not current_user.is_authenticated:  # signed out meanwhile in another tab
         return refuse(401, "login_required", _("로그인이 필요합니다."), reason=cause)
     return refuse(400, "csrf", message, reason=cause)

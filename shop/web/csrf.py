@@ -46,10 +46,9 @@ def explanation(cause: Cause, public_url: str) -> str:
     return f"{happened[cause]} {kept}"
 
 
-def page_of_the_form() -> str:
-    """Return the longest prefix of the refused path that has a page: `/orders/1` for `/orders/1/cancel`."""
+def page_above(path: str) -> str:
+    """Return the longest prefix of the path that has a page: `/orders/1` for `/orders/1/cancel`."""
     addresses = current_app.create_url_adapter(request)
-    path = request.path
     while path and addresses and not addresses.test(path, "GET"):
         path = path.rpartition("/")[0]
     return path or "/"

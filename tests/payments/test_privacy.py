@@ -1,8 +1,98 @@
 """Phone numbers are masked wherever they leave the order."""
 
-import pytest
+import json
+import re
+import unicodedata
+from urllib.parse import quote, quote_plus, unquote
 
-from payments.privacy import mask_beginning, mask_phone, mask_report, mask_text, printable
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from payments.attempts import new_merchant_uid
+from payments.privacy import mask_beginning, mask_emails, mask_phone, mask_report, mask_text, printable
+
+MIDDLE = "1012345678"  # digits of the number that `written_numbers` writes, without its first 0
+
+FULL_WIDTH = str.maketrans("0123456789-+", "０１２３４５６７８９－＋")
+HEADS = ("010", "+8210", "+82 10", "+82-10", "+82 010", "+82 (0)10", "8210", "82-10", "008210", "(010)")
+GAPS = (
+    "",
+    "-",
+    " ",
+    ".",
+    "+",
+    "/",
+    " - ",
+    ") ",
+    "_",
+    "\u2010",
+    "\u2013",
+    "\u2014",
+    "\u2212",
+    "\u00a0",
+    "\u3000",
+    "ー",
+    "·",
+)
+ENCODINGS = {
+    "as it is": str,
+    "in a URL": quote,
+    "in a form": quote_plus,
+    "twice": lambda text: quote(quote_plus(text)),
+    "every character": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+    "every character, in small letters": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+    "every character, twice": lambda text: "".join(f"%25{byte:02X}" for byte in text.encode()),
+    "JSON": lambda text: json.dumps(text),
+    "JSON escapes": lambda text: "".join(f"\\u{ord(one):04x}" for one in text),
+    "JSON in JSON": lambda text: json.dumps("".join(f"\\u{ord(one):04X}" for one in text)),
+    "JSON in a form": lambda text: quote_plus(json.dumps({"tel": text})),
+}
+
+
+@st.composite
+def written_numbers(draw: st.DrawFn) -> str:
+    """The number 010-1234-5678, as keyboards, forms, address books and programs write it."""
+    gaps = [draw(st.sampled_from(GAPS)) for _ in range(2)]
+    number = f"{draw(st.sampled_from(HEADS))}{gaps[0]}1234{gaps[1]}5678"
+    if draw(st.booleans()):
+        number = number.translate(FULL_WIDTH)
+    return ENCODINGS[draw(st.sampled_from(sorted(ENCODINGS)))](number)
+
+
+def digits_of(text: str) -> str:
+    """All digits that a reader of the text could find, whatever their spelling."""
+    for _ in range(4):
+        text = re.sub(r"\\+u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), unquote(text))
+    return re.sub(r"[^0-9]", "", unicodedata.normalize("NFKC", text))
+
+
+@given(written_numbers(), st.text(st.characters(exclude_categories=["Nd", "Cs"]), max_size=5))
+def test_number_in_any_spelling_is_masked_inside_any_text(number: str, around: str) -> None:
+    for text in (f"{around}{number}{around}", f"{around} {number} {around}", quote(f"{around}{number}{around}")):
+        assert MIDDLE not in digits_of(mask_text(text)), text
+        assert mask_text(mask_text(text)) == mask_text(text)
+
+
+@given(written_numbers(), st.integers(0, 40))
+def test_number_in_any_spelling_leaves_no_part_where_a_text_is_cut(number: str, beyond: int) -> None:
+    for before in ("%41" * 700 + " ", "x" * 1990 + " "):
+        text = (before + number)[beyond:] + " 010-1234-5678" * 300
+        assert "1234" not in digits_of(mask_beginning(text))
+
+
+@pytest.mark.parametrize("at", ["@", "%40", "%2540", "\\u0040"])
+def test_address_in_any_spelling_is_masked(at: str) -> None:
+    assert "gildong" not in mask_emails(f"to=gildong.hong{at}example.com&x=1")
+
+
+def test_escapes_stay_where_nothing_was_masked() -> None:
+    for text in ("100% 할인 %20 %C3%A9 \\u0041", "imp_821012345678", "imps_010123456789", "2026-11-29T01:02:03.123456"):
+        assert mask_text(text) == text
+
+
+def test_none_of_our_ids_is_taken_for_a_phone_number(business_clock: None) -> None:
+    assert all(mask_text(each) == each for each in (new_merchant_uid() for _ in range(30_000)))
 
 
 @pytest.mark.parametrize(

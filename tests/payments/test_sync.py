@@ -1,13 +1,14 @@
 """What becomes of a payment, told by a provider that the test controls."""
 
 import pytest
+from flask import Flask
 
 from payments.cancellations import is_requested
 from payments.database import db, transaction
 from payments.events import Notification
 from payments.models import Event, Payment
 from payments.portone.report import OutcomeUnknown, Refused
-from payments.sync import sync_payment
+from payments.sync import LOOK_UP_SECONDS, sync_payment
 
 from .fakes import FakeProvider
 from .host import (
@@ -164,6 +165,38 @@ def test_ids_that_are_nobodys_cost_portone_no_call(ids: dict[str, str], provider
     result = sync_payment(provider, Notification("webhook", **ids))
     assert (result.outcome, result.payment) == ("not_found", None)
     assert provider.asked == []
+
+
+def test_imp_uid_that_portone_does_not_know_is_followed_by_a_look_up_by_our_own_id(
+    provider: FakeProvider,
+) -> None:
+    payment = order_window(provider)
+    provider.hears_of(payment.merchant_uid, amount=payment.amount)
+    provider.asked.clear()
+    result = sync_payment(provider, Notification("webhook", "imp_of_another_shop", payment.merchant_uid))
+    assert result.outcome == "paid"
+    assert provider.asked == [("get_payment", "imp_of_another_shop"), ("find_payment", payment.merchant_uid)]
+
+
+class BoundedProvider(FakeProvider):
+    """Remembers the bounds that it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bounds: list[float] = []
+
+    def within(self, seconds: float) -> FakeProvider:
+        self.bounds.append(seconds)
+        return self
+
+
+def test_both_calls_of_a_look_up_share_one_bound(host_app: Flask) -> None:
+    host_app.extensions["payments"].provider = provider = BoundedProvider()
+    payment = order_window(provider)
+    provider.bounds.clear()
+    assert sync_payment(provider, Notification("webhook", "imp_1", payment.merchant_uid)).outcome == "not_found"
+    assert provider.bounds == [LOOK_UP_SECONDS]
+    assert LOOK_UP_SECONDS <= 10
 
 
 def test_silence_writes_nothing_and_says_so(provider: FakeProvider) -> None:

@@ -79,6 +79,27 @@ def test_signing_in_leads_to_where_the_visitor_wanted_to_go(client: FlaskClient)
 
 
 @pytest.mark.parametrize(
+    ("wanted", "page"),
+    [
+        ("/orders/7/cancel", "/orders/7"),
+        ("/orders/7/cancel?reason=x", "/orders/7"),
+        ("/subscriptions/1/end", "/subscriptions"),
+        ("/cart/items", "/cart"),
+        ("/payment/complete", "/"),
+        ("/logout", "/"),
+        ("/nowhere", "/nowhere"),
+        ("/sandbox/controls/", "/sandbox/controls/"),
+    ],
+)
+def test_address_that_takes_only_forms_is_left_for_the_page_above_it(
+    wanted: str, page: str, client: FlaskClient
+) -> None:
+    credentials = {"email": "buyer@example.com", "password": "demo"}
+    assert post(client, "/login", **credentials, next=wanted).location == page
+    assert post(client, "/language", language="en", next=wanted).location == page
+
+
+@pytest.mark.parametrize(
     ("email", "password"), [("buyer@example.com", "wrong"), ("nobody@example.com", "demo"), ("", ""), ("x", "demo")]
 )
 def test_a_wrong_password_and_an_unknown_address_are_told_alike(email: str, password: str, client: FlaskClient) -> None:
