@@ -107,10 +107,10 @@ def test_a_state_that_only_we_believe_in_is_shown(provider: FakeProvider, paymen
 def test_the_report_is_a_table(provider: FakeProvider, payment: Payment) -> None:
     provider.reports.clear()
     header, line = differences_csv(differences(provider)).splitlines()
-    assert header == "kind,merchant_uid,imp_uid,ours,theirs,our_amount,their_amount"
-    assert (
-        line == f"ours_only,{payment.merchant_uid},{payment.imp_uid},paid,'-,{payment.amount},0"
-    )  # a minus might begin a formula
+    assert header == "kind,merchant_uid,imp_uid,ours,theirs,our_amount,their_amount,다른 점,할 일"
+    assert line.startswith(  # a minus might begin a formula
+        f"ours_only,{payment.merchant_uid},{payment.imp_uid},paid,'-,{payment.amount},0,우리에게만 있음,"
+    )
 
 
 def test_money_of_another_channel_that_waits_for_a_person_is_on_our_books_too(
