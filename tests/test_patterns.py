@@ -22,7 +22,7 @@ from sandbox import create_sandbox
 from sandbox.api import envelope
 from sandbox.attacks import shopper
 from sandbox.ledger import faults
-from shop.backoffice import filters
+from shop.backoffice import filters, spreadsheet
 from shop.operations import logs
 from shop.operations.doctor import settings_checks
 from shop.operations.logs import LineFormatter, Redactor
@@ -120,6 +120,13 @@ OUTSIDE = (
     used(
         "shop/backoffice/titles.py", r"(.+) 외 (\d+)건", "fullmatch", 40,
         ("가", " 외 1", ""), ("가 외 ", "1", ""), ("가", " 외 1건", "x"),
+    ),
+    *(
+        Pattern(
+            "shop/backoffice/spreadsheet.py", pattern, lambda text: [spreadsheet.cell(text)], LINE,
+            (("", "1", ""), ("", "1a", ""), ("", " ", "x"), ("", "may", "1")),
+        )
+        for pattern in (r"\d", r"[\d\s.,:/%+()₩￦$-]+")
     ),
     used("shop/backoffice/titles.py", r"(.+) (\d{1,2})월", "fullmatch", 40, ("가", " 1", ""), ("가", " 11월", "x")),
     # phone numbers and addresses in what is kept or shown

@@ -21,6 +21,7 @@ from .admin import DOCTORS_MERCHANT_UID, bp, log_event_before, operators_only, w
 from .admin_payments import as_csv
 from .figures import Sums
 from .filters import Unreadable
+from .spreadsheet import BYTE_ORDER_MARK
 
 CHART_DAYS = 31  # so that this month's days are always among them
 RECONCILED_DAYS = 7
@@ -149,9 +150,8 @@ def reconcile_csv() -> AnyResponse | tuple[str, int]:
     except (Unreadable, ProviderError) as problem:
         status = 400 if isinstance(problem, Unreadable) else 503
         return render_template("error.html", code=status, title=_("비교하지 못했습니다"), message=problem), status
-    return as_csv(
-        export.BYTE_ORDER_MARK + export.differences_csv(found), f"reconcile-{days[0]:%Y%m%d}-{days[1]:%Y%m%d}.csv"
-    )
+    table = BYTE_ORDER_MARK + export.differences_csv(found)
+    return as_csv(table, f"reconcile-{days[0]:%Y%m%d}-{days[1]:%Y%m%d}.csv")
 
 
 @bp.post("/reconcile/repair")

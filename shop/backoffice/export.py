@@ -1,61 +1,65 @@
-"""CSV export of payments and of reconciliation differences.
+"""CSV export of payments and of reconciliation differences, to be opened in a spreadsheet.
 
-Payments are streamed, so memory use does not grow with their number. A byte order mark makes Excel read UTF-8. A text
-that begins like a formula gets a leading apostrophe, so that a spreadsheet does not execute it.
+Payments are streamed, so memory use does not grow with their number. The first columns are for programs: names and
+values as in the database. The others are for people: headings and states in the reader's language.
 """
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from datetime import datetime
 from typing import Any
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select, tuple_
 
-from payments.clock import SEOUL
 from payments.database import db, end_reading
-from payments.models import Payment, table_of
+from payments.models import REFUNDED_BY_BANK, Payment, table_of
 from payments.monthly.models import LATER_MONTH
 from payments.reconcile import Difference
 from shop.orders.buyers import ListedBuyer, buyers_of
+from shop.web.labels import LABELS, label
 
 from . import listing
 from .listing import PaymentFilter
+from .spreadsheet import BYTE_ORDER_MARK, csv_text
+
+Words = Mapping[str, Mapping[str, str]]  # labels by kind and value
 
 ROWS_AT_ONCE = 500
-BYTE_ORDER_MARK = "\ufeff"
-FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-
-COLUMNS = (
-    "merchant_uid",
-    "imp_uid",
-    "status",
-    "amount",
-    "cancelled_amount",
-    "held_reason",
-    "kind",
-    "name",
-    "order_id",
-    "period",
-    "customer_uid",
-    "buyer_name",
-    "buyer_email",
-    "buyer_tel",
-    "pg_provider",
-    "pg_tid",
-    "created_at",
-    "paid_at",
-    "failed_at",
-    "cancelled_at",
-    "fail_reason",
-    "cancel_reason",
-)
+MACHINE_COLUMNS = ("merchant_uid", "imp_uid", "status", "amount", "cancelled_amount")
+COLUMNS = {
+    "state": _l("상태"),
+    "held_reason": _l("보류 이유"),
+    "kind": _l("종류"),
+    "name": _l("상품"),
+    "order_id": _l("주문 번호"),
+    "period": _l("결제한 달"),
+    "customer_uid": _l("빌링키 (customer_uid)"),
+    "buyer_name": _l("구매자"),
+    "buyer_email": _l("이메일"),
+    "buyer_tel": _l("휴대폰"),
+    "pg_provider": _l("PG"),
+    "pg_tid": _l("PG 거래번호 (pg_tid)"),
+    "created_at": _l("시작 (서울)"),
+    "paid_at": _l("결제 (서울)"),
+    "failed_at": _l("실패 (서울)"),
+    "cancelled_at": _l("취소 (서울)"),
+    "fail_reason": _l("실패 이유"),
+    "cancel_reason": _l("취소 이유"),
+}
 
 
 def payments_csv(chosen: PaymentFilter) -> Iterator[str]:
-    """Yield the chosen payments as CSV, newest first, in pieces. No transaction is open between two pieces."""
-    yield BYTE_ORDER_MARK + csv_text([COLUMNS])
+    """Return the chosen payments as CSV, newest first, in pieces. No transaction is open between two pieces.
+
+    Call it inside the request, whose language its words are in; the pieces may be read later.
+    """
+    headings = [*MACHINE_COLUMNS, *map(str, COLUMNS.values())]
+    words = {kind: {value: label(kind, value) for value in LABELS[kind]} for kind in ("payment", "held", "kind")}
+    return _pieces(chosen, headings, words)
+
+
+def _pieces(chosen: PaymentFilter, headings: list[str], words: Words) -> Iterator[str]:
+    yield BYTE_ORDER_MARK + csv_text([headings])
     place = (Payment.created_at, Payment.id)
     query = select(table_of(Payment)).where(*listing.conditions(chosen))
     query = query.order_by(*(column.desc() for column in place)).limit(ROWS_AT_ONCE)
@@ -63,42 +67,33 @@ def payments_csv(chosen: PaymentFilter) -> Iterator[str]:
     while rows:
         buyers = buyers_of(rows)
         end_reading()
-        yield csv_text(_cells(row, buyers[row.id]) for row in rows)
+        yield csv_text(_cells(row, buyers[row.id], words) for row in rows)
         if len(rows) < ROWS_AT_ONCE:
             return
         rows = db.session.execute(query.where(tuple_(*place) < (rows[-1].created_at, rows[-1].id))).all()
 
 
-def _cells(row: Any, buyer: ListedBuyer) -> list[Any]:
+def _cells(row: Any, buyer: ListedBuyer, words: Words) -> list[Any]:
+    held = row.held_reason
+    state = held if held == REFUNDED_BY_BANK else "held" if held else row.status
     others = {
-        "order_id": row.purchase_id if row.kind != LATER_MONTH else None,
+        "state": words["payment"][state],
+        "held_reason": words["held"].get(held, held),
+        "kind": words["kind"].get(row.kind, row.kind),
+        "order_id": int(row.purchase_id) if row.kind != LATER_MONTH else None,
         "buyer_name": buyer.name,
         "buyer_email": buyer.email,
         "buyer_tel": buyer.tel,
     }
-    return [others[name] if name in others else getattr(row, name) for name in COLUMNS]
+    return [others[name] if name in others else getattr(row, name) for name in (*MACHINE_COLUMNS, *COLUMNS)]
 
 
 def differences_csv(found: Iterable[Difference]) -> str:
-    """Return the differences as CSV, one row each."""
+    """Return the differences as CSV, one row each: the columns for programs, then what it is and what to do."""
     columns = [one.name for one in fields(Difference)]
-    return csv_text([columns, *([getattr(one, name) for name in columns] for one in found)])
+    rows = ([*(getattr(one, name) for name in columns), *_explained(one)] for one in found)
+    return csv_text([[*columns, _l("다른 점"), _l("할 일")], *rows])
 
 
-def csv_text(rows: Iterable[Iterable[Any]]) -> str:
-    """Return the rows as CSV that is safe to open in a spreadsheet."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows([cell(value) for value in row] for row in rows)
-    return text.getvalue()
-
-
-def cell(value: Any) -> str | int:
-    """Format one value: numbers unchanged, times in Asia/Seoul, an apostrophe before a text like a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return f"{value.astimezone(SEOUL):%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, int):
-        return value
-    text = str(value)
-    return f"'{text}" if text.lstrip().startswith(FORMULA_BEGINS) or text.startswith(FORMULA_BEGINS) else text
+def _explained(one: Difference) -> tuple[str, str]:
+    return label("difference", one.kind), label("advice", one.kind)

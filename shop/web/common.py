@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, has_request_context, jsonify, render_template, request
 from flask.json.provider import DefaultJSONProvider
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -64,6 +64,8 @@ def problem_page(title: str, message: str, merchant_uid: str | None) -> str:
 
 def language() -> str:
     """Return the reader's language: the one chosen on the page, else the browser's, else Korean."""
+    if not has_request_context():  # a command
+        return "ko"
     chosen = request.cookies.get("language")
     if chosen in LANGUAGES:
         return chosen

@@ -15,7 +15,7 @@ from payments.database import db, transaction
 from payments.events import Notification
 from payments.models import Event, Payment
 from payments.portone.report import OutcomeUnknown
-from shop.backoffice import export, figures
+from shop.backoffice import export, figures, spreadsheet
 from shop.backoffice.listing import PaymentFilter
 from shop.orders import cart
 from shop.orders.models import Order, User
@@ -408,14 +408,14 @@ def test_the_export_opens_in_excel_and_runs_nothing(admin: FlaskClient, paid: Pa
     assert answer.get_data().startswith(b"\xef\xbb\xbfmerchant_uid,imp_uid,status,amount,cancelled_amount,")
     (row,) = csv.DictReader(io.StringIO(answer.get_data(as_text=True).lstrip("\ufeff")))
     assert (row["merchant_uid"], row["amount"], row["status"]) == (paid.merchant_uid, str(paid.amount), "paid")
-    assert row["buyer_name"].startswith("'=")
-    assert row["buyer_tel"] == "010-****-5678"
+    assert row["구매자"].startswith("'=")
+    assert row["휴대폰"] == "010-****-5678"
     assert admin.get("/admin/payments.csv?status=failed").get_data(as_text=True).count("\n") == 1
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+82", "-1", "@x", "\tx", "\rx", " =1", "＝1"])
 def test_a_cell_that_looks_like_a_formula_is_disarmed(text: str) -> None:
-    assert export.cell(text) == f"'{text}"
+    assert spreadsheet.cell(text) == f"'{text}"
 
 
 def test_the_export_pages_through_everything_once(admin: FlaskClient, paid: Payment, monkeypatch: Any) -> None:

@@ -113,6 +113,7 @@ KOREAN_ON_PURPOSE = {
     "reconcile": "KG's words, to be recognised",
     "first_month": "what PortOne's console reads about a cancel",
     "purchases": "what PortOne's console reads about a cancel",
+    "spreadsheet": "the words of dates, to be recognised",
     "texts": "what buyers read, in both languages",
     "responses": "PortOne's words, to be recognised",
     "settings_advice": "the doctor's words, in both languages",
