@@ -22,7 +22,7 @@ def site_on(database: str, buyers: int) -> Iterator[Site]:
         if database == "sqlite":
             yield Site(Path(folder), buyers=buyers)
             return
-        with postgres_server(durable=True) as url:
+        with postgres_server(durable=True) as (url, _):
             yield Site(Path(folder), url, buyers=buyers)
 
 
