@@ -87,7 +87,7 @@ def _folder() -> Iterator[Path]:
 def _databases(folder: Path) -> Iterator[tuple[str, Any]]:
     yield "sqlite", {}
     kept = "BENCH_FOLDER" in os.environ
-    with postgres_server(folder if kept else None, durable=kept) as url:
+    with postgres_server(folder if kept else None, durable=kept) as (url, _):
         yield "postgresql", _BySize(url)
 
 

@@ -13,15 +13,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 DEBIANS_POSTGRES = Path("/usr/lib/postgresql")
 UNPRIVILEGED = "postgres"  # PostgreSQL refuses to run as root; Debian's package creates this account
 START_SECONDS = 30
 
 
+class Server(NamedTuple):
+    """A running server: its URL and its process."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+
+
 @contextmanager
-def postgres_server(folder: Path | None = None, *, durable: bool = False) -> Iterator[str]:
-    """Run a PostgreSQL cluster and yield the URL of its database `postgres`.
+def postgres_server(folder: Path | None = None, *, durable: bool = False) -> Iterator[Server]:
+    """Run a PostgreSQL cluster and yield it, with the URL of its database `postgres`.
 
     The data stays in `folder`; without one it is deleted at the end. Not durable: without fsync, faster.
     """
@@ -38,7 +46,7 @@ def postgres_server(folder: Path | None = None, *, durable: bool = False) -> Ite
     try:
         ready = _unprivileged(programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port)
         _wait_until(lambda: subprocess.run(ready, cwd=home).returncode == 0, server, home / "log")
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        yield Server(f"postgresql://postgres@127.0.0.1:{port}/postgres", server)
     finally:
         mode = "fast" if durable else "immediate"
         stop = _unprivileged(programs / "pg_ctl", "-D", data, "-m", mode, "stop")
@@ -49,15 +57,15 @@ def postgres_server(folder: Path | None = None, *, durable: bool = False) -> Ite
 
 
 @contextmanager
-def redis_server(folder: Path, *, durable: bool = False) -> Iterator[str]:
-    """Run a Redis server and yield its URL. Not durable: it writes nothing to disk."""
+def redis_server(folder: Path, *, durable: bool = False) -> Iterator[Server]:
+    """Run a Redis server and yield it. Not durable: it writes nothing to disk."""
     port = free_port()
     command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
     command += ["--appendonly", "yes"] if durable else []
     server = _started(command, folder)
     try:
         _wait_until(lambda: _answers(port), server, folder / "log")
-        yield f"redis://127.0.0.1:{port}/0"
+        yield Server(f"redis://127.0.0.1:{port}/0", server)
     finally:
         server.terminate()
         server.wait(timeout=START_SECONDS)

@@ -1,7 +1,8 @@
 """`make up`: runs all processes of the Procfile on this machine, with real PostgreSQL and Redis.
 
 Everything listens on loopback. Ctrl-C stops all started processes by id, clients before the servers that they call. If
-a process exits by itself, it is not restarted: its name is printed, the others are stopped, and the exit code is 1.
+a process exits by itself, PostgreSQL and Redis included, it is not restarted: its name is printed, the others are
+stopped, and the exit code is 1.
 The processes' settings are written to `instance/up/environment`, so that other commands can use them:
 
     set -a; . instance/up/environment; set +a; .venv/bin/flask sync
@@ -19,9 +20,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 from urllib.error import URLError
 
-from deploy.services import postgres_server, redis_server
+from deploy.services import Server, postgres_server, redis_server
 
 ROOT = Path(__file__).parents[1]
 READY_SECONDS = 60
@@ -61,10 +63,10 @@ def main() -> int:
     home.mkdir(parents=True, exist_ok=True)
     try:
         with postgres_server(home, durable=True) as database, redis_server(home, durable=True) as broker:
-            settings = settings_of_the_set(folder, database, broker)
+            settings = settings_of_the_set(folder, database.url, broker.url)
             lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
             (home / "environment").write_text(lines)
-            return run(procfile(), settings)
+            return run(procfile(), settings, {"postgres": database, "redis": broker})
     except KeyboardInterrupt:
         return 0
 
@@ -95,18 +97,22 @@ def procfile() -> dict[str, str]:
     return {name: command.strip() for name, _, command in (line.partition(":") for line in lines if line.strip())}
 
 
-def run(commands: Mapping[str, str], settings: Mapping[str, str]) -> int:
-    """Start all, wait until one exits, stop all; return the exit code."""
+def run(commands: Mapping[str, str], settings: Mapping[str, str], stores: Mapping[str, Server]) -> int:
+    """Start all, wait until one of them or of the stores exits, stop all that were started; return the exit code."""
     running: list[Process] = []
+    watched: dict[str, subprocess.Popen[Any]] = {name: store.process for name, store in stores.items()}
     try:
+        for name, store in stores.items():
+            print(f"{name:<9} | process {store.process.pid}", flush=True)
         for name, command in reversed(list(commands.items())):
             running.insert(0, start(name, command, settings))
         threading.Thread(target=say_when_ready, args=(settings["PUBLIC_URL"],), daemon=True).start()
-        while all(process.popen.poll() is None for process in running):
+        watched |= {process.name: process.popen for process in running}
+        while all(popen.poll() is None for popen in watched.values()):
             time.sleep(0.2)
-        for process in running:
-            if process.popen.poll() is not None:
-                print(f"{process.name} ended by itself ({process.popen.returncode}); ending the others", flush=True)
+        for name, popen in watched.items():
+            if popen.poll() is not None:
+                print(f"{name} ended by itself ({popen.returncode}); ending the others", flush=True)
         return 1
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stopping

@@ -113,7 +113,7 @@ def close(app: Flask) -> None:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL for this test process, with a migrated and seeded database `seeded` to copy."""
-    with postgres_server() as url:
+    with postgres_server() as (url, _):
         _execute(url, "CREATE DATABASE seeded")
         seeded = url.rpartition("/")[0] + "/seeded"
         close(create_shop(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": seeded}, tmp_path_factory.mktemp("seeded"))))
@@ -137,7 +137,7 @@ def _execute(url: str, statement: str) -> None:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis for this test process."""
-    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+    with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
         yield url
 
 

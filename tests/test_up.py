@@ -150,6 +150,15 @@ def test_whichever_process_is_killed_nothing_is_lost() -> None:
     shutil.rmtree(path)
 
 
+@pytest.mark.parametrize("store", ["postgres", "redis"])
+def test_a_store_that_dies_is_named_and_ends_the_set(store: str, folder: Path) -> None:
+    """Without it the shop only answers 503, and the worker waits for ever."""
+    with process_set(folder / store, free_port(), free_port()) as running:
+        os.kill(running.id_of(store), signal.SIGKILL)
+        assert running.popen.wait(timeout=90) == 1
+    assert any(f"{store} ended by itself (-9)" in line for line in running.lines), "".join(running.lines)
+
+
 def buy_while_one_is_killed(running: ProcessSet, killed: str) -> None:
     """Three buyers buy without a break; after a while one process dies, is named, and the others are ended."""
     buyers = [threading.Thread(target=buy_until_it_fails, args=(running,)) for _ in range(3)]

@@ -25,7 +25,7 @@ def site_on(database: str, buyers: int, starts_at: datetime) -> Iterator[Site]:
         if database == "sqlite":
             yield Site(Path(folder), buyers=buyers, starts_at=starts_at)
             return
-        with postgres_server(durable=True) as url:
+        with postgres_server(durable=True) as (url, _):
             yield Site(Path(folder), url, buyers=buyers, starts_at=starts_at)
 
 

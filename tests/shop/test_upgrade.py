@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
+from sqlalchemy import inspect
 
 from payments.database import db, end_reading
-from payments.models import Payment
+from payments.models import Cancellation, Payment
 from payments.monthly.models import BillingKey
 from shop.backoffice import figures, listing
 from shop.backoffice.listing import PaymentFilter
@@ -137,6 +139,32 @@ def test_an_upgraded_database_taken_back_to_the_last_release_says_the_same(last_
     downgrade(revision=LAST_RELEASE)
     assert (sums(), sums_by_day(), rows(f"SELECT {LISTED} FROM payments ORDER BY merchant_uid")) == before  # noqa: S608
     assert rows("SELECT * FROM payment_days ORDER BY facet, day") == days
+
+
+def test_with_rows_in_every_state_of_today_each_step_goes_down_to_nothing_and_up_again(last_release: Flask) -> None:
+    upgrade()
+    with db.session.begin():  # states that the last release did not know
+        db.session.execute(db.text("UPDATE billing_keys SET status = 'absent' WHERE customer_uid = 'key-none'"))
+        db.session.execute(
+            db.text("UPDATE payments SET held_reason = 'no_billing_key' WHERE merchant_uid = 'first-live'")
+        )
+        db.session.execute(db.text("UPDATE payments SET held_reason = 'refunded_by_bank' WHERE merchant_uid = 'paid'"))
+        payment_id = db.session.scalar(db.text("SELECT id FROM payments WHERE merchant_uid = 'paid'"))
+        for status in Cancellation.STATES:
+            facts = {"amount": 3900, "reason": "x", "requested_at": clocks.NOON, "status": status}
+            db.session.add(Cancellation(payment_id=payment_id, imp_uid=f"imp_{status}", **facts))
+    before = rows("SELECT count(*), sum(amount) FROM payments"), rows("SELECT count(*) FROM orders")
+    steps = list(ScriptDirectory(last_release.extensions["migrate"].directory).walk_revisions())
+    for step in steps:
+        end_reading()
+        downgrade(revision=step.down_revision or "base")
+        if step.down_revision:
+            now = rows("SELECT count(*), sum(amount) FROM payments"), rows("SELECT count(*) FROM orders")
+            assert now == before, step.revision
+    assert inspect(db.engine).get_table_names() == ["alembic_version"]
+    for step in reversed(steps):
+        upgrade(revision=step.revision)
+    assert rows("SELECT count(*) FROM payments") == [(0,)]
 
 
 def test_a_first_month_that_was_paid_before_its_key_was_known_waits_for_a_person(last_release: Flask) -> None:
