@@ -41,7 +41,7 @@ def frozen_postgres() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="frozen-"))
     folder.chmod(0o711)  # the server's account must reach its own folder inside
     try:
-        with postgres_server(folder) as url:
+        with postgres_server(folder) as (url, _):
             server = Server(folder, url)
             try:
                 yield server

@@ -327,7 +327,7 @@ def test_the_copied_folder_sells_on_postgresql(tmp_path: Path, text: str, postgr
 
 # --- its tests travel along -------------------------------------------------------------------------------------------
 
-TESTS_WITHOUT_MONTHLY, TESTS_WITH_MONTHLY = 430, 520  # at least so many of them are run
+TESTS_WITHOUT_MONTHLY, TESTS_WITH_MONTHLY = 450, 550  # at least so many of them are run
 
 
 def copy_with_its_tests(folder: Path, page: str) -> None:
@@ -374,13 +374,13 @@ def test_the_tests_of_payments_pass_beside_the_app_of_the_page_and_its_own_db(tm
     copy_with_its_tests(tmp_path, text)
     shutil.rmtree(tmp_path / "payments")
     build(tmp_path, text)
-    assert all_passed(run_its_tests(tmp_path, *SOME)) >= 60
+    assert all_passed(run_its_tests(tmp_path, *SOME)) >= 55
 
 
 @pytest.mark.slow
 def test_the_tests_of_payments_pass_on_a_postgresql_that_is_named(tmp_path: Path, text: str, postgres: str) -> None:
     copy_with_its_tests(tmp_path, text)
-    assert all_passed(run_its_tests(tmp_path, *SOME, PAYMENTS_TEST_POSTGRES=postgres)) >= 60
+    assert all_passed(run_its_tests(tmp_path, *SOME, PAYMENTS_TEST_POSTGRES=postgres)) >= 55
 
 
 def test_the_tests_of_payments_say_what_is_missing_beside_them(tmp_path: Path, text: str) -> None:
