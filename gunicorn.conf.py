@@ -18,8 +18,9 @@ bind = f"{os.environ.get('HOST', '127.0.0.1')}:{given(os.environ, 'PORT', '8000'
 worker_class = "gunicorn_worker.WaitressWorker"  # with the limits of requests
 workers = int(given(os.environ, "WEB_WORKERS", "1"))
 threads = int(given(os.environ, "WEB_THREADS", "32"))  # also the most payments that can wait for PortOne at once
-# Open connections of one process; a slow or idle client takes one of these and no thread. Less than the usual limit of
-# 1,024 open files per process, because the database and the log need some.
+# Open connections of one process; a slow or idle client takes one of these and no thread. When nearly all are taken,
+# those that have been idle for the longest time are closed. Less than the usual limit of 1,024 open files per process,
+# because the database and the log need some.
 worker_connections = 800
 
 # Seconds that running requests get after SIGTERM, with no new ones accepted. Longer than a call to PortOne may take.

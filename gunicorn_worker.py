@@ -17,7 +17,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import WSGITask
-from waitress.utilities import Error, RequestHeaderFieldsTooLarge
+from waitress.utilities import BadRequest, Error, RequestHeaderFieldsTooLarge
 
 MAX_REQUEST_LINE_BYTES = 4094
 MAX_HEADER_LINE_BYTES = 8190
@@ -25,6 +25,7 @@ MAX_HEADER_LINES = 60
 MAX_HEAD_BYTES = 32_768
 MAX_BODY_BYTES = 2_000_000  # more than the shop accepts: up to here its own page says so (MAX_CONTENT_LENGTH in app.py)
 IDLE_CHECK_SECONDS = 10
+SPARE_CONNECTIONS = 20  # kept free for new clients by closing those that have been idle for the longest time
 LOOP_SECONDS = 1.0  # at most this long without a look at the signals
 LAST_REQUEST_SECONDS = 2.0  # a stopping worker still accepts requests on open connections for this long
 
@@ -35,7 +36,10 @@ class URITooLong(Error):
 
 
 class Parser(HTTPRequestParser):
-    """HTTP parser that also limits single lines; waitress limits only the head as a whole."""
+    """HTTP parser that also limits single lines, and refuses heads that two servers could read differently.
+
+    waitress (3.0.2) limits only the head as a whole, and accepts a length beside chunks, and none or several hosts.
+    """
 
     def parse_header(self, header_plus: bytes) -> None:
         request_line, *header_lines = header_plus.split(b"\r\n")
@@ -43,10 +47,23 @@ class Parser(HTTPRequestParser):
             self.error = URITooLong(f"The request line exceeds {MAX_REQUEST_LINE_BYTES} bytes.")
         elif len(header_lines) > MAX_HEADER_LINES or any(len(line) > MAX_HEADER_LINE_BYTES for line in header_lines):
             self.error = RequestHeaderFieldsTooLarge("Too many headers, or one that is too long.")
+        elif ambiguity := _ambiguity(request_line, header_lines):
+            self.error = BadRequest(ambiguity)
         # As waitress does for a head that is too large: the error response needs a parsed request.
         super().parse_header(b"GET / HTTP/1.0\r\n" if self.error else header_plus)
         if not self.content_length and not self.chunked:
             self.expect_continue = False  # nothing follows; waitress 3.0.2 would wait for it
+
+
+def _ambiguity(request_line: bytes, header_lines: list[bytes]) -> str | None:
+    """Return what RFC 9112 (3.2, 6.1) forbids in this head; a proxy in front may read it as another request."""
+    names = [line.partition(b":")[0].lower() for line in header_lines]
+    codings = names.count(b"transfer-encoding")
+    if codings > 1 or (codings and (b"content-length" in names or request_line.endswith(b"/1.0"))):
+        return "The length of the body is given in two ways."
+    if names.count(b"host") > 1 or (b"host" not in names and request_line.endswith(b"/1.1")):
+        return "There must be one Host header."
+    return None
 
 
 class Task(WSGITask):
@@ -115,7 +132,16 @@ class WaitressWorker(Worker):
 
     def run_loop_once(self) -> None:
         self.notify()  # gunicorn replaces a worker that does not do so for `timeout` seconds
+        self.make_room()
         wasyncore.loop(timeout=LOOP_SECONDS, use_poll=True, map=self.sources, count=1)
+
+    def make_room(self) -> None:
+        """Close idle connections while nearly all are taken, or waitress would accept no further client."""
+        surplus = len(self.sources) - self.cfg.worker_connections + SPARE_CONNECTIONS
+        if surplus > 0:
+            idle = [client for client in self.watched(Channel) if not client.requests]
+            for client in sorted(idle, key=lambda client: client.last_activity)[:surplus]:
+                client.will_close = True
 
     def watched(self, kind: type) -> list[Any]:
         return [source for source in self.sources.values() if isinstance(source, kind)]

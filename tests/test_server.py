@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -140,6 +141,7 @@ WHOLE = b"GET /healthz HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n"  # a
 NOTHING = b""
 VISITOR_WAITS_SECONDS = 2
 ROUNDS = 3
+MORE_THAN_ALL = 1200  # open connections: worker_connections in gunicorn.conf.py is 800
 PROBES = 10
 
 
@@ -177,6 +179,18 @@ def test_clients_that_take_their_time_do_not_keep_another_visitor_waiting(
                 time.sleep(0.2)
 
 
+@pytest.mark.parametrize("sent", [NOTHING, HALF_HEADER, HALF_BODY], ids=["silent", "half a header", "half a body"])
+def test_more_idle_clients_than_the_server_has_connections_keep_nobody_waiting(tmp_path: Path, sent: bytes) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4000)), hard))
+    with gunicorn(tmp_path) as (url, _), connections(url, sent, MORE_THAN_ALL):
+        requests.get(f"{url}/healthz", timeout=30).raise_for_status()  # all of them have been accepted
+        for _ in range(PROBES):
+            assert requests.get(f"{url}/healthz", timeout=VISITOR_WAITS_SECONDS).status_code == 200
+        with connections(url, sent, 50):
+            assert requests.get(url, timeout=VISITOR_WAITS_SECONDS).status_code == 200
+
+
 def test_half_sent_requests_hold_no_thread(tmp_path: Path) -> None:
     with gunicorn(tmp_path, WEB_THREADS="2") as (url, _), connections(url, b"GET / HT", 3):
         assert requests.get(url, timeout=10).status_code == 200
@@ -210,6 +224,32 @@ def test_a_malformed_chunk_is_answered_with_400(served: str, body: bytes) -> Non
     with socket.create_connection(("127.0.0.1", port_of(served)), timeout=30) as caller:
         caller.sendall(WEBHOOK + b"Transfer-Encoding: chunked\r\n\r\n" + body)
         assert caller.recv(4000).startswith(b"HTTP/1.1 400 ")
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(WEBHOOK + b"Content-Length: 2\r\n" + CHUNKED, id="length and chunks"),
+        pytest.param(WEBHOOK + CHUNKED + b"content-length: 2\r\n", id="chunks and length"),
+        pytest.param(WEBHOOK + CHUNKED + CHUNKED, id="chunks twice"),
+        pytest.param(WEBHOOK.replace(b"1.1", b"1.0") + b"Content-Length: 2\r\n" + CHUNKED, id="in HTTP/1.0"),
+        pytest.param(WEBHOOK.replace(b"Host: shop\r\n", b"") + CHUNKED, id="no host"),
+        pytest.param(WEBHOOK + CHUNKED + b"Host: other\r\n", id="two hosts"),
+    ],
+)
+def test_a_head_that_two_servers_could_read_differently_is_answered_with_400(served: str, head: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port_of(served)), timeout=30) as caller:
+        caller.sendall(head + b"\r\n2\r\n{}\r\n0\r\n\r\n")
+        assert caller.recv(4000).split(b"\r\n")[0].endswith(b" 400 Bad Request")
+
+
+def test_http_1_0_needs_no_host(served: str) -> None:
+    with socket.create_connection(("127.0.0.1", port_of(served)), timeout=30) as caller:
+        caller.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert caller.recv(4000).startswith(b"HTTP/1.0 200 ")
 
 
 @pytest.mark.parametrize(

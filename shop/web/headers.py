@@ -2,8 +2,8 @@
 
 No page holds an inline script, style or handler, so the content security policy allows nothing but our own files. The
 one exception is the page that opens the payment window: it loads PortOne's SDK. Nobody has seen the window under live
-settings yet, so that page's policy only reports at first (in the browser's console). Put the hosts that it reports into
-CSP_WINDOW_HOSTS; then CSP_ENFORCE=true refuses all others.
+settings yet, so that page enforces only what is certain (CERTAIN), and reports the rest at first (in the browser's
+console). Put the hosts that it reports into CSP_WINDOW_HOSTS; then CSP_ENFORCE=true refuses all others.
 """
 
 from urllib.parse import urlsplit
@@ -13,6 +13,8 @@ from flask import Flask, Response, g
 from shop.config import Settings
 
 YEAR = 365 * 24 * 3600
+# Holds whatever the window's hosts are. `https:` because the SDK may send a form to any of them.
+CERTAIN = "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' https:"
 UNUSED = ("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "microphone", "midi", "usb")
 
 
@@ -29,7 +31,9 @@ def install(app: Flask, settings: Settings) -> None:
     if settings.https:
         everywhere["Strict-Transport-Security"] = f"max-age={YEAR}"
     plain, window = content_security_policy(settings), content_security_policy(settings, payment_window=True)
-    window_header = "Content-Security-Policy" if settings.csp_enforce else "Content-Security-Policy-Report-Only"
+    on_payment_page = {"Content-Security-Policy": window}
+    if not settings.csp_enforce:
+        on_payment_page = {"Content-Security-Policy": CERTAIN, "Content-Security-Policy-Report-Only": window}
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -37,7 +41,7 @@ def install(app: Flask, settings: Settings) -> None:
         # Each page shows its visitor's cart or name. With `no-cache`, "back" could still show a stored page.
         response.headers.setdefault("Cache-Control", "no-store")
         if "opens_payment_window" in g:
-            response.headers[window_header] = window
+            response.headers.extend(on_payment_page)
         else:
             response.headers["Content-Security-Policy"] = plain
         return response

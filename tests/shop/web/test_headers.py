@@ -1,6 +1,7 @@
 """The security headers, in sandbox mode and with live settings."""
 
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -79,7 +80,7 @@ def https(client: FlaskClient, address: str) -> Headers:
 
 def cart_page(client: FlaskClient) -> Headers:
     with client.application.app_context():
-        user = account.create_user("live@example.com", "long-enough-password")
+        user = account.create_user(f"{secrets.token_hex(4)}@example.com", "long-enough-password")
     with client.session_transaction(base_url="https://shop.example") as session:
         session["_user_id"], session["_fresh"] = user.get_id(), True
     return https(client, "/cart")
@@ -87,11 +88,19 @@ def cart_page(client: FlaskClient) -> Headers:
 
 def test_with_live_settings_the_payment_page_reports_until_the_window_has_been_seen(live: Any) -> None:
     headers = cart_page(live(CSP_WINDOW_HOSTS="https://*.iamport.kr, mup.example"))
-    assert "Content-Security-Policy" not in headers
     policy = headers["Content-Security-Policy-Report-Only"]
     assert "script-src 'self' https://cdn.iamport.kr;" in policy
     for directive in ("frame-src", "connect-src", "form-action"):
         assert f"{directive} 'self' https://cdn.iamport.kr https://*.iamport.kr mup.example;" in policy
+
+
+def test_what_is_certain_is_enforced_on_the_live_payment_page_too(live: Any) -> None:
+    assert cart_page(live()).getlist("Content-Security-Policy") == [
+        "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' https:"
+    ]
+    enforced = cart_page(live(CSP_ENFORCE="true"))
+    assert "script-src" in enforced["Content-Security-Policy"]
+    assert "Content-Security-Policy-Report-Only" not in enforced
 
 
 def test_with_live_settings_every_other_page_refuses_at_once(live: Any) -> None:
