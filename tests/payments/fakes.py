@@ -18,6 +18,7 @@ from payments.portone.report import (
     PaymentReport,
     ProviderError,
     Refused,
+    Unauthorized,
     UnreadableRow,
 )
 
@@ -52,7 +53,7 @@ class FakeProvider:
         self.cancels: list[tuple[str, int]] = []  # every cancel that was asked for: imp_uid and won
         self.cancel_answers: list[
             str
-        ] = []  # to the next cancels: done, refused, undone at kg, lost, dropped; then done
+        ] = []  # to the next cancels: done, refused, undone at kg, unauthorized, lost, dropped; then done
         self.trouble: ProviderError | None = None  # raised instead of answering
         self.trouble_after_cancel: ProviderError | None = None  # PortOne falls silent once it has carried out a cancel
         self.key_trouble: ProviderError | None = None
@@ -165,6 +166,8 @@ class FakeProvider:
             raise Refused(
                 "결제취소에 실패하였습니다.(결제시 등록된 정보와 현재의 정보가 불일치 하여 취소 불가능합니다.)", -1
             )
+        if answer == "unauthorized":
+            raise Unauthorized("Unauthorized", -1)
         if answer == "undone at kg":
             raise Refused("결제취소에 실패하였습니다.(선택하신 내역은 이미 취소가 완료 되었습니다.)", -1)
         report = self.reports[imp_uid]

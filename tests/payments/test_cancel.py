@@ -65,7 +65,7 @@ def test_two_admins_and_a_double_click_cancel_once(app: Flask, provider: FakePro
     assert states(payment) == ("cancelled", "cancelled")
 
 
-@pytest.mark.parametrize(("days", "outcome"), [(0, "cancelled"), (40, "refused")])
+@pytest.mark.parametrize(("days", "outcome"), [(0, "cancelled"), (40, "refused"), (365, "refused")])
 def test_another_month_is_refused_before_portone_is_asked(days: int, outcome: str, provider: FakeProvider) -> None:
     payment = paid(provider)
     clocks.stand_at((payment.paid_at or clock.now()) + timedelta(days=days))
@@ -98,6 +98,18 @@ def test_an_unknown_outcome_keeps_its_mark_and_is_taken_up_again_later(provider:
     clocks.later(CANCEL_LEASE)
     assert resume_cancel(provider, payment).outcome == "cancelled"
     assert len(provider.cancels) == 2
+
+
+def test_cancel_whose_credentials_portone_refuses_keeps_its_mark_and_is_taken_up_again_later(
+    provider: FakeProvider,
+) -> None:
+    """Wrong keys or a missing IP address say nothing about the payment: PortOne has not answered the cancel."""
+    payment = paid(provider)
+    provider.cancel_answers = ["unauthorized"]
+    assert cancel_payment(provider, payment.id, "고객 변심", ADMIN).outcome == "unknown"
+    assert (states(payment), row_of(payment).status) == (("paid", "paid"), "requested")
+    clocks.later(CANCEL_LEASE)
+    assert resume_cancel(provider, payment).outcome == "cancelled"
 
 
 def test_a_refusal_of_kgs_is_kept_in_its_own_words_and_nobody_asks_again_by_himself(provider: FakeProvider) -> None:

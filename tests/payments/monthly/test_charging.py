@@ -4,7 +4,7 @@ import itertools
 import threading
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -21,7 +21,7 @@ from payments.models import Event, Payment
 from payments.monthly import charging, claims, subscriptions
 from payments.monthly.charge_days import charge_day
 from payments.monthly.models import LATER_MONTH, BillingKey, Subscription
-from payments.portone.report import NotFound, OutcomeUnknown, ProviderError, Refused, Unauthorized
+from payments.portone.report import NotFound, OutcomeUnknown, PaymentReport, ProviderError, Refused, Unauthorized
 from payments.sync import sync_payment
 
 from ..fakes import FakeProvider
@@ -425,6 +425,44 @@ def test_a_cancelled_month_ends_the_subscription(
     assert (subscription.status, subscription.end_reason) == ("ended", "cancelled")
     time.goes_to(2055, 3, 31, 9)
     assert run(provider) == []
+
+
+@pytest.fixture
+def declined(time: Time, subscription: Subscription, provider: FakeProvider) -> PaymentReport:
+    """February's first attempt was declined, and its second one was paid on the 28th."""
+    time.goes_to(2055, 2, 28, 9)
+    provider.answers = ["declined", "paid"]
+    assert run(provider) == ["declined"]
+    time.passes(hours=5)
+    assert run(provider) == ["charged"]
+    return next(one for one in provider.reports.values() if one.status == "failed")
+
+
+def test_cancelled_duplicate_of_a_month_leaves_the_subscription_running(
+    time: Time, subscription: Subscription, provider: FakeProvider, declined: PaymentReport
+) -> None:
+    provider.reports[declined.imp_uid] = replace(declined, status="paid", paid_at=clock.now(), failed_at=None)
+    assert sync_payment(provider, Notification("webhook", merchant_uid=declined.merchant_uid)).outcome == "held"
+    assert [imp_uid for imp_uid, _ in provider.cancels] == [declined.imp_uid]
+    db.session.expire_all()
+    assert db.session.query(Payment).filter_by(merchant_uid=declined.merchant_uid).one().status == "cancelled"
+    assert (subscription.status, subscription.next_charge_on) == ("active", date(2055, 3, 31))
+    time.goes_to(2055, 3, 31, 9)
+    assert run(provider) == ["charged"]
+
+
+def test_held_money_does_not_count_as_last_months_payment(
+    time: Time, subscription: Subscription, provider: FakeProvider, declined: PaymentReport
+) -> None:
+    """KG's five days count from the payment that was kept, not from a duplicate of another day that waits."""
+    provider.cancel_answers = ["refused"]
+    early = datetime(2055, 2, 10, 9, tzinfo=SEOUL)
+    provider.reports[declined.imp_uid] = replace(declined, status="paid", paid_at=early, failed_at=None)
+    sync_payment(provider, Notification("webhook", merchant_uid=declined.merchant_uid))
+    db.session.expire_all()
+    assert db.session.query(Payment).filter_by(merchant_uid=declined.merchant_uid).one().held_reason == "duplicate"
+    time.goes_to(2055, 3, 31, 9)
+    assert run(provider) == ["charged"]
 
 
 def test_an_ended_subscriptions_key_is_deleted_at_portone_once_nothing_is_in_flight(

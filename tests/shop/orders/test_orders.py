@@ -62,6 +62,16 @@ def test_every_wrong_field_is_named_at_once(fields: dict[str, str], wrong: set[s
 # --- placing ---
 
 
+def test_goods_are_locked_in_id_order_whatever_the_order_in_which_they_came_into_the_cart(buyer: User) -> None:
+    """Two buyers who want the same things, each in another order, would otherwise wait for each other."""
+    goods = db.session.query(Product).filter_by(kind="once", digital=False).order_by(Product.id.desc()).limit(3).all()
+    for item in goods:
+        set_stock(item, 0)  # so the one that is asked for first is named
+    with pytest.raises(OutOfStock) as refused, transaction():
+        orders.reserve([(item, 1) for item in goods])
+    assert refused.value.product.id == min(item.id for item in goods)
+
+
 def test_an_order_takes_our_price_and_reserves_our_stock(buyer: User) -> None:
     goods, parcel = product(), product(digital=False)
     set_stock(parcel, 5)

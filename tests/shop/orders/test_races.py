@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from payments import clock
 from payments.database import db, transaction
-from payments.models import move
-from payments.monthly import AlreadySubscribed, subscriptions
+from payments.models import Payment, move
+from payments.monthly import AlreadySubscribed, claims, subscriptions
 from payments.monthly.models import Subscription
 from shop.config import load_settings
 from shop.orders import cart, orders
 from shop.orders.models import Order, Product, User
+from tests import clocks
 from tests.conftest import (
     ADDRESSED_BUYER,
     BUYER,
@@ -28,6 +31,7 @@ from tests.conftest import (
 )
 from tests.payments.fakes import FakeProvider
 from tests.payments.threads import beside
+from tests.shop.bought import started
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +102,22 @@ def test_a_plan_that_is_being_paid_is_not_begun_again(app: Flask, provider: Fake
         time.sleep(BLOCKED_SECONDS)
     acting.join()
     assert [type(one) for one in results] == [AlreadySubscribed]
+
+
+def test_month_of_a_plan_that_is_ended_at_the_same_moment_is_not_claimed(
+    app: Flask, provider: FakeProvider, buyer: User
+) -> None:
+    """The claim waits for the subscription's lock, and reads the row again under it."""
+    subscription_id = started(provider, buyer).id
+    clocks.later(timedelta(days=31))
+    with transaction():
+        subscription = db.session.get_one(Subscription, subscription_id, with_for_update=True)
+        claiming, results = beside(app, lambda: claims.claim(subscription_id))
+        time.sleep(BLOCKED_SECONDS)
+        subscriptions.end(subscription, "by_buyer", clock.now())
+    claiming.join()
+    assert results == ["skipped"]
+    assert db.session.query(Payment).filter_by(status="ready").count() == 0
 
 
 def test_two_tabs_that_begin_a_plan_at_once_get_the_same_order(app: Flask, provider: FakeProvider, buyer: User) -> None:
