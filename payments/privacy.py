@@ -91,20 +91,19 @@ def _mask_plain_emails(text: str) -> str:
 
 
 def _in_every_spelling(text: str, mask: Callable[[str], str]) -> str:
-    """Mask the text as it is written, and with its escapes undone, layer by layer.
+    """Mask the text with its escapes undone, layer by layer, and as it is written.
 
-    The result keeps the escapes in which nothing had to be masked.
+    The innermost layer comes first: in an outer one the digits of an escape can stand between those of a number. Where
+    nothing has to be masked, the text keeps its escapes.
     """
-    plain = shown = mask(text)
-    for _ in range(_MOST_LAYERS):
-        before, plain = plain, _unescaped(plain)
-        if plain == before:
-            break
-        masked = mask(plain)
-        if masked != plain:
-            plain = masked
-            shown = "".join(one if one.isprintable() else " " for one in plain)
-    return shown
+    layers = [text]
+    while len(layers) <= _MOST_LAYERS and (plain := _unescaped(layers[-1])) != layers[-1]:
+        layers.append(plain)
+    for layer in reversed(layers):
+        masked = mask(layer)
+        if masked != layer:
+            return masked if layer is text else "".join(one if one.isprintable() else " " for one in masked)
+    return text
 
 
 def _unescaped(text: str) -> str:

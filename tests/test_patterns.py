@@ -208,6 +208,10 @@ OUTSIDE = (
         "sandbox/attacks/shopper.py", r'data-order-status="(\w+)"', "search", PAGE,
         ('data-order-status="', "a", ""), ("", 'data-order-status="a', ""),
     ),
+    used(
+        "sandbox/window/views.py", r"1\.[0-2]\.\d(-\d{8})?", "fullmatch", PATH,
+        ("1.0.0-", "1", ""), ("1.0.0", "-1", ""),
+    ),
 )  # fmt: skip
 
 A_SETTING = "only settings reach it, at the start"

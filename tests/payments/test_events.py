@@ -20,20 +20,18 @@ from payments.events import (
 )
 from payments.models import Event, Payment
 from payments.sweep import sweep
-from shop.orders import cart
-from shop.orders.models import User
-from tests import clocks
-from tests.conftest import BUYER, order_window, product
-from tests.fakes import FakeProvider
+
+from . import clocks
+from .fakes import FakeProvider
+from .host import order_window
 
 ATTACKER, OTHER = "203.0.113.66", "198.51.100.1"
 
 
 @pytest.fixture
-def payment(provider: FakeProvider, buyer: User) -> Payment:
+def payment(provider: FakeProvider) -> Payment:
     """An open attempt to buy one thing."""
-    cart.put_in_cart(buyer.id, product().id, 1)
-    return order_window(provider, buyer.id, BUYER)
+    return order_window(provider)
 
 
 def rows(**facts: Any) -> int:
@@ -47,24 +45,26 @@ def webhook(app: Flask, address: str, **ids: str) -> None:
     assert (answer.status_code, answer.json) == (200, {"outcome": "not_found"})
 
 
-def test_an_id_that_is_nobodys_has_a_bounded_number_of_events_whoever_sends_it(app: Flask, shop: Any) -> None:
+def test_an_id_that_is_nobodys_has_a_bounded_number_of_events_whoever_sends_it(host_app: Flask) -> None:
     for number in range(OF_ONE_ID + 3):
-        webhook(app, f"203.0.113.{number}", imp_uid="imp_x")
-        webhook(app, f"203.0.113.{number}", merchant_uid="order-x", imp_uid=f"imp_{number}")
+        webhook(host_app, f"203.0.113.{number}", imp_uid="imp_x")
+        webhook(host_app, f"203.0.113.{number}", merchant_uid="order-x", imp_uid=f"imp_{number}")
     assert (rows(imp_uid="imp_x"), rows(merchant_uid="order-x")) == (OF_ONE_ID, OF_ONE_ID)
 
 
 def test_one_address_has_a_bounded_number_of_events_about_nobody_and_takes_none_from_another(
-    app: Flask, shop: Any
+    host_app: Flask,
 ) -> None:
     for number in range(FROM_ONE_ADDRESS + 5):
-        webhook(app, ATTACKER, imp_uid=f"imp_{number}")
-    webhook(app, ATTACKER)
-    webhook(app, OTHER, imp_uid="imp_other")
+        webhook(host_app, ATTACKER, imp_uid=f"imp_{number}")
+    webhook(host_app, ATTACKER)
+    webhook(host_app, OTHER, imp_uid="imp_other")
     assert (rows(address=ATTACKER), rows(address=OTHER)) == (FROM_ONE_ADDRESS, 1)
 
 
-def test_all_addresses_together_are_bounded_a_day_and_our_own_payments_are_not(shop: Any, payment: Payment) -> None:
+def test_all_addresses_together_are_bounded_a_day_and_our_own_payments_are_not(
+    host_app: Flask, payment: Payment
+) -> None:
     before = rows()
     with transaction():
         for number in range(IN_ALL + 5):
@@ -81,7 +81,7 @@ def test_all_addresses_together_are_bounded_a_day_and_our_own_payments_are_not(s
 
 
 def test_the_sweep_deletes_old_events_about_nobody_and_no_others(
-    shop: Any, provider: FakeProvider, payment: Payment
+    host_app: Flask, provider: FakeProvider, payment: Payment
 ) -> None:
     with transaction():
         log_event(Notification("webhook", "imp_old"), "not_found", "")

@@ -25,14 +25,14 @@ def busy_threads() -> Iterator[None]:
 
 @pytest.mark.sqlite_only
 @pytest.mark.usefixtures("busy_threads")
-def test_a_provider_that_many_threads_charge_at_once_answers_each_of_them(app: Flask) -> None:
+def test_a_provider_that_many_threads_charge_at_once_answers_each_of_them(host_app: Flask) -> None:
     provider = FakeProvider()
     provider.issues_key("key-1")
     provider.answers = ["declined"] * (THREADS * EACH // 2)
 
     def charge(thread: int) -> list[PaymentReport]:
         uids = [f"month-{thread}-{number}" for number in range(EACH)]
-        with app.app_context():
+        with host_app.app_context():
             return [
                 provider.charge(ChargeRequest("key-1", uid, 4900, "월", "홍길동", "01012345678", "a@example.com"))
                 for uid in uids

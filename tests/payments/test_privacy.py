@@ -6,7 +6,8 @@ import unicodedata
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
-from hypothesis import given
+from flask import Flask
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from payments.attempts import new_merchant_uid
@@ -67,6 +68,7 @@ def digits_of(text: str) -> str:
     return re.sub(r"[^0-9]", "", unicodedata.normalize("NFKC", text))
 
 
+@example("%2B82-10%201234%205678", "\x1f\x98")  # the digits of an outer escape look like a part of the number
 @given(written_numbers(), st.text(st.characters(exclude_categories=["Nd", "Cs"]), max_size=5))
 def test_number_in_any_spelling_is_masked_inside_any_text(number: str, around: str) -> None:
     for text in (f"{around}{number}{around}", f"{around} {number} {around}", quote(f"{around}{number}{around}")):
@@ -91,7 +93,7 @@ def test_escapes_stay_where_nothing_was_masked() -> None:
         assert mask_text(text) == text
 
 
-def test_none_of_our_ids_is_taken_for_a_phone_number(business_clock: None) -> None:
+def test_none_of_our_ids_is_taken_for_a_phone_number(host_app: Flask) -> None:
     assert all(mask_text(each) == each for each in (new_merchant_uid() for _ in range(30_000)))
 
 
