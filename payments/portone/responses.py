@@ -104,9 +104,7 @@ def says_undone_at_kg(refusal: Refused) -> bool:
 # --- JSON objects to our types ---
 
 
-def payment_report(
-    found: Mapping[str, Any], *, imp_uid: str | None = None, merchant_uid: str | None = None
-) -> PaymentReport:
+def payment_report(found: Mapping[str, Any], *, imp_uid: str = "", merchant_uid: str = "") -> PaymentReport:
     """Parse a payment, which must be the one that was asked for, if an id is given. Raises UnreadableAnswer."""
     status = text(found, "status")
     if status not in ("ready", "paid", "failed", "cancelled"):
@@ -116,7 +114,7 @@ def payment_report(
         merchant_uid=_asked(text(found, "merchant_uid"), merchant_uid, "merchant_uid"),
         status=status,  # type: ignore[arg-type]  # checked above
         amount=number(found, "amount"),
-        cancelled_amount=number(found, "cancel_amount"),
+        cancelled_amount=number(found, "cancel_amount", number(found, "amount")),
         currency=text(found, "currency"),
         pay_method=optional(found, "pay_method"),
         pg_provider=optional(found, "pg_provider"),
@@ -132,8 +130,8 @@ def payment_report(
     )
 
 
-def _asked(value: str, asked: str | None, key: str) -> str:
-    if asked not in (None, value):
+def _asked(value: str, asked: str, key: str) -> str:
+    if asked and value != asked:
         raise UnreadableAnswer(f"PortOne's answer is about another {key}")
     return value
 
@@ -147,7 +145,7 @@ def listed_payment(found: Mapping[str, Any]) -> PaymentReport | UnreadableRow:
         return UnreadableRow(imp_uid=ids[0], merchant_uid=ids[1], why=str(error))
 
 
-def billing_key_report(found: Mapping[str, Any], *, customer_uid: str | None = None) -> BillingKeyReport:
+def billing_key_report(found: Mapping[str, Any], *, customer_uid: str = "") -> BillingKeyReport:
     """Parse a billing key, which must be `customer_uid` if that is given. Raises UnreadableAnswer."""
     return BillingKeyReport(
         customer_uid=_asked(text(found, "customer_uid"), customer_uid, "customer_uid"),

@@ -123,10 +123,11 @@ def cancel_wanted() -> ColumnElement[bool]:
 def unanswered() -> ColumnElement[bool]:
     """Select payments whose look-up got no answer, and that have no money after `WAIT_BEFORE_ASKING`.
 
-    A failed one counts: another window of it may be paid.
+    A failed window counts: another one of the same attempt may be paid.
     """
     long_ago = Payment.created_at < clock.now() - WAIT_BEFORE_ASKING
-    return and_(Payment.unanswered_since.is_not(None), Payment.status.in_(("ready", "failed")), long_ago)
+    is_open = or_(Payment.status == "ready", and_(Payment.status == "failed", Payment.period == ""))
+    return and_(Payment.unanswered_since.is_not(None), is_open, Payment.held_reason.is_(None), long_ago)
 
 
 def duplicate_kept() -> ColumnElement[bool]:

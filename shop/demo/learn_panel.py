@@ -82,7 +82,7 @@ def _masked(text: str) -> str:
     """Format JSON for reading, with secrets and phone numbers masked; of other text, mask the phone numbers."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return mask_beginning(text, 500)
     if not isinstance(found, Mapping):
         return mask_beginning(text, 500)

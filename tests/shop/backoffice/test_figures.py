@@ -219,3 +219,20 @@ def test_a_first_month_whose_key_look_up_is_refused_for_good_is_shown_to_a_perso
     provider.issues_key(payment.customer_uid or "")
     sweep(provider)
     assert on_the_list() == []
+
+
+def test_a_declined_month_that_is_mentioned_while_portone_is_silent_asks_for_nobody(
+    provider: FakeProvider, buyer: User
+) -> None:
+    first = plan_window(provider, buyer.id, product("monthly").id, BUYER)
+    provider.issues_key(first.customer_uid or "")
+    provider.hears_of(first.merchant_uid, amount=first.amount, customer_uid=first.customer_uid)
+    sync_payment(provider, Notification("callback", merchant_uid=first.merchant_uid))
+    clocks.later(timedelta(days=31))
+    provider.answers = ["declined"]
+    assert [charging.charge(provider, one.subscription_id) for one in charging.due()] == ["declined"]
+    month = db.session.query(Payment).filter_by(status="failed").one()
+    clocks.later(timedelta(days=1))
+    provider.trouble = OutcomeUnknown("no answer")
+    sync_payment(provider, Notification("webhook", merchant_uid=month.merchant_uid))
+    assert on_the_list() == []
