@@ -46,11 +46,10 @@ lint:
 types:
 	$(BIN)/mypy
 
-$(VENV)/.installed: requirements.txt deploy/env_file.pth
+$(VENV)/.installed: requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -c 'import shutil, sysconfig; shutil.copy("deploy/env_file.pth", sysconfig.get_path("purelib"))'
 	touch $@
 
 $(VENV)/.installed-for-tests: $(VENV)/.installed tests/requirements.txt requirements-scale.txt

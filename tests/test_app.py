@@ -227,17 +227,3 @@ def test_an_env_file_that_is_not_utf_8_is_one_line(content: bytes, command: list
     [line] = run.stderr.splitlines()
     assert line.startswith(".env ")
     assert "UTF-8" in line
-
-
-def test_an_env_file_that_is_not_utf_8_is_one_line_from_the_flask_command_of_make_setup(tmp_path: Path) -> None:
-    """Flask reads `.env` before the shop; what `make setup` adds to the virtualenv tells it not to."""
-    shutil.copy(ROOT / "app.py", tmp_path)
-    (tmp_path / ".env").write_bytes("PORTONE_PG=mobilians # 포트원".encode("cp949"))
-    flask = f"import site; site.addsitedir({str(ROOT / 'deploy')!r}); from flask.cli import main; main()"
-    run = started([sys.executable, "-c", flask, "sync"], tmp_path, cwd=tmp_path)
-    assert run.returncode == 1
-    [line] = run.stderr.splitlines()
-    assert line.startswith(".env ")
-    assert "UTF-8" in line
-    setup = subprocess.run(["make", "-n", "-B", "setup"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "deploy/env_file.pth" in setup.stdout

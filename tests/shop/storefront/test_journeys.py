@@ -296,7 +296,7 @@ def test_missing_fields_are_named_and_focused_before_anything_is_sent(page_with_
     page.get_by_label("이름").fill("홍길동")
     page.get_by_label("휴대폰 번호").fill("02-123-4567")
     page.locator("#pay-once").click()
-    expect(page.locator("#buyer_tel-problem")).to_contain_text("휴대폰 번호를 확인해 주세요.")
+    expect(page.locator("#buyer_tel-problem")).to_contain_text("02 번호는 휴대폰이 아닙니다.")
     assert payments(server) == []
 
 
