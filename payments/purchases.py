@@ -52,6 +52,7 @@ class Purchases(ABC):
         """Expire purchases that were not paid in time; return how many. Called by each sweep, outside a transaction.
 
         Open a transaction() for each, lock it, and check again that it is not paid. Leave out the ids in `unanswered`:
-        PortOne did not answer the look-up of their payment, which may be paid.
+        PortOne did not answer the look-up of their payment, which may be paid. They are those of all kinds, since
+        several kinds may stand in one table.
         """
         return 0

@@ -5,7 +5,7 @@ look-up, record and cancel functions as the endpoints. It may run at any time, a
 """
 
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -43,7 +43,7 @@ def sweep(provider: PaymentProvider) -> Counter[str]:
     unanswered = _look_up_windows(provider, done)
     for kind, purchases in extension().purchases.items():
         try:
-            done["expired"] += purchases.expire(unanswered[kind]) or 0
+            done["expired"] += purchases.expire(unanswered) or 0
         except Exception:
             log.exception("purchases of kind %s could not expire", kind)
             done["error"] += 1
@@ -57,14 +57,14 @@ def sweep(provider: PaymentProvider) -> Counter[str]:
     return +done
 
 
-def _look_up_windows(provider: PaymentProvider, done: Counter[str]) -> dict[str, set[str]]:
-    """Look up every window that may still be paid; return by kind the purchases whose look-up gave no result."""
-    unanswered: dict[str, set[str]] = defaultdict(set)
+def _look_up_windows(provider: PaymentProvider, done: Counter[str]) -> set[str]:
+    """Look up every window that may still be paid; return the purchases, of all kinds, whose look-up gave no result."""
+    unanswered: set[str] = set()
     for payment in pages(Payment, _windows_that_may_be_paid()):
         outcome = alone(partial(_look_up_window, provider, payment))
         done[outcome] += 1
         if outcome in ("unknown", "error"):
-            unanswered[payment.kind].add(payment.purchase_id)
+            unanswered.add(payment.purchase_id)
     return unanswered
 
 

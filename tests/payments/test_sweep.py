@@ -1,9 +1,11 @@
 """What nobody told us is found by looking: lost payments, abandoned orders, half-done cancels, forgotten keys."""
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from payments import sync
@@ -19,7 +21,7 @@ from payments.sync import sync_payment
 
 from . import clocks
 from .fakes import FakeProvider
-from .host import ADMIN, PENDING_FOR, Order, new_order, order_window, paid, set_stock, states, stock
+from .host import ADMIN, COFFEE, PENDING_FOR, Order, Orders, new_order, order_window, paid, set_stock, states, stock
 
 LATE = PENDING_FOR + timedelta(minutes=1)
 
@@ -284,3 +286,21 @@ def test_an_old_attempt_that_nobody_looked_up_keeps_the_next_window_closed(
     clocks.later(timedelta(days=3))
     with pytest.raises(AlreadyPaid):
         look_up_earlier_attempts(provider, payment.kind, [payment.purchase_id])
+
+
+class OtherOrders(Orders):
+    """A second kind whose purchases stand in the same table."""
+
+    def expire(self, unanswered: AbstractSet[str]) -> int:
+        self.spared = set(unanswered)
+        return 0
+
+
+def test_purchases_whose_look_up_got_no_answer_are_named_to_every_kind(
+    provider: FakeProvider, payment: Payment, host_app: Flask
+) -> None:
+    others = host_app.extensions["payments"].purchases["other"] = OtherOrders(COFFEE)
+    clocks.later(LATE)
+    provider.trouble = OutcomeUnknown("no answer")
+    sweep(provider)
+    assert others.spared == {payment.purchase_id}
