@@ -95,6 +95,7 @@ class BillingKeyReport:
     pg_provider: str | None
     pg_id: str | None
     issued_at: datetime | None
+    is_test_channel: bool | None  # None: not told, as before 2026-01-26
 
 
 @dataclass(frozen=True)

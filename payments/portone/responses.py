@@ -80,9 +80,8 @@ NO_SUCH_KEY = ("등록된 정보를 찾을 수 없습니다", "등록되지 않�
 
 def says_no_such_key(refusal: Refused) -> bool:
     """Return whether this refusal has code 1 and one of the messages for "no such billing key"."""
-    if isinstance(refusal, Unauthorized):
-        return False
-    return refusal.code == 1 and any(text in refusal.message for text in NO_SUCH_KEY)
+    is_about_us = isinstance(refusal, Unauthorized)
+    return not is_about_us and refusal.code == 1 and any(text in refusal.message for text in NO_SUCH_KEY)
 
 
 def says_key_is_absent(refusal: Refused) -> bool:
@@ -154,6 +153,7 @@ def billing_key_report(found: Mapping[str, Any], *, customer_uid: str | None = N
         pg_provider=optional(found, "pg_provider"),
         pg_id=optional(found, "pg_id"),
         issued_at=moment(found, "inserted"),
+        is_test_channel=None if found.get("sandbox") is None else is_test_channel(found),
     )
 
 

@@ -93,6 +93,13 @@ def test_right_money_for_a_purchase_that_cannot_take_it_is_held_and_cancelled(
     assert decision.cancel_text == (CANCEL_TEXTS["duplicate"] if taken else CLOSED.cancel_text)
 
 
+def test_money_that_only_a_person_can_judge_is_held_and_not_cancelled() -> None:
+    standing = Standing.held("key_channel")
+    decision = decide(a_payment(), a_report(), standing, paid_by_another=False)
+    assert (decision.outcome, decision.held_reason, decision.cancel_text) == ("held", "key_channel", None)
+    assert refusal_to_approve(a_payment(), standing, 9900, paid_by_another=False) == "order_gone"
+
+
 def test_a_late_purchase_may_still_be_paid_but_no_window_is_approved_for_it() -> None:
     assert decided(a_payment(), a_report(), LATE) == ("paid", "paid", None)
     assert refusal_to_approve(a_payment(), LATE, 9900, paid_by_another=False) == "order_gone"
