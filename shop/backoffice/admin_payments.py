@@ -89,7 +89,8 @@ def payments_csv() -> AnyResponse | tuple[str, int]:
     except Unreadable as problem:
         return render_template("error.html", code=400, title=_("기간을 확인해 주세요"), message=problem), 400
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return as_csv(_piecemeal(app, export.payments_csv(chosen)), f"payments-{clock.today():%Y%m%d}.csv")
+    pgs = {pg: label("pg", pg) for pg in listing.pg_providers()}  # while it is known who reads
+    return as_csv(_piecemeal(app, export.payments_csv(chosen, pgs)), f"payments-{clock.today():%Y%m%d}.csv")
 
 
 def _piecemeal(app: Flask, pieces: Iterator[str]) -> Iterator[str]:
@@ -130,6 +131,7 @@ def payment(merchant_uid: str) -> str:
         why_not_cancel=refusal_to_cancel(found, clock.now()),
         why_not_release=record.why_not_keep(found),
         cancellation=own,
+        undone_by_carrier=cancellations.is_undone_by_carrier(found),
         cancellations=cancellations.cancellations_of(found),
         why_not_bank_refund=why_not_refund_by_bank(found, own),
     )

@@ -6,7 +6,7 @@ that begins like a formula gets a leading apostrophe, so that a spreadsheet does
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -43,6 +43,7 @@ COLUMNS = (
     "buyer_email",
     "buyer_tel",
     "pg_provider",
+    "pg_name",
     "pg_tid",
     "created_at",
     "paid_at",
@@ -53,8 +54,11 @@ COLUMNS = (
 )
 
 
-def payments_csv(chosen: PaymentFilter) -> Iterator[str]:
-    """Yield the chosen payments as CSV, newest first, in pieces. No transaction is open between two pieces."""
+def payments_csv(chosen: PaymentFilter, pg_names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the chosen payments as CSV, newest first, in pieces. No transaction is open between two pieces.
+
+    `pg_names`: what the reader calls each `pg_provider`.
+    """
     yield BYTE_ORDER_MARK + csv_text([COLUMNS])
     place = (Payment.created_at, Payment.id)
     query = select(table_of(Payment)).where(*listing.conditions(chosen))
@@ -63,18 +67,19 @@ def payments_csv(chosen: PaymentFilter) -> Iterator[str]:
     while rows:
         buyers = buyers_of(rows)
         end_reading()
-        yield csv_text(_cells(row, buyers[row.id]) for row in rows)
+        yield csv_text(_cells(row, buyers[row.id], pg_names) for row in rows)
         if len(rows) < ROWS_AT_ONCE:
             return
         rows = db.session.execute(query.where(tuple_(*place) < (rows[-1].created_at, rows[-1].id))).all()
 
 
-def _cells(row: Any, buyer: ListedBuyer) -> list[Any]:
+def _cells(row: Any, buyer: ListedBuyer, pg_names: Mapping[str, str]) -> list[Any]:
     others = {
         "order_id": row.purchase_id if row.kind != LATER_MONTH else None,
         "buyer_name": buyer.name,
         "buyer_email": buyer.email,
         "buyer_tel": buyer.tel,
+        "pg_name": pg_names.get(row.pg_provider, row.pg_provider),
     }
     return [others[name] if name in others else getattr(row, name) for name in COLUMNS]
 

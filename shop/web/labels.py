@@ -89,13 +89,14 @@ LABELS = {
         "done": _l("취소됨"),
         "refused": _l("돌려주지 못함"),
         "by_bank": _l("계좌로 환불함"),
+        "undone_by_carrier": _l("통신사가 되돌림"),
     },
     "refusal": {
         "month": _l("KG는 결제한 달에만 취소를 받습니다. 계좌로 돌려준 뒤 기록해 주세요."),
         "channel": _l("다른 종류의 채널(테스트/실서비스)로 결제됨"),
         "method": _l("휴대폰 결제가 아닌 수단으로 결제됨"),
         "customer_uid": _l("요청한 빌링키와 다른 결제"),
-        "undone_at_kg": _l("KG가 이미 스스로 취소한 결제입니다."),
+        "undone_at_kg": _l("통신사나 KG가 이미 취소한 결제입니다."),
         "partly_cancelled": _l("일부 금액만 취소됨"),
     },
     "to_do": {
@@ -116,6 +117,11 @@ LABELS = {
     "pg": {
         "mobilians": _l("KG 휴대폰(구 모듈)"),
         "mobilians_v2": _l("KG 휴대폰(신 모듈)"),
+    },
+    "in_app": {
+        "kakaotalk": _l("카카오톡"),
+        "naver": _l("네이버 앱"),
+        "instagram": _l("인스타그램"),
     },
     "kind": {
         "once": _l("한 번 결제"),
@@ -144,7 +150,9 @@ LABELS = {
         "state": _l("다시 물으면 맞춰집니다."),
         "amount": _l("다시 물으면 맞춰지거나 보류됩니다."),
         "duplicate": _l("다시 물으면 남는 결제를 돌려줍니다."),
-        "undone_at_kg": _l("테스트 결제입니다. 실서비스라면 KG에 문의하세요."),
+        "undone_at_kg": _l(
+            "테스트 채널이면 KG가 그날 스스로 취소한 것입니다. 실서비스라면 통신사나 KG가 되돌렸으니 KG에 문의하세요."
+        ),
         "unreadable": _l("포트원 콘솔에서 이 결제를 확인하세요. 이 가게의 결제가 아니면 그대로 두셔도 됩니다."),
     },
     "release": {

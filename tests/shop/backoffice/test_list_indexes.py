@@ -40,7 +40,7 @@ def every_list() -> None:
     for one in chosen:
         for cursor in (Cursor(), Cursor(older=someone.id), Cursor(newer=someone.id)):
             listing.payments(one, cursor)
-        next(iter(export.payments_csv(one)))
+        next(iter(export.payments_csv(one, {})))
     for state, q in (("", ""), ("active", ""), ("", "a@example.com"), ("", "5678"), ("", "key-x")):
         listing.billing_keys(state, q, Cursor(older=9))
         listing.subscriptions(state, None, q, Cursor(older=9))

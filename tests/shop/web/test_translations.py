@@ -114,6 +114,7 @@ KOREAN_ON_PURPOSE = {
     "first_month": "what PortOne's console reads about a cancel",
     "purchases": "what PortOne's console reads about a cancel",
     "texts": "what buyers read, in both languages",
+    "report": "PortOne's words, to be recognised",
     "responses": "PortOne's words, to be recognised",
     "settings_advice": "the doctor's words, in both languages",
     "settings_checks": "the doctor's words, in both languages",
