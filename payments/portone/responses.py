@@ -80,15 +80,13 @@ NO_SUCH_KEY = ("등록된 정보를 찾을 수 없습니다", "등록되지 않�
 
 def says_no_such_key(refusal: Refused) -> bool:
     """Return whether this refusal has code 1 and one of the messages for "no such billing key"."""
-    is_about_us = isinstance(refusal, Unauthorized)
-    return not is_about_us and refusal.code == 1 and any(text in refusal.message for text in NO_SUCH_KEY)
+    if isinstance(refusal, Unauthorized):
+        return False
+    return refusal.code == 1 and any(text in refusal.message for text in NO_SUCH_KEY)
 
 
 def says_key_is_absent(refusal: Refused) -> bool:
-    """Return whether a look-up or deletion of a billing key was refused because there is none.
-
-    The schema says so with 404, observed responses with a message and code 1.
-    """
+    """Return whether a key's look-up or deletion says that there is none: 404 in the schema, code 1 as observed."""
     return isinstance(refusal, NotFound) or says_no_such_key(refusal)
 
 
