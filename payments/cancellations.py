@@ -14,7 +14,7 @@ from .database import db, for_update, locked, transaction
 from .decision import is_kept, refusal_to_cancel
 from .events import Notification, log_event
 from .extension import lock_purchase, purchases_of
-from .models import REFUNDED_BY_BANK, Cancellation, Payment, move
+from .models import REFUNDED_BY_BANK, UNDONE_BY_CARRIER, Cancellation, Payment, move
 from .portone.report import PaymentReport
 from .privacy import mask_account, mask_text, printable
 
@@ -42,6 +42,12 @@ def is_requested(payment: Payment) -> bool:
     """Return whether the cancel of the payment's own window was requested and has no answer yet."""
     row = cancellation_of(payment)
     return row is not None and row.status == "requested"
+
+
+def is_undone_by_carrier(payment: Payment) -> bool:
+    """Return whether the payment was cancelled by the carrier or by KG, not by us nor in PortOne's console."""
+    row = cancellation_of(payment)
+    return row is not None and row.status == "done" and row.answer == UNDONE_BY_CARRIER
 
 
 def remaining(payment: Payment) -> int:
@@ -108,11 +114,15 @@ def is_leased(row: Cancellation) -> bool:
 
 
 def close(payment: Payment, report: PaymentReport) -> bool:
-    """Record that PortOne reports a window as cancelled. False: that was known, or nobody here had asked for it."""
+    """Record that PortOne reports a window as cancelled. False: that was known, or nobody here had asked for it.
+
+    What neither we nor a person in PortOne's console cancelled was undone by the carrier or by KG.
+    """
     now = clock.now()
     row = locked_row(report.imp_uid)
+    answer = None if report.is_cancelled_in_console or (row and row.status == "requested") else UNDONE_BY_CARRIER
     if row:
-        return move(Cancellation, row.id, "done", answered_at=now, answer=None, claimed_until=None)
+        return move(Cancellation, row.id, "done", answered_at=now, answer=answer, claimed_until=None)
     if report.imp_uid == payment.imp_uid:
         cancelled = Cancellation(
             payment_id=payment.id,
@@ -120,6 +130,7 @@ def close(payment: Payment, report: PaymentReport) -> bool:
             amount=report.cancelled_amount,
             reason=(report.cancel_reason or "")[:LONGEST_ANSWER],
             status="done",
+            answer=answer,
             answered_at=report.cancelled_at or now,
         )
         db.session.add(cancelled)

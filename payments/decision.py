@@ -30,18 +30,20 @@ class Standing:
 
     `open`: yes. `late`: yes, but the purchase has expired, so a window that is still open may no longer be approved.
     `closed`: no; the payment is held with `reason` (a code of at most 32 characters) and cancelled automatically, and
-    `cancel_text` is what PortOne's console and the buyer read about that.
+    `cancel_text` is what PortOne's console and the buyer read about that. `held`: no, and a person decides about it.
     """
 
-    state: Literal["open", "late", "closed"]
+    state: Literal["open", "late", "closed", "held"]
     reason: str = ""
     cancel_text: str = ""
 
     def __post_init__(self) -> None:
-        if self.state not in ("open", "late", "closed"):
-            raise ValueError(f"a Standing is open, late or closed, not {self.state!r}")
-        if self.state == "closed" and not (1 <= len(self.reason) <= LONGEST_REASON and self.cancel_text):
-            raise ValueError(f"a closed Standing needs a reason of at most {LONGEST_REASON} characters and a text")
+        if self.state not in ("open", "late", "closed", "held"):
+            raise ValueError(f"a Standing is open, late, closed or held, not {self.state!r}")
+        if self.state in ("closed", "held") and not 1 <= len(self.reason) <= LONGEST_REASON:
+            raise ValueError(f"a {self.state} Standing needs a reason of at most {LONGEST_REASON} characters")
+        if self.state == "closed" and not self.cancel_text:
+            raise ValueError("a closed Standing needs a text for its cancel")
 
     @classmethod
     def open(cls) -> "Standing":
@@ -54,6 +56,10 @@ class Standing:
     @classmethod
     def closed(cls, reason: str, cancel_text: str) -> "Standing":
         return cls("closed", reason, cancel_text)
+
+    @classmethod
+    def held(cls, reason: str) -> "Standing":
+        return cls("held", reason)
 
 
 @dataclass(frozen=True)
@@ -104,14 +110,14 @@ def _decide_paid(payment: Payment, report: PaymentReport, standing: Standing, pa
     reason = _wrong_amount(payment, report) or ("duplicate" if paid_by_another else None)
     if reason:
         return _held(reason, CANCEL_TEXTS[reason])
-    if standing.state == "closed":
+    if standing.state in ("closed", "held"):
         return _held(standing.reason, standing.cancel_text)
     return Decision("paid", "status, amount, currency, method, channel and ids are what we asked for", status="paid")
 
 
 def _held(reason: str, cancel_text: str) -> Decision:
     why = f"paid, but cannot be honoured: {reason}"
-    return Decision("held", why, status="paid", held_reason=reason, cancel_text=cancel_text)
+    return Decision("held", why, status="paid", held_reason=reason, cancel_text=cancel_text or None)
 
 
 def _has_money(payment: Payment) -> bool:

@@ -49,6 +49,7 @@ def partial_unique_index(name: str, *columns: str, condition: str) -> Index:
 
 
 OPEN = "status IN ('ready', 'failed') AND held_reason IS NULL AND given_up_at IS NULL"
+UNDONE_BY_CARRIER = "undone_by_carrier"  # as a cancellation's answer: neither we nor PortOne's console cancelled it
 REFUNDED_BY_BANK = "refunded_by_bank"  # the `held_reason` of a payment whose money a person paid back by bank
 
 
@@ -153,7 +154,7 @@ class Cancellation(Base):
     status: Mapped[str] = mapped_column(String(16))
     claimed_until: Mapped[datetime | None] = mapped_column(Moment)  # one worker asks PortOne until then
     # Why it was refused: a code (`month`, `channel`, `method`, `customer_uid`, `undone_at_kg`, `partly_cancelled`), or
-    # the words of KG or PortOne.
+    # the words of KG or PortOne. Of a row that is done: UNDONE_BY_CARRIER, or null.
     answer: Mapped[str | None] = mapped_column(String(300))
     # Null: PortOne was never to be asked. KG cancels in the month of the payment only, and nothing is requested after
     # it, so the month of `requested_at` is the payment's.

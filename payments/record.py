@@ -187,7 +187,7 @@ def keep(payment_id: int) -> str | None:
         return None
     if is_paid_by_another(payment):
         return "duplicate"
-    if standing.state == "closed":
+    if standing.state in ("closed", "held"):
         return standing.reason
     if payment.status == "paid":
         payment.held_reason = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 LIVE_API_URL = "https://api.iamport.kr"
 CONSOLE_DEFAULT = "default"  # as `pg`: the default PG of PortOne's console
+OLD_MODULE, NEW_MODULE = "mobilians", "mobilians_v2"  # KG's two modules: `pg_provider` of the channels of each
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,21 @@ class PortOneSettings:
     pg: str  # ... or this: mobilians, mobilians.<MID> or CONSOLE_DEFAULT; empty with the sandbox
     billing_channel_key: str  # the contract for billing keys: this ...
     billing_pg: str  # ... or this: mobilians.<MID>
+    module: str  # KG's module that both contracts are for: OLD_MODULE or NEW_MODULE
+    fixes_number: bool  # new module: the buyer pays with the number of the order, and cannot type another
+    app_scheme: str  # the app whose web view shows the shop, to come back to; empty: there is no app
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "PortOneSettings":
         """Read the settings from environment variables. Raises KeyError with the name of one that is missing, and
-        ValueError if `PORTONE_TEST_CHANNEL` is neither true nor false.
+        ValueError for a value that is not one of those below, or that contradicts another.
 
         `PUBLIC_URL`, `PORTONE_IMP_CODE`, `PORTONE_API_KEY`, `PORTONE_API_SECRET`; the contracts: `PORTONE_CHANNEL_KEY`
         or `PORTONE_PG`, `PORTONE_BILLING_CHANNEL_KEY` or `PORTONE_BILLING_PG`; `PORTONE_TEST_CHANNEL=true` for a test
-        channel; `PORTONE_API_URL` for a sandbox.
+        channel; `PORTONE_API_URL` for a sandbox; `PORTONE_MODULE=mobilians_v2` for KG's new module, with which
+        `PORTONE_FIX_NUMBER=true` keeps buyers to the number of the order; `PORTONE_APP_SCHEME` inside an app.
         """
-        return cls(
+        settings = cls(
             public_url=environ["PUBLIC_URL"].rstrip("/"),
             api_url=environ.get("PORTONE_API_URL", LIVE_API_URL).rstrip("/"),
             imp_code=environ["PORTONE_IMP_CODE"],
@@ -42,7 +47,25 @@ class PortOneSettings:
             pg=environ.get("PORTONE_PG", ""),
             billing_channel_key=environ.get("PORTONE_BILLING_CHANNEL_KEY", ""),
             billing_pg=environ.get("PORTONE_BILLING_PG", ""),
+            module=environ.get("PORTONE_MODULE", OLD_MODULE),
+            fixes_number=_truth("PORTONE_FIX_NUMBER", environ.get("PORTONE_FIX_NUMBER", "false")),
+            app_scheme=environ.get("PORTONE_APP_SCHEME", ""),
         )
+        wrong = settings.contradiction()
+        if wrong:
+            raise ValueError(wrong)
+        return settings
+
+    def contradiction(self) -> str | None:
+        """Return what is wrong about the module, beginning with the setting's name; None: nothing."""
+        if self.module not in (OLD_MODULE, NEW_MODULE):
+            return f"PORTONE_MODULE must be {OLD_MODULE} or {NEW_MODULE}, not {self.module!r}"
+        if self.module == OLD_MODULE:
+            return f"PORTONE_FIX_NUMBER needs PORTONE_MODULE={NEW_MODULE}" if self.fixes_number else None
+        for name, pg in (("PORTONE_PG", self.pg), ("PORTONE_BILLING_PG", self.billing_pg)):
+            if pg:
+                return f"{name} cannot choose KG's new module ({NEW_MODULE}): name its channel key instead"
+        return None
 
     def contract(self, *, billing: bool) -> tuple[str, str]:
         """Return the channel key and the `pg` that choose the contract: at most one of them, neither for the

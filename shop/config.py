@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from payments.settings import CONSOLE_DEFAULT, LIVE_API_URL, PortOneSettings
+from payments.settings import CONSOLE_DEFAULT, LIVE_API_URL, NEW_MODULE, OLD_MODULE, PortOneSettings
 
 from .environment import (
     ConfigError,
@@ -38,6 +38,8 @@ LIVE_SDK_URL = "https://cdn.iamport.kr/v1/iamport.js"
 SANDBOX_IMP_CODE = "imp00000000"
 SANDBOX_API_KEY = "imp_apikey"
 SANDBOX_API_SECRET = "sandbox_secret"  # noqa: S105
+# The sandbox's channels of KG's new module, one-time and recurring: only a channel key chooses that module.
+SANDBOX_CHANNEL_KEYS = ("channel-key-sandbox-v2-phone", "channel-key-sandbox-v2-billing")
 
 WEAK_SECRET_KEYS = {"dev", "secret", "changeme", "change-me", "secret_key", "your-secret-key"}
 DATABASES = ("sqlite", "postgresql+psycopg")  # with an installed driver
@@ -116,12 +118,9 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         api_key=api_key,
         api_secret=api_secret,
         is_test_channel=_truth("PORTONE_TEST_CHANNEL", value("PORTONE_TEST_CHANNEL", "false" if live else "true")),
-        channel_key=value("PORTONE_CHANNEL_KEY"),
-        pg=value("PORTONE_PG"),
-        billing_channel_key=value("PORTONE_BILLING_CHANNEL_KEY"),
-        billing_pg=value("PORTONE_BILLING_PG"),
         broker_url=value("CELERY_BROKER_URL"),
         instance_path=instance_path,
+        **_contracts(value, live),
         **_operations(value, live, public_url),
     )
     problems = [*check_characters(environ), *check_server(environ), *check_addresses(environ)]
@@ -147,6 +146,21 @@ def _api_keys(value: Callable[..., str], live: bool, instance_path: Path, public
     return key, secret
 
 
+def _contracts(value: Callable[..., str], live: bool) -> dict[str, Any]:
+    """Read the settings that choose the contracts, and what the payment window is told for them."""
+    module = value("PORTONE_MODULE", OLD_MODULE)
+    once, monthly = SANDBOX_CHANNEL_KEYS if module == NEW_MODULE and not live else ("", "")
+    return {
+        "channel_key": value("PORTONE_CHANNEL_KEY", once),
+        "pg": value("PORTONE_PG"),
+        "billing_channel_key": value("PORTONE_BILLING_CHANNEL_KEY", monthly),
+        "billing_pg": value("PORTONE_BILLING_PG"),
+        "module": module,
+        "fixes_number": _truth("PORTONE_FIX_NUMBER", value("PORTONE_FIX_NUMBER", "false")),
+        "app_scheme": value("PORTONE_APP_SCHEME"),
+    }
+
+
 def _operations(value: Callable[..., str], live: bool, public_url: str) -> dict[str, Any]:
     """Read the settings of operation: proxies, policies, limits, logs."""
     return {
@@ -168,6 +182,8 @@ def _operations(value: Callable[..., str], live: bool, public_url: str) -> dict[
 
 
 def _check_contracts(settings: Settings) -> Iterator[ConfigError]:
+    if wrong := settings.contradiction():
+        yield ConfigError(wrong)
     if settings.channel_key and settings.pg:
         yield ConfigError("PORTONE_CHANNEL_KEY and PORTONE_PG are both set: keep one (today's SDK: the key)")
     if settings.billing_channel_key and settings.billing_pg:

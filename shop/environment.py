@@ -17,19 +17,20 @@ from . import server
 LIVE_KEYS = ("PORTONE_IMP_CODE", "PORTONE_API_KEY", "PORTONE_API_SECRET")
 SANDBOX_KEYS = ("SANDBOX_API_KEY", "SANDBOX_API_SECRET")
 CONTRACTS = ("PORTONE_CHANNEL_KEY", "PORTONE_PG", "PORTONE_BILLING_CHANNEL_KEY", "PORTONE_BILLING_PG")
+SANDBOX_CHANNEL = "channel-key-sandbox-"  # how the keys of the sandbox's channels begin
 
 SETTINGS = (
     *LIVE_KEYS, *CONTRACTS, "SECRET_KEY", "DATABASE_URL", "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL",
     "PORTONE_TEST_CHANNEL", "CELERY_BROKER_URL", "SANDBOX_CONTROLS_TOKEN", "TRUSTED_PROXIES", "CSP_WINDOW_HOSTS",
     *SANDBOX_KEYS, "DEMO_CLOCK",
     "CSP_ENFORCE", "RATELIMIT_STORAGE_URL", "SIGN_IN_LIMIT", "SIGN_UP_LIMIT", "CHECKOUT_LIMIT", "METRICS_TOKEN",
-    "LOG_FORMAT", "PORT", "INSTANCE_PATH", "DEMO_RESET",
+    "LOG_FORMAT", "PORT", "INSTANCE_PATH", "DEMO_RESET", "PORTONE_MODULE", "PORTONE_FIX_NUMBER", "PORTONE_APP_SCHEME",
 )  # fmt: skip
 
 # Ids, keys, secrets and addresses. Docker's and systemd's env files keep quotation marks as part of the value.
 ONE_WORD = (
     *LIVE_KEYS, *CONTRACTS, *SANDBOX_KEYS, "SECRET_KEY", "METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN",
-    "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL",
+    "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL", "PORTONE_MODULE", "PORTONE_APP_SCHEME",
 )  # fmt: skip
 # Addresses whose port is checked. DATABASE_URL is SQLAlchemy's to read: its password may hold what ends a port here.
 WITH_PORT = ("PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL", "RATELIMIT_STORAGE_URL", "CELERY_BROKER_URL")
@@ -126,8 +127,10 @@ def check_companions(environ: Mapping[str, str]) -> Iterator[ConfigError]:
 def _check_demo(environ: Mapping[str, str], contracts: list[str]) -> Iterator[ConfigError]:
     """Find settings of a live shop without any of PortOne's keys, with which the shop would use the sandbox."""
     keys = _listed(LIVE_KEYS)
+    contracts = [name for name in contracts if not environ[name].strip().startswith(SANDBOX_CHANNEL)]
     if contracts:
-        yield ConfigError(f"{_are_set(contracts)} but not {keys}: the sandbox has no contract to choose")
+        own = f"the sandbox has no contract to choose but its own, {SANDBOX_CHANNEL}…"
+        yield ConfigError(f"{_are_set(contracts)} but not {keys}: {own}")
     if host_of(environ.get("PORTONE_API_URL", "")) == host_of(LIVE_API_URL):
         yield ConfigError(f"PORTONE_API_URL is PortOne's own: set {keys} too")
     public_url = environ.get("PUBLIC_URL", "").strip()

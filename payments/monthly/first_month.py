@@ -101,7 +101,7 @@ class FirstMonth(Purchases):
                 move(BillingKey, key_id, "absent")
                 return
             key = db.session.get_one(BillingKey, key_id)
-            key.pg_provider, key.pg_id = issued.pg_provider, issued.pg_id
+            key.pg_provider, key.pg_id, key.is_test_channel = issued.pg_provider, issued.pg_id, issued.is_test_channel
 
     def lock(self, payment: Payment) -> Standing:
         """Lock the purchase, then the customer's subscriptions to this plan."""
@@ -113,8 +113,11 @@ class FirstMonth(Purchases):
             return Standing.closed("already_subscribed", "이미 이용 중인 구독이라 자동 취소")
         if not _is_in_time_for_the_next_month(payment):
             return Standing.closed("first_month_late", "첫 달 결제를 다음 결제일이 지난 뒤에 확인해 자동 취소")
-        if _key_of(payment).status == "absent":
+        key = _key_of(payment)
+        if key.status == "absent":
             return Standing.closed("no_billing_key", NO_KEY_TEXT)
+        if key.is_test_channel not in (None, payment.is_test_channel):
+            return Standing.held("key_channel")  # the settings or PortOne are wrong: nothing to cancel without a look
         return standing
 
     def paid(self, payment: Payment) -> None:

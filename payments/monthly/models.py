@@ -46,6 +46,7 @@ class BillingKey(Base):
     tel_tail: Mapped[str | None] = mapped_column(String(4), index=True, default=last_digits)
     pg_provider: Mapped[str | None] = mapped_column(Text)
     pg_id: Mapped[str | None] = mapped_column(Text)
+    is_test_channel: Mapped[bool | None]  # what PortOne says of the key; null: not asked yet, or not told
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     issued_at: Mapped[datetime | None] = mapped_column(Moment)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 PaymentStatus = Literal["ready", "paid", "failed", "cancelled"]
+CONSOLE_REASON = "관리자페이지취소"  # observed as the reason of a cancel that was made in PortOne's console
 
 
 class ProviderError(Exception):
@@ -77,6 +78,11 @@ class PaymentReport:
     cancel_reason: str | None = None
     as_received: Mapping[str, Any] = field(default_factory=dict, repr=False)  # phone numbers masked
 
+    @property
+    def is_cancelled_in_console(self) -> bool:
+        """Whether a person cancelled it in PortOne's console, by the reason that the console gives."""
+        return self.status == "cancelled" and self.cancel_reason == CONSOLE_REASON
+
 
 @dataclass(frozen=True)
 class UnreadableRow:
@@ -95,6 +101,7 @@ class BillingKeyReport:
     pg_provider: str | None
     pg_id: str | None
     issued_at: datetime | None
+    is_test_channel: bool | None  # None: not told, as before 2026-01-26
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..models import Payment
-from ..settings import PortOneSettings
+from ..settings import NEW_MODULE, PortOneSettings
 from .kg_text import KG_EMAIL_BYTES, fits_kg
 
 
@@ -31,7 +31,7 @@ def request_pay(settings: PortOneSettings, payment: Payment, buyer: Buyer, *, di
         "amount": payment.amount,
         "currency": "KRW",
         **buyer_fields(buyer.name, buyer.tel, buyer.email),
-        "digital": digital,  # required for phone bills
+        "digital": digital,  # required by the old module; the new one's guide does not name it (UNVERIFIED)
         "m_redirect_url": f"{settings.public_url}/payment/redirect",
         "notice_url": notice_url(settings),
         "confirm_url": f"{settings.public_url}/payment/confirm",  # only used if PortOne enabled it for the merchant
@@ -41,6 +41,10 @@ def request_pay(settings: PortOneSettings, payment: Payment, buyer: Buyer, *, di
     if payment.customer_uid:
         # With `customer_uid` the window issues a billing key, and charges the first month for real.
         parameters["customer_uid"] = payment.customer_uid
+    if settings.app_scheme:
+        parameters["app_scheme"] = settings.app_scheme
+    if settings.fixes_number:
+        parameters["bypass"] = {NEW_MODULE: {"pay_options": {"mc_fix_no": "Y"}}}
     return parameters | _contract(settings, billing=bool(payment.customer_uid))
 
 

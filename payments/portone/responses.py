@@ -86,10 +86,7 @@ def says_no_such_key(refusal: Refused) -> bool:
 
 
 def says_key_is_absent(refusal: Refused) -> bool:
-    """Return whether a look-up or deletion of a billing key was refused because there is none.
-
-    The schema says so with 404, observed responses with a message and code 1.
-    """
+    """Return whether a key's look-up or deletion says that there is none: 404 in the schema, code 1 as observed."""
     return isinstance(refusal, NotFound) or says_no_such_key(refusal)
 
 
@@ -152,6 +149,7 @@ def billing_key_report(found: Mapping[str, Any], *, customer_uid: str = "") -> B
         pg_provider=optional(found, "pg_provider"),
         pg_id=optional(found, "pg_id"),
         issued_at=moment(found, "inserted"),
+        is_test_channel=None if found.get("sandbox") is None else is_test_channel(found),
     )
 
 

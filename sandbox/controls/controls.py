@@ -97,7 +97,7 @@ def pay() -> Answer:
     outcome = fields.one_of("outcome", params.pop("outcome", "approve"), OUTCOMES)
     device = fields.one_of("device", params.pop("device", "pc"), ("pc", "mobile"))
     user_code = fields.text("user_code", params.pop("user_code", IMP_CODE), 40)
-    phone = params.pop("phone", None)
+    phone = None if isinstance(params.get("phone"), dict) else params.pop("phone", None)  # an object is V1's `phone`
     if phone is not None and not fields.text("phone", phone, 20).replace("-", "").isdigit():
         raise BadField("phone", "the number that is typed into the window, digits")
     try:

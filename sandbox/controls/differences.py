@@ -156,4 +156,40 @@ UNVERIFIED = (
         "F400 «사용자가 결제를 취소하였습니다»",
         "F400 «사용자가 결제를 취소하였습니다»",
     ),
+    Unverified(
+        "신모듈이 digital 없이 열리는지, 최소 금액이 얼마인지",
+        "whether the new module opens without `digital`, and its smallest amount",
+        "digital 없이도 열리고, 100원부터 받습니다",
+        "it opens without, and takes 100 won and more",
+    ),
+    Unverified(
+        "신모듈의 다음 달 결제: 같은 금액, 같은 날, ±5일인지",
+        "the new module's later months: whether amount and day must stay, ±5 days",
+        "구모듈과 같은 KG의 규칙을 지킵니다",
+        "KG's rules hold, as for the old module",
+    ),
+    Unverified(
+        "신모듈의 취소 규칙",
+        "how the new module cancels",
+        "구모듈처럼 결제한 달에 전액만",
+        "as the old one: the whole amount, in the month of the payment",
+    ),
+    Unverified(
+        "신모듈이 거절할 때의 코드와 문구",
+        "codes and texts of the new module's refusals",
+        "구모듈과 같은 코드, 모르면 SANDBOX_로 시작하는 코드",
+        "the old one's, or a code that begins with SANDBOX_",
+    ),
+    Unverified(
+        "발급 권한이 없는 서비스 ID로 결제했을 때 결제 정보의 customer_uid",
+        "the payment's customer_uid when the service id may not issue keys",
+        "보낸 값이 그대로 있고, 빌링키 조회만 없다고 답합니다",
+        "what was sent stands there; only the key's look-up says that there is none",
+    ),
+    Unverified(
+        "통신사가 결제를 되돌렸을 때의 사유와 웹훅",
+        "reason and webhook when the carrier reverses a payment",
+        "자체 문구, 웹훅을 보냅니다",
+        "a text of its own; a webhook is sent",
+    ),
 )

@@ -9,7 +9,7 @@ from . import billing_keys, clock, entries, faults, outbox
 from .clock import in_seoul
 from .database import Database
 from .kg import Refusal, refusal_of
-from .merchant import CHANNELS, channel_of
+from .merchant import CHANNELS, channel_with
 from .monthly import BUYER_FIELDS, LastCharge, refusal_to_charge
 from .objects import Payment, new_payment, new_pg_tid
 from .options import options_of
@@ -64,7 +64,7 @@ def charge(
         entries.unused_imp_uid(connection, "imps_"),
         {**asked, **buyer},
         moment,
-        channel_of(None, f"{body['pg_provider']}.{body['pg_id']}") or CHANNELS[0],
+        channel_with(body["pg_provider"], body["pg_id"]) or CHANNELS[0],
         channel="api",
         custom_data=asked.get("custom_data"),
         customer_uid_usage=usage,

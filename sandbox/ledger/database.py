@@ -29,7 +29,7 @@ CLEARED = (
     "kept",
 )
 BUSY_SECONDS = 15
-SCHEMA_VERSION = 4  # raise it with every change of schema.sql
+SCHEMA_VERSION = 5  # raise it with every change of schema.sql
 
 
 class Database:

@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SMALLEST_AMOUNT = 301  # won, KG's old module in production (PortOne's help pages)
 LARGEST_AMOUNT = 10**9  # won; no source, an arbitrary upper bound
 CODE_SECONDS = 180  # an approval number is valid for about three minutes
 MERCHANT_UID_LENGTH = 40
 CUSTOMER_UID_LENGTH = 80
 
 # KG counts two bytes per Hangul character: (field, maximum bytes, refusal code). UNVERIFIED: the last code.
-BYTE_LIMITS = (("name", 30, "9109"), ("buyer_email", 30, "9114"), ("buyer_name", 30, "SANDBOX_BUYER_NAME"))
+BYTE_LIMITS = (("buyer_email", 30, "9114"), ("buyer_name", 30, "SANDBOX_BUYER_NAME"))
 
 CARRIERS = {
     "SKT": "SKT",
@@ -114,29 +113,22 @@ ALREADY_PAID = ("F1002", "이미 결제가 이루어진 거래건입니다.")
 
 
 def check_request(params: Mapping[str, Any]) -> None:
-    """Checks before a window opens that need no database. Raises Refused."""
-    _check_types(params)
-    if not 2 <= kg_bytes(params["merchant_uid"]) <= MERCHANT_UID_LENGTH:
+    """Checks of values that hold for both modules, after `check_types`. Raises Refused."""
+    if kg_bytes(params["merchant_uid"]) > MERCHANT_UID_LENGTH:
         raise Refused("9107", "[9107] 결제요청자료 오류입니다.")
-    if params.get("pay_method") != "phone":  # UNVERIFIED code and text
-        raise Refused("SANDBOX_PAY_METHOD", "이 샌드박스는 pay_method 'phone'만 받습니다.")
     if params["amount"] != int(params["amount"]):
         raise Refused("9110", "[9110] 결제요청자료 오류입니다.")
-    if not SMALLEST_AMOUNT <= params["amount"] <= LARGEST_AMOUNT:  # UNVERIFIED code and text
-        raise Refused("SANDBOX_MINIMUM", f"휴대폰 소액결제는 {SMALLEST_AMOUNT}원 이상이어야 합니다.")
+    if params["amount"] > LARGEST_AMOUNT:  # UNVERIFIED code and text
+        raise Refused("SANDBOX_MAXIMUM", f"결제 금액은 {LARGEST_AMOUNT}원 이하여야 합니다.")
     if not (params.get("name") or "").strip():  # `name` is required; UNVERIFIED: the code for an empty one
         raise Refused("9109", "[9109] 결제요청자료 오류입니다.")
-    if not params.get("buyer_tel"):  # UNVERIFIED code and text
-        raise Refused("SANDBOX_BUYER_TEL", "buyer_tel은 필수입력입니다.")
-    if not isinstance(params.get("digital"), bool):  # the text is that of PortOne's React Native client
-        raise Refused("SANDBOX_DIGITAL", "휴대폰 소액결제시 digital은 필수입력입니다.")
     if params.get("currency") not in (None, "", "KRW"):  # UNVERIFIED code and text
         raise Refused("SANDBOX_CURRENCY", "휴대폰 소액결제의 currency는 KRW만 가능합니다.")
     _check_lengths(params)
 
 
-def _check_types(params: Mapping[str, Any]) -> None:
-    """Checked since 2024-03-15; UNVERIFIED codes and texts."""
+def check_types(params: Mapping[str, Any]) -> None:
+    """Types are checked since 2024-03-15; UNVERIFIED codes and texts. Raises Refused."""
     amount = params.get("amount")
     if isinstance(amount, bool) or not isinstance(amount, int | float) or amount != amount or abs(amount) > 10**15:
         raise Refused("SANDBOX_TYPE", "amount는 숫자여야 합니다.")

@@ -27,6 +27,7 @@ class Outcome:
     silent: bool = False  # and no webhook is sent either
     no_key: bool = False  # paid, but no billing key is issued
     undone: bool = False  # KG cancels it without PortOne learning of it, as with real test payments
+    is_reversed: bool = False  # the carrier reverses it some time later, and PortOne then reports `cancelled`
 
 
 OUTCOMES = [
@@ -65,6 +66,13 @@ OUTCOMES = [
         "paid, then undone at KG only: a cancel fails (0044)",
         "after",
         undone=True,
+    ),
+    Outcome(
+        "7005",
+        "결제 한 시간 뒤 통신사가 되돌림: 포트원도 취소로 말함",
+        "paid, reversed by the carrier an hour later: PortOne says cancelled",
+        "after",
+        is_reversed=True,
     ),
     Outcome("8020", "취소 거절: 정보 불일치", "cancel refused: owner changed", "cancel", refusal_of("0020")),
     Outcome("8049", "취소 거절: 가맹점 잔액", "cancel refused: shop's balance", "cancel", refusal_of("0049")),

@@ -10,7 +10,7 @@ from .charges import charge
 from .database import Database
 from .kg import Refusal
 from .lookups import Page
-from .merchant import CHANNELS, channel_of
+from .merchant import CHANNELS, channel_with
 from .objects import Payment, new_payment, new_schedule, to_json
 from .outbox import Changed
 from .refusals import (
@@ -182,7 +182,7 @@ def _failed(database: Database, connection: sqlite3.Connection, asked: Mapping[s
         entries.unused_imp_uid(connection, "imps_"),
         asked,
         moment,
-        channel_of(None, f"{asked['pg_provider']}.{asked['pg_id']}") or CHANNELS[0],
+        channel_with(asked["pg_provider"], asked["pg_id"]) or CHANNELS[0],
         channel="api",
         custom_data=asked.get("custom_data"),
         customer_uid_usage="payment.scheduled",

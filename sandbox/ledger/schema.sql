@@ -16,12 +16,14 @@ CREATE TABLE IF NOT EXISTS payments (
     notice_url TEXT,                          -- JSON: a string or a list of strings
     phone TEXT,                               -- the phone number that pays
     cancelled_at_kg INTEGER NOT NULL DEFAULT 0, -- cancelled at KG, unknown to PortOne
+    reverse_at INTEGER NOT NULL DEFAULT 0,    -- when the carrier reverses it; 0: never
     body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS payments_by_merchant_uid ON payments (merchant_uid, started_at);
 CREATE INDEX IF NOT EXISTS payments_by_customer_uid ON payments (customer_uid, started_at) WHERE customer_uid IS NOT NULL;
 CREATE INDEX IF NOT EXISTS payments_by_start ON payments (started_at);
 CREATE INDEX IF NOT EXISTS payments_by_status ON payments (status, started_at);
+CREATE INDEX IF NOT EXISTS payments_to_reverse ON payments (reverse_at) WHERE reverse_at > 0;
 CREATE UNIQUE INDEX IF NOT EXISTS approved_once ON payments (merchant_uid) WHERE status IN ('paid', 'cancelled');
 
 CREATE TABLE IF NOT EXISTS prepared (merchant_uid TEXT PRIMARY KEY, amount INTEGER NOT NULL, currency TEXT);

@@ -28,7 +28,7 @@
   /* --- slips of the buyer's, told beside the field --- */
 
   function mark(field, text) {
-    const note = find(field.getAttribute("aria-describedby"));
+    const note = find((field.getAttribute("aria-describedby") || "").split(" ")[0]);
     if (text) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
     if (!note) return;
@@ -200,6 +200,7 @@
   }
 
   function fillIn(number) {
+    if (identity.elements.phone.readOnly) return; // the shop fixes the number
     showStep(0);
     identity.elements.phone.value = number;
     mark(identity.elements.phone, "");

@@ -24,6 +24,9 @@ FOR_THE_SCRIPT = (
 TEXTS: dict[str, dict[str, str]] = {
     "ko": {
         "title": "휴대폰 결제",
+        "title_mobilians": "휴대폰 결제",
+        "title_mobilians_v2": "KG파이낸셜 휴대폰 결제",
+        "fixed_number": "가맹점이 정한 번호입니다.",
         "badge": "샌드박스 · SANDBOX — 실제 결제가 아닙니다",
         "opening": "결제창을 여는 중입니다",
         "gone_title": "결제창을 찾을 수 없습니다",
@@ -93,6 +96,9 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "en": {
         "title": "Pay by phone bill",
+        "title_mobilians": "Pay by phone bill",
+        "title_mobilians_v2": "KG Financial · pay by phone bill",
+        "fixed_number": "The shop fixes this number.",
         "badge": "SANDBOX · 샌드박스 — no real payment",
         "opening": "Opening the payment window",
         "gone_title": "There is no such payment window",

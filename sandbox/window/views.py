@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
 
-from ..ledger import kg
+from ..ledger import kg, modules
 from ..ledger.options import options_of
 from ..ledger.outcomes import OUTCOMES
 from ..webhooks.current import database, sender
@@ -144,7 +144,9 @@ def page(window_id: str) -> Answer:
         shop_name=_shop_name(view, language),
         mode=mode,
         opener_origin=opener,
-        carriers={code: TEXTS[language].get(f"carrier_{code}", name) for code, name in kg.CARRIERS.items()},
+        title=TEXTS[language][f"title_{view.contract.pg_provider}"],
+        carriers=_carriers(view, language),
+        fixes_number=modules.fixes_number(view.contract.pg_provider, view.params),
         groups=_groups(view),
         script_texts={key: TEXTS[language][key] for key in FOR_THE_SCRIPT},
         ended=_ended(view) if view.state == "done" else None,
@@ -219,6 +221,13 @@ def _shop_name(view: WindowView, language: str) -> str:
     """The merchant's name: the request's `company`, else the one configured for the sandbox."""
     names = current_app.extensions["sandbox"].shop_names or {}
     return view.shop_name or names.get(language) or TEXTS[language]["a_shop"]
+
+
+def _carriers(view: WindowView, language: str) -> dict[str, str]:
+    """The names of the carriers to choose from, by code: all, or the one that the shop fixes."""
+    fixed = modules.carrier_of(view.contract.pg_provider, view.params)
+    codes = [fixed] if fixed else list(kg.CARRIERS)
+    return {code: TEXTS[language].get(f"carrier_{code}", kg.CARRIERS[code]) for code in codes}
 
 
 def _groups(view: WindowView) -> dict[str, list[Any]]:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ..ledger import billing_keys, clock, entries, faults, kg, lookups, outbox, prepared_amounts
+from ..ledger import billing_keys, clock, entries, faults, kg, lookups, modules, outbox, prepared_amounts, reversals
 from ..ledger.database import Database
-from ..ledger.merchant import IMP_CODE, Channel, channel_of
+from ..ledger.merchant import CHANNELS, IMP_CODE, Channel, channel_of
 from ..ledger.options import options_of
 from ..ledger.outcomes import outcome_at, outcome_of
 from ..webhooks.sender import Sender
@@ -38,7 +38,8 @@ class WindowView:
     shop_name: str | None
     buyer_name: str
     buyer_tel: str
-    digital: bool
+    digital: bool | None
+    contract: Channel
     is_billing: bool
     customer_uid: str | None
     device: str  # pc | mobile
@@ -52,10 +53,6 @@ class WindowView:
     attempts: int
     delivery: str  # normal | lost
     result: dict[str, Any] | None
-
-    @property
-    def code(self) -> str | None:
-        return self.sms_code
 
 
 def open_window(
@@ -94,10 +91,12 @@ def check_request(database: Database, user_code: str, params: Mapping[str, Any])
     """Check the parameters of `request_pay`; the channel to use. Raises kg.Refused."""
     if user_code != IMP_CODE:
         raise kg.Refused("SANDBOX_USER_CODE", "등록되지 않은 가맹점 식별코드입니다.")  # UNVERIFIED code and text
-    kg.check_request(params)
+    kg.check_types(params)
     channel = channel_of(params.get("channelKey"), params.get("pg"))
     if channel is None:
         raise kg.Refused("SANDBOX_CHANNEL", "등록되지 않은 결제 채널입니다.")  # UNVERIFIED code and text
+    modules.check(channel.pg_provider, params)
+    kg.check_request(params)
     if lookups.is_approved(database, params["merchant_uid"]):
         raise kg.Refused(*kg.ALREADY_PAID)
     prepared = prepared_amounts.find(database, params["merchant_uid"])
@@ -124,6 +123,7 @@ def send_code(database: Database, window_id: str, *, carrier: str, phone: str, b
     """Check the buyer's identity and send an approval number. Raises kg.Declined; final if this phone cannot pay."""
     view = _open_view(database, window_id)
     kg.check_identity(carrier, phone, birth, gender)
+    modules.check_identity(view.contract.pg_provider, view.params, carrier, phone)
     outcome = outcome_of(phone)
     if outcome.when == "identity" and outcome.refusal:
         if not outcome.retry:
@@ -217,11 +217,13 @@ def _approve(database: Database, sender: Sender, view: WindowView, phone: str) -
         with database.writing() as connection:
             payment = _claim(connection, view)
             entries.approve(connection, payment, moment, phone)
-            if payment["customer_uid"] and not outcome.no_key:
+            if payment["customer_uid"] and view.contract.may_issue and not outcome.no_key:
                 billing_keys.issue(connection, payment, moment, phone, view.params.get("customer_id"))
             if outcome.undone:
                 undone = "UPDATE payments SET cancelled_at_kg = ? WHERE imp_uid = ?"
                 connection.execute(undone, (moment, payment["imp_uid"]))
+            if outcome.is_reversed:
+                reversals.plan(connection, payment["imp_uid"], moment)
             _save_result(connection, view, success_result(payment), "lost" if outcome.lost else "normal")
             waiting = outbox.queue(database, connection, payment, silent=outcome.silent)
     except sqlite3.IntegrityError:  # the same merchant_uid was paid in another window
@@ -273,8 +275,9 @@ def _view(row: sqlite3.Row) -> WindowView:
         name=params.get("name") or "",
         shop_name=params.get("company"),
         buyer_name=params.get("buyer_name") or "",
-        buyer_tel=params["buyer_tel"],
-        digital=params["digital"],
+        buyer_tel=params.get("buyer_tel") or "",
+        digital=params.get("digital"),
+        contract=channel_of(params.get("channelKey"), params.get("pg")) or CHANNELS[0],
         is_billing=bool(params.get("customer_uid")),
         customer_uid=params.get("customer_uid"),
         device=row["device"],

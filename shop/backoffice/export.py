@@ -54,7 +54,7 @@ def payments_csv(chosen: PaymentFilter) -> Iterator[str]:
     Call it inside the request, whose language its words are in; the pieces may be read later.
     """
     headings = [*MACHINE_COLUMNS, *map(str, COLUMNS.values())]
-    words = {kind: {value: label(kind, value) for value in LABELS[kind]} for kind in ("payment", "held", "kind")}
+    words = {kind: {value: label(kind, value) for value in LABELS[kind]} for kind in ("payment", "held", "kind", "pg")}
     return _pieces(chosen, headings, words)
 
 
@@ -84,6 +84,7 @@ def _cells(row: Any, buyer: ListedBuyer, words: Words) -> list[Any]:
         "buyer_name": buyer.name,
         "buyer_email": buyer.email,
         "buyer_tel": buyer.tel,
+        "pg_provider": words["pg"].get(row.pg_provider, row.pg_provider),
     }
     return [others[name] if name in others else getattr(row, name) for name in (*MACHINE_COLUMNS, *COLUMNS)]
 

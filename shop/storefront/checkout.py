@@ -17,6 +17,7 @@ from shop.orders.cart import off_sale as off_sale_in_cart
 from shop.orders.models import Order
 from shop.orders.orders import Buyer
 from shop.web.common import local, off_sale, provider, refuse, settings
+from shop.web.in_app import takes_confirm_url
 from shop.web.labels import field_label
 
 from . import rate_limits
@@ -54,11 +55,10 @@ def checkout() -> Response | tuple[Response, int]:
         return refuse(503, "earlier_unknown", message)
     except ProviderError:
         return refuse(503, "provider", _("결제사와 연결되지 않아 결제창을 열지 않았습니다. 잠시 후 다시 눌러 주세요."))
-    return jsonify(
-        merchant_uid=payment.merchant_uid,
-        imp_code=settings().imp_code,
-        request_pay=request_pay(settings(), payment, buyer, digital=order.digital),
-    )
+    arguments = request_pay(settings(), payment, buyer, digital=order.digital)
+    if not takes_confirm_url(request.user_agent.string):
+        del arguments["confirm_url"]
+    return jsonify(merchant_uid=payment.merchant_uid, imp_code=settings().imp_code, request_pay=arguments)
 
 
 def _checked_buyer(asked: dict[str, Any]) -> Buyer:

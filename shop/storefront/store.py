@@ -16,6 +16,7 @@ from shop.orders.cart import (
 from shop.orders.models import Order, Product
 from shop.web import guest_cart, headers
 from shop.web.common import login_required, settings
+from shop.web.in_app import in_app_browser
 
 from .cart_changes import put_in_cart
 
@@ -55,6 +56,7 @@ def cart() -> str:
         withdrawal_limited=any(item.product.digital for item in on_sale),
         charge_day=clock.today().day,  # if the first month is paid today
         billing_available=settings().billing_available,
+        in_app=in_app_browser(request.user_agent.string),
         sdk_url=headers.let_the_sdk_in(settings()),
     )
 

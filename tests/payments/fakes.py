@@ -98,7 +98,7 @@ class FakeProvider:
 
     @one_at_a_time
     def issues_key(self, customer_uid: str) -> None:
-        self.keys[customer_uid] = BillingKeyReport(customer_uid, "mobilians", "170622040674", clock.now())
+        self.keys[customer_uid] = BillingKeyReport(customer_uid, "mobilians", "170622040674", clock.now(), True)
 
     # --- the questions of payments.portone.report.PaymentProvider ---
 

@@ -68,6 +68,27 @@ def test_cancel_in_portones_console_has_a_row_that_nobody_requested(provider: Fa
     assert (row.status, row.requested_at, row.requested_by, row.reason) == ("done", None, None, "관리자페이지취소")
 
 
+def test_cancel_that_neither_we_nor_the_console_made_was_undone_by_the_carrier(
+    provider: FakeProvider, payment: Payment
+) -> None:
+    provider.hears_of(payment.merchant_uid, "cancelled", payment.amount, imp_uid=payment.imp_uid)
+    sync_payment(provider, Notification("webhook", payment.imp_uid, payment.merchant_uid))
+    [row] = rows()
+    assert (row.status, row.requested_at, row.answer) == ("done", None, "undone_by_carrier")
+    assert cancellations.is_undone_by_carrier(payment)
+
+
+def test_neither_our_own_cancel_nor_the_consoles_was_undone_by_the_carrier(
+    provider: FakeProvider, payment: Payment
+) -> None:
+    assert not cancellations.is_undone_by_carrier(payment)
+    second = second_window(provider, payment)
+    assert [row.answer for row in rows() if row.imp_uid == second.imp_uid] == [None]
+    provider.console_cancels(payment.imp_uid)
+    sync_payment(provider, Notification("webhook", payment.imp_uid, payment.merchant_uid))
+    assert not cancellations.is_undone_by_carrier(payment)
+
+
 def test_duplicate_window_has_a_row_of_its_own_amount_and_imp_uid(provider: FakeProvider, payment: Payment) -> None:
     second = second_window(provider, payment)
     [row] = rows()

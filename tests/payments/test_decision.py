@@ -1,6 +1,9 @@
 """The table on which money turns, row by row, and its promises as properties."""
 
+import inspect
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,6 +94,13 @@ def test_right_money_for_a_purchase_that_cannot_take_it_is_held_and_cancelled(
     assert decided(a_payment(), a_report(), standing, taken=taken) == ("held", "paid", reason)
     decision = decide(a_payment(), a_report(), standing, paid_by_another=taken)
     assert decision.cancel_text == (CANCEL_TEXTS["duplicate"] if taken else CLOSED.cancel_text)
+
+
+def test_money_that_only_a_person_can_judge_is_held_and_not_cancelled() -> None:
+    standing = Standing.held("key_channel")
+    decision = decide(a_payment(), a_report(), standing, paid_by_another=False)
+    assert (decision.outcome, decision.held_reason, decision.cancel_text) == ("held", "key_channel", None)
+    assert refusal_to_approve(a_payment(), standing, 9900, paid_by_another=False) == "order_gone"
 
 
 def test_a_late_purchase_may_still_be_paid_but_no_window_is_approved_for_it() -> None:
@@ -264,3 +274,40 @@ def test_whatever_comes_in_whichever_order_a_payment_is_paid_at_most_once(first:
         elif decision.held_reason:
             payment.held_reason, payment.imp_uid = decision.held_reason, report.imp_uid
     assert honoured <= 1
+
+
+# --- which of KG's modules took the money ---
+
+
+@pytest.mark.parametrize("status", ["paid", "failed", "cancelled"])
+@pytest.mark.parametrize("standing", [OPEN, LATE, CLOSED, Standing.held("key_channel")])
+@pytest.mark.parametrize("taken", [False, True])
+def test_no_decision_depends_on_the_module_that_took_the_money(status: str, standing: Standing, taken: bool) -> None:
+    def decided_through(pg_provider: str | None) -> Decision:
+        report = a_report(status=status, pg_provider=pg_provider)
+        return decide(a_payment(), report, standing, paid_by_another=taken)
+
+    assert decided_through("mobilians") == decided_through("mobilians_v2") == decided_through(None)
+
+
+def test_only_what_stores_or_parses_a_report_reads_its_pg_provider() -> None:
+    """`pg_provider` stands in the parser, the data types, the tables and the copying of facts, and decides nothing."""
+    folder = Path(inspect.getfile(decide)).parent
+    readers = {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if "pg_provider" in path.read_text()
+    }
+    assert readers == {
+        "models.py",
+        "monthly/first_month.py",  # copies it from the key's report
+        "monthly/models.py",
+        "portone/report.py",
+        "portone/responses.py",
+        "record.py",  # copies it from the report
+        "settings.py",  # in a comment
+    }
+    copied = r"\.pg_provider"
+    places = [line for name in readers for line in (folder / name).read_text().splitlines() if re.search(copied, line)]
+    assert sorted(line.strip() for line in places) == [
+        '"pg_provider": report.pg_provider,',
+        "key.pg_provider, key.pg_id, key.is_test_channel = issued.pg_provider, issued.pg_id, issued.is_test_channel",
+    ]

@@ -36,7 +36,13 @@ class Forgetful(Orders):
 
 
 def test_a_standing_that_cannot_be_is_refused_where_it_is_made() -> None:
-    for state, reason, text in (("opne", "", ""), ("closed", "", "x"), ("closed", "no", ""), ("closed", "x" * 33, "x")):
+    for state, reason, text in (
+        ("opne", "", ""),
+        ("closed", "", "x"),
+        ("closed", "no", ""),
+        ("closed", "x" * 33, "x"),
+        ("held", "", ""),
+    ):
         with pytest.raises(ValueError, match="Standing"):
             Standing(state, reason, text)  # type: ignore[arg-type]
 

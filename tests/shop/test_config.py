@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import create_sandbox
+from sandbox.ledger.merchant import CHANNELS
 from shop.config import ConfigError, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -386,3 +387,44 @@ def test_a_secret_file_in_another_encoding_is_refused_by_name(tmp_path: Path) ->
     for encoding in ("cp949", "utf-16"):
         (tmp_path / "key").write_text("비밀 열쇠", encoding=encoding)
         assert refusal({"SECRET_KEY_FILE": str(tmp_path / "key")}, tmp_path).setting == "SECRET_KEY_FILE"
+
+
+# --- KG's new module ---
+
+NEW_MODULE = {"PORTONE_MODULE": "mobilians_v2"}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (NEW_MODULE, "PORTONE_PG"),
+        (NEW_MODULE | {"PORTONE_PG": "default"}, "PORTONE_PG"),
+        (
+            NEW_MODULE | {"PORTONE_PG": "", "PORTONE_CHANNEL_KEY": "ck", "PORTONE_BILLING_PG": "mobilians.1"},
+            "PORTONE_BILLING_PG",
+        ),
+        ({"PORTONE_MODULE": "mobilians_v3"}, "PORTONE_MODULE"),
+        ({"PORTONE_FIX_NUMBER": "true"}, "PORTONE_FIX_NUMBER"),
+        ({"PORTONE_FIX_NUMBER": "Y"}, "PORTONE_FIX_NUMBER"),
+        ({"PORTONE_APP_SCHEME": "dal gom"}, "PORTONE_APP_SCHEME"),
+    ],
+)
+def test_what_contradicts_the_module_is_refused_at_the_start(
+    change: dict[str, str], named: str, tmp_path: Path
+) -> None:
+    assert refusal(LIVE | change, tmp_path).setting == named
+
+
+def test_without_keys_the_new_module_is_the_sandboxes(tmp_path: Path) -> None:
+    settings = load_settings(NEW_MODULE, tmp_path)
+    channels = {channel.key: channel for channel in CHANNELS}
+    for key in (settings.channel_key, settings.billing_channel_key):
+        assert channels[key].pg_provider == "mobilians_v2"
+        assert channels[key].may_issue
+    named = load_settings(NEW_MODULE | {"PORTONE_BILLING_CHANNEL_KEY": "channel-key-sandbox-v2-no-issuing"}, tmp_path)
+    assert not channels[named.billing_channel_key].may_issue
+
+
+def test_every_channel_of_the_sandbox_can_be_named_without_portones_keys(tmp_path: Path) -> None:
+    for channel in CHANNELS:
+        assert load_settings({"PORTONE_CHANNEL_KEY": channel.key}, tmp_path).channel_key == channel.key

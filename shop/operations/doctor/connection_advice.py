@@ -24,6 +24,16 @@ ADVICE: dict[str, Words] = {
         "Live settings, but the demo account {email} exists, and its password is published.",
         "Do not go live on the demo's database: point DATABASE_URL at a new one.",
     ),
+    "key_channel": Words(
+        "problem",
+        "쓰고 있는 빌링키 {count}개가 {is} 채널에서 발급되었는데 PORTONE_TEST_CHANNEL은 {wanted}을(를) 받겠다고 "
+        "합니다. 이 키로 하는 다음 달 결제가 모두 보류됩니다.",
+        "PORTONE_TEST_CHANNEL을 확인하세요. 설정이 맞다면 그 구독을 관리 화면에서 끝내고 새로 받으세요.",
+        "{count} billing keys in use were issued on a {is} channel, but PORTONE_TEST_CHANNEL expects {wanted}: every "
+        "later month charged by them would be held.",
+        "Check PORTONE_TEST_CHANNEL. If it is right, end those subscriptions in the back office and let them be taken "
+        "out anew.",
+    ),
     "no_operator": Words(
         "warning",
         "관리 화면에서 일할 수 있는 계정이 없습니다.",
@@ -79,6 +89,13 @@ ADVICE: dict[str, Words] = {
         "KG모빌리언스(휴대폰) 채널을 넣으세요.",
         "The channel of {setting} is {pg}, not KG Mobilians.",
         "Name a channel of KG Mobilians (phone bill).",
+    ),
+    "channel_module": Words(
+        "warning",
+        "{setting}의 채널은 {pg} 모듈인데 PORTONE_MODULE은 {wanted}입니다.",
+        "PORTONE_MODULE={pg}로 두세요. 두 계약의 모듈이 서로 다르면 이 경고는 남고, 결제는 됩니다.",
+        "The channel of {setting} is of the module {pg}, but PORTONE_MODULE says {wanted}.",
+        "Set PORTONE_MODULE={pg}. Two contracts of different modules keep this warning; payments work.",
     ),
     "channel_mode": Words(
         "problem",

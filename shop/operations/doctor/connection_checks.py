@@ -11,8 +11,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from payments.database import db, end_reading
+from payments.monthly.models import BillingKey
 from payments.portone.client import PortOne
 from payments.portone.report import Channel, ProviderError, Refused, Unauthorized
+from payments.settings import NEW_MODULE, OLD_MODULE
 from shop.backoffice.admin import DOCTORS_MERCHANT_UID
 from shop.config import Settings
 from shop.orders.models import User
@@ -22,7 +24,8 @@ from .settings_checks import Finding, is_public
 TIMEOUT_SECONDS = 5.0
 MOST_SKEW_SECONDS = 30
 DEMO_EMAILS = ("buyer@example.com", "admin@example.com")
-KG_MOBILIANS = "mobilians"
+KG_MODULES = (OLD_MODULE, NEW_MODULE)
+MODES: Mapping[bool, str] = {True: "test", False: "live"}
 
 
 def of_database(settings: Settings, migrations: str) -> Iterator[Finding]:
@@ -35,6 +38,7 @@ def of_database(settings: Settings, migrations: str) -> Iterator[Finding]:
             yield Finding("migrations_behind", "DATABASE_URL", {"has": has or "-", "needs": needs})
             return
         yield from _accounts(settings)
+        yield from _billing_keys(settings)
     except SQLAlchemyError as error:
         db.session.rollback()
         yield Finding("database_silent", "DATABASE_URL", {"message": type(error).__name__})
@@ -49,6 +53,19 @@ def _accounts(settings: Settings) -> Iterator[Finding]:
             yield Finding("demo_accounts", "DATABASE_URL", {"email": email})
     if not operators:
         yield Finding("no_operator", "DATABASE_URL")
+
+
+def _billing_keys(settings: Settings) -> Iterator[Finding]:
+    """Compare what PortOne said of the keys in use with the kind of channel that the shop accepts."""
+    others = select(func.count()).where(
+        BillingKey.status == "active", BillingKey.is_test_channel == (not settings.is_test_channel)
+    )
+    count = db.session.scalar(others)
+    end_reading()
+    if count:
+        wanted = settings.is_test_channel
+        facts = {"count": count, "is": MODES[not wanted], "wanted": MODES[wanted]}
+        yield Finding("key_channel", "PORTONE_TEST_CHANNEL", facts)
 
 
 def of_portone(settings: Settings, portone: PortOne) -> Iterator[Finding]:
@@ -79,10 +96,15 @@ def of_channels(settings: Settings, channels: list[Channel]) -> Iterator[Finding
             yield from _contract(settings, setting, name, channel)
     if not once[1] and len(channels) > 1 and settings.live:
         yield Finding("channel_unnamed", "PORTONE_CHANNEL_KEY", {"count": len(channels)})
-    if not once[1] and not any(channel.pg_provider == KG_MOBILIANS for channel in channels):
-        yield Finding("channel_unknown", "PORTONE_CHANNEL_KEY", {"name": KG_MOBILIANS})
-    if settings.live and monthly[2] and once[2] and monthly[2].pg_id == once[2].pg_id:
+    if not once[1] and not any(channel.pg_provider in KG_MODULES for channel in channels):
+        yield Finding("channel_unknown", "PORTONE_CHANNEL_KEY", {"name": settings.module})
+    if settings.live and monthly[2] and once[2] and _share_a_mid(once[2], monthly[2]):
         yield Finding("billing_same", monthly[0], {"name": monthly[2].pg_id})
+
+
+def _share_a_mid(once: Channel, monthly: Channel) -> bool:
+    """Whether two contracts have one MID. KG's test MID serves one-time and recurring payments alike."""
+    return once.pg_id == monthly.pg_id and not (once.is_test_channel and monthly.is_test_channel)
 
 
 def _named(settings: Settings, channels: list[Channel], *, billing: bool) -> tuple[str, str, Channel | None]:
@@ -98,13 +120,16 @@ def _named(settings: Settings, channels: list[Channel], *, billing: bool) -> tup
 
 
 def _contract(settings: Settings, setting: str, name: str, channel: Channel | None) -> Iterator[Finding]:
-    modes: Mapping[bool, str] = {True: "test", False: "live"}
     if channel is None:
         yield Finding("channel_unknown", setting, {"name": name})
-    elif channel.pg_provider != KG_MOBILIANS:
+        return
+    if channel.pg_provider not in KG_MODULES:
         yield Finding("channel_kind", setting, {"pg": channel.pg_provider})
-    elif channel.is_test_channel != settings.is_test_channel:
-        facts = {"is": modes[channel.is_test_channel], "wanted": modes[settings.is_test_channel]}
+        return
+    if channel.pg_provider != settings.module:
+        yield Finding("channel_module", setting, {"pg": channel.pg_provider, "wanted": settings.module})
+    if channel.is_test_channel != settings.is_test_channel:
+        facts = {"is": MODES[channel.is_test_channel], "wanted": MODES[settings.is_test_channel]}
         yield Finding("channel_mode", setting, facts)
 
 

@@ -30,7 +30,7 @@ from .settings_checks import Finding
 bp = Blueprint("doctor", __name__, url_prefix="/admin/doctor")
 bp.before_request(admin.only_staff)
 
-SIGNS = {"problem": "✗", "warning": "!"}
+SIGNS = {"problem": "✗", "warning": "!", "note": "·"}
 
 Report = dict[str, list[Finding]]
 
@@ -147,13 +147,14 @@ def doctor(lang: str, as_json: bool, strict: bool) -> None:
         for note in settings_checks.notes(settings(), _environ()) if not failed else ():
             click.echo(note)
         click.echo(f"\nproblems: {levels.count('problem')}, warnings: {levels.count('warning')}")
-    if "problem" in levels or (strict and levels):
+    if "problem" in levels or (strict and "warning" in levels):
         sys.exit(1)
 
 
 def _lines(report: Report, languages: Iterable[str]) -> Iterator[str]:
     for part, findings in report.items():
-        yield f"{part}: {len(findings)}" if findings else f"{part}: ✓"
+        count = sum(finding.level != "note" for finding in findings)
+        yield f"{part}: {count}" if count else f"{part}: ✓"
         for finding in findings:
             yield f"  {SIGNS[finding.level]} {finding.setting} ({finding.code})"
             for language in languages:

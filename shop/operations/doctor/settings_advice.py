@@ -6,7 +6,7 @@ facts. The advice on the services that the settings name is in `connection_advic
 
 from typing import Literal, NamedTuple
 
-Level = Literal["problem", "warning"]
+Level = Literal["problem", "warning", "note"]  # a note is nothing to mend
 
 
 class Words(NamedTuple):
@@ -41,6 +41,15 @@ BELONGS = {
     ),
     "PORTONE_BILLING_PG": ("정기결제로 계약한 mobilians.<MID>", "mobilians.<MID> under the recurring contract"),
     "PORTONE_TEST_CHANNEL": ("true 또는 false", "true or false"),
+    "PORTONE_MODULE": (
+        "mobilians(구모듈) 또는 mobilians_v2(신모듈)",
+        "mobilians (the old module) or mobilians_v2 (the new one)",
+    ),
+    "PORTONE_FIX_NUMBER": (
+        "신모듈이면 true 또는 false, 구모듈이면 비움",
+        "true or false with the new module; nothing with the old one",
+    ),
+    "PORTONE_APP_SCHEME": ("앱의 스킴(앱이 없으면 비움)", "the app's scheme; nothing without an app"),
     "DATABASE_URL": ("postgresql://… 또는 sqlite:///…", "postgresql://… or sqlite:///…"),
     "SANDBOX_CONTROLS_TOKEN": ("임의의 글자 16자 이상", "16 random characters or more"),
     "SANDBOX_API_KEY": ("샌드박스의 API 키. 비밀 값과 함께", "the sandbox's API key, together with its secret"),
@@ -157,6 +166,16 @@ ADVICE: dict[str, Words] = {
         "KG와 정기결제를 계약한 뒤 PORTONE_BILLING_CHANNEL_KEY 또는 PORTONE_BILLING_PG를 넣으세요.",
         "No contract for recurring payments is set: monthly plans cannot be sold.",
         "After contracting with KG, set PORTONE_BILLING_CHANNEL_KEY or PORTONE_BILLING_PG.",
+    ),
+    "module_unverified": Words(
+        "note",
+        "KG의 신모듈(mobilians_v2)입니다. 공개된 문서로 확인되지 않은 것: 최소 금액(100원), digital, 취소 규칙 "
+        "(구모듈처럼 그달에 전액만), 다음 달 결제의 같은 금액·같은 날·±5일(그대로 지킴).",
+        "열기 전에 테스트 채널로 결제하고 취소해 보세요. 표는 docs/choosing-the-pg.md에 있습니다.",
+        "KG's new module (mobilians_v2). No public document settles: the smallest amount (100 won), digital, "
+        "its cancels (kept: whole, in the month, as the old one), same amount, same day and ±5 days of "
+        "later months (kept).",
+        "Before you open, pay and cancel on a test channel. The table is in docs/choosing-the-pg.en.md.",
     ),
     "billing_same": Words(
         "problem",

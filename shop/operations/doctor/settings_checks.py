@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from payments.settings import LIVE_API_URL
+from payments.settings import LIVE_API_URL, NEW_MODULE
 from shop.config import LIVE_SDK_URL, SANDBOX_API_KEY, WEAK_SECRET_KEYS, Settings
 from shop.environment import SETTINGS, ConfigError, host_of, is_private
 
@@ -65,6 +65,8 @@ def of_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Find
     else:
         yield from _demo(settings, environ)
     yield from _limits(settings, environ)
+    if settings.module == NEW_MODULE:
+        yield Finding("module_unverified", "PORTONE_MODULE")
 
 
 def is_public(settings: Settings) -> bool:

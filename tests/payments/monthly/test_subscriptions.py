@@ -1,14 +1,19 @@
 """What starts and ends a subscription, and that there is one of a plan."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
 from payments.attempts import AlreadyPaid, EarlierUnknown, look_up_earlier_attempts
+from payments.cancel import cancel_payment
 from payments.database import db, transaction
+from payments.events import Notification
+from payments.models import Cancellation
 from payments.monthly import AlreadySubscribed, subscriptions
 from payments.monthly.models import FIRST_MONTH, BillingKey, Subscription
 from payments.portone.report import OutcomeUnknown
+from payments.sync import sync_payment
 
 from ..fakes import FakeProvider
 from ..host import close_order
@@ -88,3 +93,34 @@ def test_a_plan_is_not_begun_again_while_the_key_of_its_paid_first_month_is_unkn
         look_up_earlier_attempts(provider, FIRST_MONTH, [payment.purchase_id])
     with pytest.raises(AlreadySubscribed):
         plan_window(provider)
+
+
+def test_a_key_of_the_other_kind_of_channel_starts_nothing_and_waits_for_a_person(provider: FakeProvider) -> None:
+    payment = plan_window(provider)
+    key = payment.customer_uid or ""
+    provider.issues_key(key)
+    provider.keys[key] = replace(provider.keys[key], is_test_channel=False)
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=key)
+    notification = Notification("callback", merchant_uid=payment.merchant_uid)
+    found = sync_payment(provider, notification).payment
+    assert found
+    assert (found.status, found.held_reason) == ("paid", "key_channel")
+    assert db.session.query(Cancellation).count() == 0
+    subscription = subscriptions.subscription_of(payment.purchase_id)
+    assert subscription
+    assert subscription.status == "pending"
+    assert cancel_payment(provider, found.id, "설정이 틀림", notification).outcome == "cancelled"
+    assert [row.status for row in db.session.query(BillingKey)] == ["ended"]
+
+
+@pytest.mark.parametrize("told", [True, None])
+def test_a_key_of_our_kind_of_channel_or_of_an_untold_one_starts_the_plan(
+    told: bool | None, provider: FakeProvider
+) -> None:
+    payment = plan_window(provider)
+    key = payment.customer_uid or ""
+    provider.issues_key(key)
+    provider.keys[key] = replace(provider.keys[key], is_test_channel=told)
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, customer_uid=key)
+    assert sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid)).outcome == "paid"
+    assert [row.is_test_channel for row in db.session.query(BillingKey)] == [told]

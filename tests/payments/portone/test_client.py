@@ -155,6 +155,21 @@ def test_a_billing_key_is_read_back(portone: PortOne, wire: responses.RequestsMo
     assert key
     assert (key.customer_uid, key.pg_provider, key.pg_id) == ("cuid_7_a1", "mobilians", "170622040674")
     assert key.issued_at == datetime.fromtimestamp(1788610237, UTC)
+    assert key.is_test_channel is True
+
+
+@pytest.mark.parametrize(("told", "read"), [({"sandbox": False}, False), ({"sandbox": None}, None), ({}, None)])
+def test_whether_a_billing_key_is_of_a_test_channel_may_be_untold_but_never_guessed(
+    told: dict[str, Any], read: bool | None, portone: PortOne, wire: responses.RequestsMock
+) -> None:
+    key = {name: value for name, value in EXAMPLES["billing_key"].items() if name != "sandbox"}
+    wire.get(f"{API}/subscribe/customers/cuid_7_a1", json=answer(key | told))
+    found = portone.get_billing_key("cuid_7_a1")
+    assert found
+    assert found.is_test_channel is read
+    wire.replace(responses.GET, f"{API}/subscribe/customers/cuid_7_a1", json=answer(key | {"sandbox": "no"}))
+    with pytest.raises(UnreadableAnswer, match="sandbox"):
+        portone.get_billing_key("cuid_7_a1")
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 1), (404, -1)])

@@ -82,3 +82,49 @@ def test_a_parcel_brings_its_address(live: PortOneSettings) -> None:
     asked = request_pay(live, a_payment(), buyer, digital=False)
     assert asked["digital"] is False
     assert (asked["buyer_addr"], asked["buyer_postcode"]) == ("서울시 중구 세종대로 110", "04524")
+
+
+# --- KG's new module ---
+
+NEW = {key: value for key, value in LIVE.items() if key != "PORTONE_PG"} | {
+    "PORTONE_MODULE": "mobilians_v2",
+    "PORTONE_CHANNEL_KEY": "ck-1",
+    "PORTONE_BILLING_CHANNEL_KEY": "ck-2",
+}
+
+
+@pytest.mark.parametrize(("payment", "key"), [(a_payment(), "ck-1"), (a_payment(customer_uid="key-1"), "ck-2")])
+def test_the_new_module_is_chosen_by_channel_key_only_and_asked_for_a_phone_bill(payment: Payment, key: str) -> None:
+    asked = request_pay(PortOneSettings.from_environ(NEW), payment, BUYER, digital=True)
+    assert (asked["channelKey"], asked["pay_method"], asked["digital"]) == (key, "phone", True)
+    assert not {"pg", "bypass", "phone"} & set(asked)
+
+
+def test_the_new_modules_window_may_be_kept_to_the_orders_number() -> None:
+    asked = request_pay(
+        PortOneSettings.from_environ(NEW | {"PORTONE_FIX_NUMBER": "true"}), a_payment(), BUYER, digital=True
+    )
+    assert asked["bypass"] == {"mobilians_v2": {"pay_options": {"mc_fix_no": "Y"}}}
+    assert asked["buyer_tel"] == "01012345678"
+
+
+def test_an_apps_scheme_is_sent_only_if_there_is_one(live: PortOneSettings) -> None:
+    assert "app_scheme" not in request_pay(live, a_payment(), BUYER, digital=True)
+    asked = request_pay(replace(live, app_scheme="dalgom"), a_payment(), BUYER, digital=True)
+    assert asked["app_scheme"] == "dalgom"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (NEW | {"PORTONE_PG": "mobilians"}, "PORTONE_PG"),
+        (NEW | {"PORTONE_PG": "default"}, "PORTONE_PG"),
+        (NEW | {"PORTONE_BILLING_PG": "mobilians.1"}, "PORTONE_BILLING_PG"),
+        (NEW | {"PORTONE_MODULE": "mobilians_v3"}, "PORTONE_MODULE"),
+        (LIVE | {"PORTONE_FIX_NUMBER": "true"}, "PORTONE_FIX_NUMBER"),
+        (NEW | {"PORTONE_FIX_NUMBER": "Y"}, "PORTONE_FIX_NUMBER"),
+    ],
+)
+def test_settings_that_contradict_the_module_are_refused_by_name(wrong: dict[str, str], named: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{named} "):
+        PortOneSettings.from_environ(wrong)

@@ -413,6 +413,31 @@ def test_the_export_opens_in_excel_and_runs_nothing(admin: FlaskClient, paid: Pa
     assert admin.get("/admin/payments.csv?status=failed").get_data(as_text=True).count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("pg", "language", "name"),
+    [
+        ("mobilians", "ko", "KG 휴대폰(구 모듈)"),
+        ("mobilians_v2", "ko", "KG 휴대폰(신 모듈)"),
+        ("mobilians_v2", "en", "KG phone bill (new module)"),
+        ("danal", "en", "danal"),
+    ],
+)
+def test_the_module_is_named_on_the_page_in_the_filter_and_in_the_export(
+    pg: str, language: str, name: str, admin: FlaskClient, paid: Payment
+) -> None:
+    with transaction():
+        db.session.query(Payment).update({"pg_provider": pg})
+    headers = {"Accept-Language": language}
+    assert name in admin.get(f"/admin/payments/{paid.merchant_uid}", headers=headers).get_data(as_text=True)
+    listed = admin.get(f"/admin/payments?pg={pg}", headers=headers).get_data(as_text=True)
+    assert paid.merchant_uid in listed
+    assert f'value="{pg}"' in listed
+    assert name in listed
+    text = admin.get(f"/admin/payments.csv?pg={pg}", headers=headers).get_data(as_text=True)
+    (row,) = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    assert (row["pg_provider"], row["pg_name"]) == (pg, name)
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+82", "-1", "@x", "\tx", "\rx", " =1", "＝1"])
 def test_a_cell_that_looks_like_a_formula_is_disarmed(text: str) -> None:
     assert spreadsheet.cell(text) == f"'{text}"

@@ -19,6 +19,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from payments.database import db
+from payments.monthly.models import BillingKey
 from payments.portone.client import PortOne
 from payments.portone.report import Channel
 from shop.config import ConfigError, Settings, load_settings
@@ -27,6 +28,7 @@ from shop.operations.doctor.doctor import SIGNS
 from shop.operations.doctor.settings_checks import Finding
 from shop.storefront import account
 from tests.conftest import NOBODY_ANSWERS, close, csrf_of, sign_in
+from tests.servers import serving
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,7 +36,11 @@ ONCE = {"channel_key": "channel-key-once", "pg_provider": "mobilians", "pg_id": 
 MONTHLY = {"channel_key": "channel-key-monthly", "pg_provider": "mobilians", "pg_id": "200000000002", "sandbox": False}
 CARD = {"channel_key": "channel-key-card", "pg_provider": "html5_inicis", "pg_id": "INIpayTest", "sandbox": False}
 TEST = {"channel_key": "channel-key-test", "pg_provider": "mobilians", "pg_id": "170622040674", "sandbox": True}
-ACCOUNT = [{"type": "payment", "channel_name": "x", **channel} for channel in (ONCE, MONTHLY, CARD, TEST)]
+TEST_MONTHLY = TEST | {"channel_key": "channel-key-test-monthly"}
+NEW = {"channel_key": "channel-key-new", "pg_provider": "mobilians_v2", "pg_id": "200000000003", "sandbox": False}
+NEW_MONTHLY = NEW | {"channel_key": "channel-key-new-monthly", "pg_id": "200000000004"}
+CHANNELS = (ONCE, MONTHLY, CARD, TEST, TEST_MONTHLY, NEW, NEW_MONTHLY)
+ACCOUNT = [{"type": "payment", "channel_name": "x", **channel} for channel in CHANNELS]
 
 # A live shop as it should be: the doctor has nothing to say.
 HEALTHY = {
@@ -48,6 +54,11 @@ HEALTHY = {
     "TRUSTED_PROXIES": "1",
     "CSP_ENFORCE": "true",
     "METRICS_TOKEN": "5f0e1d2c3b4a59687766",
+}
+NEW_MODULE = {
+    "PORTONE_MODULE": "mobilians_v2",
+    "PORTONE_CHANNEL_KEY": "channel-key-new",
+    "PORTONE_BILLING_CHANNEL_KEY": "channel-key-new-monthly",
 }
 PUBLIC_DEMO = {
     "PUBLIC_URL": "https://demo.example.com",
@@ -201,6 +212,27 @@ def of_portone(environ: Mapping[str, str], folder: Path) -> list[Finding]:
             [("billing_same", "PORTONE_BILLING_CHANNEL_KEY")],
         ),
         (
+            {
+                "PORTONE_TEST_CHANNEL": "true",
+                "PORTONE_CHANNEL_KEY": "channel-key-test",
+                "PORTONE_BILLING_CHANNEL_KEY": "channel-key-test-monthly",
+            },
+            ACCOUNT,
+            [],
+        ),
+        (NEW_MODULE, ACCOUNT, []),
+        (
+            NEW_MODULE | {"PORTONE_BILLING_CHANNEL_KEY": "channel-key-new"},
+            ACCOUNT,
+            [("billing_same", "PORTONE_BILLING_CHANNEL_KEY")],
+        ),
+        ({"PORTONE_CHANNEL_KEY": "channel-key-new"}, ACCOUNT, [("channel_module", "PORTONE_CHANNEL_KEY")]),
+        (
+            {"PORTONE_MODULE": "mobilians_v2"},
+            ACCOUNT,
+            [("channel_module", "PORTONE_CHANNEL_KEY"), ("channel_module", "PORTONE_BILLING_CHANNEL_KEY")],
+        ),
+        (
             {"PORTONE_BILLING_CHANNEL_KEY": "channel-key-gone"},
             ACCOUNT,
             [("channel_unknown", "PORTONE_BILLING_CHANNEL_KEY")],
@@ -227,6 +259,12 @@ def test_the_contracts_that_are_named_must_be_the_accounts(
     grants_token(wire)
     wire.get("https://api.iamport.kr/users/pg", json=told(channels))
     assert [(one.code, one.setting) for one in of_portone(HEALTHY | planted, tmp_path)] == found
+
+
+def test_the_new_module_is_no_problem_and_its_unverified_rules_are_noted(tmp_path: Path) -> None:
+    [note] = seen(HEALTHY | NEW_MODULE, tmp_path)
+    assert (note.code, note.level) == ("module_unverified", "note")
+    assert "100 won" in note.text("en")[0]
 
 
 def test_an_account_without_kg_mobilians_cannot_take_phone_bills(tmp_path: Path) -> None:
@@ -335,6 +373,20 @@ def test_the_database_is_looked_at(app: Flask, shop: Any) -> None:
     assert "flask init-db" in finding.text("en")[1]
 
 
+def test_keys_in_use_of_the_other_kind_of_channel_are_counted(app: Flask, shop: Any) -> None:
+    settings: Settings = app.extensions["settings"]
+    migrations = app.extensions["migrate"].directory
+    kinds = {"a": ("active", False), "b": ("active", True), "c": ("active", None), "d": ("ended", False)}
+    for name, (status, is_test_channel) in kinds.items():
+        facts = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "a@example.com"}
+        shop.add(
+            BillingKey(customer_uid=name, customer_ref="1", status=status, is_test_channel=is_test_channel, **facts)
+        )
+    shop.commit()
+    [finding] = connection_checks.of_database(settings, migrations)
+    assert (finding.code, finding.setting, finding.facts["count"]) == ("key_channel", "PORTONE_TEST_CHANNEL", 1)
+
+
 def test_a_redis_that_does_not_answer_is_named(settings: Settings, redis_url: str) -> None:
     def found(limits: str, broker: str = "") -> list[tuple[str, str]]:
         named = connection_checks.redis_named(replace(settings, ratelimit_storage_url=limits, broker_url=broker))
@@ -382,6 +434,16 @@ def test_on_this_machine_with_its_sandbox_all_is_well_but_for_the_server_that_do
     assert app.test_cli_runner().invoke(args=["doctor", "--strict"]).exit_code == 1
     app.extensions["sandbox"].extensions["sandbox"].close()
     close(app)
+
+
+@pytest.mark.parametrize(("module", "notes"), [("mobilians", []), ("mobilians_v2", ["module_unverified"])])
+def test_with_each_of_kgs_modules_the_served_sandbox_gives_a_clean_bill(
+    module: str, notes: list[str], tmp_path: Path
+) -> None:
+    with serving(tmp_path, PORTONE_MODULE=module) as server:
+        run = server.app.test_cli_runner().invoke(args=["doctor", "--json", "--strict"])
+    assert [(one["code"], one["level"]) for one in json.loads(run.stdout)] == [(code, "note") for code in notes]
+    assert run.exit_code == 0
 
 
 def flask_doctor(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expec
 from payments.database import db
 from payments.models import Payment
 from payments.monthly.models import Subscription
+from tests.clocks import NOON
 from tests.servers import Server, serving
 
 pytestmark = pytest.mark.browser
@@ -380,3 +382,90 @@ def test_back_shows_the_cart_as_it_is_now(browser: Browser, server: Server) -> N
     expect(page).not_to_have_title("as it was left")
     expect(page.get_by_label("이름")).to_have_value("홍길동")
     page.close()
+
+
+# --- through KG's new module ---
+
+
+@pytest.fixture
+def new_module(tmp_path: Path, seeded_database: Path) -> Iterator[Server]:
+    shutil.copy(seeded_database, tmp_path / "shop.sqlite3")
+    with serving(tmp_path, PORTONE_MODULE="mobilians_v2", PORTONE_FIX_NUMBER="true") as server:
+        yield server
+
+
+@pytest.mark.parametrize("device", ["pc", "mobile"])
+def test_through_the_new_module_the_order_is_paid_with_the_number_that_the_shop_fixes(
+    device: str, browser: Browser, new_module: Server, phone: dict[str, Any]
+) -> None:
+    context = browser.new_context(**(phone if device == "mobile" else PC | {"locale": "ko-KR"}))
+    page = context.new_page()
+    sign_in(page, new_module)
+    put_in_cart(page, new_module, "bear-emoji")
+    fill_buyer(page)
+    if device == "pc":
+        with page.expect_popup() as opened:
+            page.locator("#pay-once").click()
+        window = opened.value
+    else:
+        page.locator("#pay-once").tap()
+        page.wait_for_url("**/window/**")
+        window = page
+    expect(window.get_by_role("heading", name="KG파이낸셜 휴대폰 결제")).to_be_visible()
+    expect(window.locator("#phone")).not_to_be_editable()
+    identify(window)
+    type_code(window)
+    expect_paid_order(page, new_module)
+    [payment] = payments(new_module)
+    assert (payment.status, payment.held_reason, payment.pg_provider) == ("paid", None, "mobilians_v2")
+    expect_in_admin(browser, new_module, payment)
+    context.close()
+
+
+def test_a_plan_through_a_service_id_that_may_not_issue_keys_is_given_back_and_the_page_says_why(
+    browser: Browser, tmp_path: Path, seeded_database: Path
+) -> None:
+    shutil.copy(seeded_database, tmp_path / "shop.sqlite3")
+    no_issuing = {"PORTONE_BILLING_CHANNEL_KEY": "channel-key-sandbox-v2-no-issuing"}
+    with serving(tmp_path, PORTONE_MODULE="mobilians_v2", **no_issuing) as server:
+        page = browser.new_page(**PC, locale="ko-KR")
+        sign_in(page, server)
+        put_in_cart(page, server, "reading-pass")
+        fill_buyer(page)
+        pay_in_popup(page, ".pay-monthly")
+        expect(page).to_have_url(re.compile(f"{server.url}/orders/\\d+$"))
+        for _ in range(50):  # it is held first, with the same reason, and cancelled at once behind the page
+            if page.locator("[data-payment-status=cancelled]").count():
+                break
+            page.wait_for_timeout(100)
+            page.reload()
+        expect(page.locator("#order-state")).to_have_text("결제를 되돌려드렸습니다")
+        expect(page.locator("p.reason")).to_have_text("빌링키가 발급되지 않아 자동 취소")
+        expect(page.get_by_text("구독은 시작되지 않았고, 다음 달에도 청구되지 않습니다.")).to_be_visible()
+        [payment] = payments(server)
+        assert (payment.status, payment.pg_provider) == ("cancelled", "mobilians_v2")
+        page.close()
+
+
+def test_what_the_carrier_undoes_is_shown_as_such_to_buyer_and_staff(browser: Browser, new_module: Server) -> None:
+    page = browser.new_page(**PC, locale="ko-KR")
+    sign_in(page, new_module)
+    put_in_cart(page, new_module, "bear-emoji")
+    fill_buyer(page, "010-0000-7005")
+    pay_in_popup(page, "#pay-once")
+    expect_paid_order(page, new_module)
+    moment = (NOON + timedelta(hours=2)).isoformat()
+    moved = page.request.post(f"{new_module.url}/sandbox/controls/clock", data={"to": moment})
+    assert moved.ok
+    page.reload()
+    expect(page.locator("#order-state")).to_have_text("취소된 주문입니다")
+    expect(page.get_by_text("판매자가 취소한 것이 아닙니다.")).to_be_visible()
+    page.close()
+    [payment] = payments(new_module)
+    staff = browser.new_page(**PC, locale="ko-KR")
+    sign_in(staff, new_module, "admin@example.com")
+    staff.goto(f"{new_module.url}/admin/payments/{payment.merchant_uid}")
+    expect(staff.get_by_text("통신사나 KG가 되돌린 결제입니다.")).to_be_visible()
+    expect(staff.get_by_role("region", name="돌려주는 돈")).to_contain_text("통신사가 되돌림")
+    expect(staff.get_by_text("KG 휴대폰(신 모듈)")).to_be_visible()
+    staff.close()

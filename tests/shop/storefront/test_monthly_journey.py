@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from payments.database import db
 from payments.models import Payment
+from payments.monthly.models import BillingKey
 from tests.servers import Server, serving
 from tests.shop.storefront.test_journeys import PC, expect_paid_order, fill_buyer, pay_in_popup, put_in_cart, sign_in
 
@@ -97,3 +98,32 @@ def test_three_months_with_a_decline_are_seen_on_both_pages_and_none_comes_after
     expect(admin.get_by_role("heading", name="지금 결제할 것 0건")).to_be_visible()
     expect(admin.get_by_text("구독을 끝내셨습니다.")).to_be_visible()
     assert paid_months(server) == months
+
+
+@pytest.fixture
+def new_module(tmp_path: Path, seeded_database: Path) -> Iterator[Server]:
+    shutil.copy(seeded_database, tmp_path / "shop.sqlite3")
+    with serving(tmp_path, PORTONE_MODULE="mobilians_v2") as server:
+        yield server
+
+
+def test_through_the_new_module_the_second_month_is_charged_on_its_day(browser: Browser, new_module: Server) -> None:
+    buyer, admin = (browser.new_page(**PC, locale="ko-KR") for _ in range(2))
+    sign_in(buyer, new_module)
+    put_in_cart(buyer, new_module, "reading-pass")
+    fill_buyer(buyer)
+    pay_in_popup(buyer, ".pay-monthly")
+    expect_paid_order(buyer, new_module)
+    sign_in(admin, new_module, "admin@example.com")
+    admin.goto(f"{new_module.url}/admin/monthly")
+    admin.get_by_role("button", name="시계를 다음 결제일로").click()
+    expect(admin.get_by_role("heading", name="지금 결제할 것 1건")).to_be_visible()
+    run_now(admin)
+    expect(admin.get_by_text("이번 달 결제를 마쳤습니다. (1)")).to_be_visible()
+    assert len(paid_months(new_module)) == 2
+    with new_module.app.app_context():
+        paid = db.session.query(Payment).filter_by(status="paid")
+        assert {payment.pg_provider for payment in paid} == {"mobilians_v2"}
+        assert [(key.status, key.is_test_channel) for key in db.session.query(BillingKey)] == [("active", True)]
+    for page in (buyer, admin):
+        page.close()

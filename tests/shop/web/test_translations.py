@@ -115,6 +115,7 @@ KOREAN_ON_PURPOSE = {
     "purchases": "what PortOne's console reads about a cancel",
     "spreadsheet": "the words of dates, to be recognised",
     "texts": "what buyers read, in both languages",
+    "report": "PortOne's words, to be recognised",
     "responses": "PortOne's words, to be recognised",
     "settings_advice": "the doctor's words, in both languages",
     "settings_checks": "the doctor's words, in both languages",
