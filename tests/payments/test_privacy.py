@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from payments.attempts import new_merchant_uid
@@ -68,6 +68,8 @@ def digits_of(text: str) -> str:
     return re.sub(r"[^0-9]", "", unicodedata.normalize("NFKC", text))
 
 
+@example("010%201234-5678", "")
+@example("010%20%201234-5678", "%")
 @given(written_numbers(), st.text(st.characters(exclude_categories=["Nd", "Cs"]), max_size=5))
 def test_number_in_any_spelling_is_masked_inside_any_text(number: str, around: str) -> None:
     for text in (f"{around}{number}{around}", f"{around} {number} {around}", quote(f"{around}{number}{around}")):
