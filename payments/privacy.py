@@ -11,7 +11,8 @@ from string import hexdigits
 from typing import Any
 
 # A mobile number, also in full-width digits, with any signs between its groups: `010-1234-5678`, `+82 (0)10.1234.5678`.
-_GAP = r"[\W_ーㅡ]{0,5}"
+# Signs of an escape are none of them: `010%201234` is read once it is `010 1234`.
+_GAP = r"(?:[^\w%\\]|[_ーㅡ]){0,5}"
 _HEX = r"[\da-fA-F]"
 _NUMBER = (
     # The first digit: no digit stands before it, except that of `%20` or `\u0020`, and it begins none of PortOne's ids.

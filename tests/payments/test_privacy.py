@@ -69,6 +69,8 @@ def digits_of(text: str) -> str:
 
 
 @example("%2B82-10%201234%205678", "\x1f\x98")  # the digits of an outer escape look like a part of the number
+@example("010%201234-5678", "")
+@example("010%20%201234-5678", "%")
 @given(written_numbers(), st.text(st.characters(exclude_categories=["Nd", "Cs"]), max_size=5))
 def test_number_in_any_spelling_is_masked_inside_any_text(number: str, around: str) -> None:
     for text in (f"{around}{number}{around}", f"{around} {number} {around}", quote(f"{around}{number}{around}")):
