@@ -40,11 +40,13 @@ def record(report: PaymentReport, notification: Notification) -> SyncResult:
     Raises UnreadableAnswer, and writes nothing, if the window is bound to another payment of ours.
     """
     with transaction():
-        found = db.session.scalar(select(Payment).filter_by(merchant_uid=report.merchant_uid))
+        named = (Payment.merchant_uid == report.merchant_uid) | (Payment.imp_uid == report.imp_uid)
+        rows = db.session.scalars(select(Payment).where(named)).all()
+        found = next((row for row in rows if row.merchant_uid == report.merchant_uid), None)
         if found is None:
             log_event(notification, "mismatch", "PortOne says it is not one of our payments", None, report.as_received)
             return SyncResult("mismatch", "the payment is not ours")
-        if db.session.scalar(select(Payment.id).filter_by(imp_uid=report.imp_uid)) not in (None, found.id):
+        if len(rows) > 1:
             raise UnreadableAnswer("PortOne named another merchant_uid for this imp_uid before")
         # The lock order everywhere: purchase, what it changes, payment. The payment is read again under its lock.
         standing = lock_purchase(found)
