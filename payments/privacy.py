@@ -13,11 +13,9 @@ from typing import Any
 # A mobile number, also in full-width digits, with any signs between its groups: `010-1234-5678`, `+82 (0)10.1234.5678`.
 # Signs of an escape are none of them: `010%201234` is read once it is `010 1234`.
 _GAP = r"(?:[^\w%\\]|[_ーㅡ]){0,5}"
-_HEX = r"[\da-fA-F]"
 _NUMBER = (
-    # The first digit: no digit stands before it, except that of `%20` or `\u0020`, and it begins none of PortOne's ids.
-    rf"([0０8８](?:(?<!\d.)|(?<=%{_HEX}{{2}}.)|(?<=\\u{_HEX}{{4}}.))(?<!imp_.)(?<!imps_.)"
-    rf"(?:(?<=[0０])|(?:(?<=[8８])|[0０][8８])[2２]{_GAP}[0０]?{_GAP})[1１][016789０１６７８９])"
+    r"(?<!\d)(?<!imp_)(?<!imps_)"  # the digits of PortOne's ids are none
+    rf"((?:[0０]|(?:[0０]{{2}})?[8８][2２]{_GAP}[0０]?{_GAP})[1１][016789０１６７８９])"
     rf"{_GAP}(\d{{3,4}}){_GAP}(\d{{4}})(?!\d)"
 )
 _MOBILE = re.compile(_NUMBER)
