@@ -9,7 +9,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, redirect
+from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from . import sync
@@ -99,7 +99,7 @@ def _read(source: str) -> Notification:
     try:
         return read_notification(source)
     except Unreadable:
-        return Notification(source)
+        return Notification(source, address=request.remote_addr)
 
 
 def _has_id(notification: Notification) -> bool:

@@ -47,8 +47,7 @@ class Unreadable(Exception):
 def read_notification(source: str) -> Notification:
     """Read the current request. An id that is useless, or that comes twice and differs, is None. Raises Unreadable."""
     body = _text(_unpacked(request.get_data()))
-    is_multipart = request.mimetype == "multipart/form-data"
-    in_body = list(request.form.items(multi=True)) if is_multipart else _fields(body)
+    in_body = _multipart() or _fields(body)  # a body is read by what it is, whatever its content type says
     in_query = _form(request.query_string.decode(errors="replace"))
     if in_query is None and in_body is None:
         raise Unreadable(one_line(body, LONGEST_CLAIM))
@@ -68,6 +67,11 @@ def read_notification(source: str) -> Notification:
 
 
 # --- body and query to fields -----------------------------------------------------------------------------------------
+
+
+def _multipart() -> Fields:
+    """Return the fields of a multipart body; none if it is not one."""
+    return list(request.form.items(multi=True)) if request.mimetype == "multipart/form-data" else []
 
 
 def _unpacked(body: bytes) -> bytes:

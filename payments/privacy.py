@@ -132,7 +132,7 @@ def _masked(value: Any, levels: int) -> Any:
         return mask_beginning(printable(value, LONGEST_TEXT + _LONGEST_NUMBER))
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # NaN and Infinity are not JSON
-    if isinstance(value, int) and mask_text(str(value)) != str(value):  # a phone number without its leading zero
+    if isinstance(value, int) and mask_text(str(value)) != str(value):  # 821012345678
         return mask_text(str(value))
     if not isinstance(value, Mapping | list):
         return value
@@ -140,4 +140,12 @@ def _masked(value: Any, levels: int) -> Any:
         return "…"
     if isinstance(value, list):
         return [_masked(item, levels - 1) for item in value]
-    return {mask_beginning(printable(key, LONGEST_TEXT)): _masked(item, levels - 1) for key, item in value.items()}
+    return {
+        mask_beginning(printable(key, LONGEST_TEXT)): _masked_field(key, item, levels) for key, item in value.items()
+    }
+
+
+def _masked_field(key: str, value: Any, levels: int) -> Any:
+    if key.endswith("_tel") and isinstance(value, str | int):  # in any spelling, such as 10-1234-5678
+        return mask_phone(str(value)) or _masked(value, levels - 1)
+    return _masked(value, levels - 1)

@@ -65,6 +65,8 @@ def cart() -> str:
 def add_item() -> AnyResponse:
     """Put a product into the cart; for a visitor, after signing in."""
     product_id, quantity = _whole_number("product_id"), _whole_number("quantity", default=1)
+    if quantity == 0:
+        abort(400)
     if not current_user.is_authenticated:
         if guest_cart.add(product_id, quantity):
             flash(_("로그인하면 장바구니에 담깁니다."), "info")

@@ -16,12 +16,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 
 from payments.database import db
 
 from . import clocks, host
 from .fakes import FakeProvider
+
+settings.register_profile("untimed", deadline=None)  # no time is asserted: a busy machine is no fault
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -62,6 +62,13 @@ def test_one_address_has_a_bounded_number_of_events_about_nobody_and_takes_none_
     assert (rows(address=ATTACKER), rows(address=OTHER)) == (FROM_ONE_ADDRESS, 1)
 
 
+def test_calls_that_cannot_be_read_are_counted_for_their_address(host_app: Flask) -> None:
+    for _ in range(FROM_ONE_ADDRESS + 3):
+        client = host_app.test_client()
+        assert client.post("/payment/confirm", data="x", environ_base={"REMOTE_ADDR": ATTACKER}).status_code == 409
+    assert rows(source="confirm") == rows(address=ATTACKER) == FROM_ONE_ADDRESS
+
+
 def test_all_addresses_together_are_bounded_a_day_and_our_own_payments_are_not(
     host_app: Flask, payment: Payment
 ) -> None:

@@ -64,6 +64,16 @@ def test_webhook_is_read_whatever_its_content_type_says(
     assert states(payment) == ("paid", "paid")
 
 
+@pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "multipart/form-data"])
+@pytest.mark.parametrize("write", [json.dumps, urlencode])
+def test_body_that_is_called_multipart_and_is_none_is_read_as_what_it_is(
+    write: Any, content_type: str, client: FlaskClient, payment: Payment, ids: dict[str, str]
+) -> None:
+    answer = client.post(WEBHOOK, data=write(ids), content_type=content_type)
+    assert (answer.status_code, answer.json) == (200, {"outcome": "paid"})
+    assert states(payment) == ("paid", "paid")
+
+
 def deflated(body: bytes) -> bytes:
     packer = zlib.compressobj(wbits=-15)
     return packer.compress(body) + packer.flush()

@@ -149,3 +149,11 @@ def test_a_number_that_the_cut_divides_is_masked_in_what_is_kept() -> None:
 )
 def test_characters_that_nobody_can_see_are_left_out_and_a_text_is_cut_after_what_is_seen(text: str, kept: str) -> None:
     assert printable(text, 10) == kept
+
+
+@pytest.mark.parametrize("written", ["10-1234-5678", "1012345678", 1012345678, "０１０ 1234 5678", "010-12345678"])
+def test_field_that_holds_a_phone_number_is_masked_however_it_is_written(written: object) -> None:
+    masked = mask_report({"buyer_tel": written, "nested": [{"customer_tel": written}]})
+    for text in (masked["buyer_tel"], masked["nested"][0]["customer_tel"]):
+        assert "1234" not in text
+        assert text.endswith("-5678")

@@ -16,7 +16,7 @@ from shop.orders import cart
 from shop.orders.models import User
 from tests import generated
 from tests.conftest import BUYER, NOBODY_ANSWERS, close, create_shop, order_window, product
-from tests.fakes import FakeProvider
+from tests.payments.fakes import FakeProvider
 from tests.shop.test_url_map import names  # noqa: F401
 
 OFF = {"SIGN_IN_LIMIT": "off", "SIGN_UP_LIMIT": "off", "CHECKOUT_LIMIT": "off"}

@@ -18,7 +18,6 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from payments import clock
 from payments.cancel import cancel_payment
 from payments.database import db, transaction
 from payments.events import Notification
@@ -69,7 +68,7 @@ class MutatedPortOne:
 
     def says(self) -> dict[str, Any]:
         name = {"paid": "paid_once_pc", "ready": "failed"}.get(self.status, self.status)
-        now = int(clock.now().timestamp())
+        now = int(clocks.now().timestamp())
         when = {f"{self.status}_at": now} if self.status != "ready" else {"failed_at": 0}
         gone = self.ids["amount"] if self.status == "cancelled" else 0
         facts = {"status": self.status, "cancel_amount": gone, "paid_at": 0 if self.status == "ready" else now}
