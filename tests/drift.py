@@ -24,7 +24,7 @@ READ = {
     },
     "PagedPaymentAnnotation": {"list", "next"},
     "PaymentPrepareAnnotation": {"amount"},
-    "CustomerAnnotation": {"customer_uid", "pg_provider", "pg_id", "inserted"},
+    "CustomerAnnotation": {"customer_uid", "pg_provider", "pg_id", "inserted", "sandbox"},
     "PgSettingAnnotation": {"channel_key", "pg_provider", "pg_id", "sandbox"},
 }
 

@@ -136,7 +136,12 @@ def boolean_of(body: dict[str, Any], name: str) -> bool:
 
 def query_ids(name: str) -> list[str]:
     """All values of `name`, `name[]` and `name[0]` in the query: clients repeat, PHP numbers."""
-    return [value for given, value in request.args.items(multi=True) if given.strip().partition("[")[0] == name]
+    return [value for given, value in request.args.items(multi=True) if _is_id(given.strip(), name)]
+
+
+def _is_id(given: str, name: str) -> bool:
+    base, _, index = given.partition("[")
+    return base == name and (not index or (index.endswith("]") and index[:-1].isdigit()) or index == "]")
 
 
 def query_number(name: str, default: int, most: int) -> int:

@@ -43,8 +43,9 @@ def test_buying_using_cancelling_and_the_office_take_one_connection_each(
 
     def pays(asked: Any) -> str:
         facts = {"amount": asked["request_pay"]["amount"], "customer_uid": asked["request_pay"].get("customer_uid")}
-        provider.issues_key(facts["customer_uid"] or "")
-        provider.hears_of(asked["merchant_uid"], **facts)
+        with app.app_context():
+            provider.issues_key(facts["customer_uid"] or "")
+            provider.hears_of(asked["merchant_uid"], **facts)
         page = post(buyer, "/payment/complete", json={"merchant_uid": asked["merchant_uid"]})["redirect"]
         assert isinstance(page, str)
         return page

@@ -59,7 +59,8 @@ def test_every_refusal_to_cancel_or_to_keep_has_a_name() -> None:
     assert returned_by("decision.py", "_unexpected_kind") | {"month"} <= set(LABELS["refusal"])
     to_keep = returned_by("record.py", "why_not_keep", "keep") | returned_by("sync.py", "release")
     of_orders = {"out_of_stock", *CANCEL_TEXTS_OF_ORDERS}  # the host's reasons, by `Standing.closed`
-    assert to_keep | of_orders | {REFUNDED_BY_BANK} == set(LABELS["release"])
+    of_plans = {"key_channel"}  # of `monthly/`, by `Standing.held`
+    assert to_keep | of_orders | of_plans | {REFUNDED_BY_BANK} == set(LABELS["release"])
 
 
 def test_an_unknown_value_is_shown_as_it_is() -> None:
