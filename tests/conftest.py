@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import redis
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 
@@ -135,10 +136,17 @@ def _execute(url: str, statement: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_of_the_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis for this test process."""
     with redis_server(tmp_path_factory.mktemp("redis")) as (url, _):
         yield url
+
+
+@pytest.fixture
+def redis_url(redis_of_the_process: str) -> str:
+    """The same, empty: no test counts on with the keys of another."""
+    redis.Redis.from_url(redis_of_the_process).flushall()
+    return redis_of_the_process
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.exceptions import TooManyRequests
@@ -100,13 +99,8 @@ def at_once(send: Callable[[int], int]) -> Counter[int]:
 
 
 @pytest.fixture(params=["memory", "redis"])
-def storage(request: pytest.FixtureRequest) -> Iterator[str]:
-    if request.param == "memory":
-        yield "memory://"
-        return
-    url = request.getfixturevalue("redis_url")
-    yield url
-    redis.Redis.from_url(url).flushdb()
+def storage(request: pytest.FixtureRequest) -> str:
+    return "memory://" if request.param == "memory" else request.getfixturevalue("redis_url")
 
 
 def test_wrong_passwords_that_come_all_at_once_are_counted_before_they_are_checked(
