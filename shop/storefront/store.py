@@ -1,4 +1,4 @@
-"""Pages of the shelf and the cart. `checkout.py` and `my_orders.py` add theirs to the same blueprint."""
+"""The product pages and the cart. `checkout.py` and `my_orders.py` add theirs to the same blueprint."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _

@@ -91,7 +91,7 @@ def test_address_in_any_spelling_is_masked(at: str) -> None:
 
 
 def test_escapes_stay_where_nothing_was_masked() -> None:
-    for text in ("100% 할인 %20 %C3%A9 \\u0041", "imp_821012345678", "imps_010123456789", "2026-11-29T01:02:03.123456"):
+    for text in ("100% 할인 %20 %C3%A9 \\u0041", "imp_821012345678", "imps_010123456789", "2054-11-29T01:02:03.123456"):
         assert mask_text(text) == text
 
 

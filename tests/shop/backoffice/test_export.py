@@ -70,7 +70,7 @@ def month(admin: FlaskClient) -> Payment:
             kind=LATER_MONTH,
             purchase_id="1",
             period="2026-11",
-            customer_uid="2026-11-29",
+            customer_uid="2054-11-29",
             name="11월 5일",
             amount=9900,
             is_test_channel=True,
@@ -93,7 +93,7 @@ def test_in_a_spreadsheet_no_id_loses_a_digit_no_month_becomes_a_date_and_amount
     texts = {name: str(value).strip("\t") for name, value in row.items() if isinstance(value, str)}
     assert texts["PG 거래번호 (pg_tid)"] == PG_TID
     assert texts["결제한 달"] == "2026-11"
-    assert texts["빌링키 (customer_uid)"] == "2026-11-29"
+    assert texts["빌링키 (customer_uid)"] == "2054-11-29"
     assert texts["상품"] == "11월 5일"
     assert texts["취소 이유"] == "010-1234-5678"
     assert row["시작 (서울)"] == datetime(2026, 11, 30)  # half past midnight in Seoul
