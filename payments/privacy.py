@@ -109,7 +109,9 @@ def _unescaped(text: str) -> str:
     """Undo one layer of %-encoding and of JSON escapes."""
     if "%" in text:
         first, *others = text.encode(errors="replace").split(b"%")
-        pieces = [_ENCODED.get(each[:2], b"%" + each[:2]) + each[2:] for each in others]
+        pieces = [
+            _ENCODED.get(each[:2], b"%" + each[:2]) + each[2:] if len(each) > 1 else b"%" + each for each in others
+        ]
         text = (first + b"".join(pieces)).decode(errors="replace")
     if "\\" in text:
         text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)) if escape[1] else " ", text)
