@@ -167,9 +167,10 @@ def _acts(app: Flask) -> dict[str, Act]:
         buyer = db.session.get(Order, int(one.purchase_id)) if one else None
         plan_id = db.session.scalar(select(Product.id).where(Product.kind == "monthly").limit(1))
         end_reading()
+        last = clock.today()
     if one is None or buyer is None:
         raise RuntimeError("no payments")
-    last, first = clock.today(), clock.today() - timedelta(days=30)
+    first = last - timedelta(days=30)
     filters = {
         **{f"state {state}": PaymentFilter(state=state) for state in ("ready", "paid", "failed", "cancelled", "held")},
         **{f"kind {kind}": PaymentFilter(kind=kind) for kind in KINDS},

@@ -1,6 +1,7 @@
 """Folders import downwards only; shop/ and sandbox/ never import each other; payments/ imports neither."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -192,3 +193,25 @@ def test_with_live_settings_the_shop_shows_its_checkout_though_sandbox_and_demo_
         [sys.executable, "-c", LIVE_SHOP, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert run.stdout.strip() == "shown", run.stderr
+
+
+def test_only_what_stores_or_parses_a_report_reads_its_pg_provider() -> None:
+    """`pg_provider` stands in the parser, the data types, the tables and the copying of facts, and decides nothing."""
+    folder = ROOT / "payments"
+    readers = {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if "pg_provider" in path.read_text()
+    }
+    assert readers == {
+        "models.py",
+        "monthly/first_month.py",  # copies it from the key's report
+        "monthly/models.py",
+        "portone/report.py",
+        "portone/responses.py",
+        "record.py",  # copies it from the report
+        "settings.py",  # in a comment
+    }
+    copied = r"\.pg_provider"
+    places = [line for name in readers for line in (folder / name).read_text().splitlines() if re.search(copied, line)]
+    assert [line.strip() for line in places] == [
+        "key.pg_provider, key.pg_id, key.is_test_channel = issued.pg_provider, issued.pg_id, issued.is_test_channel",
+    ]

@@ -140,7 +140,8 @@ def test_whichever_process_is_killed_nothing_is_lost() -> None:
             buy_while_one_is_killed(running, killed)
     with process_set(path, *ports), joined(path) as app:
         # Until an approval number has run out, a silent payment may be one whose buyer is still typing.
-        app.extensions["sandbox_clock"].move_to(clock.now() + sweep.LOOK_AFTER)
+        with app.app_context():
+            app.extensions["sandbox_clock"].move_to(clock.now() + sweep.LOOK_AFTER)
         assert app.test_cli_runner().invoke(args=["sync"]).exit_code == 0
         with app.app_context():
             today = clock.today()

@@ -1,9 +1,6 @@
 """The table on which money turns, row by row, and its promises as properties."""
 
-import inspect
-import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -288,25 +285,3 @@ def test_no_decision_depends_on_the_module_that_took_the_money(status: str, stan
         return decide(a_payment(), report, standing, paid_by_another=taken)
 
     assert decided_through("mobilians") == decided_through("mobilians_v2") == decided_through(None)
-
-
-def test_only_what_stores_or_parses_a_report_reads_its_pg_provider() -> None:
-    """`pg_provider` stands in the parser, the data types, the tables and the copying of facts, and decides nothing."""
-    folder = Path(inspect.getfile(decide)).parent
-    readers = {
-        path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if "pg_provider" in path.read_text()
-    }
-    assert readers == {
-        "models.py",
-        "monthly/first_month.py",  # copies it from the key's report
-        "monthly/models.py",
-        "portone/report.py",
-        "portone/responses.py",
-        "record.py",  # copies it from the report
-        "settings.py",  # in a comment
-    }
-    copied = r"\.pg_provider"
-    places = [line for name in readers for line in (folder / name).read_text().splitlines() if re.search(copied, line)]
-    assert [line.strip() for line in places] == [
-        "key.pg_provider, key.pg_id, key.is_test_channel = issued.pg_provider, issued.pg_id, issued.is_test_channel",
-    ]
