@@ -51,9 +51,9 @@ def sweep(provider: PaymentProvider) -> Counter[str]:
         carried_out = alone(partial(_carry_out, provider, cancellation.id))
         done["given_back"] += carried_out == "cancelled"
         done["error"] += carried_out == "error"
-    done["old_events"] = delete_old_events_of_nobody()
     for step in extension().more_sweeps:
         done += step(provider)
+    done["old_events"] = delete_old_events_of_nobody()  # last: no payment waits for it
     return +done
 
 
