@@ -73,6 +73,8 @@ def put_in_cart_by_keys(page: Page, slug: str) -> None:
 
 def pay_by_keys(window: Page) -> None:
     """The whole payment window: carrier by arrow keys, then every field and box in their order."""
+    # A new window is empty at first and counts as loaded: only the form says that no navigation is left.
+    expect(window.locator("#send-code")).to_be_attached()
     window.wait_for_load_state()
     tab_to(window, "input[name=carrier]")
     window.keyboard.press("ArrowRight")
