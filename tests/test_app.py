@@ -51,6 +51,7 @@ def start_at_once(environ: dict[str, str], folders: list[Path]) -> list[int]:
     return [start.wait(timeout=60) for start in starts]
 
 
+@pytest.mark.slow
 def test_several_processes_that_start_at_once_seed_once(tmp_path: Path) -> None:
     assert start_at_once(NOBODY_ANSWERS, [tmp_path] * 3) == [0, 0, 0]
     app = create_shop(load_settings(NOBODY_ANSWERS, tmp_path))
@@ -153,6 +154,7 @@ def test_a_half_configured_shop_does_not_start_and_says_in_one_line_what_is_miss
 APP, FLASK = [sys.executable, "app.py"], [sys.executable, "-m", "flask", "sync"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "status", "name", "value"),
     [
@@ -190,6 +192,7 @@ def test_on_windows_the_start_names_the_way_in_both_languages(tmp_path: Path) ->
         assert "Traceback" not in run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "url",
     ["postgresql://shop:a-password@127.0.0.1:1/shop", "sqlite:////no/such/folder/x.sqlite3", "sqlite://x/y.sqlite3"],
@@ -209,6 +212,7 @@ def test_gunicorn_gives_up_on_a_half_configured_shop_with_that_line_among_its_ow
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "command"),
     [

@@ -117,7 +117,7 @@ def flood(shop: Shop, roles: list[str], examples: int) -> None:
 
 
 def test_no_generated_request_is_a_fault_of_ours(shop_under_test: Shop, roles: list[str]) -> None:
-    flood(shop_under_test, roles, 150)
+    flood(shop_under_test, roles, 60)
 
 
 @pytest.mark.slow

@@ -151,6 +151,7 @@ def check_lists(client: FlaskClient) -> None:
         assert client.get(f"/admin/{name}").status_code in (200, 503), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["once", "monthly"])
 def test_whatever_portone_sends_our_endpoints_answer_and_every_page_shows_what_was_written(
     kind: str, app: Flask, client: FlaskClient, shop: Any, portone: MutatedPortOne
@@ -181,6 +182,7 @@ def test_whatever_portone_sends_our_endpoints_answer_and_every_page_shows_what_w
     assert sweep(app.extensions["payments"].provider)["error"] == 0
 
 
+@pytest.mark.slow
 def test_whatever_portone_answers_to_a_charge_or_a_cancel_it_is_a_result_and_can_be_shown(
     app: Flask, client: FlaskClient, shop: Any, portone: MutatedPortOne
 ) -> None:

@@ -26,6 +26,7 @@ def one_connection(app: Flask) -> Flask:
     return app
 
 
+@pytest.mark.slow
 def test_buying_using_cancelling_and_the_office_take_one_connection_each(
     one_connection: Flask, provider: FakeProvider
 ) -> None:

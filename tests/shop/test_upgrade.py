@@ -131,6 +131,7 @@ def test_after_an_upgrade_payments_are_listed_and_found_as_before(last_release: 
     assert not shown
 
 
+@pytest.mark.slow
 def test_an_upgraded_database_taken_back_to_the_last_release_says_the_same(last_release: Flask) -> None:
     before = sums(), sums_by_day(), rows(f"SELECT {LISTED} FROM payments ORDER BY merchant_uid")  # noqa: S608
     days = rows("SELECT * FROM payment_days WHERE paid + failed + ready + cancelled + held > 0 ORDER BY facet, day")
@@ -141,6 +142,7 @@ def test_an_upgraded_database_taken_back_to_the_last_release_says_the_same(last_
     assert rows("SELECT * FROM payment_days ORDER BY facet, day") == days
 
 
+@pytest.mark.slow
 def test_with_rows_in_every_state_of_today_each_step_goes_down_to_nothing_and_up_again(last_release: Flask) -> None:
     upgrade()
     with db.session.begin():  # states that the last release did not know

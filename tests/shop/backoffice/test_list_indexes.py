@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import Connection, event, text
 
@@ -77,6 +78,7 @@ def statements_of(act: Callable[[], object]) -> dict[str, Any]:
 LARGE_TABLES = ("payments", "payment_events", "orders", "billing_keys", "subscriptions", "users")
 
 
+@pytest.mark.slow
 def test_no_list_scans_or_sorts_a_table(past: Flask) -> None:
     statements = statements_of(every_list)
     check = _on_sqlite if db.engine.dialect.name == "sqlite" else _on_postgresql
@@ -150,6 +152,7 @@ def lists_and_their_index() -> list[tuple[str, Callable[[], object]]]:
     ]
 
 
+@pytest.mark.slow
 def test_each_filter_and_search_by_itself_uses_its_index(past: Flask) -> None:
     list(fake_history.History(ENOUGH_TO_NEED_AN_INDEX - PAST_PAYMENTS).write())
     with transaction():

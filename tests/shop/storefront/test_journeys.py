@@ -149,6 +149,7 @@ def test_on_a_phone_the_page_goes_to_the_window_and_comes_back_to_a_paid_order(
     context.close()
 
 
+@pytest.mark.slow
 def test_a_visitor_chooses_two_things_signs_in_and_pays_for_both(browser: Browser, server: Server) -> None:
     page = browser.new_page(**PC, locale="ko-KR")
     for slug in ("bear-emoji", "moon-mug"):
@@ -230,6 +231,7 @@ def test_two_quick_clicks_start_one_payment(page_with_cart: Page, server: Server
     assert len(page.context.pages) == 1
 
 
+@pytest.mark.slow
 def test_when_the_answer_is_lost_the_webhook_alone_pays_the_order(page_with_cart: Page, server: Server) -> None:
     page = page_with_cart
     page.get_by_label("휴대폰 번호").fill("010-0000-7001")
@@ -245,6 +247,7 @@ def test_when_the_answer_is_lost_the_webhook_alone_pays_the_order(page_with_cart
     expect(page.locator("#order-state")).to_have_text("결제가 완료되었습니다")
 
 
+@pytest.mark.slow
 def test_a_price_changed_in_the_browser_opens_no_window(page_with_cart: Page, server: Server) -> None:
     page = page_with_cart
     page.evaluate(
@@ -256,6 +259,7 @@ def test_a_price_changed_in_the_browser_opens_no_window(page_with_cart: Page, se
     assert [payment.status for payment in payments(server)] == ["ready"]
 
 
+@pytest.mark.slow
 def test_a_cart_that_another_tab_changed_is_shown_anew_before_anything_is_paid(
     browser: Browser, server: Server
 ) -> None:
@@ -347,6 +351,7 @@ def test_when_the_server_was_slow_a_second_click_opens_the_window(strict_page: P
     expect_paid_order(page, server)
 
 
+@pytest.mark.slow
 def test_a_started_subscription_is_shown_with_its_next_day(browser: Browser, server: Server) -> None:
     page = browser.new_page(**PC, locale="ko-KR")
     sign_in(page, server)
@@ -394,6 +399,7 @@ def new_module(tmp_path: Path, seeded_database: Path) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["pc", "mobile"])
 def test_through_the_new_module_the_order_is_paid_with_the_number_that_the_shop_fixes(
     device: str, browser: Browser, new_module: Server, phone: dict[str, Any]
@@ -422,6 +428,7 @@ def test_through_the_new_module_the_order_is_paid_with_the_number_that_the_shop_
     context.close()
 
 
+@pytest.mark.slow
 def test_a_plan_through_a_service_id_that_may_not_issue_keys_is_given_back_and_the_page_says_why(
     browser: Browser, tmp_path: Path, seeded_database: Path
 ) -> None:
@@ -447,6 +454,7 @@ def test_a_plan_through_a_service_id_that_may_not_issue_keys_is_given_back_and_t
         page.close()
 
 
+@pytest.mark.slow
 def test_what_the_carrier_undoes_is_shown_as_such_to_buyer_and_staff(browser: Browser, new_module: Server) -> None:
     page = browser.new_page(**PC, locale="ko-KR")
     sign_in(page, new_module)

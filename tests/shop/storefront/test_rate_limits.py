@@ -103,6 +103,7 @@ def storage(request: pytest.FixtureRequest) -> str:
     return "memory://" if request.param == "memory" else request.getfixturevalue("redis_url")
 
 
+@pytest.mark.slow
 def test_wrong_passwords_that_come_all_at_once_are_counted_before_they_are_checked(
     braked: MakeApp, storage: str
 ) -> None:
@@ -119,6 +120,7 @@ def test_wrong_passwords_that_come_all_at_once_are_counted_before_they_are_check
     assert at_once(guess) == {400: 3, 429: AT_ONCE - 3}
 
 
+@pytest.mark.slow
 def test_guesses_at_many_accounts_that_come_all_at_once_from_one_address_are_counted_too(
     braked: MakeApp, storage: str
 ) -> None:
@@ -136,6 +138,7 @@ def test_guesses_at_many_accounts_that_come_all_at_once_from_one_address_are_cou
     assert at_once(guess) == {400: rate_limits.SPRAY, 429: AT_ONCE - rate_limits.SPRAY}
 
 
+@pytest.mark.slow
 def test_sign_ups_from_one_address_are_limited_and_from_another_they_are_not(braked: MakeApp, storage: str) -> None:
     app = braked(SIGN_UP_LIMIT="3 per hour", RATELIMIT_STORAGE_URL=storage)
 
@@ -271,6 +274,7 @@ def test_while_redis_is_gone_each_process_counts_alone(braked: MakeApp, caplog: 
     assert caplog.text.count("RATELIMIT_STORAGE_URL does not answer") == 1
 
 
+@pytest.mark.slow
 def test_while_redis_hangs_requests_are_answered(braked: MakeApp) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

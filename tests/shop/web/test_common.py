@@ -114,14 +114,12 @@ def test_money_and_time_are_written_for_the_reader(app: Flask) -> None:
     assert seoul(None) == ""
 
 
-@pytest.mark.parametrize("body", ["[" * 50_000, '{"kind": "once", "buyer_name": "\\ud800"}', '{"a":' * 9_000])
 @pytest.mark.parametrize("address", ["/checkout", "/payment/complete", "/payment/webhook", "/payment/confirm"])
-def test_json_that_could_not_be_written_down_again_is_never_an_error_of_ours(
-    address: str, body: str, client: FlaskClient
-) -> None:
+def test_json_that_could_not_be_written_down_again_is_never_an_error_of_ours(address: str, client: FlaskClient) -> None:
     sign_in(client)
-    answer = client.post(address, data=body, content_type="application/json", headers=csrf_of(client))
-    assert answer.status_code in ((200, 400, 409) if address != "/checkout" else (400,))
+    for body in ("[" * 50_000, '{"kind": "once", "buyer_name": "\\ud800"}', '{"a":' * 9_000):
+        answer = client.post(address, data=body, content_type="application/json", headers=csrf_of(client))
+        assert answer.status_code in ((200, 400, 409) if address != "/checkout" else (400,)), body[:50]
 
 
 @pytest.mark.parametrize("target", ["/a\nb", "/a\rb", "/a\x00b"])

@@ -202,6 +202,7 @@ def test_behind_a_proxy_that_rewrites_host_forms_work_and_lead_back_to_the_publi
 # --- in the cart ---
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_checkout_refused_for_its_token_offers_the_cart_anew_and_keeps_what_was_typed(
     browser: Browser, tmp_path: Path

@@ -87,6 +87,7 @@ def test_a_proxy_that_leads_back_to_the_other_name_causes_no_loop(visitor: Flask
     assert again.get("/", base_url=WWW, headers={"Cookie": cookie}).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_buyer_who_came_by_localhost_is_still_signed_in_after_paying(browser: Browser, tmp_path: Path) -> None:
     with serving(tmp_path) as server:
