@@ -20,6 +20,7 @@ WORDS = {
     "ko": {
         "other": "English",
         "made": "이 쪽은 `shop/demo/flows.toml`에서 만들어집니다(`python docs/make_pages.py`).",
+        "modules": "구모듈과 신모듈에서 순서가 같습니다. 신모듈에서 확인되지 않은 규칙은 [두 모듈]({choosing}#두-모듈)에 있습니다.",
         "steps": "순서",
         "what": "무엇이",
         "why": "왜",
@@ -29,7 +30,9 @@ WORDS = {
         "all": "모든 흐름",
         "errors": "오류 사전",
         "errors_about": "KG모빌리언스와 포트원의 코드가 무슨 뜻이고, 구매자와 상점이 무엇을 하면 되는지. 주문 화면, 콜백의 답, 관리 "
-        "화면이 [`payments/portone/error_codes.py`](../payments/portone/error_codes.py)의 `advice_for`로 이 사전을 씁니다. 이 쪽은 "
+        "화면이 [`payments/portone/error_codes.py`](../payments/portone/error_codes.py)의 `advice_for`로 이 사전을 씁니다. KG의 코드는 "
+        "포트원 개발자센터(2026-08-06)가 거는 KG의 코드표(2020-07-15판)의 것으로, 구모듈의 코드입니다. 신모듈의 코드가 같은지는 "
+        "공개된 문서에서 답을 찾지 못했습니다(`UNVERIFIED`). 이 쪽은 "
         "`payments/portone/error_codes.toml`에서 만들어집니다(`python docs/make_pages.py`).",
         "columns": "| 코드 | 뜻 | 구매자 | 상점 | 다시 시도 |",
         "again": "예",
@@ -38,6 +41,8 @@ WORDS = {
     "en": {
         "other": "한국어",
         "made": "This page is made from `shop/demo/flows.toml` (`python docs/make_pages.py`).",
+        "modules": "The steps are the same with KG's old and new module. Which rules are unverified for the new one: "
+        "[the two modules]({choosing}#the-two-modules).",
         "steps": "Step by step",
         "what": "what",
         "why": "why",
@@ -48,7 +53,9 @@ WORDS = {
         "errors": "Error dictionary",
         "errors_about": "What KG Mobilians' and PortOne's codes mean, and what the buyer and the shop can do. The order's page, "
         "the callback's answer and the back office use it through `advice_for` in "
-        "[`payments/portone/error_codes.py`](../payments/portone/error_codes.py). This page is made from `payments/portone/error_codes.toml` "
+        "[`payments/portone/error_codes.py`](../payments/portone/error_codes.py). KG's codes are those of its code book (edition of 2020-07-15), "
+        "to which PortOne's developer centre links (2026-08-06): the old module's. Whether the new module has the same codes, no public "
+        "document settles (`UNVERIFIED`). This page is made from `payments/portone/error_codes.toml` "
         "(`python docs/make_pages.py`).",
         "columns": "| code | meaning | the buyer | the shop | try again? |",
         "again": "yes",
@@ -90,6 +97,7 @@ def flow_page(flow: Flow, language: str) -> str:
         code = "<br>".join(_reference(reference) for reference in step.code)
         what = getattr(step, language).replace("|", "\\|")
         lines.append(f"| {number} | {what} | {getattr(step, f'note_{language}')} | {code} |")
+    lines += ["", words["modules"].format(choosing=f"../choosing-the-pg{SUFFIX[language]}")]
     lines += ["", f"## {words['wrong']}", "", *(f"- {text}" for text in getattr(flow, f"wrong_{language}"))]
     lines += ["", f"## {words['try']}", "", getattr(flow, f"try_{language}"), "", words["made"]]
     return "\n".join(lines) + "\n"
@@ -123,12 +131,37 @@ CONSOLE = {
         ],
     ),
     "console-channel": (
-        ("결제 연동 › 연동 관리 › 채널 관리 › 실연동", "Integration › Management › Channels › Live"),
+        (
+            "결제 연동 › 연동 관리 › 채널 관리 › 실연동 · 구모듈",
+            "Integration › Management › Channels › Live · old module",
+        ),
         [
-            ("결제대행사", "KG모빌리언스 (KG파이낸셜) · 구모듈", "—"),
-            ("상점 아이디 (서비스 ID, 12자리)", "############", "PORTONE_PG=mobilians.<MID>"),
+            ("결제대행사", "KG모빌리언스 (KG파이낸셜) · 구모듈", "PORTONE_MODULE=mobilians"),
+            ("상점 아이디 (서비스 ID, 12자리)", "############", "—"),
             ("채널 키", "channel-key-########-…", "PORTONE_CHANNEL_KEY"),
-            ("정기결제용 채널의 키", "channel-key-########-…", "PORTONE_BILLING_CHANNEL_KEY"),
+            (
+                "채널 키를 쓰지 않을 때 · instead of a channel key",
+                "mobilians.############",
+                "PORTONE_PG=mobilians.<MID>",
+            ),
+            ("정기결제용 채널(다른 서비스 ID)의 채널 키", "channel-key-########-…", "PORTONE_BILLING_CHANNEL_KEY"),
+        ],
+    ),
+    "console-channel-new": (
+        (
+            "결제 연동 › 연동 관리 › 채널 관리 › 실연동 · 신모듈",
+            "Integration › Management › Channels › Live · new module",
+        ),
+        [
+            ("결제대행사", "KG파이낸셜 (KG모빌리언스) · 신모듈", "PORTONE_MODULE=mobilians_v2"),
+            ("상점 아이디 (서비스 ID)", "############", "—"),
+            ("연동키 (발급키)", "••••••••••••••••", "—"),
+            ("채널 키", "channel-key-########-…", "PORTONE_CHANNEL_KEY"),
+            (
+                "정기결제용 채널(발급 권한이 있는 서비스 ID)의 채널 키",
+                "channel-key-########-…",
+                "PORTONE_BILLING_CHANNEL_KEY",
+            ),
         ],
     ),
     "console-webhook": (

@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from . import clock
 from .database import db, for_update, locked, transaction
-from .decision import is_kept, refusal_to_cancel
+from .decision import is_kept, month_is_over, refusal_to_cancel
 from .events import Notification, log_event
 from .extension import lock_purchase, purchases_of
-from .models import REFUNDED_BY_BANK, UNDONE_BY_CARRIER, Cancellation, Payment, move
+from .models import REFUNDED_BY_BANK, UNDONE_BY_CARRIER, UNDONE_ELSEWHERE, Cancellation, Payment, move
 from .portone.report import PaymentReport
 from .privacy import mask_account, mask_text, printable
 
@@ -44,10 +44,13 @@ def is_requested(payment: Payment) -> bool:
     return row is not None and row.status == "requested"
 
 
-def is_undone_by_carrier(payment: Payment) -> bool:
-    """Return whether the payment was cancelled by the carrier or by KG, not by us nor in PortOne's console."""
+def undone_by(payment: Payment) -> str | None:
+    """Return UNDONE_BY_CARRIER or UNDONE_ELSEWHERE for a payment whose cancel was not requested here, else None.
+
+    None too when the reason is the one that PortOne's console gives by itself.
+    """
     row = cancellation_of(payment)
-    return row is not None and row.status == "done" and row.answer == UNDONE_BY_CARRIER
+    return row.answer if row is not None and row.status == "done" else None
 
 
 def remaining(payment: Payment) -> int:
@@ -116,11 +119,11 @@ def is_leased(row: Cancellation) -> bool:
 def close(payment: Payment, report: PaymentReport) -> bool:
     """Record that PortOne reports a window as cancelled. False: that was known, or nobody here had asked for it.
 
-    What neither we nor a person in PortOne's console cancelled was undone by the carrier or by KG.
+    Only the display depends on `answer`: who undid what was not requested here.
     """
     now = clock.now()
     row = locked_row(report.imp_uid)
-    answer = None if report.is_cancelled_in_console or (row and row.status == "requested") else UNDONE_BY_CARRIER
+    answer = None if report.is_cancelled_in_console or (row and row.status == "requested") else _undone(payment, report)
     if row:
         return move(Cancellation, row.id, "done", answered_at=now, answer=answer, claimed_until=None)
     if report.imp_uid == payment.imp_uid:
@@ -135,6 +138,13 @@ def close(payment: Payment, report: PaymentReport) -> bool:
         )
         db.session.add(cancelled)
     return False
+
+
+def _undone(payment: Payment, report: PaymentReport) -> str:
+    """Return UNDONE_BY_CARRIER if the month in which KG takes a merchant's cancel was over, else UNDONE_ELSEWHERE."""
+    paid_at, cancelled_at = payment.paid_at or report.paid_at, report.cancelled_at
+    is_late = paid_at is not None and cancelled_at is not None and month_is_over(paid_at, cancelled_at)
+    return UNDONE_BY_CARRIER if is_late else UNDONE_ELSEWHERE
 
 
 def refuse(row: Cancellation, answer: str) -> bool:

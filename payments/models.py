@@ -49,7 +49,9 @@ def partial_unique_index(name: str, *columns: str, condition: str) -> Index:
 
 
 OPEN = "status IN ('ready', 'failed') AND held_reason IS NULL AND given_up_at IS NULL"
-UNDONE_BY_CARRIER = "undone_by_carrier"  # as a cancellation's answer: neither we nor PortOne's console cancelled it
+# As a cancellation's answer: the carrier or KG cancelled it, after the month in which a merchant can; or in that month,
+# they or a person in PortOne's console or another program with our keys: V1 does not tell these apart.
+UNDONE_BY_CARRIER, UNDONE_ELSEWHERE = "undone_by_carrier", "undone_elsewhere"
 REFUNDED_BY_BANK = "refunded_by_bank"  # the `held_reason` of a payment whose money a person paid back by bank
 
 
@@ -154,7 +156,7 @@ class Cancellation(Base):
     status: Mapped[str] = mapped_column(String(16))
     claimed_until: Mapped[datetime | None] = mapped_column(Moment)  # one worker asks PortOne until then
     # Why it was refused: a code (`month`, `channel`, `method`, `customer_uid`, `undone_at_kg`, `partly_cancelled`), or
-    # the words of KG or PortOne. Of a row that is done: UNDONE_BY_CARRIER, or null.
+    # the words of KG or PortOne. Of a row that is done: who undid it (above), or null: we, or the console.
     answer: Mapped[str | None] = mapped_column(String(300))
     # Null: PortOne was never to be asked. KG cancels in the month of the payment only, and nothing is requested after
     # it, so the month of `requested_at` is the payment's.

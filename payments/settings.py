@@ -22,7 +22,8 @@ class PortOneSettings:
     pg: str  # ... or this: mobilians, mobilians.<MID> or CONSOLE_DEFAULT; empty with the sandbox
     billing_channel_key: str  # the contract for billing keys: this ...
     billing_pg: str  # ... or this: mobilians.<MID>
-    module: str  # KG's module that both contracts are for: OLD_MODULE or NEW_MODULE
+    module: str  # KG's module that the contract for one-time payments is for: OLD_MODULE or NEW_MODULE
+    billing_module: str  # the same of the contract for billing keys
     fixes_number: bool  # new module: the buyer pays with the number of the order, and cannot type another
     app_scheme: str  # the app whose web view shows the shop, to come back to; empty: there is no app
 
@@ -34,8 +35,10 @@ class PortOneSettings:
         `PUBLIC_URL`, `PORTONE_IMP_CODE`, `PORTONE_API_KEY`, `PORTONE_API_SECRET`; the contracts: `PORTONE_CHANNEL_KEY`
         or `PORTONE_PG`, `PORTONE_BILLING_CHANNEL_KEY` or `PORTONE_BILLING_PG`; `PORTONE_TEST_CHANNEL=true` for a test
         channel; `PORTONE_API_URL` for a sandbox; `PORTONE_MODULE=mobilians_v2` for KG's new module, with which
-        `PORTONE_FIX_NUMBER=true` keeps buyers to the number of the order; `PORTONE_APP_SCHEME` inside an app.
+        `PORTONE_FIX_NUMBER=true` keeps buyers to the number of the order; `PORTONE_BILLING_MODULE` if the contract for
+        billing keys is for the other module; `PORTONE_APP_SCHEME` inside an app.
         """
+        module = environ.get("PORTONE_MODULE", OLD_MODULE)
         settings = cls(
             public_url=environ["PUBLIC_URL"].rstrip("/"),
             api_url=environ.get("PORTONE_API_URL", LIVE_API_URL).rstrip("/"),
@@ -47,7 +50,8 @@ class PortOneSettings:
             pg=environ.get("PORTONE_PG", ""),
             billing_channel_key=environ.get("PORTONE_BILLING_CHANNEL_KEY", ""),
             billing_pg=environ.get("PORTONE_BILLING_PG", ""),
-            module=environ.get("PORTONE_MODULE", OLD_MODULE),
+            module=module,
+            billing_module=environ.get("PORTONE_BILLING_MODULE") or module,
             fixes_number=_truth("PORTONE_FIX_NUMBER", environ.get("PORTONE_FIX_NUMBER", "false")),
             app_scheme=environ.get("PORTONE_APP_SCHEME", ""),
         )
@@ -57,15 +61,22 @@ class PortOneSettings:
         return settings
 
     def contradiction(self) -> str | None:
-        """Return what is wrong about the module, beginning with the setting's name; None: nothing."""
-        if self.module not in (OLD_MODULE, NEW_MODULE):
-            return f"PORTONE_MODULE must be {OLD_MODULE} or {NEW_MODULE}, not {self.module!r}"
-        if self.module == OLD_MODULE:
-            return f"PORTONE_FIX_NUMBER needs PORTONE_MODULE={NEW_MODULE}" if self.fixes_number else None
-        for name, pg in (("PORTONE_PG", self.pg), ("PORTONE_BILLING_PG", self.billing_pg)):
-            if pg:
-                return f"{name} cannot choose KG's new module ({NEW_MODULE}): name its channel key instead"
+        """Return what is wrong about the modules, beginning with the setting's name; None: nothing."""
+        for name, module, pg in (
+            ("PORTONE", self.module, self.pg),
+            ("PORTONE_BILLING", self.billing_module, self.billing_pg),
+        ):
+            if module not in (OLD_MODULE, NEW_MODULE):
+                return f"{name}_MODULE must be {OLD_MODULE} or {NEW_MODULE}, not {module!r}"
+            if pg and NEW_MODULE in (module, pg.partition(".")[0]):
+                return f"{name}_PG cannot choose KG's new module ({NEW_MODULE}): name its channel key instead"
+        if self.fixes_number and NEW_MODULE not in (self.module, self.billing_module):
+            return f"PORTONE_FIX_NUMBER needs PORTONE_MODULE={NEW_MODULE}"
         return None
+
+    def module_of(self, *, billing: bool) -> str:
+        """Return KG's module that the contract for billing keys, or for one-time payments, is for."""
+        return self.billing_module if billing else self.module
 
     def contract(self, *, billing: bool) -> tuple[str, str]:
         """Return the channel key and the `pg` that choose the contract: at most one of them, neither for the

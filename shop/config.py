@@ -149,13 +149,17 @@ def _api_keys(value: Callable[..., str], live: bool, instance_path: Path, public
 def _contracts(value: Callable[..., str], live: bool) -> dict[str, Any]:
     """Read the settings that choose the contracts, and what the payment window is told for them."""
     module = value("PORTONE_MODULE", OLD_MODULE)
-    once, monthly = SANDBOX_CHANNEL_KEYS if module == NEW_MODULE and not live else ("", "")
+    billing_module = value("PORTONE_BILLING_MODULE", module)
+    pg, billing_pg = value("PORTONE_PG"), value("PORTONE_BILLING_PG")
+    once = SANDBOX_CHANNEL_KEYS[0] if module == NEW_MODULE and not (live or pg) else ""
+    monthly = SANDBOX_CHANNEL_KEYS[1] if billing_module == NEW_MODULE and not (live or billing_pg) else ""
     return {
         "channel_key": value("PORTONE_CHANNEL_KEY", once),
-        "pg": value("PORTONE_PG"),
+        "pg": pg,
         "billing_channel_key": value("PORTONE_BILLING_CHANNEL_KEY", monthly),
-        "billing_pg": value("PORTONE_BILLING_PG"),
+        "billing_pg": billing_pg,
         "module": module,
+        "billing_module": billing_module,
         "fixes_number": _truth("PORTONE_FIX_NUMBER", value("PORTONE_FIX_NUMBER", "false")),
         "app_scheme": value("PORTONE_APP_SCHEME"),
     }
@@ -188,9 +192,10 @@ def _check_contracts(settings: Settings) -> Iterator[ConfigError]:
         yield ConfigError("PORTONE_CHANNEL_KEY and PORTONE_PG are both set: keep one (today's SDK: the key)")
     if settings.billing_channel_key and settings.billing_pg:
         yield ConfigError("PORTONE_BILLING_CHANNEL_KEY and PORTONE_BILLING_PG are both set: keep one")
-    if settings.pg not in ("", CONSOLE_DEFAULT) and not re.fullmatch(r"mobilians(\.\w+)?", settings.pg):
+    # What names the new module has the right form here: `contradiction` says that a channel key chooses it.
+    if settings.pg not in ("", CONSOLE_DEFAULT) and not re.fullmatch(r"mobilians(_v2)?(\.\w+)?", settings.pg):
         yield ConfigError("PORTONE_PG must be 'mobilians', 'mobilians.<MID>' or 'default'")
-    if settings.billing_pg and not re.fullmatch(r"mobilians\.\w+", settings.billing_pg):
+    if settings.billing_pg and not re.fullmatch(r"mobilians\.\w+|mobilians_v2(\.\w+)?", settings.billing_pg):
         yield ConfigError("PORTONE_BILLING_PG must be 'mobilians.<MID>': a billing key needs the MID under contract")
 
 

@@ -27,6 +27,8 @@ READ = {
     "CustomerAnnotation": {"customer_uid", "pg_provider", "pg_id", "inserted", "sandbox"},
     "PgSettingAnnotation": {"channel_key", "pg_provider", "pg_id", "sandbox"},
 }
+# The states of a payment that the client reads; it refuses any other as unreadable.
+STATES = {"ready", "paid", "failed", "cancelled"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,17 @@ def reduce(document: Mapping[str, Any]) -> dict[str, Any]:
         for name, shape in definitions.items()
         if "properties" in shape
     }
-    return {"answers": answers, "shapes": shapes}
+    return {"answers": answers, "shapes": shapes, "states": dict(_states(document))}
+
+
+def _states(document: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Yield where the document lists a payment's states, and which: a field's `enum` or that of a parameter."""
+    payment = document["definitions"].get("PaymentAnnotation", {}).get("properties", {})
+    yield "PaymentAnnotation.status", payment.get("status", {}).get("enum", [])
+    for path, calls in document["paths"].items():
+        for one in calls.get("get", {}).get("parameters", ()):
+            if one["name"] == "payment_status":
+                yield f"GET {path} payment_status", one.get("enum", [])
 
 
 def _name(ref: str) -> str:
@@ -115,6 +127,9 @@ def compare(known: Mapping[str, Any], newer: Mapping[str, Any]) -> Iterator[Diff
             yield Difference(name, "has vanished; the sandbox's answers have this shape", fails=True)
         else:
             yield from _compare_shapes(name, before, after)
+    for where, states in newer.get("states", {}).items():
+        for state in sorted(set(states) - STATES - {"all", ""}):
+            yield Difference(where, f"may be {state!r}, which the client refuses as unreadable", fails=True)
     for call in newer["answers"].keys() - known["answers"].keys():
         yield Difference(call, "a call that the sandbox does not imitate", fails=False)
 
@@ -165,5 +180,12 @@ def main(path: str) -> int:
     return CHANGED if any(one.fails for one in found) else NEW
 
 
+def run(arguments: list[str]) -> int:
+    if len(arguments) == 1 and arguments[0]:
+        return main(arguments[0])
+    print("Name one file: make drift SCHEMA=path, or python -m tests.drift path", file=sys.stderr)
+    return UNREADABLE
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]) if len(sys.argv) == 2 else UNREADABLE)
+    sys.exit(run(sys.argv[1:]))

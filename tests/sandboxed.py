@@ -18,10 +18,11 @@ from payments.models import Payment
 from payments.portone.request_pay import request_pay
 from sandbox.ledger.merchant import IMP_CODE
 from shop.config import load_settings
+from shop.orders import cart
 from shop.orders.models import User
 from shop.orders.orders import Buyer
 from tests import clocks
-from tests.conftest import close, plan_window, product
+from tests.conftest import close, order_window, plan_window, product
 from tests.sandbox.driver import Ledger, driven
 
 
@@ -47,8 +48,15 @@ class Sandboxed:
 
     def pays_first_month(self, user_id: int, phone: str = "01012345678") -> Payment:
         buyer = Buyer("홍길동", phone, "buyer@example.com")
-        plan_id = product("monthly").id
-        payment = plan_window(self.provider, user_id, plan_id, buyer)
+        return self._pays(plan_window(self.provider, user_id, product("monthly").id, buyer), buyer, phone)
+
+    def buys_once(self, user_id: int, phone: str = "01012345678") -> Payment:
+        """A buyer pays for one thing in the window."""
+        buyer = Buyer("홍길동", phone, "buyer@example.com")
+        cart.put_in_cart(user_id, product().id, 1)
+        return self._pays(order_window(self.provider, user_id, buyer), buyer, phone)
+
+    def _pays(self, payment: Payment, buyer: Buyer, phone: str) -> Payment:
         params = request_pay(self.app.extensions["settings"], payment, buyer, digital=True)
         end_reading()
         window = self.ledger.open_window(IMP_CODE, params, device="pc", page_url="", user_agent="", callback=True)
@@ -74,11 +82,11 @@ class Sandboxed:
 
 
 @contextmanager
-def sandboxed(folder: Path, seeded_database: Path) -> Iterator[Sandboxed]:
-    """Inside an app context, on a database of its own."""
+def sandboxed(folder: Path, seeded_database: Path, **environ: str) -> Iterator[Sandboxed]:
+    """Inside an app context, on a database of its own, with these settings."""
     shutil.copy(seeded_database, folder / "shop.sqlite3")
     clocks.start_sandbox(folder / "sandbox.sqlite3")
-    app = create_app(load_settings({}, folder))
+    app = create_app(load_settings(environ, folder))
     with app.app_context():
         yield Sandboxed(app)
     app.extensions["sandbox"].extensions["sandbox"].close()

@@ -91,6 +91,23 @@ def test_every_document_has_its_other_language_with_the_same_shape(path: Path) -
     assert shapes[0] == shapes[1], "headings, tables, lists and code are not the same"
 
 
+COMPARISONS = ("README", "docs/choosing-the-pg", "docs/comparison", "docs/moving-to-v2", "docs/portone-checklist")
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_a_page_that_compares_says_as_of_which_day_and_whose_document(name: str) -> None:
+    for suffix, source in ((".md", "(개발자센터|고객센터)"), (".en.md", "(developer|help) centre")):
+        text = (ROOT / f"{name}{suffix}").read_text()
+        dated = re.findall(rf"[^.]*{source}[^.]*2026-0\d-\d\d|[^.]*2026-0\d-\d\d[^.]*{source}", text)
+        assert dated, f"{name}{suffix} compares without a date"
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path.name.endswith(".en.md")], ids=name_of)
+def test_what_is_not_verified_is_marked_so_in_both_languages(path: Path) -> None:
+    other = path.with_name(path.name.replace(".en.md", ".md"))
+    assert path.read_text().count("UNVERIFIED") == other.read_text().count("UNVERIFIED")
+
+
 def test_the_made_pages_are_up_to_date() -> None:
     for path, text in pages().items():
         assert path.read_text() == text, f"python docs/make_pages.py would write another {path.name}"

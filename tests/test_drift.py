@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from payments.portone import responses
+from payments.portone.report import UnreadableAnswer
 from tests import drift
 
 Document = dict[str, Any]
@@ -142,6 +143,20 @@ def there_is_a_call_for_receipts(document: Document) -> None:
     document["paths"]["/receipts/{imp_uid}"] = copy.deepcopy(document["paths"]["/payments/{imp_uid}"])
 
 
+def a_payment_may_be_pending(document: Document) -> None:
+    payment(document)["properties"]["status"]["enum"] = ["ready", "paid", "cancelled", "failed", "pending"]
+
+
+def payments_may_be_listed_as_reversed(document: Document) -> None:
+    listed = document["paths"]["/payments/status/{payment_status}"]["get"]["parameters"]
+    [states] = [one for one in listed if one["name"] == "payment_status"]
+    states["enum"] = ["all", "ready", "paid", "cancelled", "failed", "reversed"]
+
+
+def states_are_listed_in_another_order(document: Document) -> None:
+    payment(document)["properties"]["status"]["enum"] = ["failed", "cancelled", "paid", "ready"]
+
+
 def said_of(document: Document, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     path = tmp_path / "schema.json"
     path.write_text(json.dumps(document))
@@ -170,6 +185,17 @@ def test_a_published_document_with_the_known_calls_has_no_difference(
         (again_vanishes, drift.CHANGED, "CHANGED POST /subscribe/payments/again: has vanished; the sandbox imitates"),
         (cancel_needs_a_checksum, drift.CHANGED, "CHANGED POST /payments/cancel nonce: a new required parameter"),
         (cancel_answers_a_list, drift.CHANGED, "POST /payments/cancel response: PaymentAnnotation is now ['Payment"),
+        (
+            a_payment_may_be_pending,
+            drift.CHANGED,
+            "CHANGED PaymentAnnotation.status: may be 'pending', which the client",
+        ),
+        (
+            payments_may_be_listed_as_reversed,
+            drift.CHANGED,
+            "payment_status: may be 'reversed', which the client refuses",
+        ),
+        (states_are_listed_in_another_order, drift.NONE, "no difference"),
         (a_payment_has_a_carrier, drift.NEW, "new     PaymentAnnotation.carrier: a field that neither"),
         (there_is_a_call_for_receipts, drift.NEW, "new     GET /receipts/{imp_uid}: a call that the sandbox does not"),
     ],
@@ -197,3 +223,18 @@ def test_a_file_that_is_no_such_document_is_refused(
     path.write_text(content)
     assert drift.main(str(path)) == drift.UNREADABLE
     assert "is no Swagger 2.0 document of PortOne V1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("state", sorted(drift.STATES))
+def test_the_states_that_the_alarm_knows_are_those_that_the_client_reads(state: str) -> None:
+    assert responses.payment_report(OBJECT | {"status": state}).status == state
+    with pytest.raises(UnreadableAnswer):
+        responses.payment_report(OBJECT | {"status": f"{state}-anew"})
+
+
+@pytest.mark.parametrize("arguments", [[], [""], ["one.json", "two.json"]])
+def test_without_one_file_the_alarm_says_how_it_is_called(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert drift.run(arguments) == drift.UNREADABLE
+    assert "make drift SCHEMA=" in capsys.readouterr().err

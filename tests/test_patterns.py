@@ -217,8 +217,8 @@ OUTSIDE = (
 A_SETTING = "only settings reach it, at the start"
 OURS = {
     ("shop/config.py", r"off|[1-9]\d* per ([1-9]\d* )?(second|minute|hour|day)s?"): A_SETTING,
-    ("shop/config.py", r"mobilians(\.\w+)?"): A_SETTING,
-    ("shop/config.py", r"mobilians\.\w+"): A_SETTING,
+    ("shop/config.py", r"mobilians(_v2)?(\.\w+)?"): A_SETTING,
+    ("shop/config.py", r"mobilians\.\w+|mobilians_v2(\.\w+)?"): A_SETTING,
     ("shop/config.py", r"https?://[^/?#@\s]*[^/?#@\s:]"): A_SETTING,
     ("shop/config.py", r"(https://)?(\*\.)?[a-z0-9.-]+(:\d+)?"): A_SETTING,
     ("shop/config.py", r"(memory|rediss?)://"): A_SETTING,

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from payments import clock
 from payments.database import db, transaction
-from payments.models import Payment
+from payments.models import UNDONE_BY_CARRIER, UNDONE_ELSEWHERE, Cancellation, Payment
 from payments.monthly.models import Subscription
 from shop.orders.models import Order, Product
 from tests.servers import Server
@@ -26,6 +26,8 @@ ORDERS: dict[str, tuple[str, dict[str, Any]]] = {  # how the order stands, and w
     "pending": ("pending", {"status": "ready"}),
     "failed": ("pending", {"status": "failed", "fail_reason": UNPAID}),
 }
+
+CANCELLED = {"status": "cancelled", "cancel_reason": "고객 변심"}
 
 
 def cart_states(page: Page, server: Server, look: Look) -> None:
@@ -57,6 +59,24 @@ def order_states(page: Page, server: Server, look: Look) -> None:
             with painted((Order, order_id, {"status": status}), (Payment, payment_id, facts)):
                 page.reload()
                 look(f"order-{name}", page)
+    undone_states(order_id, page, server, look)
+
+
+def undone_states(order_id: int, page: Page, server: Server, look: Look) -> None:
+    """The order whose payment somebody else cancelled: the carrier, or nobody knows who."""
+    for answer in (UNDONE_BY_CARRIER, UNDONE_ELSEWHERE):
+        with server.app.app_context():
+            payment = db.session.query(Payment).filter_by(purchase_id=str(order_id), status="paid").one()
+            facts = {"payment_id": payment.id, "imp_uid": payment.imp_uid, "amount": payment.amount}
+            db.session.rollback()
+            with transaction():
+                row = Cancellation(**facts, status="done", reason="고객 변심", answer=answer, answered_at=clock.now())
+                db.session.add(row)
+            with painted((Order, order_id, {"status": "cancelled"}), (Payment, facts["payment_id"], CANCELLED)):
+                page.reload()
+                look(f"order-{answer}", page)
+            with transaction():
+                db.session.query(Cancellation).filter_by(imp_uid=facts["imp_uid"]).delete()
 
 
 def subscription_states(page: Page, server: Server, look: Look) -> None:

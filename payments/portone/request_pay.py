@@ -24,6 +24,7 @@ def request_pay(settings: PortOneSettings, payment: Payment, buyer: Buyer, *, di
 
     `digital`: nothing is shipped. KG's fee depends on it.
     """
+    billing = bool(payment.customer_uid)
     parameters: dict[str, Any] = {
         "pay_method": "phone",
         "merchant_uid": payment.merchant_uid,
@@ -38,14 +39,14 @@ def request_pay(settings: PortOneSettings, payment: Payment, buyer: Buyer, *, di
     }
     if buyer.addr:
         parameters["buyer_addr"], parameters["buyer_postcode"] = buyer.addr, buyer.postcode
-    if payment.customer_uid:
+    if billing:
         # With `customer_uid` the window issues a billing key, and charges the first month for real.
         parameters["customer_uid"] = payment.customer_uid
     if settings.app_scheme:
         parameters["app_scheme"] = settings.app_scheme
-    if settings.fixes_number:
+    if settings.fixes_number and settings.module_of(billing=billing) == NEW_MODULE:
         parameters["bypass"] = {NEW_MODULE: {"pay_options": {"mc_fix_no": "Y"}}}
-    return parameters | _contract(settings, billing=bool(payment.customer_uid))
+    return parameters | _contract(settings, billing=billing)
 
 
 def buyer_fields(name: str, tel: str, email: str) -> dict[str, str]:

@@ -147,11 +147,11 @@ def _complete_window(window_id: str, outcome: str, phone: str | None) -> None:
 
 @bp.post("/payments/<imp_uid>/cancel")
 def cancel(imp_uid: str) -> Answer:
-    """Cancel as PortOne's console does, with its reason and a webhook."""
+    """Cancel as PortOne's console does, with a webhook, and the `reason` that a person typed there or its own."""
+    body = _body({"reason"}) if request.is_json else {}
+    reason = fields.text("reason", body.get("reason") or cancels.REASON_BY_CONSOLE, 100)
     try:
-        cancelled = cancels.cancel(
-            database(), imp_uid=imp_uid, merchant_uid=None, reason=cancels.REASON_BY_CONSOLE, webhook=True
-        )
+        cancelled = cancels.cancel(database(), imp_uid=imp_uid, merchant_uid=None, reason=reason, webhook=True)
     except ApiRefused as refused:
         return jsonify(error="refused", message=refused.message), 409
     sender().announce(cancelled.waiting)

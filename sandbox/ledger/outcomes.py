@@ -1,6 +1,7 @@
 """Outcomes by phone number: the last four digits decide, so every outcome is available in the payment window."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from . import kg
 from .kg import Refusal, refusal_of
@@ -27,7 +28,7 @@ class Outcome:
     silent: bool = False  # and no webhook is sent either
     no_key: bool = False  # paid, but no billing key is issued
     undone: bool = False  # KG cancels it without PortOne learning of it, as with real test payments
-    is_reversed: bool = False  # the carrier reverses it some time later, and PortOne then reports `cancelled`
+    reversed: Literal["", "hour", "month"] = ""  # the carrier reverses it after that, and PortOne reports `cancelled`
 
 
 OUTCOMES = [
@@ -72,7 +73,14 @@ OUTCOMES = [
         "결제 한 시간 뒤 통신사가 되돌림: 포트원도 취소로 말함",
         "paid, reversed by the carrier an hour later: PortOne says cancelled",
         "after",
-        is_reversed=True,
+        reversed="hour",
+    ),
+    Outcome(
+        "7006",
+        "결제한 다음 달에 통신사가 되돌림: 포트원도 취소로 말함",
+        "paid, reversed by the carrier in the next month: PortOne says cancelled",
+        "after",
+        reversed="month",
     ),
     Outcome("8020", "취소 거절: 정보 불일치", "cancel refused: owner changed", "cancel", refusal_of("0020")),
     Outcome("8049", "취소 거절: 가맹점 잔액", "cancel refused: shop's balance", "cancel", refusal_of("0049")),

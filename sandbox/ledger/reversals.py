@@ -6,21 +6,24 @@ UNVERIFIED: the reason that it reports, and that a webhook tells of it.
 
 import json
 import sqlite3
+from datetime import timedelta
 
 from . import clock, entries, outbox
 from .database import Database
 from .outbox import Changed
 
-REVERSED_AFTER_SECONDS = 3600
+REVERSED_AFTER = timedelta(hours=1)
 REASON = "[샌드박스] 통신사가 되돌림"
 
 _WAITING = "reverse_at > 0 AND status = 'paid'"
 
 
-def plan(connection: sqlite3.Connection, imp_uid: str, paid_at: int) -> None:
-    """Have the carrier reverse this payment later."""
-    moment = paid_at + REVERSED_AFTER_SECONDS
-    connection.execute("UPDATE payments SET reverse_at = ? WHERE imp_uid = ?", (moment, imp_uid))
+def plan(connection: sqlite3.Connection, imp_uid: str, paid_at: int, after: str) -> None:
+    """Have the carrier reverse this payment an hour after it (`hour`), or on the second of the next month (`month`)."""
+    paid = clock.in_seoul(paid_at)
+    next_month = (paid.replace(day=1, hour=9, minute=0, second=0) + timedelta(days=32)).replace(day=2)
+    moment = next_month if after == "month" else paid + REVERSED_AFTER
+    connection.execute("UPDATE payments SET reverse_at = ? WHERE imp_uid = ?", (int(moment.timestamp()), imp_uid))
 
 
 def next_at(database: Database) -> int | None:

@@ -222,8 +222,8 @@ def _approve(database: Database, sender: Sender, view: WindowView, phone: str) -
             if outcome.undone:
                 undone = "UPDATE payments SET cancelled_at_kg = ? WHERE imp_uid = ?"
                 connection.execute(undone, (moment, payment["imp_uid"]))
-            if outcome.is_reversed:
-                reversals.plan(connection, payment["imp_uid"], moment)
+            if outcome.reversed:
+                reversals.plan(connection, payment["imp_uid"], moment, outcome.reversed)
             _save_result(connection, view, success_result(payment), "lost" if outcome.lost else "normal")
             waiting = outbox.queue(database, connection, payment, silent=outcome.silent)
     except sqlite3.IntegrityError:  # the same merchant_uid was paid in another window

@@ -130,7 +130,7 @@ def payment(merchant_uid: str) -> str:
         why_not_cancel=refusal_to_cancel(found, clock.now()),
         why_not_release=record.why_not_keep(found),
         cancellation=own,
-        undone_by_carrier=cancellations.is_undone_by_carrier(found),
+        undone_by=cancellations.undone_by(found),
         cancellations=cancellations.cancellations_of(found),
         why_not_bank_refund=why_not_refund_by_bank(found, own),
     )

@@ -90,6 +90,7 @@ LABELS = {
         "refused": _l("돌려주지 못함"),
         "by_bank": _l("계좌로 환불함"),
         "undone_by_carrier": _l("통신사가 되돌림"),
+        "undone_elsewhere": _l("다른 곳에서 취소됨"),
     },
     "refusal": {
         "month": _l("KG는 결제한 달에만 취소를 받습니다. 계좌로 돌려준 뒤 기록해 주세요."),
@@ -115,8 +116,8 @@ LABELS = {
         "key_gone": _l("포트원에 빌링키가 없어 결제하지 못했습니다. 기한이 지나면 구독이 끝납니다"),
     },
     "pg": {
-        "mobilians": _l("KG 휴대폰(구 모듈)"),
-        "mobilians_v2": _l("KG 휴대폰(신 모듈)"),
+        "mobilians": _l("KG 휴대폰(구모듈)"),
+        "mobilians_v2": _l("KG 휴대폰(신모듈)"),
     },
     "in_app": {
         "kakaotalk": _l("카카오톡"),

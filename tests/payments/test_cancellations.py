@@ -68,25 +68,49 @@ def test_cancel_in_portones_console_has_a_row_that_nobody_requested(provider: Fa
     assert (row.status, row.requested_at, row.requested_by, row.reason) == ("done", None, None, "관리자페이지취소")
 
 
-def test_cancel_that_neither_we_nor_the_console_made_was_undone_by_the_carrier(
+@pytest.mark.parametrize("reason", [None, "고객 변심", "[샌드박스] 통신사가 되돌림"])
+@pytest.mark.parametrize(
+    ("days", "answer"), [(0, "undone_elsewhere"), (40, "undone_by_carrier")], ids=["same month", "later month"]
+)
+def test_only_what_no_merchant_could_cancel_any_more_counts_as_undone_by_the_carrier(
+    days: int, answer: str, reason: str | None, provider: FakeProvider, payment: Payment
+) -> None:
+    clocks.later(timedelta(days=days))
+    cancelled = {"imp_uid": payment.imp_uid, "cancel_reason": reason}
+    provider.hears_of(payment.merchant_uid, "cancelled", payment.amount, **cancelled)
+    sync_payment(provider, Notification("webhook", payment.imp_uid, payment.merchant_uid))
+    [row] = rows()
+    assert (row.status, row.requested_at, row.answer) == ("done", None, answer)
+    assert cancellations.undone_by(payment) == answer
+
+
+def test_a_cancel_of_the_same_month_that_is_noticed_later_is_not_taken_for_the_carriers(
     provider: FakeProvider, payment: Payment
 ) -> None:
     provider.hears_of(payment.merchant_uid, "cancelled", payment.amount, imp_uid=payment.imp_uid)
+    clocks.later(NEXT_MONTH)
     sync_payment(provider, Notification("webhook", payment.imp_uid, payment.merchant_uid))
-    [row] = rows()
-    assert (row.status, row.requested_at, row.answer) == ("done", None, "undone_by_carrier")
-    assert cancellations.is_undone_by_carrier(payment)
+    assert cancellations.undone_by(payment) == "undone_elsewhere"
 
 
-def test_neither_our_own_cancel_nor_the_consoles_was_undone_by_the_carrier(
+def test_a_cancel_whose_time_portone_does_not_tell_is_not_taken_for_the_carriers(
     provider: FakeProvider, payment: Payment
 ) -> None:
-    assert not cancellations.is_undone_by_carrier(payment)
+    clocks.later(NEXT_MONTH)
+    provider.hears_of(payment.merchant_uid, "cancelled", payment.amount, imp_uid=payment.imp_uid, cancelled_at=None)
+    sync_payment(provider, Notification("webhook", payment.imp_uid, payment.merchant_uid))
+    assert cancellations.undone_by(payment) == "undone_elsewhere"
+
+
+def test_neither_our_own_cancel_nor_the_consoles_was_undone_by_somebody_else(
+    provider: FakeProvider, payment: Payment
+) -> None:
+    assert cancellations.undone_by(payment) is None
     second = second_window(provider, payment)
     assert [row.answer for row in rows() if row.imp_uid == second.imp_uid] == [None]
     provider.console_cancels(payment.imp_uid)
     sync_payment(provider, Notification("webhook", payment.imp_uid, payment.merchant_uid))
-    assert not cancellations.is_undone_by_carrier(payment)
+    assert cancellations.undone_by(payment) is None
 
 
 def test_duplicate_window_has_a_row_of_its_own_amount_and_imp_uid(provider: FakeProvider, payment: Payment) -> None:

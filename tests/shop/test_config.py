@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import create_sandbox
-from sandbox.ledger.merchant import CHANNELS
+from sandbox.ledger.merchant import CHANNELS, channel_of
 from shop.config import ConfigError, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -404,6 +404,9 @@ NEW_MODULE = {"PORTONE_MODULE": "mobilians_v2"}
             "PORTONE_BILLING_PG",
         ),
         ({"PORTONE_MODULE": "mobilians_v3"}, "PORTONE_MODULE"),
+        ({"PORTONE_BILLING_MODULE": "new"}, "PORTONE_BILLING_MODULE"),
+        ({"PORTONE_BILLING_MODULE": '"mobilians_v2"'}, "PORTONE_BILLING_MODULE"),
+        ({"PORTONE_BILLING_MODULE": "mobilians_v2", "PORTONE_BILLING_PG": "mobilians.1"}, "PORTONE_BILLING_PG"),
         ({"PORTONE_FIX_NUMBER": "true"}, "PORTONE_FIX_NUMBER"),
         ({"PORTONE_FIX_NUMBER": "Y"}, "PORTONE_FIX_NUMBER"),
         ({"PORTONE_APP_SCHEME": "dal gom"}, "PORTONE_APP_SCHEME"),
@@ -423,6 +426,40 @@ def test_without_keys_the_new_module_is_the_sandboxes(tmp_path: Path) -> None:
         assert channels[key].may_issue
     named = load_settings(NEW_MODULE | {"PORTONE_BILLING_CHANNEL_KEY": "channel-key-sandbox-v2-no-issuing"}, tmp_path)
     assert not channels[named.billing_channel_key].may_issue
+
+
+@pytest.mark.parametrize("environ", [{"PORTONE_PG": "mobilians_v2"}, NEW_MODULE | {"PORTONE_PG": "mobilians_v2.1"}])
+def test_who_names_the_new_module_as_pg_is_told_once_that_a_channel_key_chooses_it(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    error = refusal(LIVE | environ, tmp_path)
+    assert "channel key" in str(error)
+    assert error.others == ()
+
+
+def test_a_pg_beside_the_sandboxes_own_channel_is_not_said_to_be_set_together_with_a_key(tmp_path: Path) -> None:
+    error = refusal(NEW_MODULE | {"PORTONE_PG": "mobilians"}, tmp_path)
+    assert {one.setting for one in (error, *error.others)} == {"PORTONE_PG"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "once", "monthly"),
+    [
+        ({"PORTONE_BILLING_MODULE": "mobilians_v2"}, "mobilians", "mobilians_v2"),
+        (NEW_MODULE | {"PORTONE_BILLING_MODULE": "mobilians"}, "mobilians_v2", "mobilians"),
+        (NEW_MODULE, "mobilians_v2", "mobilians_v2"),
+        ({}, "mobilians", "mobilians"),
+    ],
+)
+def test_each_contract_has_a_module_of_its_own_and_in_the_sandbox_a_channel_of_it(
+    environ: dict[str, str], once: str, monthly: str, tmp_path: Path
+) -> None:
+    settings = load_settings(environ, tmp_path)
+    assert (settings.module_of(billing=False), settings.module_of(billing=True)) == (once, monthly)
+    for billing, module in ((False, once), (True, monthly)):
+        channel = channel_of(*settings.contract(billing=billing))
+        assert channel
+        assert channel.pg_provider == module
 
 
 def test_every_channel_of_the_sandbox_can_be_named_without_portones_keys(tmp_path: Path) -> None:

@@ -92,10 +92,10 @@ ADVICE: dict[str, Words] = {
     ),
     "channel_module": Words(
         "warning",
-        "{setting}의 채널은 {pg} 모듈인데 PORTONE_MODULE은 {wanted}입니다.",
-        "PORTONE_MODULE={pg}로 두세요. 두 계약의 모듈이 서로 다르면 이 경고는 남고, 결제는 됩니다.",
-        "The channel of {setting} is of the module {pg}, but PORTONE_MODULE says {wanted}.",
-        "Set PORTONE_MODULE={pg}. Two contracts of different modules keep this warning; payments work.",
+        "{setting}의 채널은 {pg} 모듈인데 설정은 {wanted}라고 합니다.",
+        "{module_setting}={pg}로 두세요. 두 계약의 모듈이 달라도 됩니다.",
+        "The channel of {setting} is of the module {pg}, but the settings say {wanted}.",
+        "Set {module_setting}={pg}. The two contracts may be for different modules.",
     ),
     "channel_mode": Words(
         "problem",

@@ -91,15 +91,16 @@ def of_portone(settings: Settings, portone: PortOne) -> Iterator[Finding]:
 
 def of_channels(settings: Settings, channels: list[Channel]) -> Iterator[Finding]:
     once, monthly = _named(settings, channels, billing=False), _named(settings, channels, billing=True)
-    for setting, name, channel in (once, monthly):
+    for (setting, name, channel), billing in ((once, False), (monthly, True)):
         if name:
-            yield from _contract(settings, setting, name, channel)
+            yield from _contract(settings, setting, name, channel, billing=billing)
     if not once[1] and len(channels) > 1 and settings.live:
         yield Finding("channel_unnamed", "PORTONE_CHANNEL_KEY", {"count": len(channels)})
     if not once[1] and not any(channel.pg_provider in KG_MODULES for channel in channels):
         yield Finding("channel_unknown", "PORTONE_CHANNEL_KEY", {"name": settings.module})
     if settings.live and monthly[2] and once[2] and _share_a_mid(once[2], monthly[2]):
-        yield Finding("billing_same", monthly[0], {"name": monthly[2].pg_id})
+        new = NEW_MODULE in (once[2].pg_provider, monthly[2].pg_provider)
+        yield Finding("billing_same_new" if new else "billing_same", monthly[0], {"name": monthly[2].pg_id})
 
 
 def _share_a_mid(once: Channel, monthly: Channel) -> bool:
@@ -119,15 +120,20 @@ def _named(settings: Settings, channels: list[Channel], *, billing: bool) -> tup
     return f"{kind}_PG", pg, next(iter(in_mode + fitting), None)
 
 
-def _contract(settings: Settings, setting: str, name: str, channel: Channel | None) -> Iterator[Finding]:
+def _contract(
+    settings: Settings, setting: str, name: str, channel: Channel | None, *, billing: bool
+) -> Iterator[Finding]:
     if channel is None:
         yield Finding("channel_unknown", setting, {"name": name})
         return
     if channel.pg_provider not in KG_MODULES:
         yield Finding("channel_kind", setting, {"pg": channel.pg_provider})
         return
-    if channel.pg_provider != settings.module:
-        yield Finding("channel_module", setting, {"pg": channel.pg_provider, "wanted": settings.module})
+    wanted = settings.module_of(billing=billing)
+    if channel.pg_provider != wanted:
+        module_setting = "PORTONE_BILLING_MODULE" if billing else "PORTONE_MODULE"
+        facts = {"pg": channel.pg_provider, "wanted": wanted, "module_setting": module_setting}
+        yield Finding("channel_module", setting, facts)
     if channel.is_test_channel != settings.is_test_channel:
         facts = {"is": MODES[channel.is_test_channel], "wanted": MODES[settings.is_test_channel]}
         yield Finding("channel_mode", setting, facts)

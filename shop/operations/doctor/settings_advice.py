@@ -28,22 +28,30 @@ BELONGS = {
     "PORTONE_API_KEY": ("포트원 콘솔의 V1 REST API Key", "the V1 REST API key of PortOne's console"),
     "PORTONE_API_SECRET": ("포트원 콘솔의 V1 REST API Secret", "the V1 REST API secret of PortOne's console"),
     "PORTONE_CHANNEL_KEY": (
-        "KG모빌리언스 채널 키 하나(샌드박스에서는 비움)",
-        "one channel key of KG Mobilians; nothing with the sandbox",
+        "KG모빌리언스 채널 키 하나(샌드박스에서는 비우거나 channel-key-sandbox-…)",
+        "one channel key of KG Mobilians; nothing or channel-key-sandbox-… with the sandbox",
     ),
     "PORTONE_PG": (
-        "mobilians, mobilians.<MID>, 또는 콘솔의 기본 PG면 default(샌드박스에서는 비움)",
-        "mobilians, mobilians.<MID>, or default for the console's default PG; nothing with the sandbox",
+        "구모듈이면 mobilians, mobilians.<MID>, 콘솔의 기본 PG면 default(신모듈과 샌드박스에서는 비움)",
+        "mobilians or mobilians.<MID> (old module), or default for the console's default PG; nothing with the new "
+        "module or the sandbox",
     ),
     "PORTONE_BILLING_CHANNEL_KEY": (
-        "정기결제로 계약한 채널 키(샌드박스에서는 비움)",
-        "the channel key under the recurring contract; nothing with the sandbox",
+        "정기결제로 계약한 채널 키(샌드박스에서는 비우거나 channel-key-sandbox-…)",
+        "the channel key under the recurring contract; nothing or channel-key-sandbox-… with the sandbox",
     ),
-    "PORTONE_BILLING_PG": ("정기결제로 계약한 mobilians.<MID>", "mobilians.<MID> under the recurring contract"),
+    "PORTONE_BILLING_PG": (
+        "정기결제로 계약한 구모듈의 mobilians.<MID>(신모듈에서는 비움)",
+        "mobilians.<MID> under the recurring contract of the old module; nothing with the new one",
+    ),
     "PORTONE_TEST_CHANNEL": ("true 또는 false", "true or false"),
     "PORTONE_MODULE": (
         "mobilians(구모듈) 또는 mobilians_v2(신모듈)",
         "mobilians (the old module) or mobilians_v2 (the new one)",
+    ),
+    "PORTONE_BILLING_MODULE": (
+        "정기결제 계약의 모듈이 다르면 mobilians 또는 mobilians_v2, 같으면 비움",
+        "mobilians or mobilians_v2 if the recurring contract is for the other module; else nothing",
     ),
     "PORTONE_FIX_NUMBER": (
         "신모듈이면 true 또는 false, 구모듈이면 비움",
@@ -67,6 +75,17 @@ BELONGS = {
     "METRICS_TOKEN": ("임의의 글자 16자 이상", "16 random characters or more"),
     "CSP_WINDOW_HOSTS": ("공백으로 나눈 호스트 이름", "host names with spaces between them"),
 }
+
+# What no public document settles about KG's new module, by what it concerns.
+ONCE_KO, ONCE_EN = "최소 금액(100원)과 digital", "the smallest amount (100 won) and digital"
+CANCELS_KO = "취소 규칙(구모듈처럼 그달에 전액만)"
+CANCELS_EN = "its cancels (kept: whole, in the month, as the old one)"
+MONTHLY_KO = "다음 달 결제의 같은 금액·같은 날·±5일(그대로 지킴)"
+MONTHLY_EN = "same amount, same day and ±5 days of later months (kept)"
+TRY_KO = "열기 전에 테스트 채널로 결제하고 취소해 보세요. 표는 docs/choosing-the-pg.md에 있습니다."
+TRY_EN = "Before you open, pay and cancel on a test channel. The table is in docs/choosing-the-pg.en.md."
+KEY_KO = "서비스 ID에 빌링키 발급 권한이 있는지는 여기서 알 수 없으니, 구독도 한 번 사 보세요."
+KEY_EN = "Buy a plan too: whether the service id may issue billing keys cannot be seen from here."
 
 ADVICE: dict[str, Words] = {
     "config": Words(
@@ -155,10 +174,10 @@ ADVICE: dict[str, Words] = {
     ),
     "sdk_old": Words(
         "problem",
-        "PORTONE_CHANNEL_KEY는 옛 SDK({file})가 알지 못합니다.",
-        "PORTONE_SDK_URL을 지우거나, 채널 키 대신 PORTONE_PG를 쓰세요.",
-        "An old SDK ({file}) does not know PORTONE_CHANNEL_KEY.",
-        "Remove PORTONE_SDK_URL, or use PORTONE_PG instead of the channel key.",
+        "옛 SDK({file})는 채널 키({keys})를 알지 못합니다.",
+        "PORTONE_SDK_URL을 지우거나, 구모듈이면 채널 키 대신 PORTONE_PG나 PORTONE_BILLING_PG를 쓰세요.",
+        "An old SDK ({file}) does not know channel keys ({keys}).",
+        "Remove PORTONE_SDK_URL, or with the old module use PORTONE_PG or PORTONE_BILLING_PG instead.",
     ),
     "billing_missing": Words(
         "warning",
@@ -169,13 +188,34 @@ ADVICE: dict[str, Words] = {
     ),
     "module_unverified": Words(
         "note",
-        "KG의 신모듈(mobilians_v2)입니다. 공개된 문서로 확인되지 않은 것: 최소 금액(100원), digital, 취소 규칙 "
-        "(구모듈처럼 그달에 전액만), 다음 달 결제의 같은 금액·같은 날·±5일(그대로 지킴).",
-        "열기 전에 테스트 채널로 결제하고 취소해 보세요. 표는 docs/choosing-the-pg.md에 있습니다.",
-        "KG's new module (mobilians_v2). No public document settles: the smallest amount (100 won), digital, "
-        "its cancels (kept: whole, in the month, as the old one), same amount, same day and ±5 days of "
-        "later months (kept).",
-        "Before you open, pay and cancel on a test channel. The table is in docs/choosing-the-pg.en.md.",
+        f"KG의 신모듈(mobilians_v2)입니다. 공개된 문서로 확인되지 않은 것: {ONCE_KO}, {CANCELS_KO}, {MONTHLY_KO}.",
+        f"{TRY_KO} {KEY_KO}",
+        f"KG's new module (mobilians_v2). No public document settles: {ONCE_EN}, {CANCELS_EN}, {MONTHLY_EN}.",
+        f"{TRY_EN} {KEY_EN}",
+    ),
+    "module_unverified_once": Words(
+        "note",
+        f"한 번 결제만 KG의 신모듈(mobilians_v2)입니다. 공개된 문서로 확인되지 않은 것: {ONCE_KO}, {CANCELS_KO}.",
+        TRY_KO,
+        f"One-time payments alone use KG's new module (mobilians_v2). No public document settles: {ONCE_EN}, "
+        f"{CANCELS_EN}.",
+        TRY_EN,
+    ),
+    "module_unverified_billing": Words(
+        "note",
+        f"정기결제만 KG의 신모듈(mobilians_v2)입니다. 공개된 문서로 확인되지 않은 것: {CANCELS_KO}, {MONTHLY_KO}.",
+        f"{TRY_KO} {KEY_KO}",
+        f"Plans alone use KG's new module (mobilians_v2). No public document settles: {CANCELS_EN}, {MONTHLY_EN}.",
+        f"{TRY_EN} {KEY_EN}",
+    ),
+    "billing_same_new": Words(
+        "note",
+        "일반결제와 정기결제의 서비스 ID가 같습니다({name}). 신모듈에서 하나로 둘 다 되는지는 공개된 문서로 확인되지 "
+        "않았습니다.",
+        "구독을 한 번 사서 빌링키가 생기는지 보세요. 발급 권한이 없으면 결제만 되고 키는 생기지 않습니다.",
+        "One-time and recurring payments name the same service id ({name}). No public document settles whether one "
+        "serves both with the new module.",
+        "Buy a plan and see that a billing key is made: without the right to issue, it is paid and no key exists.",
     ),
     "billing_same": Words(
         "problem",

@@ -65,8 +65,19 @@ def of_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Find
     else:
         yield from _demo(settings, environ)
     yield from _limits(settings, environ)
-    if settings.module == NEW_MODULE:
+    yield from _new_module(settings)
+
+
+def _new_module(settings: Settings) -> Iterator[Finding]:
+    """Say which rules of KG's new module are unverified, of the contracts that are for it."""
+    once = settings.module_of(billing=False) == NEW_MODULE
+    billing = settings.module_of(billing=True) == NEW_MODULE and settings.billing_available
+    if once and billing:
         yield Finding("module_unverified", "PORTONE_MODULE")
+    elif once:
+        yield Finding("module_unverified_once", "PORTONE_MODULE")
+    elif billing:
+        yield Finding("module_unverified_billing", "PORTONE_BILLING_MODULE")
 
 
 def is_public(settings: Settings) -> bool:
@@ -102,8 +113,10 @@ def _live(settings: Settings) -> Iterator[Finding]:
         yield Finding("api_url_foreign", "PORTONE_API_URL", {"host": api.netloc})
     if sdk.hostname != urlsplit(LIVE_SDK_URL).hostname or sdk.scheme != "https":
         yield Finding("sdk_url_foreign", "PORTONE_SDK_URL", {"host": f"{sdk.scheme}://{sdk.netloc}"})
-    if settings.channel_key and "iamport.payment-" in sdk.path:
-        yield Finding("sdk_old", "PORTONE_SDK_URL", {"file": Path(sdk.path).name})
+    keys = {"PORTONE_CHANNEL_KEY": settings.channel_key, "PORTONE_BILLING_CHANNEL_KEY": settings.billing_channel_key}
+    named = ", ".join(name for name, key in keys.items() if key)
+    if named and "iamport.payment-" in sdk.path:
+        yield Finding("sdk_old", "PORTONE_SDK_URL", {"file": Path(sdk.path).name, "keys": named})
     if settings.is_test_channel:
         yield Finding("test_channel", "PORTONE_TEST_CHANNEL")
     if not settings.billing_available:

@@ -108,6 +108,36 @@ def test_the_new_modules_window_may_be_kept_to_the_orders_number() -> None:
     assert asked["buyer_tel"] == "01012345678"
 
 
+OLD_THEN_NEW = LIVE | {
+    "PORTONE_PG": "mobilians",
+    "PORTONE_BILLING_MODULE": "mobilians_v2",
+    "PORTONE_BILLING_CHANNEL_KEY": "ck-2",
+}
+NEW_THEN_OLD = NEW | {
+    "PORTONE_BILLING_MODULE": "mobilians",
+    "PORTONE_BILLING_CHANNEL_KEY": "",
+    "PORTONE_BILLING_PG": "mobilians.2",
+}
+
+
+@pytest.mark.parametrize(
+    ("environ", "once", "monthly"),
+    [
+        (OLD_THEN_NEW, {"pg": "mobilians"}, {"channelKey": "ck-2", "bypass": ...}),
+        (NEW_THEN_OLD, {"channelKey": "ck-1", "bypass": ...}, {"pg": "mobilians.2"}),
+    ],
+    ids=["plans through the new module", "plans through the old module"],
+)
+def test_with_a_contract_of_each_module_each_window_gets_what_its_own_module_takes(
+    environ: dict[str, str], once: dict[str, Any], monthly: dict[str, Any]
+) -> None:
+    settings = PortOneSettings.from_environ(environ | {"PORTONE_FIX_NUMBER": "true"})
+    for payment, chosen in ((a_payment(), once), (a_payment(customer_uid="key-1"), monthly)):
+        asked = request_pay(settings, payment, BUYER, digital=True)
+        assert {"pg", "channelKey", "bypass"} & set(asked) == set(chosen)
+        assert all(asked[name] == value for name, value in chosen.items() if value is not ...)
+
+
 def test_an_apps_scheme_is_sent_only_if_there_is_one(live: PortOneSettings) -> None:
     assert "app_scheme" not in request_pay(live, a_payment(), BUYER, digital=True)
     asked = request_pay(replace(live, app_scheme="dalgom"), a_payment(), BUYER, digital=True)
@@ -121,6 +151,11 @@ def test_an_apps_scheme_is_sent_only_if_there_is_one(live: PortOneSettings) -> N
         (NEW | {"PORTONE_PG": "default"}, "PORTONE_PG"),
         (NEW | {"PORTONE_BILLING_PG": "mobilians.1"}, "PORTONE_BILLING_PG"),
         (NEW | {"PORTONE_MODULE": "mobilians_v3"}, "PORTONE_MODULE"),
+        (NEW | {"PORTONE_BILLING_MODULE": "mobilians_v3"}, "PORTONE_BILLING_MODULE"),
+        (OLD_THEN_NEW | {"PORTONE_BILLING_CHANNEL_KEY": "", "PORTONE_BILLING_PG": "mobilians.2"}, "PORTONE_BILLING_PG"),
+        (NEW_THEN_OLD | {"PORTONE_CHANNEL_KEY": "", "PORTONE_PG": "mobilians"}, "PORTONE_PG"),
+        (LIVE | {"PORTONE_PG": "mobilians_v2"}, "PORTONE_PG"),
+        (LIVE | {"PORTONE_PG": "mobilians_v2.1"}, "PORTONE_PG"),
         (LIVE | {"PORTONE_FIX_NUMBER": "true"}, "PORTONE_FIX_NUMBER"),
         (NEW | {"PORTONE_FIX_NUMBER": "Y"}, "PORTONE_FIX_NUMBER"),
     ],

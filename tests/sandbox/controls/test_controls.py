@@ -39,6 +39,17 @@ def test_an_unknown_outcome_is_a_400_that_names_its_field(anybody: FlaskClient) 
     assert anybody.post("/controls/payments", data=b"x").status_code == 400
 
 
+@pytest.mark.parametrize(("body", "reason"), [(None, "관리자페이지취소"), ({"reason": "고객 변심"}, "고객 변심")])
+def test_the_console_cancels_with_its_own_reason_or_the_one_that_was_typed(
+    body: dict[str, str] | None, reason: str, anybody: FlaskClient, sandbox: Sandbox
+) -> None:
+    imp_uid = pay(sandbox)["imp_uid"]
+    cancelled = anybody.post(f"/controls/payments/{imp_uid}/cancel", json=body) if body else None
+    cancelled = cancelled or anybody.post(f"/controls/payments/{imp_uid}/cancel")
+    assert cancelled.json
+    assert (cancelled.json["status"], cancelled.json["cancel_reason"]) == ("cancelled", reason)
+
+
 def test_the_clock_moves_forward_only_and_payments_follow_it(anybody: FlaskClient, sandbox: Sandbox) -> None:
     target = NOON + timedelta(days=40)
     moved = anybody.post("/controls/clock", json={"to": target.isoformat()}).json

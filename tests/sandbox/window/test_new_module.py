@@ -154,6 +154,19 @@ def test_an_hour_after_its_payment_the_carrier_reverses_it_and_portone_says_canc
     assert payment["cancelled_at"] == payment["paid_at"] + 3600
 
 
+@pytest.mark.parametrize("paid", ["2055-01-20T12:00", "2055-01-31T23:59"])
+def test_a_payment_is_reversed_in_the_next_month_though_it_was_made_in_the_last_hour_of_its_month(
+    paid: str, sandbox: Sandbox
+) -> None:
+    go_to(sandbox, paid)
+    pay(sandbox, "01000007006")
+    go_to(sandbox, "2055-02-02T08:59")
+    assert payments_of(sandbox, "order-1")[0]["status"] == "paid"
+    go_to(sandbox, "2055-02-02T09:01")
+    [payment] = payments_of(sandbox, "order-1")
+    assert (payment["status"], payment["cancel_amount"]) == ("cancelled", 9900)
+
+
 def test_what_was_cancelled_before_is_not_reversed_a_second_time(sandbox: Sandbox, merchant: Merchant) -> None:
     go_to(sandbox, "2055-01-20T12:00")
     pay(sandbox, "01000007005")

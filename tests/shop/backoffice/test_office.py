@@ -416,8 +416,8 @@ def test_the_export_opens_in_excel_and_runs_nothing(admin: FlaskClient, paid: Pa
 @pytest.mark.parametrize(
     ("pg", "language", "name"),
     [
-        ("mobilians", "ko", "KG 휴대폰(구 모듈)"),
-        ("mobilians_v2", "ko", "KG 휴대폰(신 모듈)"),
+        ("mobilians", "ko", "KG 휴대폰(구모듈)"),
+        ("mobilians_v2", "ko", "KG 휴대폰(신모듈)"),
         ("mobilians_v2", "en", "KG phone bill (new module)"),
         ("danal", "en", "danal"),
     ],

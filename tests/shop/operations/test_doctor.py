@@ -106,6 +106,16 @@ PLANTED: list[tuple[dict[str, str], dict[str, str], str, str]] = [
         "PORTONE_SDK_URL",
         "sdk_old",
     ),
+    (
+        HEALTHY,
+        {
+            "PORTONE_SDK_URL": "https://cdn.iamport.kr/js/iamport.payment-1.2.0.js",
+            "PORTONE_CHANNEL_KEY": "",
+            "PORTONE_PG": "mobilians",
+        },
+        "PORTONE_BILLING_CHANNEL_KEY",
+        "sdk_old",
+    ),
     (HEALTHY, {"PORTONE_TEST_CHANNEL": "true"}, "PORTONE_TEST_CHANNEL", "test_channel"),
     (HEALTHY, {"PORTONE_BILLING_CHANNEL_KEY": ""}, "PORTONE_BILLING_CHANNEL_KEY", "billing_missing"),
     (HEALTHY, {"CSP_ENFORCE": ""}, "CSP_ENFORCE", "csp_reports"),
@@ -224,7 +234,22 @@ def of_portone(environ: Mapping[str, str], folder: Path) -> list[Finding]:
         (
             NEW_MODULE | {"PORTONE_BILLING_CHANNEL_KEY": "channel-key-new"},
             ACCOUNT,
-            [("billing_same", "PORTONE_BILLING_CHANNEL_KEY")],
+            [("billing_same_new", "PORTONE_BILLING_CHANNEL_KEY")],
+        ),
+        (
+            {"PORTONE_BILLING_MODULE": "mobilians_v2", "PORTONE_BILLING_CHANNEL_KEY": "channel-key-new-monthly"},
+            ACCOUNT,
+            [],
+        ),
+        (
+            NEW_MODULE | {"PORTONE_BILLING_MODULE": "mobilians", "PORTONE_BILLING_CHANNEL_KEY": "channel-key-monthly"},
+            ACCOUNT,
+            [],
+        ),
+        (
+            {"PORTONE_BILLING_MODULE": "mobilians_v2"},
+            ACCOUNT,
+            [("channel_module", "PORTONE_BILLING_CHANNEL_KEY")],
         ),
         ({"PORTONE_CHANNEL_KEY": "channel-key-new"}, ACCOUNT, [("channel_module", "PORTONE_CHANNEL_KEY")]),
         (
@@ -265,6 +290,37 @@ def test_the_new_module_is_no_problem_and_its_unverified_rules_are_noted(tmp_pat
     [note] = seen(HEALTHY | NEW_MODULE, tmp_path)
     assert (note.code, note.level) == ("module_unverified", "note")
     assert "100 won" in note.text("en")[0]
+
+
+@pytest.mark.parametrize(
+    ("environ", "code", "setting", "unverified", "other"),
+    [
+        (
+            {"PORTONE_BILLING_MODULE": "mobilians_v2", "PORTONE_BILLING_CHANNEL_KEY": "channel-key-new-monthly"},
+            "module_unverified_billing",
+            "PORTONE_BILLING_MODULE",
+            "±5 days",
+            "100 won",
+        ),
+        (
+            NEW_MODULE | {"PORTONE_BILLING_MODULE": "mobilians", "PORTONE_BILLING_CHANNEL_KEY": "channel-key-monthly"},
+            "module_unverified_once",
+            "PORTONE_MODULE",
+            "100 won",
+            "±5 days",
+        ),
+        (NEW_MODULE, "module_unverified", "PORTONE_MODULE", "±5 days", "channel-key"),
+    ],
+)
+def test_what_is_unverified_is_noted_for_the_contract_of_the_new_module_only(
+    environ: dict[str, str], code: str, setting: str, unverified: str, other: str, tmp_path: Path
+) -> None:
+    [note] = seen(HEALTHY | environ, tmp_path)
+    assert (note.code, note.setting, note.level) == (code, setting, "note")
+    for language in ("ko", "en"):
+        assert "digital" in note.text(language)[0] or code == "module_unverified_billing"
+    assert unverified in note.text("en")[0]
+    assert other not in note.text("en")[0]
 
 
 def test_an_account_without_kg_mobilians_cannot_take_phone_bills(tmp_path: Path) -> None:
@@ -436,11 +492,19 @@ def test_on_this_machine_with_its_sandbox_all_is_well_but_for_the_server_that_do
     close(app)
 
 
-@pytest.mark.parametrize(("module", "notes"), [("mobilians", []), ("mobilians_v2", ["module_unverified"])])
+@pytest.mark.parametrize(
+    ("once", "monthly", "notes"),
+    [
+        ("mobilians", "mobilians", []),
+        ("mobilians_v2", "mobilians_v2", ["module_unverified"]),
+        ("mobilians", "mobilians_v2", ["module_unverified_billing"]),
+        ("mobilians_v2", "mobilians", ["module_unverified_once"]),
+    ],
+)
 def test_with_each_of_kgs_modules_the_served_sandbox_gives_a_clean_bill(
-    module: str, notes: list[str], tmp_path: Path
+    once: str, monthly: str, notes: list[str], tmp_path: Path
 ) -> None:
-    with serving(tmp_path, PORTONE_MODULE=module) as server:
+    with serving(tmp_path, PORTONE_MODULE=once, PORTONE_BILLING_MODULE=monthly) as server:
         run = server.app.test_cli_runner().invoke(args=["doctor", "--json", "--strict"])
     assert [(one["code"], one["level"]) for one in json.loads(run.stdout)] == [(code, "note") for code in notes]
     assert run.exit_code == 0

@@ -459,10 +459,10 @@ def test_what_the_carrier_undoes_is_shown_as_such_to_buyer_and_staff(browser: Br
     page = browser.new_page(**PC, locale="ko-KR")
     sign_in(page, new_module)
     put_in_cart(page, new_module, "bear-emoji")
-    fill_buyer(page, "010-0000-7005")
+    fill_buyer(page, "010-0000-7006")
     pay_in_popup(page, "#pay-once")
     expect_paid_order(page, new_module)
-    moment = (NOON + timedelta(hours=2)).isoformat()
+    moment = (NOON + timedelta(days=20)).isoformat()  # another month: no merchant can cancel then
     moved = page.request.post(f"{new_module.url}/sandbox/controls/clock", data={"to": moment})
     assert moved.ok
     page.reload()
@@ -475,5 +475,5 @@ def test_what_the_carrier_undoes_is_shown_as_such_to_buyer_and_staff(browser: Br
     staff.goto(f"{new_module.url}/admin/payments/{payment.merchant_uid}")
     expect(staff.get_by_text("통신사나 KG가 되돌린 결제입니다.")).to_be_visible()
     expect(staff.get_by_role("region", name="돌려주는 돈")).to_contain_text("통신사가 되돌림")
-    expect(staff.get_by_text("KG 휴대폰(신 모듈)")).to_be_visible()
+    expect(staff.get_by_text("KG 휴대폰(신모듈)")).to_be_visible()
     staff.close()

@@ -1,17 +1,28 @@
 """A subscription's life in a real Chromium: bought, charged for three months, declined, retried, ended."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from payments.database import db
-from payments.models import Payment
+from payments.models import Event, Payment
 from payments.monthly.models import BillingKey
 from tests.servers import Server, serving
-from tests.shop.storefront.test_journeys import PC, expect_paid_order, fill_buyer, pay_in_popup, put_in_cart, sign_in
+from tests.shop.storefront.test_journeys import (
+    PC,
+    expect_paid_order,
+    fill_buyer,
+    identify,
+    pay_in_popup,
+    put_in_cart,
+    sign_in,
+    type_code,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -101,19 +112,32 @@ def test_three_months_with_a_decline_are_seen_on_both_pages_and_none_comes_after
 
 
 @pytest.fixture
+def phone(playwright: Playwright) -> dict[str, Any]:
+    return {**playwright.devices["Galaxy S24"], "locale": "ko-KR", "timezone_id": "Asia/Seoul"}
+
+
+@pytest.fixture
 def new_module(tmp_path: Path, seeded_database: Path) -> Iterator[Server]:
     shutil.copy(seeded_database, tmp_path / "shop.sqlite3")
     with serving(tmp_path, PORTONE_MODULE="mobilians_v2") as server:
         yield server
 
 
-def test_through_the_new_module_the_second_month_is_charged_on_its_day(browser: Browser, new_module: Server) -> None:
-    buyer, admin = (browser.new_page(**PC, locale="ko-KR") for _ in range(2))
+@pytest.mark.parametrize("device", ["pc", "mobile"])
+def test_through_the_new_module_the_second_month_is_charged_on_its_day(
+    device: str, browser: Browser, new_module: Server, phone: dict[str, Any]
+) -> None:
+    context = browser.new_context(**(phone if device == "mobile" else PC | {"locale": "ko-KR"}))
+    buyer, admin = context.new_page(), browser.new_page(**PC, locale="ko-KR")
     sign_in(buyer, new_module)
     put_in_cart(buyer, new_module, "reading-pass")
     fill_buyer(buyer)
-    pay_in_popup(buyer, ".pay-monthly")
+    if device == "pc":
+        pay_in_popup(buyer, ".pay-monthly")
+    else:
+        pay_by_redirect(buyer, new_module)
     expect_paid_order(buyer, new_module)
+    assert len(context.pages) == 1
     sign_in(admin, new_module, "admin@example.com")
     admin.goto(f"{new_module.url}/admin/monthly")
     admin.get_by_role("button", name="시계를 다음 결제일로").click()
@@ -122,8 +146,28 @@ def test_through_the_new_module_the_second_month_is_charged_on_its_day(browser: 
     expect(admin.get_by_text("이번 달 결제를 마쳤습니다. (1)")).to_be_visible()
     assert len(paid_months(new_module)) == 2
     with new_module.app.app_context():
-        paid = db.session.query(Payment).filter_by(status="paid")
-        assert {payment.pg_provider for payment in paid} == {"mobilians_v2"}
+        paid = db.session.query(Payment).filter_by(status="paid").order_by(Payment.id)
+        assert [(payment.kind, payment.pg_provider) for payment in paid] == [
+            ("first", "mobilians_v2"),
+            ("renewal", "mobilians_v2"),
+        ]
         assert [(key.status, key.is_test_channel) for key in db.session.query(BillingKey)] == [("active", True)]
-    for page in (buyer, admin):
-        page.close()
+    buyer.goto(f"{new_module.url}/subscriptions")
+    expect(buyer.locator(".rows li").filter(has_text="결제 완료")).to_have_count(2)
+    expect(buyer.get_by_text("이용 중", exact=True)).to_be_visible()
+    context.close()
+    admin.close()
+
+
+def pay_by_redirect(page: Page, server: Server) -> None:
+    """The page itself goes to the window, which says what is charged, and comes back by `m_redirect_url`."""
+    page.locator(".pay-monthly").tap()
+    page.wait_for_url("**/window/**")
+    expect(page.get_by_role("heading", name="KG파이낸셜 휴대폰 결제")).to_be_visible()
+    expect(page.get_by_text("매달 자동으로 결제됩니다")).to_be_visible()
+    identify(page)
+    type_code(page)
+    expect(page).to_have_url(re.compile(f"{server.url}/orders/\\d+$"))
+    with server.app.app_context():
+        assert db.session.query(Event).filter_by(source="redirect").count() == 1
+        assert db.session.query(Event).filter_by(source="callback").count() == 0
