@@ -47,7 +47,10 @@ class CredentialsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no type
     )
     password = PasswordField(
         _l("비밀번호"),
-        [DataRequired(_l("비밀번호를 입력해 주세요.")), Length(max=200, message=_l("비밀번호는 200자 이하여야 합니다."))],
+        [
+            DataRequired(_l("비밀번호를 입력해 주세요.")),
+            Length(max=200, message=_l("비밀번호는 200자 이하여야 합니다.")),
+        ],
     )
 
     def validate_email(self, field: Field) -> None:

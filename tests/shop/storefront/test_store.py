@@ -235,6 +235,30 @@ def test_a_digital_order_keeps_no_address(client: FlaskClient, cart: Product, pr
     assert (order.buyer_addr, order.buyer_postcode) == (None, None)
 
 
+def test_the_address_of_goods_is_not_told_to_portone_with_a_download_or_a_plan(
+    client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    for asked in ({}, {"kind": "monthly", "product_id": product("monthly").id}):
+        answer = check_out(client, **asked, **WHERE).json
+        assert answer
+        assert "buyer_addr" not in answer["request_pay"]
+
+
+def test_a_checkout_may_say_who_gets_the_parcel_and_how(
+    client: FlaskClient, buyer: User, provider: FakeProvider
+) -> None:
+    sign_in(client)
+    put_in_cart(buyer.id, product(digital=False).id, 1)
+    to = {"recipient": "김달곰", "buyer_addr_detail": "3층", "delivery_note": "경비실에 맡겨 주세요."}
+    answer = check_out(client, **WHERE, **to).json
+    assert answer
+    assert answer["request_pay"]["buyer_addr"] == WHERE["buyer_addr"]  # the rest is nothing that KG needs
+    order = db.session.query(Order).one()
+    assert {name: getattr(order, name) for name in to} == to
+    refused = check_out(client, **WHERE, **to | {"delivery_note": "가" * 101}).json
+    assert refused and refused["fields"] == {"delivery_note": "배송 메모가 너무 깁니다. 100자까지 적을 수 있습니다."}
+
+
 def test_without_login_checkout_is_a_401(client: FlaskClient, provider: FakeProvider) -> None:
     answer = check_out(client)
     assert (answer.status_code, answer.json and answer.json["error"]) == (401, "login_required")
