@@ -237,13 +237,6 @@ LABELS = {
         "contact": _l("받는 분의 연락처를 지역번호나 010부터 숫자로 적어 주세요."),
         "postcode": _l("우편번호 다섯 자리를 입력해 주세요."),
     },
-    # What the cart offers; a note that the buyer wrote is shown as it is.
-    "delivery_note": {
-        "문 앞에 놓아 주세요.": _l("문 앞에 놓아 주세요."),
-        "경비실에 맡겨 주세요.": _l("경비실에 맡겨 주세요."),
-        "무인 택배함에 넣어 주세요.": _l("무인 택배함에 넣어 주세요."),
-        "배송 전에 연락해 주세요.": _l("배송 전에 연락해 주세요."),
-    },
     "source": {
         "checkout": _l("주문서"),
         "callback": _l("PC 콜백"),
