@@ -45,7 +45,9 @@ def sheet(browser: Browser, title: str, name: str, page: Page) -> None:
     shots, size = [], page.viewport_size
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        page.add_style_tag(content=".learn, .buttons { position: static !important }")  # not across a whole page
+        page.add_style_tag(
+            content=".learn, .buttons, .pay-bar { position: static !important }"
+        )  # not across a whole page
         page.evaluate("document.querySelectorAll('img').forEach((image) => (image.loading = 'eager'))")
         page.wait_for_load_state("networkidle")
         page.evaluate(PAINTED)

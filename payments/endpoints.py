@@ -107,10 +107,14 @@ def _has_id(notification: Notification) -> bool:
 
 
 def _look_up(notification: Notification) -> SyncResult:
-    """Look the payment up. That PortOne does not know a payment of ours is no answer yet: `unknown`."""
+    """Look the payment up. That PortOne does not know a payment of ours is no answer yet: `unknown`.
+
+    It is one where the page says that no window opened, such as a blocked popup: `unchanged`.
+    """
     result = sync.sync_payment(extension().provider, notification)
     is_ours = result.outcome == "not_found" and result.payment
-    return replace(result, outcome="unknown") if is_ours else result
+    refused = notification.source == "callback" and not notification.imp_uid and notification.claimed.get("error_msg")
+    return replace(result, outcome="unchanged" if refused else "unknown") if is_ours else result
 
 
 def _page_of(result: SyncResult) -> str | None:

@@ -83,19 +83,23 @@
     const missing = {};
     for (const field of form.querySelectorAll("input")) {
       const needed = field.required || (kind === "once" && "goodsOnly" in field.dataset);
-      if (needed && !field.value.trim()) missing[field.name] = texts.required;
+      if (needed && !field.disabled && !field.value.trim()) missing[field.name] = texts.required;
     }
     return missing;
   }
 
-  /* The tick beside this button; the server takes the order without it, the page does not send one. */
+  /* The agreements beside this button; the server takes the order without them, the page does not send one. */
   function consented(button) {
-    const box = button.closest(".slip").querySelector(".consent input");
-    const note = document.getElementById(`${box.id}-problem`);
-    box.setAttribute("aria-invalid", String(!box.checked));
-    note.textContent = box.checked ? "" : texts.consent;
-    note.hidden = box.checked;
-    return box.checked || (box.focus(), false);
+    const group = button.closest(".slip").querySelector(".consent");
+    const all = group.querySelector("[data-all]");
+    const lines = [...group.querySelectorAll("[data-line]")];
+    const missing = lines.filter((line) => !line.checked);
+    for (const line of lines) line.setAttribute("aria-invalid", String(!line.checked));
+    const note = document.getElementById(`${all.id}-problem`);
+    note.textContent = missing.length < lines.length ? texts.consent_line : texts.consent;
+    note.hidden = !missing.length;
+    if (missing.length) (missing.length < lines.length ? missing[0] : all).focus();
+    return !missing.length;
   }
 
   /* --- the server --- */
@@ -125,7 +129,10 @@
     order.kind = button.dataset.kind;
     order.consent = true;
     order.total_seen = Number(button.dataset.total); // only compared: the server charges its own prices
-    if (order.kind === "monthly") order.product_id = Number(button.dataset.productId);
+    if (order.kind === "monthly") {
+      order.product_id = Number(button.dataset.productId);
+      for (const field of form.querySelectorAll(".address input")) delete order[field.name]; // of the goods beside it
+    }
     let answer;
     try {
       answer = await post(form.dataset.checkoutUrl, order);

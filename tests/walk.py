@@ -15,6 +15,7 @@ PUBLIC = {
     "shop": "/",
     "product": "/products/herb-kit",
     "product-plan": "/products/reading-pass",
+    "product-download": "/products/night-walk-ebook",
     "login": "/login",
     "signup": "/signup",
     "terms": "/terms",
@@ -63,6 +64,9 @@ def visit(page: Page, server: Server, look: Look) -> None:
     page.goto(f"{server.url}/signup")
     page.locator("form:has(#email) button").click()
     look("signup-problems", page)
+    page.goto(f"{server.url}/login")
+    page.locator("form:has(#email) button").click()
+    look("login-problems", page)
     for code in REFUSALS:
         with refusing(server, code):
             page.goto(f"{server.url}/refund")

@@ -31,8 +31,13 @@ CANCELLED = {"status": "cancelled", "cancel_reason": "고객 변심"}
 
 
 def cart_states(page: Page, server: Server, look: Look) -> None:
-    """The cart with two things in it, then after one and after both were taken off sale."""
+    """The cart with two things in it, with a parcel for somebody else, then after one and both were taken off sale."""
     look("cart", page)
+    page.locator("#same-recipient").uncheck()
+    page.locator("#delivery-note-choice").select_option("own")
+    page.locator(".consent details > summary").first.click()
+    look("cart-delivery", page)
+    page.reload()
     with server.app.app_context():
         goods, plan = (
             db.session.query(Product.id).filter_by(slug=slug).scalar() for slug in ("moon-mug", "reading-pass")

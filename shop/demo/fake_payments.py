@@ -80,6 +80,7 @@ class MadeUp:
             tel_tail=buyer[2][-4:],
             buyer_addr=None if digital else "서울특별시 중구 세종대로 110",
             buyer_postcode=None if digital else "04524",
+            recipient=None if digital else buyer[1],
             created_at=at,
             expires_at=at + timedelta(minutes=30),
             paid_at=at + timedelta(minutes=2) if paid else None,

@@ -1,4 +1,4 @@
-"""What people type about themselves, normalised and checked: name, phone number, e-mail, address.
+"""What people type about themselves, normalised and checked: name, phone number, e-mail, address, delivery.
 
 Every text is normalised (NFC, or NFKC where digits are read), and characters that nobody sees are left out. Lengths are
 checked first: normalising takes quadratic time for some texts.
@@ -16,7 +16,11 @@ LONGEST_EMAIL = 254
 LONGEST_NAME = 120  # as typed: decomposed Hangul has up to three characters a syllable
 LONGEST_TEL = 40  # as typed, with spaces and dashes
 LONGEST_ADDR = 200
+LONGEST_RECIPIENT = 40
+LONGEST_ADDR_DETAIL = 100
+LONGEST_NOTE = 100
 POSTCODE_DIGITS = 5
+CONTACT_DIGITS = (9, 12)  # a land line of Seoul, and a safe number (안심번호)
 
 MOBILE = ("010", "011", "016", "017", "018", "019")
 LAND_LINES = ("02", "03", "04", "05", "06", "070")  # those of internet and forwarded numbers among them
@@ -103,10 +107,41 @@ def checked_email(typed: str) -> str:
 
 def checked_addr(typed: str) -> str:
     """Return a postal address; empty if there is none. Raises InvalidText."""
-    addr = _visible(typed) if len(typed) <= LONGEST_ADDR else ""
-    if len(typed) > LONGEST_ADDR or not addr.isprintable():
-        raise InvalidText("addr")
-    return addr
+    return _line(typed, LONGEST_ADDR, "addr")
+
+
+def checked_addr_detail(typed: str) -> str:
+    """Return the rest of a postal address, such as building and floor; empty if there is none. Raises InvalidText."""
+    return _line(typed, LONGEST_ADDR_DETAIL, "addr_detail")
+
+
+def checked_delivery_note(typed: str) -> str:
+    """Return the note for the carrier of a parcel; empty if there is none. Raises InvalidText."""
+    return _line(typed, LONGEST_NOTE, "note")
+
+
+def checked_recipient(typed: str) -> str:
+    """Return the name on a parcel, which KG never prints; empty if there is none. Raises InvalidText."""
+    recipient = _line(typed, LONGEST_RECIPIENT, "recipient")
+    if recipient and not any(map(str.isalnum, recipient)):
+        raise InvalidText("recipient_missing")
+    return recipient
+
+
+def checked_contact(typed: str) -> str:
+    """Return the digits of a Korean phone number, mobile or land line; empty if there is none. Raises InvalidText."""
+    if len(typed) > LONGEST_TEL:
+        raise InvalidText("contact")
+    compact = _without_signs(typed).removeprefix("tel")
+    try:
+        digits = _national(_digits(compact), international=compact.startswith("+"))
+    except InvalidText:
+        raise InvalidText("contact") from None
+    fewest, most = CONTACT_DIGITS
+    fits = digits.startswith("0") and fewest <= len(digits) <= most
+    if compact and not (fits and compact.removeprefix("+").isdecimal()):
+        raise InvalidText("contact")
+    return digits
 
 
 def checked_postcode(typed: str) -> str:
@@ -115,6 +150,17 @@ def checked_postcode(typed: str) -> str:
     if compact and not (compact.isdecimal() and len(compact) == POSTCODE_DIGITS):
         raise InvalidText("postcode")
     return _digits(compact)
+
+
+def _line(typed: str, longest: int, kind: str) -> str:
+    """Return one line of text. Raises InvalidText with `<kind>_long` or `<kind>_character`."""
+    line = _visible(typed) if len(typed) <= longest else typed
+    if len(line) > longest:
+        raise InvalidText(f"{kind}_long", most=longest)
+    for character in line:
+        if not character.isprintable():
+            raise InvalidText(f"{kind}_character", character=_shown(character))
+    return line
 
 
 def _visible(typed: str) -> str:

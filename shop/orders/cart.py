@@ -80,8 +80,10 @@ def off_sale(user_id: int, kind: str) -> list[Product]:
     return [item.product for item in cart_items(user_id, kind) if not item.product.on_sale]
 
 
-def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False) -> Limit | None:
-    """Set (or with `add`, raise) the quantity of a product in the cart; zero removes it.
+def put_in_cart(
+    user_id: int, product_id: int, quantity: int, *, add: bool = False, at_least: bool = False
+) -> Limit | None:
+    """Set the quantity of a product in the cart; zero removes it. `add` raises it, `at_least` does not lower it.
 
     A quantity above the limit is lowered to it, and the limit returned. What is sold out stays in the cart as it was.
     Raises NotOnSale when the quantity of a product that is not on sale would rise; lowering it is always possible.
@@ -91,7 +93,7 @@ def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = Fal
         product = db.session.get(Product, product_id)
         item = db.session.scalar(select(CartItem).filter_by(user_id=user_id, product_id=product_id))
         held = item.quantity if item else 0
-        wanted = held + quantity if add else quantity
+        wanted = held + quantity if add else max(held, quantity) if at_least else quantity
         if wanted > held and not (product and product.on_sale):
             raise NotOnSale(*([product] if product else []))
         limit = _limit(user_id, product) if product and wanted > 0 else None

@@ -112,8 +112,8 @@ CATALOGUE: list[Item] = [
     _goods(
         "desk-lamp",
         42000,
-        ("작은 책상 등", "눈이 편한 세 가지 밝기, 한 손 크기."),
-        ("Small desk lamp", "Three gentle levels of light, the size of a hand."),
+        ("미니 스탠드", "눈이 편한 세 가지 밝기, 한 손 크기."),
+        ("Mini desk lamp", "Three gentle levels of light, the size of a hand."),
         stock=8,
     ),
     _goods(

@@ -45,6 +45,12 @@ class Product(Base):
     name_en: Mapped[str] = mapped_column(String(64))
     summary_ko: Mapped[str] = mapped_column(String(200))
     summary_en: Mapped[str] = mapped_column(String(200))
+    description_ko: Mapped[str | None] = mapped_column(String(1000))  # several lines
+    description_en: Mapped[str | None] = mapped_column(String(1000))
+    spec_ko: Mapped[str | None] = mapped_column(String(200))  # what is in it: size, material, format
+    spec_en: Mapped[str | None] = mapped_column(String(200))
+    period_ko: Mapped[str | None] = mapped_column(String(100))  # how long it may be used; None for what is shipped
+    period_en: Mapped[str | None] = mapped_column(String(100))
     price: Mapped[int]
     digital: Mapped[bool]  # False: it is shipped, so an address is asked for
     stock: Mapped[int | None]  # None: cannot run out
@@ -96,6 +102,10 @@ class Order(Base):
     tel_tail: Mapped[str | None] = mapped_column(String(4), index=True)  # last digits of `buyer_tel`, to search by
     buyer_addr: Mapped[str | None] = mapped_column(String(200))
     buyer_postcode: Mapped[str | None] = mapped_column(String(8))
+    buyer_addr_detail: Mapped[str | None] = mapped_column(String(100))
+    recipient: Mapped[str | None] = mapped_column(String(40))
+    recipient_tel: Mapped[str | None] = mapped_column(String(16))  # None: the buyer's
+    delivery_note: Mapped[str | None] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]

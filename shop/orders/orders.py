@@ -5,6 +5,7 @@ stock is released when the order is cancelled or expires, and stays reserved whe
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
@@ -20,17 +21,21 @@ from payments.portone.kg_text import KG_NAME_BYTES, fit_bytes
 from . import buyer_input, cart
 from .buyer_input import InvalidText
 from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
+from .delivery import CHECKS, NO_DELIVERY, Delivery
 from .models import Order, OrderLine, Product
 
 # KG's approval number is valid for three minutes; this leaves time for a few tries.
 PENDING_FOR = timedelta(minutes=30)
 
 
+@dataclass(frozen=True)
 class Buyer(portone.Buyer):
-    """The buyer's data, checked."""
+    """The buyer's data, and where goods are delivered, checked."""
+
+    delivery: Delivery = NO_DELIVERY
 
     @classmethod
-    def checked(cls, name: str, tel: str, email: str, addr: str = "", postcode: str = "") -> "Buyer":
+    def checked(cls, name: str, tel: str, email: str, addr: str = "", postcode: str = "", **delivery: str) -> "Buyer":
         """Normalise and check the buyer's data. Raises InvalidBuyer with every field that is wrong."""
         typed = {
             "buyer_name": (buyer_input.checked_name, name),
@@ -38,6 +43,7 @@ class Buyer(portone.Buyer):
             "buyer_email": (buyer_input.checked_email, email),
             "buyer_addr": (buyer_input.checked_addr, addr),
             "buyer_postcode": (buyer_input.checked_postcode, postcode),
+            **{field: (check, delivery.get(field, "")) for field, check in CHECKS.items()},
         }
         found, wrong = {}, {}
         for field, (check, text) in typed.items():
@@ -47,8 +53,8 @@ class Buyer(portone.Buyer):
                 wrong[field] = error
         if wrong:
             raise InvalidBuyer(wrong)
-        name, tel, email, addr, postcode = found.values()
-        return cls(name, tel, email, addr or None, postcode or None)
+        name, tel, email, addr, postcode, *rest = found.values()
+        return cls(name, tel, email, addr or None, postcode or None, Delivery(*rest))
 
 
 # --- placing --------------------------------------------------------------------------------------------------------
@@ -82,12 +88,20 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
     if order is None:
         order = _new_order(user_id, kind, goods)
     order.buyer_name, order.buyer_tel, order.buyer_email = buyer.name, buyer.tel, buyer.email
-    # Downloads need no address.
-    order.buyer_addr = None if order.digital else buyer.addr
-    order.buyer_postcode = None if order.digital else buyer.postcode
+    _keep_delivery(order, buyer)
     order.expires_at = clock.now() + PENDING_FOR
     db.session.add(order)
     return order
+
+
+def _keep_delivery(order: Order, buyer: Buyer) -> None:
+    """Keep where the goods go. Downloads need no address; a parcel without a recipient goes to the buyer."""
+    shipped, to = not order.digital, buyer.delivery
+    order.buyer_addr, order.buyer_postcode = (buyer.addr, buyer.postcode) if shipped else (None, None)
+    order.buyer_addr_detail = to.buyer_addr_detail or None if shipped else None
+    order.recipient = to.recipient or buyer.name if shipped else None
+    order.recipient_tel = to.recipient_tel or None if shipped else None
+    order.delivery_note = to.delivery_note or None if shipped else None
 
 
 def _new_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]]) -> Order:

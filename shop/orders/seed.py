@@ -5,6 +5,7 @@ from sqlalchemy import select
 from payments.database import db, transaction
 
 from .catalogue import CATALOGUE
+from .descriptions import DESCRIPTIONS
 from .models import Product
 
 
@@ -14,9 +15,13 @@ def is_needed() -> bool:
 
 
 def seed_catalogue() -> None:
-    """Add the products that are missing; existing ones are not changed."""
+    """Add the products that are missing. Of the others only a page that an earlier release left empty is filled in."""
     with transaction():
-        known = set(db.session.scalars(select(Product.slug)))
+        known = {product.slug: product for product in db.session.scalars(select(Product))}
         for position, item in enumerate(CATALOGUE):
-            if item["slug"] not in known:
-                db.session.add(Product(position=position, **item))
+            page, product = DESCRIPTIONS[item["slug"]], known.get(item["slug"])
+            if product is None:
+                db.session.add(Product(position=position, **item, **page))
+            elif product.description_ko is None:
+                for name, text in page.items():
+                    setattr(product, name, text)

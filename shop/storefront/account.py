@@ -45,7 +45,13 @@ class CredentialsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no type
     email = EmailField(
         _l("이메일"), [DataRequired(_l("이메일을 입력해 주세요."))], filters=[lambda typed: normal_email(typed or "")]
     )
-    password = PasswordField(_l("비밀번호"), [DataRequired(_l("비밀번호를 입력해 주세요.")), Length(max=200)])
+    password = PasswordField(
+        _l("비밀번호"),
+        [
+            DataRequired(_l("비밀번호를 입력해 주세요.")),
+            Length(max=200, message=_l("비밀번호는 200자 이하여야 합니다.")),
+        ],
+    )
 
     def validate_email(self, field: Field) -> None:
         try:
@@ -91,9 +97,12 @@ def login() -> AnyResponse | str | tuple[str, int]:
     destination = local_page(request.values.get("next"), url_for("store.index"))
     if request.method != "POST":
         return render_template("account/login.html", form=form, next=destination)
-    email = form.email.data or ""
+    email, password = form.email.data or "", form.password.data or ""
+    well_formed = form.validate()
+    if not (email and password):  # the page names the empty field; nothing was guessed
+        return render_template("account/login.html", form=form, next=destination), 400
     rate_limits.check_sign_in(email)
-    user = _user_with(email, form.password.data or "") if form.validate() else None
+    user = _user_with(email, password) if well_formed else None
     if user is None:
         flash(_("이메일 또는 비밀번호가 맞지 않습니다."), "error")
         return render_template("account/login.html", form=form, next=destination), 400

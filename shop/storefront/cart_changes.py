@@ -8,10 +8,10 @@ from shop.orders.cart import Limit, NotOnSale
 from shop.web.common import local, off_sale
 
 
-def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False) -> bool:
+def put_in_cart(user_id: int, product_id: int, quantity: int, *, add: bool = False, at_least: bool = False) -> bool:
     """Change the cart. False: not as requested, and the next page says why. Raises NotOnSale for an unknown product."""
     try:
-        limit = cart.put_in_cart(user_id, product_id, quantity, add=add)
+        limit = cart.put_in_cart(user_id, product_id, quantity, add=add, at_least=at_least)
     except NotOnSale as error:
         if not error.products:
             raise

@@ -1,5 +1,6 @@
 """The checkout: place the order, open an attempt to pay it, return the parameters of `IMP.request_pay`."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, jsonify, request, url_for
@@ -14,6 +15,7 @@ from payments.portone.request_pay import request_pay
 from shop.orders import order_payments, orders, plans
 from shop.orders.cart import CartChanged, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock
 from shop.orders.cart import off_sale as off_sale_in_cart
+from shop.orders.delivery import CHECKS as DELIVERY_FIELDS
 from shop.orders.models import Order
 from shop.orders.orders import Buyer
 from shop.web.common import local, off_sale, provider, refuse, settings
@@ -55,6 +57,8 @@ def checkout() -> Response | tuple[Response, int]:
         return refuse(503, "earlier_unknown", message)
     except ProviderError:
         return refuse(503, "provider", _("결제사와 연결되지 않아 결제창을 열지 않았습니다. 잠시 후 다시 눌러 주세요."))
+    if order.digital:  # the page's one form also holds the address of the goods in the cart
+        buyer = replace(buyer, addr=None, postcode=None)
     arguments = request_pay(settings(), payment, buyer, digital=order.digital)
     if not takes_confirm_url(request.user_agent.string):
         del arguments["confirm_url"]
@@ -64,7 +68,8 @@ def checkout() -> Response | tuple[Response, int]:
 def _checked_buyer(asked: dict[str, Any]) -> Buyer:
     """Return the buyer's data from the request. Raises InvalidBuyer."""
     fields = ("buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
-    return Buyer.checked(*(str(asked.get(field) or "") for field in fields))
+    delivery = {field: str(asked.get(field) or "") for field in DELIVERY_FIELDS}
+    return Buyer.checked(*(str(asked.get(field) or "") for field in fields), **delivery)
 
 
 def _place_order(asked: dict[str, Any], buyer: Buyer) -> Order:

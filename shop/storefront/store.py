@@ -1,6 +1,10 @@
 """The product pages and the cart. `checkout.py` and `my_orders.py` add theirs to the same blueprint."""
 
+from collections.abc import Set as AbstractSet
+from typing import Any
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_babel import format_date
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import select
@@ -8,12 +12,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock
 from payments.database import db
-from payments.monthly import subscriptions
+from payments.monthly import charge_days, subscriptions
 from shop.orders.cart import (
     NotOnSale,
     cart_items,
 )
-from shop.orders.models import Order, Product
+from shop.orders.models import CartItem, Order, Product
 from shop.web import guest_cart, headers
 from shop.web.common import login_required, settings
 from shop.web.in_app import in_app_browser
@@ -21,6 +25,8 @@ from shop.web.in_app import in_app_browser
 from .cart_changes import put_in_cart
 
 bp = Blueprint("store", __name__)
+
+ADDRESS = ("addr", "postcode", "addr_detail", "recipient", "recipient_tel", "delivery_note")
 
 
 @bp.get("/")
@@ -34,7 +40,7 @@ def index() -> str:
 def product(slug: str) -> str:
     """Show one product."""
     found = db.session.scalar(select(Product).filter_by(slug=slug, on_sale=True)) or abort(404)
-    return render_template("store/product.html", product=found)
+    return render_template("store/product.html", product=found, **_months_if_begun_today())
 
 
 @bp.get("/cart")
@@ -42,19 +48,21 @@ def product(slug: str) -> str:
 def cart() -> str:
     """Show the cart, with one pay button for the goods and one for each monthly plan."""
     goods, plans = (cart_items(current_user.id, kind) for kind in ("once", "monthly"))
-    on_sale = [item for item in goods if item.product.on_sale]
+    on_sale, plans_on_sale = ([item for item in items if item.product.on_sale] for items in (goods, plans))
+    subscribed = subscriptions.plans_of(current_user.id) if plans else set()
     return render_template(
         "store/cart.html",
         goods=goods,
         plans=plans,
         goods_on_sale=on_sale,
-        plans_on_sale=[item for item in plans if item.product.on_sale],
-        subscribed=subscriptions.plans_of(current_user.id) if plans else (),
+        plans_on_sale=plans_on_sale,
+        subscribed=subscribed,
         total=sum(item.product.price * item.quantity for item in on_sale),
         needs_address=any(not item.product.digital for item in on_sale),
         buyer=_last_buyer(),
-        withdrawal_limited=any(item.product.digital for item in on_sale),
-        charge_day=clock.today().day,  # if the first month is paid today
+        has_digital=any(item.product.digital for item in on_sale),
+        payable=_payable(on_sale, plans_on_sale, subscribed),
+        **_months_if_begun_today(),
         billing_available=settings().billing_available,
         in_app=in_app_browser(request.user_agent.string),
         sdk_url=headers.let_the_sdk_in(settings()),
@@ -63,19 +71,27 @@ def cart() -> str:
 
 @bp.post("/cart/items")
 def add_item() -> AnyResponse:
-    """Put a product into the cart; for a visitor, after signing in."""
+    """Put a product into the cart, for a visitor after signing in. 바로 구매 (`then=pay`) goes on to the order's form.
+
+    It sees to it that as many lie in the cart as were chosen: pressed twice, it buys no more.
+    """
     product_id, quantity = _whole_number("product_id"), _whole_number("quantity", default=1)
     if quantity == 0:
         abort(400)
+    buys_now = request.form.get("then") == "pay"
+    page = url_for("store.cart", _anchor="buyer" if buys_now else None)
+    after_login = _("로그인하면 바로 결제할 수 있습니다.") if buys_now else _("로그인하면 장바구니에 담깁니다.")
     if not current_user.is_authenticated:
-        if guest_cart.add(product_id, quantity):
-            flash(_("로그인하면 장바구니에 담깁니다."), "info")
+        if guest_cart.add(product_id, quantity, at_least=buys_now):
+            flash(after_login, "info")
         else:
             flash(_("로그인하기 전에는 %(count)s가지까지 담을 수 있습니다.", count=guest_cart.MOST_PRODUCTS), "error")
-        return redirect(url_for("account.login", next=url_for("store.cart")))
-    if _put_in_cart(product_id, quantity, add=True):
+        return redirect(url_for("account.login", next=page))
+    if not _put_in_cart(product_id, quantity, add=not buys_now, at_least=buys_now):
+        return redirect(url_for("store.cart"))  # to its beginning, where the page says what could not be done
+    if not buys_now:
         flash(_("장바구니에 담았습니다."), "success")
-    return redirect(url_for("store.cart"))
+    return redirect(page)
 
 
 @bp.post("/cart/items/<int:product_id>")
@@ -90,20 +106,39 @@ def _last_buyer() -> dict[str, str]:
     """Return the buyer's data of the latest order, to fill in the form."""
     latest = db.session.scalar(select(Order).filter_by(user_id=current_user.id).order_by(Order.id.desc()).limit(1))
     if latest is None:
-        return {"name": "", "tel": "", "email": current_user.email, "addr": "", "postcode": ""}
+        return {"name": "", "tel": "", "email": current_user.email} | dict.fromkeys(ADDRESS, "")
+    own_parcel = latest.recipient in (None, latest.buyer_name) and not latest.recipient_tel
     return {
         "name": latest.buyer_name,
         "tel": latest.buyer_tel,
         "email": latest.buyer_email,
         "addr": latest.buyer_addr or "",
         "postcode": latest.buyer_postcode or "",
+        "addr_detail": latest.buyer_addr_detail or "",
+        "recipient": "" if own_parcel else latest.recipient or "",
+        "recipient_tel": latest.recipient_tel or "",
+        "delivery_note": latest.delivery_note or "",
     }
 
 
-def _put_in_cart(product_id: int, quantity: int, *, add: bool = False) -> bool:
+def _payable(goods: list[CartItem], plans: list[CartItem], subscribed: AbstractSet[str]) -> list[dict[str, Any]]:
+    """Return the pay buttons of the cart by their ids, each with its amount."""
+    total = sum(item.product.price * item.quantity for item in goods)
+    free = [item for item in plans if settings().billing_available and str(item.product_id) not in subscribed]
+    buttons = [{"button": f"pay-plan-{item.product_id}", "amount": item.product.price} for item in free]
+    return [{"button": "pay-once", "amount": total}, *buttons] if goods else buttons
+
+
+def _months_if_begun_today() -> dict[str, Any]:
+    """Return on which day a plan that begins today is charged, and when next."""
+    today = clock.today()
+    return {"charge_day": today.day, "next_charge": format_date(charge_days.charge_day(today, today.day), "long")}
+
+
+def _put_in_cart(product_id: int, quantity: int, *, add: bool = False, at_least: bool = False) -> bool:
     """Change the cart. False: not as requested, and the next page says why. 404: no such product."""
     try:
-        return put_in_cart(current_user.id, product_id, quantity, add=add)
+        return put_in_cart(current_user.id, product_id, quantity, add=add, at_least=at_least)
     except NotOnSale:
         abort(404)
 

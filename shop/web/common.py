@@ -32,6 +32,7 @@ from shop.orders.models import Product
 
 from . import guest_cart
 from .csrf import cause_of, explanation, page_above
+from .delivery_notes import NOTES, delivery_note
 from .labels import event_label, label
 from .reasons import reason_label
 
@@ -132,6 +133,7 @@ def install(app: Flask) -> None:
         seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label, reason_label=reason_label
     )
     app.jinja_env.globals.update(advice_for=advice_for, way_back=way_back, cart_count=cart_count)
+    app.jinja_env.globals.update(delivery_note=delivery_note, delivery_notes=NOTES)
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)

@@ -172,6 +172,21 @@ def test_a_forged_webhook_sells_nothing(
     assert books(payment) == ("ready", "pending")
 
 
+def test_a_window_that_the_browser_blocked_is_no_failure_of_the_shop(
+    client: FlaskClient, provider: FakeProvider, payment: Payment
+) -> None:
+    blocked = {"merchant_uid": payment.merchant_uid, "error_code": "F1", "error_msg": "팝업이 차단되었습니다."}
+    answer = callback(client, blocked)
+    assert answer.json
+    assert (answer.status_code, answer.json["outcome"], answer.json["status"]) == (200, "unchanged", "ready")
+    assert answer.json["advice"].startswith("주소창 옆의 알림에서")
+    assert books(payment) == ("ready", "pending")
+    assert callback(client, blocked | {"imp_uid": "imp_1"}).status_code == 503  # a window was there: ask again
+    assert callback(client, {"merchant_uid": payment.merchant_uid}).status_code == 503
+    provider.trouble = OutcomeUnknown("no answer")
+    assert callback(client, blocked).status_code == 503
+
+
 def test_unknown_ids_get_a_calm_webhook_an_exact_error_and_a_friendly_page(
     client: FlaskClient, provider: FakeProvider
 ) -> None:

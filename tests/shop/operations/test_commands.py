@@ -44,6 +44,18 @@ def test_seeding_leaves_what_a_merchant_changed_alone(app: Flask) -> None:
         assert db.session.query(Product).filter_by(position=0).one().price == 12_345
 
 
+def test_seeding_fills_in_the_product_pages_that_an_earlier_release_left_empty(app: Flask) -> None:
+    with app.app_context():
+        db.session.query(Product).filter_by(position=0).update({"description_ko": None, "period_ko": None})
+        db.session.query(Product).filter_by(position=1).update({"description_ko": "우리 글"})
+        db.session.commit()
+    app.test_cli_runner().invoke(args=["seed"])
+    with app.app_context():
+        first, second = db.session.query(Product).order_by(Product.position).limit(2)
+        assert first.description_ko and first.description_ko.count("\n") >= 2
+        assert (first.period_ko, second.description_ko) == ("기간 제한 없음", "우리 글")
+
+
 def test_with_live_settings_no_demo_account_exists(tmp_path: Path) -> None:
     app = create_app(load_settings(LIVE, tmp_path))
     runner = app.test_cli_runner()

@@ -1,20 +1,25 @@
 """What people type about themselves, in every spelling that keyboards, contact cards and pastes produce."""
 
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 
 from shop.orders.buyer_input import (
     InvalidText,
     checked_addr,
+    checked_addr_detail,
+    checked_contact,
+    checked_delivery_note,
     checked_email,
     checked_name,
     checked_postcode,
+    checked_recipient,
     checked_tel,
 )
 from shop.orders.cart import InvalidBuyer
 from shop.orders.orders import Buyer
-from shop.web.labels import LABELS
+from shop.web.labels import LABELS, field_label
 
 # --- phone numbers ---
 
@@ -209,6 +214,62 @@ def test_an_address_is_composed_and_shows_what_it_holds() -> None:
     for refused in ("서울\n시", "서울\u202e시", "가" * 201, "\u0301\u0323" * 500_000):
         with pytest.raises(InvalidText, match="addr"):
             checked_addr(refused)
+
+
+# --- deliveries ---
+
+
+@pytest.mark.parametrize(
+    ("check", "most", "kind"),
+    [
+        (checked_addr, 200, "addr"),
+        (checked_addr_detail, 100, "addr_detail"),
+        (checked_delivery_note, 100, "note"),
+        (checked_recipient, 40, "recipient"),
+    ],
+)
+def test_what_is_wrong_with_a_line_of_a_delivery_is_named(check: Callable[[str], str], most: int, kind: str) -> None:
+    assert check("가" * most) == "가" * most
+    assert check("") == ""
+    for typed, code, facts in (
+        ("가" * (most + 1), f"{kind}_long", {"most": most}),
+        ("\u0958" * most, f"{kind}_long", {"most": most}),  # composing makes two characters of each
+        ("3층\n101호", f"{kind}_character", {"character": "U+000A"}),
+        ("3층\x00", f"{kind}_character", {"character": "U+0000"}),
+    ):
+        with pytest.raises(InvalidText) as refused:
+            check(typed)
+        assert (refused.value.code, refused.value.facts) == (code, facts)
+        assert field_label(refused.value)
+
+
+def test_a_recipient_may_be_a_company_and_needs_a_letter() -> None:
+    assert checked_recipient(" 달곰상점  3층 😀 ") == "달곰상점 3층 😀"
+    with pytest.raises(InvalidText, match="recipient_missing"):
+        checked_recipient("😀")
+
+
+@pytest.mark.parametrize(
+    ("typed", "digits"),
+    [
+        ("", ""),
+        ("02-123-4567", "021234567"),
+        ("031) 123-4567", "0311234567"),
+        ("010–1234–5678", "01012345678"),
+        ("0507-1234-5678", "050712345678"),
+        ("+82 2 123 4567", "021234567"),
+    ],
+)
+def test_a_contact_may_be_a_land_line(typed: str, digits: str) -> None:
+    assert checked_contact(typed) == digits
+
+
+@pytest.mark.parametrize(
+    "typed", ["123-4567", "1588-1234", "010-1234", "0" * 13, "전화 주세요", "02-123-4567 김", "0" * 5000]
+)
+def test_anything_else_is_no_contact(typed: str) -> None:
+    with pytest.raises(InvalidText, match="contact"):
+        checked_contact(typed)
 
 
 # --- messages ---

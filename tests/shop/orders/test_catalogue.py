@@ -4,6 +4,8 @@ import re
 
 from payments.portone.kg_text import fit_bytes
 from shop.orders.catalogue import CATALOGUE
+from shop.orders.descriptions import DESCRIPTIONS
+from shop.orders.models import Product
 
 
 def test_a_dozen_things_once_and_two_plans() -> None:
@@ -22,6 +24,16 @@ def test_names_fit_kgs_thirty_bytes_and_slugs_fit_an_address() -> None:
         assert fit_bytes(item["name_ko"], 30) == item["name_ko"]
         assert re.fullmatch(r"[a-z0-9-]+", item["slug"])
     assert len({item["slug"] for item in CATALOGUE}) == len(CATALOGUE)
+
+
+def test_each_product_has_a_page_of_several_lines_in_both_languages_that_fits_its_columns() -> None:
+    assert list(DESCRIPTIONS) == [item["slug"] for item in CATALOGUE]
+    for item in CATALOGUE:
+        page = DESCRIPTIONS[item["slug"]]
+        assert len(page["description_ko"].split("\n")) == len(page["description_en"].split("\n")) >= 3
+        columns = Product.__table__.c
+        assert all(len(text) <= columns[name].type.length for name, text in page.items() if isinstance(text, str))
+        assert bool(page["period_ko"]) == bool(page["period_en"]) == item["digital"]
 
 
 def test_what_is_shipped_can_run_out() -> None:

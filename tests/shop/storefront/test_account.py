@@ -100,13 +100,41 @@ def test_address_that_takes_only_forms_is_left_for_the_page_above_it(
 
 
 @pytest.mark.parametrize(
-    ("email", "password"), [("buyer@example.com", "wrong"), ("nobody@example.com", "demo"), ("", ""), ("x", "demo")]
+    ("email", "password"), [("buyer@example.com", "wrong"), ("nobody@example.com", "demo"), ("x", "demo")]
 )
 def test_a_wrong_password_and_an_unknown_address_are_told_alike(email: str, password: str, client: FlaskClient) -> None:
     answer = post(client, "/login", email=email, password=password)
     assert answer.status_code == 400
     assert "이메일 또는 비밀번호가 맞지 않습니다." in answer.get_data(as_text=True)
     assert client.get("/orders").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "said", "unsaid"),
+    [
+        ("", "demo", ["이메일을 입력해 주세요."], "비밀번호를 입력해 주세요."),
+        ("buyer@example.com", "", ["비밀번호를 입력해 주세요."], "이메일을 입력해 주세요."),
+        (" \u200b", "", ["이메일을 입력해 주세요.", "비밀번호를 입력해 주세요."], "맞지 않습니다."),
+    ],
+)
+def test_a_login_with_an_empty_field_names_that_field_and_does_not_say_that_something_is_wrong(
+    email: str, password: str, said: list[str], unsaid: str, client: FlaskClient
+) -> None:
+    answer = post(client, "/login", email=email, password=password)
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 400
+    assert [words for words in said if words not in page] == []
+    assert unsaid not in page
+    assert "맞지 않습니다." not in page
+    assert page.count("autofocus") == 1
+
+
+def test_a_sign_up_with_everything_empty_names_each_field(client: FlaskClient, shop: Any) -> None:
+    page = post(client, "/signup", email="", password="", consents_asked="1").get_data(as_text=True)
+    for said in ("이메일을 입력해 주세요.", "비밀번호를 입력해 주세요."):
+        assert said in page
+    assert page.count("동의하셔야 가입할 수 있습니다.") == 2
+    assert page.count("autofocus") == 1
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x()"])

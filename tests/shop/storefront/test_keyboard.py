@@ -164,7 +164,7 @@ def test_enter_in_a_field_of_the_cart_leads_to_the_buttons_when_there_are_severa
     page.locator("#buyer_name").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#pay-once")).to_be_focused()
-    expect(page.locator("#checkout-status")).to_have_text("결제할 것을 골라 단추를 눌러 주세요.")
+    expect(page.locator("#checkout-status")).to_have_text("결제할 것을 골라 결제 버튼을 눌러 주세요.")
     assert payments(server) == []
 
 

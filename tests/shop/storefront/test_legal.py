@@ -57,6 +57,50 @@ def test_the_cart_asks_for_consent_beside_each_button_with_amount_and_day(
     db.session.rollback()
 
 
+def test_agreements_are_lines_of_their_own_under_one_tick_for_all(client: FlaskClient, buyer: User) -> None:
+    sign_in(client)
+    plan = product("monthly")
+    for item in (product(), plan):
+        cart.put_in_cart(buyer.id, item.id, 1)
+    page = client.get("/cart").get_data(as_text=True)
+    assert lines_of(page, "consent-once") == ["terms", "third"]
+    assert lines_of(page, f"consent-plan-{plan.id}") == ["terms", "third", "monthly"]
+    assert page.count("전체 동의") == 2
+    assert page.count("개인정보 제3자 제공(KG파이낸셜, 포트원, 통신사)") == 2
+    assert "다음 결제일은 2054년 12월 15일입니다. 그 전날까지 내 구독에서 해지하시면" in page
+
+
+def lines_of(page: str, box: str) -> list[str]:
+    return re.findall(rf'id="{box}-(\w+)" data-line', page)
+
+
+def test_the_third_party_line_names_the_address_only_where_something_is_shipped(
+    client: FlaskClient, buyer: User
+) -> None:
+    sign_in(client)
+    cart.put_in_cart(buyer.id, product().id, 1)
+    assert "주소와 우편번호" not in client.get("/cart").get_data(as_text=True)
+    cart.put_in_cart(buyer.id, product(digital=False).id, 1)
+    assert "주문 내용과 금액, 주소와 우편번호</dd>" in client.get("/cart").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("digital", "shown"),
+    [([True], ["디지털 상품"]), ([False], ["배송 상품"]), ([True, False], ["배송 상품", "디지털 상품"])],
+)
+def test_the_cart_shows_the_right_of_withdrawal_of_each_kind_of_goods_in_it(
+    digital: list[bool], shown: list[str], client: FlaskClient, buyer: User
+) -> None:
+    sign_in(client)
+    for kind in digital:
+        cart.put_in_cart(buyer.id, product(digital=kind).id, 1)
+    page = client.get("/cart").get_data(as_text=True)
+    rights = {"배송 상품": "받은 날부터 7일 안에", "디지털 상품": "이용을 시작하면 철회가 제한됩니다."}
+    assert [kind for kind in rights if f"<li>{kind}: " in page] == shown
+    for kind in shown:
+        assert rights[kind] in page
+
+
 def test_no_script_of_the_shop_interrupts_with_an_alert() -> None:
     for path in (Path(__file__).parents[3] / "static").glob("*.js"):
         assert not re.search(r"\b(alert|confirm|prompt)\(", path.read_text()), path.name

@@ -1,6 +1,7 @@
 """The storefront's pages and the checkout's answers."""
 
 import json
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,34 @@ def test_a_product_page_names_its_kind_and_can_be_put_in_the_cart(kind: str, cli
     page = client.get(f"/products/{item.slug}").get_data(as_text=True)
     assert f'data-kind="{kind}"' in page
     assert f'name="product_id" value="{item.id}"' in page
+
+
+@pytest.mark.parametrize(
+    ("slug", "said"),
+    [
+        ("moon-mug", ["도자기 · 350ml", "배송비</dt><dd>무료", "받은 날부터 7일 안", "전액만 취소", "바로 구매"]),
+        ("night-walk-ebook", ["EPUB 파일", "배송 없이", "기간 제한 없음", "이용을 시작하기 전까지", "바로 구매"]),
+        ("reading-pass", ["기기 5대", "매월 자동 연장", "2054년 12월 15일, 그다음부터 매월 15일", "구독하기"]),
+    ],
+)
+def test_a_product_page_says_what_one_gets_and_on_which_terms(
+    slug: str, said: list[str], client: FlaskClient, shop: Any
+) -> None:
+    page = client.get(f"/products/{slug}").get_data(as_text=True)
+    common = ["부가세 포함", "상품 설명", "장바구니 담기", "통신사 앱이나 114", "미성년자·법인 명의"]
+    assert [words for words in [*common, *said] if words not in page] == []
+    description = page.split('id="description"', 1)[1].split("</section>", 1)[0]
+    assert description.count("<p>") >= 3
+
+
+def test_a_product_of_a_merchants_own_needs_no_more_than_its_name_and_summary(client: FlaskClient, shop: Any) -> None:
+    with transaction():
+        item = db.session.query(Product).filter_by(slug="night-walk-ebook").one()
+        item.description_ko = item.spec_ko = item.period_ko = None
+    page = client.get("/products/night-walk-ebook").get_data(as_text=True)
+    assert "None" not in page
+    for absent in ("상품 설명", "구성</dt>", "이용 기간</dt>"):
+        assert absent not in page
 
 
 def test_what_is_sold_out_or_off_the_shelf_cannot_be_ordered(client: FlaskClient, shop: Any) -> None:
@@ -124,6 +153,55 @@ def test_everything_that_a_visitor_chose_joins_what_is_in_the_cart_after_signing
     assert lines == {first.id: 3, second.id: 4, plan.id: 1}
 
 
+def test_who_buys_now_comes_to_the_orders_form_with_as_many_as_chosen_however_often_it_is_pressed(
+    client: FlaskClient, shop: Any
+) -> None:
+    sign_in(client)
+    goods, plan = product(), product("monthly")
+    for item, quantity, held in (
+        (goods, 2, 2),
+        (goods, 2, 2),
+        (goods, 1, 2),
+        (goods, 3, 3),
+        (plan, 1, 1),
+        (plan, 1, 1),
+    ):
+        answer = post(client, "/cart/items", product_id=item.id, quantity=quantity, then="pay")
+        assert answer.location == "/cart#buyer"
+        lines = {line.product_id: line.quantity for line in db.session.query(CartItem)}
+        assert lines[item.id] == held
+    page = client.get("/cart").get_data(as_text=True)
+    assert 'id="buyer"' in page
+    assert "담았습니다" not in page
+
+
+def test_a_visitor_who_buys_now_signs_in_and_comes_to_the_orders_form_with_everything(
+    client: FlaskClient, buyer: User
+) -> None:
+    kept, chosen, bought = db.session.query(Product).filter_by(kind="once", digital=True).limit(3)
+    put_in_cart(buyer.id, kept.id, 1)
+    post(client, "/cart/items", product_id=chosen.id, quantity=2)
+    for _ in range(2):
+        answer = post(client, "/cart/items", product_id=bought.id, quantity=3, then="pay")
+        assert answer.location == "/login?next=/cart%23buyer"
+    page = client.get(answer.location).get_data(as_text=True)
+    assert "로그인하면 바로 결제할 수 있습니다." in page
+    assert 'name="next" value="/cart#buyer"' in page
+    answer = post(client, "/login", email="buyer@example.com", password="demo", next="/cart#buyer")
+    assert answer.location == "/cart#buyer"
+    lines = {line.product_id: line.quantity for line in db.session.query(CartItem)}
+    assert lines == {kept.id: 1, chosen.id: 2, bought.id: 3}
+
+
+def test_who_wants_to_buy_more_than_there_are_is_told_at_the_top_of_the_cart(client: FlaskClient, shop: Any) -> None:
+    sign_in(client)
+    parcel = product(digital=False)
+    with transaction():
+        db.session.get_one(Product, parcel.id).stock = 3
+    assert post(client, "/cart/items", product_id=parcel.id, quantity=6, then="pay").location == "/cart"
+    assert "남은 수량이 3개라 그만큼만" in client.get("/cart").get_data(as_text=True)
+
+
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_fewer_than_asked_for_are_never_put_in_the_cart_without_words(
     signed_in: bool, client: FlaskClient, shop: Any
@@ -183,6 +261,68 @@ def test_the_cart_asks_for_an_address_only_when_something_is_shipped(
     assert 'name="buyer_postcode"' in client.get("/cart").get_data(as_text=True)
 
 
+def test_the_cart_offers_the_delivery_of_the_last_parcel(
+    client: FlaskClient, buyer: User, provider: FakeProvider
+) -> None:
+    sign_in(client)
+    put_in_cart(buyer.id, product(digital=False).id, 1)
+    page = client.get("/cart").get_data(as_text=True)
+    assert 'id="same-recipient" checked>' in page
+    assert re.search(r'name="recipient"[^>]* disabled>', page)
+    for offered in ("문 앞에 놓아 주세요.", "직접 입력", "배송비", "무료"):
+        assert offered in page
+    check_out(client, **WHERE, recipient="김달곰", recipient_tel="02-123-4567", delivery_note="벨은 누르지 마세요")
+    page = client.get("/cart").get_data(as_text=True)
+    assert 'id="same-recipient">' in page
+    assert '<option value="own" selected>' in page
+    for name, value in (
+        ("recipient", "김달곰"),
+        ("recipient_tel", "021234567"),
+        ("delivery_note", "벨은 누르지 마세요"),
+    ):
+        assert re.search(rf'name="{name}"[^>]* value="{value}"', page)
+    check_out(client, **WHERE, delivery_note="경비실에 맡겨 주세요.")
+    page = client.get("/cart").get_data(as_text=True)
+    assert 'id="same-recipient" checked>' in page
+    assert '<option value="경비실에 맡겨 주세요." selected>' in page
+
+
+def test_an_order_shows_its_buyer_where_the_parcel_goes(
+    client: FlaskClient, buyer: User, provider: FakeProvider
+) -> None:
+    sign_in(client)
+    put_in_cart(buyer.id, product(digital=False).id, 1)
+    to = {"recipient": "김달곰", "recipient_tel": "010-9876-5432", "buyer_addr_detail": "3층"}
+    client.set_cookie("language", "en")
+    check_out(client, **WHERE, **to, delivery_note="경비실에 맡겨 주세요.")
+    page = client.get(f"/orders/{db.session.query(Order).one().id}").get_data(as_text=True)
+    for shown in ("김달곰", "010-****-5432", "(04524) 서울시 중구 세종대로 110, 3층", "leave it with the concierge"):
+        assert shown in page
+    chosen = '<option value="경비실에 맡겨 주세요." selected>Please leave it with the concierge.</option>'
+    assert chosen in client.get("/cart").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "shown"),
+    [
+        (["once"], 'data-pays="pay-once"'),
+        (["monthly"], 'data-pays="pay-plan-'),
+        (["once", "monthly"], 'href="#pay">결제하러 가기'),
+        ([], None),
+    ],
+)
+def test_the_bar_of_a_phone_shows_the_one_price_and_its_button_or_leads_to_several(
+    kinds: list[str], shown: str | None, client: FlaskClient, buyer: User
+) -> None:
+    sign_in(client)
+    for kind in kinds:
+        put_in_cart(buyer.id, product(kind).id, 1)
+    page = client.get("/cart").get_data(as_text=True)
+    assert page.count('class="pay-bar"') == bool(kinds)
+    if shown:
+        assert shown in page.split('class="pay-bar"', 1)[1]
+
+
 def test_a_plan_says_in_large_type_that_the_first_month_is_charged_now(client: FlaskClient, buyer: User) -> None:
     sign_in(client)
     plan = product("monthly")
@@ -233,6 +373,30 @@ def test_a_digital_order_keeps_no_address(client: FlaskClient, cart: Product, pr
     check_out(client, **WHERE)
     order = db.session.query(Order).one()
     assert (order.buyer_addr, order.buyer_postcode) == (None, None)
+
+
+def test_the_address_of_goods_is_not_told_to_portone_with_a_download_or_a_plan(
+    client: FlaskClient, cart: Product, provider: FakeProvider
+) -> None:
+    for asked in ({}, {"kind": "monthly", "product_id": product("monthly").id}):
+        answer = check_out(client, **asked, **WHERE).json
+        assert answer
+        assert "buyer_addr" not in answer["request_pay"]
+
+
+def test_a_checkout_may_say_who_gets_the_parcel_and_how(
+    client: FlaskClient, buyer: User, provider: FakeProvider
+) -> None:
+    sign_in(client)
+    put_in_cart(buyer.id, product(digital=False).id, 1)
+    to = {"recipient": "김달곰", "buyer_addr_detail": "3층", "delivery_note": "경비실에 맡겨 주세요."}
+    answer = check_out(client, **WHERE, **to).json
+    assert answer
+    assert answer["request_pay"]["buyer_addr"] == WHERE["buyer_addr"]  # the rest is nothing that KG needs
+    order = db.session.query(Order).one()
+    assert {name: getattr(order, name) for name in to} == to
+    refused = check_out(client, **WHERE, **to | {"delivery_note": "가" * 101}).json
+    assert refused and refused["fields"] == {"delivery_note": "배송 메모가 너무 깁니다. 100자까지 적을 수 있습니다."}
 
 
 def test_without_login_checkout_is_a_401(client: FlaskClient, provider: FakeProvider) -> None:
@@ -452,7 +616,7 @@ def test_a_name_cannot_break_out_of_the_page(client: FlaskClient, cart: Product)
 def test_the_texts_of_the_script_are_data_not_code(client: FlaskClient, cart: Product) -> None:
     page = client.get("/cart").get_data(as_text=True)
     block = page.split('id="checkout-texts">', 1)[1].split("</script>", 1)[0]
-    assert json.loads(block)["no_sdk"].startswith("결제 모듈(iamport.js)")
+    assert json.loads(block)["no_sdk"].startswith("결제 모듈을 불러오지 못했습니다.")
 
 
 def test_the_consent_that_the_page_asked_for_is_noted_and_the_bare_request_still_works(

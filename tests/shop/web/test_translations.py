@@ -101,6 +101,8 @@ def test_the_browser_chooses_the_language_until_the_reader_does(
 # Korean on purpose: what goes to KG, PortOne or into the books, and data that carry both languages side by side.
 KOREAN_ON_PURPOSE = {
     "catalogue": "products, in both languages",
+    "delivery_notes": "what the carrier of a parcel reads, whatever the buyer's language",
+    "descriptions": "the texts of the product pages, in both languages",
     "charging": "a fail_reason, beside KG's own",
     "claims": "the name of a month's charge, for KG",
     "connection_advice": "the doctor's words, in both languages",

@@ -1,0 +1,37 @@
+"""What a buyer reads is what a Korean shop says: no developer's word on the way to a paid order."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from payments.portone.error_codes import ENTRIES
+from shop.web.labels import LABELS
+
+TEMPLATES = Path(__file__).parents[3] / "templates"
+PAGES = sorted(
+    [*TEMPLATES.glob("_*.html"), *(TEMPLATES / "store").glob("*.html"), *(TEMPLATES / "account").glob("*.html")]
+)
+SHOWN_TO_BUYERS = ("order", "subscription", "ended", "cancel", "in_app", "field")
+DEVELOPERS_WORDS = re.compile(r"빌링키|iamport|세션|콜백|웹훅|토큰|리다이렉트|SDK|API|자바스크립트 오류", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_no_page_of_the_shop_says_a_developers_word(path: Path) -> None:
+    texts = re.findall(r"_\('([^']*)'", path.read_text())
+    assert [text for text in texts if DEVELOPERS_WORDS.search(text)] == []
+
+
+@pytest.mark.parametrize("kind", SHOWN_TO_BUYERS)
+def test_no_label_that_buyers_read_is_a_developers_word(kind: str) -> None:
+    assert [str(text) for text in LABELS[kind].values() if DEVELOPERS_WORDS.search(str(text))] == []
+
+
+def test_no_advice_to_buyers_holds_a_developers_word() -> None:
+    told = [text for entry in ENTRIES for text in (entry.meaning_ko, entry.buyer_ko)]
+    assert told
+    assert [text for text in told if DEVELOPERS_WORDS.search(text)] == []
+
+
+def test_the_sandbox_is_named_in_the_bar_of_the_demo_only() -> None:
+    assert {path.stem for path in PAGES if "샌드박스" in path.read_text()} <= {"_header"}
