@@ -53,6 +53,12 @@ def payments_of(order: Order) -> Sequence[Payment]:
     return db.session.scalars(query.order_by(Payment.id.desc())).all()
 
 
+def has_open_attempt(payment: Payment) -> bool:
+    """Return whether the purchase of `payment` has an attempt whose window may still be open."""
+    query = select(Payment.id).filter_by(kind=payment.kind, purchase_id=payment.purchase_id, status="ready")
+    return db.session.scalar(query.limit(1)) is not None
+
+
 def order_of(payment: Payment, *, lock: bool = False) -> Order | None:
     """Return the order that a payment pays for, or None if it pays for a later month."""
     if payment.kind not in PAYMENT_KINDS.values():

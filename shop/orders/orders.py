@@ -188,8 +188,8 @@ def pay(order: Order, merchant_uid: str) -> None:
 
 
 def cancel_pending(order: Order) -> None:
-    """Cancel a pending order and release its stock, because the buyer changed the cart before paying."""
-    if order.status == "pending" and move(Order, order.id, "cancelled"):
+    """Cancel a pending order and release its stock: the buyer changed the cart, or cancelled the order."""
+    if order.status == "pending" and move(Order, order.id, "cancelled", cancelled_at=clock.now()):
         give_back(order)
 
 
@@ -198,7 +198,7 @@ def cancel_paid(order: Order, merchant_uid: str) -> bool:
 
     False: that payment had not paid the order (a duplicate payment), so nothing happens.
     """
-    if order.paid_by != merchant_uid or not move(Order, order.id, "cancelled"):
+    if order.paid_by != merchant_uid or not move(Order, order.id, "cancelled", cancelled_at=clock.now()):
         return False
     give_back(order)
     return True
@@ -206,7 +206,12 @@ def cancel_paid(order: Order, merchant_uid: str) -> bool:
 
 def expire(order: Order) -> bool:
     """Expire an order that was not paid in time, and release its stock. False: it is not pending, or not yet due."""
-    if order.status != "pending" or order.expires_at > clock.now() or not move(Order, order.id, "expired"):
+    return order.expires_at <= clock.now() and expire_unpaid(order)
+
+
+def expire_unpaid(order: Order) -> bool:
+    """Expire a pending order before its time: the buyer closed its payment window. False: it is not pending."""
+    if order.status != "pending" or not move(Order, order.id, "expired"):
         return False
     give_back(order)
     return True
