@@ -225,6 +225,13 @@ def fulfil(order: Order) -> bool:
     return True
 
 
+def open_content(order: Order) -> None:
+    """Record that the buyer opens the digital content of a paid order; where nothing is shipped, that is its use."""
+    order.content_opened_at = order.content_opened_at or clock.now()
+    if order.digital:
+        fulfil(order)
+
+
 def request_cancel(order: Order, reason: str) -> bool:
     """Record the buyer's cancellation request for staff. False: the order is not paid, or has a request already."""
     if order.status != "paid" or order.cancel_wanted_at:
@@ -242,6 +249,14 @@ def decline_cancel_request(order: Order, reason: str) -> bool:
         return False
     order.cancel_wanted_at, order.cancel_wanted_reason = None, None
     order.cancel_declined_at, order.cancel_declined_reason = clock.now(), reason
+    return True
+
+
+def withdraw_cancel_request(order: Order) -> bool:
+    """Take the buyer's cancellation request back, so that the goods may be used again. False: there was none."""
+    if order.status != "paid" or order.cancel_wanted_at is None:
+        return False
+    order.cancel_wanted_at, order.cancel_wanted_reason = None, None
     return True
 
 

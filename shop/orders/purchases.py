@@ -46,12 +46,12 @@ class Orders(Purchases):
         orders.pay(_order(payment), payment.merchant_uid)
 
     def failed(self, payment: Payment) -> None:
-        """Expire the order if the buyer closed its window and no other attempt is open: its goods can be sold again.
+        """Expire the order if the buyer closed its window and nothing else can pay it: its goods can be sold again.
 
         After a decline the order stays pending: the buyer may try again. `lock` has locked it.
         """
         advice = advice_for(payment.fail_reason)
-        if advice and advice.by_buyer and not order_payments.has_open_attempt(payment):
+        if advice and advice.by_buyer and not order_payments.may_be_paid_otherwise(payment):
             orders.expire_unpaid(_order(payment))
 
     def cancelled(self, payment: Payment) -> None:

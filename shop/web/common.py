@@ -34,6 +34,7 @@ from . import guest_cart
 from .csrf import cause_of, explanation, page_above
 from .labels import event_label, label
 from .reasons import reason_label
+from .refusals import refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label, reason_label=reason_label
     )
-    app.jinja_env.globals.update(advice_for=advice_for, way_back=way_back, cart_count=cart_count)
+    app.jinja_env.globals.update(advice_for=advice_for, refusal_of=refusal_of, way_back=way_back, cart_count=cart_count)
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(CSRFError, _csrf_error)
