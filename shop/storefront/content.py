@@ -31,7 +31,7 @@ def content(order_id: int) -> str | AnyResponse:
         "store/content.html",
         order=found,
         lines=digital_lines(found),
-        until=plans.usable_until(subscription) if subscription else None,
+        until=plans.usable_until(subscription) if subscription and subscription.status == "ended" else None,
     )
 
 

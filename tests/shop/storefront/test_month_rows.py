@@ -42,7 +42,7 @@ def test_a_late_month_is_folded_into_one_line_with_its_reason_and_the_next_try(
         charging.charge(provider, subscription.id)
         clocks.later(timedelta(hours=5))
     page = client.get("/subscriptions").get_data(as_text=True).split("</main>", 1)[0]  # without the demo's panel
-    assert page.count("<summary>2번 시도, 이번 달 소액결제 한도를 다 썼습니다.") == 1
+    assert page.count("<summary>2번 시도 · 이번 달 소액결제 한도를 다 썼습니다.") == 1
     assert "다음 시도 2054-12-15 21:00" in page
     assert page.count("당월 한도 초과로 결제 불가합니다.") == 1
     assert db.session.query(Payment).filter_by(status="failed").count() == 2
