@@ -37,7 +37,17 @@ from shop.operations import commands, health, logs, metrics
 from shop.operations.doctor import doctor
 from shop.orders import seed
 from shop.orders.purchases import Orders
-from shop.storefront import account, checkout, legal, my_orders, rate_limits, store
+from shop.storefront import (
+    account,
+    checkout,
+    confirmation,
+    content,
+    legal,
+    my_orders,
+    pending_orders,
+    rate_limits,
+    store,
+)
 from shop.web import common, headers, public_host
 
 HERE = Path(__file__).parent
@@ -97,7 +107,8 @@ def assemble(settings: Settings) -> Flask:
     )
     monthly.init_app(app, Orders("monthly"), subscriptions_page=lambda: url_for("account.subscriptions"))
     csrf.exempt(endpoints.bp)
-    pages = (store, checkout, my_orders, account, legal, admin_payments, admin_cancellations, admin_pages, monthly_page)
+    buyer_pages = (store, checkout, my_orders, pending_orders, content, confirmation, account, legal)
+    pages = (*buyer_pages, admin_payments, admin_cancellations, admin_pages, monthly_page)
     for blueprint in dict.fromkeys(page.bp for page in pages):  # several files add to one blueprint
         app.register_blueprint(blueprint)
     rate_limits.install(app, settings)

@@ -20,7 +20,7 @@ from .notification import Unreadable, read_notification
 from .portone.error_codes import Advice, advice_for
 from .portone.responses import whole_number
 from .record import SyncResult
-from .texts import CONFIRM_REASONS, TEXTS, buyer_advice, text
+from .texts import CONFIRM_REASONS, TEXTS, buyer_advice, meaning, text
 
 # A host with Flask-WTF exempts this blueprint: PortOne has no token of ours, and a call only triggers a look-up.
 bp = Blueprint("payments", __name__, url_prefix="/payment")
@@ -43,7 +43,7 @@ def complete() -> Response | tuple[Response, int]:
         "message": _message(result),
     }
     if advice := _advice(result, notification):
-        body |= {"advice": buyer_advice(advice), "by_buyer": advice.by_buyer}
+        body |= {"meaning": meaning(advice), "advice": buyer_advice(advice), "by_buyer": advice.by_buyer}
     status = {"not_found": 404, "mismatch": 409, "unknown": 503}.get(result.outcome, 200)
     return jsonify(body), status
 

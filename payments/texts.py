@@ -43,6 +43,11 @@ def text(key: str) -> str:
     return TEXTS[key]["en" if extension().language() == "en" else "ko"]
 
 
+def meaning(advice: Advice) -> str:
+    """Return what an error code means, in the reader's language."""
+    return advice.meaning_en if extension().language() == "en" else advice.meaning_ko
+
+
 def buyer_advice(advice: Advice) -> str:
     """Return what an error code's entry tells the buyer, in the reader's language."""
     return advice.buyer_en if extension().language() == "en" else advice.buyer_ko

@@ -19,6 +19,7 @@
   let pressed = null; // the button of the payment under way: no second click, or other button, starts another
   let initialised = false; // IMP.init must not run twice
   let lostTimer = 0;
+  let stopWatching = () => {}; // of the payment under way
 
   /* This script runs before the SDK's, so that a slow or blocked SDK leaves no dead button. It says how that ended. */
   const SDK_PATIENCE_MS = 8000;
@@ -48,13 +49,16 @@
     buttons.forEach((each) => (each.disabled = Boolean(button)));
     form.setAttribute("aria-busy", String(Boolean(button)));
     clearTimeout(lostTimer);
+    stopWatching();
     offer(null);
   }
 
-  function giveUp(text, orderUrl) {
+  /* `why`: a text, or a refusal as `shopPayment.explain` takes it. */
+  function giveUp(why, orderUrl) {
     const again = pressed;
     lock(null);
-    say(text, true);
+    say(typeof why === "string" ? why : why.meaning, true);
+    if (typeof why !== "string") window.shopPayment.explain(status, why);
     if (orderUrl) {
       orderLink.href = orderUrl;
       offer(orderLink);
@@ -140,11 +144,12 @@
       return giveUp(texts.network);
     }
     if (answer.status === 401) return location.assign(form.dataset.loginUrl);
+    if (answer.body.error === "already_paid") return goOn(answer.body.message, answer.body.redirect);
     if (!answer.ok) {
       showProblems(answer.body.fields || {});
-      giveUp(answer.body.message, answer.body.redirect); // an earlier window was paid: its order
+      giveUp(answer.body.message);
       const stale = answer.status === 409 || answer.body.error === "csrf"; // this page, or its token, is not current
-      if (stale && !answer.body.redirect) offer(newCart); // loads the page anew and keeps what was typed
+      if (stale) offer(newCart); // loads the page anew and keeps what was typed
       return;
     }
     tellPage("shop:checkout", answer.body);
@@ -179,6 +184,24 @@
       return giveUp(texts.sdk_trouble);
     }
     lostTimer = setTimeout(() => lostSight(checkout), LOST_AFTER_MS);
+    stopWatching = window.shopPayment.watch(checkout.state_url, heard);
+  }
+
+  /* Our own tables know more than this page: a webhook came, or another tab asked. True: nothing more to ask. */
+  function heard(state) {
+    if (window.shopPayment.hasMoney(state)) {
+      goOn(texts.just_paid, state.redirect);
+    } else if (!state.open) {
+      giveUp(state.refusal || texts.not_paid, state.redirect);
+    }
+    return !state.open;
+  }
+
+  function goOn(text, url) {
+    clearTimeout(lostTimer);
+    offer(null);
+    say(text);
+    window.shopPayment.goOn(url);
   }
 
   /* A window that dies takes the callback with it. The buyer can ask the server instead. */
@@ -191,6 +214,7 @@
   /* The callback ran. Old SDKs send `success`, new ones only error fields; neither is looked at: the server decides. */
   async function report(checkout, result) {
     clearTimeout(lostTimer);
+    stopWatching();
     offer(null);
     say(texts.checking);
     tellPage("shop:callback", result);
@@ -199,7 +223,7 @@
     const answer = await reportUntilHeard(told);
     const opened = result.imp_uid || !result.error_msg; // refused before the window opened: no payment to wait for
     if (!answer || (opened && answer.body.outcome === "unknown")) return checkElsewhere(checkout, told, answer);
-    const { outcome, status: paymentStatus, redirect, message, advice, by_buyer: byBuyer } = answer.body;
+    const { outcome, status: paymentStatus, redirect, message, meaning, advice, by_buyer: byBuyer } = answer.body;
     const arrived = outcome === "held" || ["paid", "cancelled"].includes(paymentStatus); // perhaps by another door
     if (redirect && arrived) {
       say(texts.done);
@@ -207,8 +231,8 @@
       return;
     }
     if (byBuyer) return giveUp(advice, redirect);
-    const why = result.error_msg || message || texts.not_paid; // the PG's own words, where there are any
-    giveUp(advice ? `${why.replace(/[.\s]*$/, ".")} ${advice}` : why, redirect);
+    if (!meaning && !result.error_msg) return giveUp(message || texts.not_paid, redirect);
+    giveUp({ meaning: meaning || texts.not_paid, advice, words: result.error_msg || message }, redirect);
   }
 
   async function reportUntilHeard(told) {

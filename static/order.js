@@ -1,13 +1,26 @@
 /* The order page's "ask again": the server looks the payment up, and the page shows what became of it.
- * Who comes here because the result had not arrived (#checking) need not press: the page asks a few times itself. */
+ * Who comes here because the result had not arrived (#checking) need not press: the page asks a few times itself.
+ * While a window is open, the page also asks the shop's own tables (payment.js), and goes on by itself. */
 (function () {
   "use strict";
 
+  document.getElementById("print")?.addEventListener("click", () => window.print());
+
   const button = document.getElementById("ask-again");
-  if (!button) return;
   const note = document.getElementById("ask-status");
-  const shown = document.querySelector("[data-payment-status]").dataset.paymentStatus;
+  const page = document.querySelector("[data-payment-status]");
+  if (!page || !note) return;
+  const shown = page.dataset.paymentStatus;
+  if (page.dataset.watch) window.shopPayment.watch(page.dataset.watch, showNews);
+  if (!button) return;
   const PAUSES_MS = [1500, 4000, 10000];
+
+  function showNews(state) {
+    if (state.order === page.dataset.orderStatus && state.payment === shown) return false;
+    if (state.order === "paid") note.textContent = note.dataset.justPaid;
+    window.shopPayment.goOn(location.pathname);
+    return true;
+  }
 
   async function lookUp() {
     try {

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.servers import Server
 from tests.shop.storefront.test_journeys import identify, pay_in_popup, type_code
-from tests.walk_states import Look, cart_states, order_states, refusing, subscription_states
+from tests.walk_states import Look, after_paying, cart_states, order_states, refusing, subscription_states
 
 PUBLIC = {
     "shop": "/",
@@ -107,6 +107,7 @@ def buy(context: BrowserContext, server: Server, look: Look) -> None:
     order_states(page, server, look)
     page.goto(f"{server.url}/orders")
     look("orders", page)
+    after_paying(page, server, look)
     subscription_states(page, server, look)
     page.goto(server.url + SANDBOX["panel"])
     look("panel-used", page)

@@ -25,6 +25,7 @@ ORDERS: dict[str, tuple[str, dict[str, Any]]] = {  # how the order stands, and w
     "given-back": ("pending", {"status": "cancelled", "cancel_reason": "[자동취소] 결제 금액이 주문 금액과 다름"}),
     "pending": ("pending", {"status": "ready"}),
     "failed": ("pending", {"status": "failed", "fail_reason": UNPAID}),
+    "closed": ("expired", {"status": "failed", "fail_reason": "[결제포기] 사용자가 결제를 취소하셨습니다"}),
 }
 
 CANCELLED = {"status": "cancelled", "cancel_reason": "고객 변심"}
@@ -84,6 +85,24 @@ def undone_states(order_id: int, page: Page, server: Server, look: Look) -> None
                 db.session.query(Cancellation).filter_by(imp_uid=facts["imp_uid"]).delete()
 
 
+def after_paying(page: Page, server: Server, look: Look) -> None:
+    """The content of a plan before and after its first use, a confirmation, and a cancellation request."""
+    page.goto(f"{server.url}/subscriptions")
+    page.locator(".plan .open a").click()
+    look("content-first-use", page)
+    page.locator(".use button").click()
+    page.wait_for_selector(".content")
+    look("content", page)
+    page.goto(page.url.replace("/content", "/confirmation"))
+    look("confirmation", page)
+    order_id = int(page.url.rsplit("/", 2)[1])
+    with server.app.app_context(), painted((Order, order_id, {"cancel_wanted_at": clock.now()})):
+        page.goto(f"{server.url}/orders/{order_id}")
+        look("order-cancel-wanted", page)
+        page.goto(f"{server.url}/orders")
+        look("orders-cancel-wanted", page)
+
+
 def subscription_states(page: Page, server: Server, look: Look) -> None:
     page.goto(f"{server.url}/subscriptions")
     look("subscriptions", page)
@@ -112,6 +131,7 @@ def subscription_states(page: Page, server: Server, look: Look) -> None:
             db.session.add(attempt)
         with painted((*row, {"status": "past_due", "next_charge_on": today})):
             page.reload()
+            page.locator(".tries > summary").click()
             look("subscriptions-past-due", page)
         with painted(
             (*row, {"status": "ended", "ended_at": clock.now(), "end_reason": "missed", "next_charge_on": None})

@@ -110,6 +110,8 @@ class Order(Base):
     expires_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
     paid_by: Mapped[str | None] = mapped_column(String(40))  # merchant_uid of the payment that paid it
+    cancelled_at: Mapped[datetime | None]
+    content_opened_at: Mapped[datetime | None]  # the buyer opened its digital content first: no withdrawal after that
     fulfilled_at: Mapped[datetime | None]  # used (digital) or sent: from then on a cancel needs a person
     cancel_wanted_at: Mapped[datetime | None]  # the buyer asked for the money back, and a person has to see to it
     cancel_wanted_reason: Mapped[str | None] = mapped_column(String(200))

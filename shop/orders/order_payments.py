@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, String, cast, exists, or_, select
 
+from payments import clock
 from payments.attempts import start_payment
 from payments.database import db, locked
 from payments.models import Payment
@@ -53,9 +54,60 @@ def payments_of(order: Order) -> Sequence[Payment]:
     return db.session.scalars(query.order_by(Payment.id.desc())).all()
 
 
+def may_be_paid_otherwise(payment: Payment) -> bool:
+    """Return whether another attempt at the same purchase is open, or its money is held."""
+    query = select(Payment.id).where(
+        Payment.kind == payment.kind,
+        Payment.purchase_id == payment.purchase_id,
+        Payment.id != payment.id,
+        or_(Payment.status == "ready", Payment.held_reason.is_not(None) & (Payment.status != "cancelled")),
+    )
+    return db.session.scalar(query.limit(1)) is not None
+
+
+def is_window_open(order: Order) -> bool:
+    """Return whether a payment window of this order may still be open: news of it can arrive at any moment."""
+    return order.id in _with_open_window(Order.id == order.id)
+
+
+def with_open_window(user_id: int) -> Sequence[int]:
+    """Return the ids of a buyer's orders of which a payment window may still be open."""
+    return _with_open_window(Order.user_id == user_id)
+
+
+def _with_open_window(condition: ColumnElement[bool]) -> Sequence[int]:
+    open_attempt = exists().where(
+        Payment.kind.in_(PAYMENT_KINDS.values()),
+        Payment.purchase_id == cast(Order.id, String),
+        Payment.status == "ready",
+        Payment.held_reason.is_(None),
+    )
+    query = select(Order.id).where(condition, Order.status == "pending", Order.expires_at > clock.now(), open_attempt)
+    return db.session.scalars(query.order_by(Order.id)).all()
+
+
 def order_of(payment: Payment, *, lock: bool = False) -> Order | None:
     """Return the order that a payment pays for, or None if it pays for a later month."""
     if payment.kind not in PAYMENT_KINDS.values():
         return None
     order_id = int(payment.purchase_id)
     return locked(Order, order_id) if lock else db.session.get(Order, order_id)
+
+
+def just_paid(user_id: int, kind: str) -> Order | None:
+    """Return the buyer's order of this kind that was paid last, if that was a moment ago."""
+    query = select(Order).where(
+        Order.user_id == user_id,
+        Order.kind == kind,
+        Order.status == "paid",
+        Order.paid_at > clock.now() - orders.PENDING_FOR,
+    )
+    return db.session.scalars(query.order_by(Order.paid_at.desc()).limit(1)).first()
+
+
+def orders_with_request(user_id: int) -> set[str]:
+    """Return the ids, as `purchase_id` has them, of a buyer's paid orders with a cancellation request."""
+    query = select(Order.id).where(
+        Order.user_id == user_id, Order.status == "paid", Order.cancel_wanted_at.is_not(None)
+    )
+    return {str(order_id) for order_id in db.session.scalars(query)}

@@ -202,8 +202,8 @@ def pay(order: Order, merchant_uid: str) -> None:
 
 
 def cancel_pending(order: Order) -> None:
-    """Cancel a pending order and release its stock, because the buyer changed the cart before paying."""
-    if order.status == "pending" and move(Order, order.id, "cancelled"):
+    """Cancel a pending order and release its stock: the buyer changed the cart, or cancelled the order."""
+    if order.status == "pending" and move(Order, order.id, "cancelled", cancelled_at=clock.now()):
         give_back(order)
 
 
@@ -212,7 +212,7 @@ def cancel_paid(order: Order, merchant_uid: str) -> bool:
 
     False: that payment had not paid the order (a duplicate payment), so nothing happens.
     """
-    if order.paid_by != merchant_uid or not move(Order, order.id, "cancelled"):
+    if order.paid_by != merchant_uid or not move(Order, order.id, "cancelled", cancelled_at=clock.now()):
         return False
     give_back(order)
     return True
@@ -220,7 +220,12 @@ def cancel_paid(order: Order, merchant_uid: str) -> bool:
 
 def expire(order: Order) -> bool:
     """Expire an order that was not paid in time, and release its stock. False: it is not pending, or not yet due."""
-    if order.status != "pending" or order.expires_at > clock.now() or not move(Order, order.id, "expired"):
+    return order.expires_at <= clock.now() and expire_unpaid(order)
+
+
+def expire_unpaid(order: Order) -> bool:
+    """Expire a pending order before its time: the buyer closed its payment window. False: it is not pending."""
+    if order.status != "pending" or not move(Order, order.id, "expired"):
         return False
     give_back(order)
     return True
@@ -232,6 +237,13 @@ def fulfil(order: Order) -> bool:
         return False
     order.fulfilled_at = clock.now()
     return True
+
+
+def open_content(order: Order) -> None:
+    """Record that the buyer opens the digital content of a paid order; where nothing is shipped, that is its use."""
+    order.content_opened_at = order.content_opened_at or clock.now()
+    if order.digital:
+        fulfil(order)
 
 
 def request_cancel(order: Order, reason: str) -> bool:
@@ -251,6 +263,14 @@ def decline_cancel_request(order: Order, reason: str) -> bool:
         return False
     order.cancel_wanted_at, order.cancel_wanted_reason = None, None
     order.cancel_declined_at, order.cancel_declined_reason = clock.now(), reason
+    return True
+
+
+def withdraw_cancel_request(order: Order) -> bool:
+    """Take the buyer's cancellation request back, so that the goods may be used again. False: there was none."""
+    if order.status != "paid" or order.cancel_wanted_at is None:
+        return False
+    order.cancel_wanted_at, order.cancel_wanted_reason = None, None
     return True
 
 

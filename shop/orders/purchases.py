@@ -9,9 +9,10 @@ from sqlalchemy import select
 from payments import clock
 from payments.database import db, locked, reading, transaction
 from payments.models import Payment
+from payments.portone.error_codes import advice_for
 from payments.purchases import Purchases, Standing
 
-from . import orders
+from . import order_payments, orders
 from .models import Order
 
 CANCEL_TEXTS = {
@@ -43,6 +44,15 @@ class Orders(Purchases):
     def paid(self, payment: Payment) -> None:
         """Mark the order as paid; the bought goods leave the cart."""
         orders.pay(_order(payment), payment.merchant_uid)
+
+    def failed(self, payment: Payment) -> None:
+        """Expire the order if the buyer closed its window and nothing else can pay it: its goods can be sold again.
+
+        After a decline the order stays pending: the buyer may try again. `lock` has locked it.
+        """
+        advice = advice_for(payment.fail_reason)
+        if advice and advice.by_buyer and not order_payments.may_be_paid_otherwise(payment):
+            orders.expire_unpaid(_order(payment))
 
     def cancelled(self, payment: Payment) -> None:
         """Cancel the order, and release its stock."""

@@ -19,12 +19,14 @@ from payments.monthly.billing_month import month_of
 from payments.monthly.models import Subscription
 from shop.orders.buyer_input import InvalidText, checked_email, normal_email
 from shop.orders.models import User
-from shop.orders.plans import plans_by_ref
+from shop.orders.order_payments import orders_with_request
+from shop.orders.plans import is_usable, plans_by_ref, usable_until
 from shop.web import guest_cart
 from shop.web.common import LANGUAGES, local_page, login_required, provider, settings
 from shop.web.labels import field_label
 
 from . import cart_changes, rate_limits
+from .month_rows import month_rows
 
 bp = Blueprint("account", __name__)
 login_manager = LoginManager()
@@ -166,7 +168,10 @@ def my_subscriptions() -> str:
         standing={subscription_id: month.standing(now) for subscription_id, month in coming.items() if month},
         now=now,
         plans=plans_by_ref(),
-        months={subscription.id: subscriptions.months_of(subscription) for subscription in mine},
+        months={subscription.id: month_rows(subscriptions.months_of(subscription)) for subscription in mine},
+        until={subscription.id: usable_until(subscription) for subscription in mine},
+        usable={subscription.id for subscription in mine if is_usable(subscription)},
+        cancel_wanted=orders_with_request(current_user.id),
     )
 
 

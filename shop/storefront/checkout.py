@@ -45,13 +45,11 @@ def checkout() -> Response | tuple[Response, int]:
         order = _place_order(asked, buyer)
         payment = order_payments.start(provider(), order, buyer, consent)
     except (OrderError, AlreadySubscribed) as error:
-        return _refused_order(error)
+        return _paid_meanwhile(error, asked["kind"]) or _refused_order(error, has_seen_total="total_seen" in asked)
     except PurchaseClosed:  # a notification paid it, or the sweep let it expire, in this moment
         return refuse(409, "order_closed", _("그사이 주문이 끝났습니다. 주문 내역을 확인해 주세요."))
     except AlreadyPaid as found:
-        page = url_for("store.order", order_id=int(found.payment.purchase_id))
-        message = _("방금 결제된 것을 찾았습니다. 다시 결제하지 않으셔도 됩니다.")
-        return refuse(409, "already_paid", message, redirect=page)
+        return _already_paid(int(found.payment.purchase_id))
     except EarlierUnknown:
         message = _("앞서 여신 결제의 결과를 확인하지 못해 결제창을 열지 않았습니다. 잠시 후 다시 눌러 주세요.")
         return refuse(503, "earlier_unknown", message)
@@ -62,7 +60,12 @@ def checkout() -> Response | tuple[Response, int]:
     arguments = request_pay(settings(), payment, buyer, digital=order.digital)
     if not takes_confirm_url(request.user_agent.string):
         del arguments["confirm_url"]
-    return jsonify(merchant_uid=payment.merchant_uid, imp_code=settings().imp_code, request_pay=arguments)
+    return jsonify(
+        merchant_uid=payment.merchant_uid,
+        imp_code=settings().imp_code,
+        request_pay=arguments,
+        state_url=url_for("store.order_state", order_id=order.id),
+    )
 
 
 def _checked_buyer(asked: dict[str, Any]) -> Buyer:
@@ -90,8 +93,23 @@ def _place_order(asked: dict[str, Any], buyer: Buyer) -> Order:
         return order
 
 
-def _refused_order(error: OrderError | AlreadySubscribed) -> tuple[Response, int]:
+def _already_paid(order_id: int) -> tuple[Response, int]:
+    message = _("방금 결제된 것을 찾았습니다. 다시 결제하지 않으셔도 됩니다.")
+    return refuse(409, "already_paid", message, redirect=url_for("store.order", order_id=order_id))
+
+
+def _paid_meanwhile(error: OrderError | AlreadySubscribed, kind: str) -> tuple[Response, int] | None:
+    """Return the refusal that leads to the order, if what this page still shows was paid a moment ago."""
+    order = (
+        order_payments.just_paid(current_user.id, kind) if isinstance(error, EmptyCart | AlreadySubscribed) else None
+    )
+    return _already_paid(order.id) if order else None
+
+
+def _refused_order(error: OrderError | AlreadySubscribed, *, has_seen_total: bool) -> tuple[Response, int]:
     """Explain in the reader's language why the order cannot be placed."""
+    if isinstance(error, EmptyCart) and has_seen_total:  # the page shows a full cart
+        error = CartChanged("once")
     match error:
         case InvalidBuyer():
             fields = {name: field_label(wrong) for name, wrong in error.fields.items()}

@@ -1,6 +1,8 @@
-"""The buyer's pages of their orders: the list, one order, its cancellation, and the use of digital goods."""
+"""The buyer's pages of their orders: the list, one order, and its cancellation once it is paid."""
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import select
@@ -8,16 +10,18 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from payments import cancellations, clock
 from payments.cancel import cancel_payment
-from payments.database import db, find_locked, for_update, locked, transaction
-from payments.decision import refusal_to_cancel
+from payments.database import db, for_update, locked, transaction
+from payments.decision import month_is_over, refusal_to_cancel
 from payments.events import Notification, log_event
 from payments.models import Payment
 from payments.monthly import subscriptions
-from shop.orders import order_payments, orders
+from shop.orders import order_payments, orders, phone_bill
 from shop.orders.models import Order
+from shop.web.buyer_words import why_given_back, why_held, why_not_cancelled
 from shop.web.common import given_reason, login_required, provider
-from shop.web.labels import label
 
+from .content import may_be_used
+from .own_orders import own_order, payment_that_matters
 from .store import bp
 
 LONGEST_REASON = 100
@@ -34,20 +38,36 @@ def my_orders() -> str:
 @login_required
 def order(order_id: int) -> str:
     """Show an order and its payments, to its owner only."""
-    found = _own_order(order_id, current_user.id)
-    attempts = order_payments.payments_of(found)
-    payment = _payment_that_matters(found)
+    found = own_order(order_id, current_user.id)
+    payment = payment_that_matters(found)
+    refusal = refusal_to_cancel(payment, clock.now()) if payment else "not_paid"
     return render_template(
         "store/order.html",
         order=found,
-        payments=attempts,
+        payments=order_payments.payments_of(found),
         payment=payment,
-        subscription=subscriptions.subscription_of(found),
-        why_not_cancel=refusal_to_cancel(payment, clock.now()) if payment else "not_paid",
+        subscription=subscriptions.subscription_of(found.id),
+        is_open=order_payments.is_window_open(found),
+        may_be_used=may_be_used(found),
+        why_not_cancel=why_not_cancelled(refusal) if refusal else None,
         at_once=orders.may_cancel_at_once(found),
-        cancel_requested=cancellations.is_requested(payment) if payment else False,
-        undone_by=cancellations.undone_by(payment) if payment else None,
+        **_of_payment(payment),
     )
+
+
+def _of_payment(payment: Payment | None) -> dict[str, Any]:
+    """Return what the page says of the payment that matters; empty values for an order without one."""
+    held = payment.held_reason if payment else None
+    paid_at = payment.paid_at if payment else None
+    return {
+        "why_held": why_held(held) if held else "",
+        "why_given_back": why_given_back(cancellations.cancellation_of(payment)) if payment else "",
+        "cancel_requested": payment is not None and cancellations.is_requested(payment),
+        "undone_by": cancellations.undone_by(payment) if payment else None,
+        "bill_month": phone_bill.bill_month(paid_at) if paid_at else None,
+        "last_day_to_cancel": phone_bill.last_day_to_cancel(paid_at) if paid_at else None,
+        "is_same_month": paid_at is not None and not month_is_over(paid_at, clock.now()),
+    }
 
 
 @bp.post("/orders/<int:order_id>/cancel")
@@ -55,12 +75,12 @@ def order(order_id: int) -> str:
 def cancel_order(order_id: int) -> AnyResponse:
     """Cancel unused digital goods at once; for anything else, file a cancellation request for staff to decide."""
     user_id = current_user.id
-    found = _own_order(order_id, user_id)
+    found = own_order(order_id, user_id)
     reason = given_reason()[:LONGEST_REASON]
-    payment = _payment_that_matters(found)
+    payment = payment_that_matters(found)
     refusal = refusal_to_cancel(payment, clock.now()) if payment else "not_paid"
     if found.status != "paid" or payment is None or refusal in ("not_paid", "already"):
-        flash(label("cancel", refusal or "not_paid"), "error")
+        flash(why_not_cancelled(refusal or "not_paid"), "error")
     elif not reason:
         flash(_("취소하시는 이유를 적어 주세요."), "error")
     elif refusal is None and _begin_cancel_at_once(order_id, user_id, reason):
@@ -68,39 +88,34 @@ def cancel_order(order_id: int) -> AnyResponse:
             "buyer", merchant_uid=payment.merchant_uid, actor=current_user.email, address=request.remote_addr
         )
         result = cancel_payment(provider(), payment.id, reason, notification)
-        flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
+        flash(why_not_cancelled(result.reason), "success" if result.outcome == "cancelled" else "error")
     else:
         _ask_a_person(order_id, payment.id, reason)
     return redirect(url_for("store.order", order_id=order_id))
 
 
-@bp.post("/orders/<int:order_id>/use")
+@bp.post("/orders/<int:order_id>/withdraw-cancel")
 @login_required
-def use_order(order_id: int) -> AnyResponse:
-    """Mark digital goods as used; from then on staff decide about a cancel, which the page says beforehand."""
+def withdraw_cancel(order_id: int) -> AnyResponse:
+    """Take back the buyer's cancellation request, as long as staff have not decided about it."""
     user_id = current_user.id
+    notification = Notification("buyer", actor=current_user.email, address=request.remote_addr)
     with transaction():
-        found = _own_order(order_id, user_id, lock=True)
-        payers = select(Payment).filter_by(merchant_uid=found.paid_by)
-        payer = db.session.scalar(for_update(payers))
-        going_back = payer is None or cancellations.is_requested(payer) or payer.held_reason or found.cancel_wanted_at
-        if going_back or found.kind != "once" or not found.digital or not orders.fulfil(found):
-            abort(409)
-    flash(_("이용을 시작했습니다. 즐겁게 쓰세요."), "success")
+        found = own_order(order_id, user_id, lock=True)
+        payer = db.session.scalar(for_update(select(Payment).filter_by(merchant_uid=found.paid_by)))
+        is_withdrawn = not (payer and cancellations.is_requested(payer)) and orders.withdraw_cancel_request(found)
+        if is_withdrawn:
+            log_event(notification, "withdrawn", "the buyer withdrew the cancellation request", payer)
+    if is_withdrawn:
+        flash(_("취소 신청을 거두었습니다."), "success")
+    else:
+        flash(_("이미 판매자가 처리해 거둘 취소 신청이 없습니다."), "info")
     return redirect(url_for("store.order", order_id=order_id))
 
 
 def _begin_cancel_at_once(order_id: int, user_id: int, reason: str) -> bool:
     with transaction():  # the lock orders this against a concurrent `use_order`
-        return orders.begin_cancel_at_once(_own_order(order_id, user_id, lock=True), reason)
-
-
-def _own_order(order_id: int, user_id: int, *, lock: bool = False) -> Order:
-    """Return the buyer's own order; 404 for a missing one and for somebody else's."""
-    found = find_locked(Order, order_id) if lock else db.session.get(Order, order_id)
-    if found is None or found.user_id != user_id:
-        abort(404)
-    return found
+        return orders.begin_cancel_at_once(own_order(order_id, user_id, lock=True), reason)
 
 
 def _ask_a_person(order_id: int, payment_id: int, reason: str) -> None:
@@ -109,14 +124,3 @@ def _ask_a_person(order_id: int, payment_id: int, reason: str) -> None:
         if orders.request_cancel(locked(Order, order_id), reason):
             log_event(notification, "wanted", reason, db.session.get_one(Payment, payment_id))
     flash(_("취소를 신청했습니다. 판매자가 확인한 뒤 알려 드립니다."), "success")
-
-
-def _payment_that_matters(order: Order) -> Payment | None:
-    """Return the attempt that paid the order, else one for which money came in, else the newest.
-
-    A duplicate payment that was cancelled automatically must not hide the one that paid.
-    """
-    attempts = order_payments.payments_of(order)
-    payer = [payment for payment in attempts if payment.merchant_uid == order.paid_by]
-    with_money = [payment for payment in attempts if payment.status in ("paid", "cancelled") or payment.held_reason]
-    return next(iter([*payer, *with_money, *attempts]), None)

@@ -18,6 +18,7 @@ from shop.orders.cart import (
     cart_items,
 )
 from shop.orders.models import CartItem, Order, Product
+from shop.orders.order_payments import with_open_window
 from shop.web import guest_cart, headers
 from shop.web.common import login_required, settings
 from shop.web.in_app import in_app_browser
@@ -64,6 +65,7 @@ def cart() -> str:
         payable=_payable(on_sale, plans_on_sale, subscribed),
         **_months_if_begun_today(),
         billing_available=settings().billing_available,
+        watched=[url_for("store.order_state", order_id=each) for each in with_open_window(current_user.id)],
         in_app=in_app_browser(request.user_agent.string),
         sdk_url=headers.let_the_sdk_in(settings()),
     )

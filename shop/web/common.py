@@ -35,6 +35,7 @@ from .csrf import cause_of, explanation, page_above
 from .delivery_notes import NOTES, delivery_note
 from .labels import event_label, label
 from .reasons import reason_label
+from .refusals import refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label, reason_label=reason_label
     )
-    app.jinja_env.globals.update(advice_for=advice_for, way_back=way_back, cart_count=cart_count)
+    app.jinja_env.globals.update(advice_for=advice_for, refusal_of=refusal_of, way_back=way_back, cart_count=cart_count)
     app.jinja_env.globals.update(delivery_note=delivery_note, delivery_notes=NOTES)
     app.context_processor(_facts_of_every_page)
     app.register_error_handler(HTTPException, _error_page)

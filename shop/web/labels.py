@@ -8,7 +8,7 @@ LABELS = {
     "order": {
         "pending": _l("결제 대기"),
         "paid": _l("결제 완료"),
-        "expired": _l("기한 지남"),
+        "expired": _l("결제되지 않음"),
         "cancelled": _l("취소됨"),
     },
     "payment": {
@@ -71,6 +71,8 @@ LABELS = {
         "expired": _l("기한 지남"),
         "allowed": _l("승인 허락"),
         "wanted": _l("취소 신청"),
+        "withdrawn": _l("취소 신청을 거둠"),
+        "order_cancelled": _l("주문 취소"),
         "left": _l("사람이 볼 것"),
     },
     "cancel": {

@@ -317,6 +317,7 @@ def test_a_refusal_comes_with_what_the_buyer_can_do(
     report = provider.hears_of(payment.merchant_uid, "failed", amount=payment.amount, fail_reason=reason)
     answer = callback(client, {"imp_uid": report.imp_uid, "merchant_uid": payment.merchant_uid})
     assert answer.json["message"] == reason
+    assert answer.json["meaning"] == "휴대폰 요금이 밀려 있습니다."
     assert "통신사에 요금을 낸 뒤" in answer.json["advice"]
     assert answer.json["by_buyer"] is False  # so KG's words are read out, too
 

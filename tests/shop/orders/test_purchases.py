@@ -17,7 +17,7 @@ from shop.orders import cart, orders
 from shop.orders.models import CartItem, Order, Product, User
 from shop.orders.orders import PENDING_FOR
 from tests import clocks
-from tests.conftest import ADDRESSED_BUYER, BUYER, another_window, new_order, order_window, product
+from tests.conftest import ADDRESSED_BUYER, BUYER, another_window, new_order, order_window, plan_window, product
 from tests.payments.fakes import FakeProvider
 from tests.shop.bought import ADMIN, paid, states
 
@@ -148,6 +148,54 @@ def test_an_order_that_was_paid_meanwhile_does_not_expire(provider: FakeProvider
     assert sweep(provider) + sweep(provider) == {"paid": 1}
     assert states(payment) == ("paid", "paid")
     assert db.session.query(Order).filter(Order.expires_at <= clock.now(), Order.status == "expired").count() == 0
+
+
+# --- the buyer closes the window ---
+
+CLOSED = "[결제포기] 사용자가 결제를 취소하셨습니다"
+
+
+def is_closed(provider: FakeProvider, payment: Payment, reason: str = CLOSED) -> str:
+    """The window of this attempt ends unpaid, and its callback says so; the outcome."""
+    provider.hears_of(payment.merchant_uid, "failed", payment.amount, fail_reason=reason)
+    return sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid)).outcome
+
+
+def test_a_window_that_the_buyer_closed_expires_the_order_and_returns_its_stock(
+    provider: FakeProvider, buyer: User
+) -> None:
+    parcel = product(digital=False)
+    payment = window(provider, buyer, parcel, 2)
+    reserved = stock_of(parcel)
+    assert is_closed(provider, payment) == "failed"
+    assert states(payment) == ("failed", "expired")
+    assert stock_of(parcel) == reserved + 2
+    assert db.session.query(CartItem).count() == 1  # the cart is as it was
+
+
+def test_a_closed_window_leaves_the_order_pending_while_another_attempt_is_open(
+    provider: FakeProvider, buyer: User
+) -> None:
+    first = window(provider, buyer)
+    second = another_window(provider, first)
+    is_closed(provider, first)
+    assert states(first) == ("failed", "pending")
+    is_closed(provider, second)
+    assert states(second) == ("failed", "expired")
+
+
+def test_a_declined_payment_leaves_the_order_pending(provider: FakeProvider, buyer: User) -> None:
+    payment = window(provider, buyer)
+    is_closed(provider, payment, "당월 한도 초과로 결제 불가합니다.")
+    assert states(payment) == ("failed", "pending")
+
+
+def test_a_closed_window_of_a_plan_expires_its_order_too(provider: FakeProvider, buyer: User) -> None:
+    payment = plan_window(provider, buyer.id, product("monthly").id, BUYER)
+    is_closed(provider, payment)
+    assert states(payment) == ("failed", "expired")
+    again = plan_window(provider, buyer.id, product("monthly").id, BUYER)
+    assert again.purchase_id != payment.purchase_id
 
 
 # --- pages ---

@@ -1,0 +1,205 @@
+"""What a buyer reads on the list of orders and on the page of one, after paying."""
+
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from payments import cancellations
+from payments.cancel import cancel_payment
+from payments.database import db, transaction
+from payments.events import Notification
+from payments.models import Event, Payment
+from payments.sync import sync_payment
+from shop.orders import cart
+from shop.orders.models import Order, User
+from tests import clocks
+from tests.conftest import ADDRESSED_BUYER, csrf_of, order_of, order_window, product, sign_in
+from tests.payments.fakes import FakeProvider
+from tests.shop.bought import ADMIN, paid, started
+
+ENGLISH = {"Accept-Language": "en"}
+
+
+@pytest.fixture
+def payment(client: FlaskClient, provider: FakeProvider, buyer: User) -> Payment:
+    """Goods to ship that the signed-in buyer has paid on 15 November 2054 at noon."""
+    sign_in(client)
+    return paid(provider, buyer, product(digital=False))
+
+
+def article(client: FlaskClient, payment: Payment, headers: dict[str, str] | None = None) -> str:
+    """The order's page without the demo's panel."""
+    page = client.get(f"/orders/{payment.purchase_id}", headers=headers).get_data(as_text=True)
+    return page.split("<article", 1)[1].split("</article>", 1)[0]
+
+
+def act(client: FlaskClient, payment: Payment, what: str, **fields: str) -> str:
+    address = f"/orders/{payment.purchase_id}/{what}"
+    return client.post(address, data=fields, headers=csrf_of(client), follow_redirects=True).get_data(as_text=True)
+
+
+def in_list(client: FlaskClient) -> str:
+    return client.get("/orders").get_data(as_text=True)
+
+
+# --- the facts of a payment ---
+
+
+def test_a_paid_order_has_the_facts_that_a_buyer_keeps_and_no_internal_number(
+    client: FlaskClient, payment: Payment
+) -> None:
+    with transaction():
+        db.session.get_one(Payment, payment.id).pg_tid = "1904260901100042001"
+    page = article(client, payment)
+    for fact in (
+        "휴대폰 소액결제",
+        "010-****-5678",
+        "2054-11-15 12:00",
+        "1904260901100042001",
+        "2054년 12월 휴대폰 요금",
+        "2054-11-30까지, 전액만",
+        "1600-0523",
+        "쇼핑 계속하기",
+        f"/orders/{payment.purchase_id}/confirmation",
+    ):
+        assert fact in page
+    assert payment.merchant_uid not in page
+
+
+def test_after_the_month_the_facts_say_that_kg_cancels_no_more(client: FlaskClient, payment: Payment) -> None:
+    clocks.later(timedelta(days=16))
+    assert "2054-11-30에 끝남" in article(client, payment)
+
+
+def test_a_cancelled_order_has_the_time_of_its_cancel(
+    client: FlaskClient, payment: Payment, provider: FakeProvider
+) -> None:
+    clocks.later(timedelta(hours=3))
+    cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    assert "2054-11-15 15:00 취소" in in_list(client)
+    page = article(client, payment)
+    assert "취소 시각" in page
+    assert "2054-11-15 15:00" in page
+
+
+def test_the_order_of_a_plan_leads_to_its_subscription(
+    client: FlaskClient, provider: FakeProvider, buyer: User
+) -> None:
+    sign_in(client)
+    subscription = started(provider, buyer)
+    assert "내 구독 보기" in client.get(f"/orders/{subscription.purchase_id}").get_data(as_text=True)
+
+
+# --- what is for staff ---
+
+
+def test_what_staff_wrote_about_a_cancel_of_held_money_is_not_shown_to_the_buyer(
+    client: FlaskClient, provider: FakeProvider, buyer: User
+) -> None:
+    sign_in(client)
+    payment = held(provider, buyer)
+    cancel_payment(provider, payment.id, "의심스러운 손님, 돌려주고 주시할 것", ADMIN)
+    page = article(client, payment)
+    assert "결제를 되돌려드렸습니다" in page
+    assert "의심스러운" not in page
+
+
+def test_of_held_money_the_buyer_reads_what_happens_with_it(
+    client: FlaskClient, provider: FakeProvider, buyer: User
+) -> None:
+    sign_in(client)
+    payment = held(provider, buyer)
+    page = article(client, payment)
+    assert "다시 결제하지 마세요" in page
+    assert "2054-11-30까지 취소되면 휴대폰 요금에 청구되지 않고" in page
+    assert "채널" not in page
+    clocks.later(timedelta(days=20))
+    assert "계좌로 돌려드립니다" in article(client, payment)
+
+
+def test_after_the_month_the_buyer_does_not_read_what_the_seller_has_to_do(
+    client: FlaskClient, payment: Payment
+) -> None:
+    clocks.later(timedelta(days=20))
+    page = article(client, payment)
+    assert "돌려드려야 합니다" not in page
+    assert "지난달 결제는 판매자가 확인한 뒤 계좌로 돌려드리니" in page
+
+
+def held(provider: FakeProvider, buyer: User) -> Payment:
+    """Money that came through another channel: a person has to see to it."""
+    cart.put_in_cart(buyer.id, product().id, 1)
+    payment = order_window(provider, buyer.id, ADDRESSED_BUYER)
+    provider.hears_of(payment.merchant_uid, amount=payment.amount, is_test_channel=False)
+    sync_payment(provider, Notification("webhook", merchant_uid=payment.merchant_uid))
+    return payment
+
+
+# --- refusals ---
+
+LIMIT = "당월 한도 초과로 결제 불가합니다."
+
+
+def refused(provider: FakeProvider, buyer: User, reason: str) -> Payment:
+    cart.put_in_cart(buyer.id, product().id, 1)
+    payment = order_window(provider, buyer.id, ADDRESSED_BUYER)
+    provider.hears_of(payment.merchant_uid, "failed", payment.amount, fail_reason=reason)
+    sync_payment(provider, Notification("callback", merchant_uid=payment.merchant_uid))
+    return payment
+
+
+@pytest.mark.parametrize(
+    ("headers", "meaning"),
+    [({}, "이번 달 소액결제 한도를 다 썼습니다."), (ENGLISH, "This month&#39;s limit is used up.")],
+)
+def test_a_refusal_begins_with_our_meaning_in_the_readers_language_and_ends_with_kgs_words(
+    headers: dict[str, str], meaning: str, client: FlaskClient, provider: FakeProvider, buyer: User
+) -> None:
+    sign_in(client)
+    head = article(client, refused(provider, buyer, LIMIT), headers=headers).split("</header>", 1)[0]
+    assert (head.count(meaning), head.count(LIMIT)) == (1, 1)
+    assert head.index(meaning) < head.index(LIMIT)
+
+
+def test_a_refusal_that_nobody_knows_has_a_headline_in_english_too(
+    client: FlaskClient, provider: FakeProvider, buyer: User
+) -> None:
+    sign_in(client)
+    page = article(client, refused(provider, buyer, "알 수 없는 말"), headers=ENGLISH)
+    assert page.index("did not accept the payment") < page.index("알 수 없는 말")
+
+
+# --- the cancellation request ---
+
+
+def test_a_cancellation_request_is_seen_in_the_list_and_on_the_order_and_can_be_withdrawn(
+    client: FlaskClient, payment: Payment
+) -> None:
+    act(client, payment, "cancel", reason="마음이 바뀜")
+    for page in (in_list(client), article(client, payment)):
+        assert "취소 신청 중" in page
+    assert "취소 신청을 거두었습니다." in act(client, payment, "withdraw-cancel")
+    for page in (in_list(client), article(client, payment)):
+        assert "취소 신청 중" not in page
+    assert order_of(payment).cancel_wanted_at is None
+    told = db.session.query(Event).filter_by(source="buyer", outcome="withdrawn").one()
+    assert (told.payment_id, told.actor) == (payment.id, "buyer@example.com")
+
+
+def test_a_request_that_staff_have_decided_cannot_be_withdrawn(client: FlaskClient, payment: Payment) -> None:
+    act(client, payment, "cancel", reason="마음이 바뀜")
+    with transaction():
+        row = db.session.get_one(Payment, payment.id)
+        cancellations.request(row, row.imp_uid or "", row.amount, "고객 변심")
+    assert "withdraw-cancel" not in article(client, payment)
+    assert "이미 판매자가 처리해" in act(client, payment, "withdraw-cancel")
+    assert db.session.get_one(Order, int(payment.purchase_id)).cancel_wanted_at
+
+
+def test_nobody_withdraws_somebody_elses_request(client: FlaskClient, payment: Payment, other_buyer: User) -> None:
+    act(client, payment, "cancel", reason="마음이 바뀜")
+    sign_in(client, other_buyer.email)
+    answer = client.post(f"/orders/{payment.purchase_id}/withdraw-cancel", headers=csrf_of(client))
+    assert answer.status_code == 404
+    assert order_of(payment).cancel_wanted_at
