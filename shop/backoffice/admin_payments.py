@@ -18,7 +18,7 @@ from payments.models import Payment
 from shop.orders import orders
 from shop.orders.buyers import buyers_of
 from shop.orders.models import Product
-from shop.orders.order_payments import KINDS, order_of
+from shop.orders.order_payments import KINDS, numbers_of, order_of
 from shop.web.common import provider
 from shop.web.labels import label
 
@@ -58,6 +58,7 @@ def _list(chosen: PaymentFilter, page: Page, **more: Any) -> str:
         chosen=chosen,
         page=page,
         buyers=buyers_of(page.rows),
+        numbers=numbers_of(page.rows),
         args={name: value for name, value in request.args.items() if name not in ("older", "newer") and value},
         states=listing.PAYMENT_STATES,
         kinds=KINDS,

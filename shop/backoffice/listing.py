@@ -18,9 +18,9 @@ from payments import clock
 from payments.database import db
 from payments.models import REFUNDED_BY_BANK, Cancellation, Event, Payment
 from payments.monthly.models import BillingKey, Subscription
-from shop.orders import buyers
+from shop.orders import buyers, order_numbers
 from shop.orders.models import Order, User
-from shop.orders.order_payments import PAYMENT_KINDS
+from shop.orders.order_payments import is_of_order
 
 from .paging import PAGE_SIZE, Cursor, Page, read_page
 
@@ -30,7 +30,7 @@ WAIT_BEFORE_ASKING = timedelta(minutes=10)  # until then the result may still ar
 TO_DO = ("held", "wanted", "unknown", "stuck", "duplicate")
 PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", REFUNDED_BY_BANK, *TO_DO)
 
-_ORDER_NUMBER = re.compile(r"#?\s*(\d{1,9})", re.ASCII)
+_ORDER_ID = re.compile(r"#?\s*(\d{1,9})", re.ASCII)
 # Ids that are always lower case: ours of a payment, of a monthly charge and of a key, and PortOne's `imp_uid`.
 _SMALL_ID = re.compile(r"\d{6}-[\da-f]+|sub-[\da-f]+-\d{6}-\d+|key-[\da-f]+|imps?_\d+", re.ASCII | re.IGNORECASE)
 _TEL_TAIL = re.compile(r"\d{4}", re.ASCII)
@@ -147,7 +147,7 @@ def _own_imp_uid() -> ColumnElement[str | None]:
 
 
 def _payment_search(q: str) -> list[ColumnElement[bool]]:
-    """Search by e-mail, last four digits of a phone, order number (`#1234`), `merchant_uid` or `imp_uid`."""
+    """Search by e-mail, last four digits of a phone, order number or id (`#1234`), `merchant_uid` or `imp_uid`."""
     q = _as_made(q)
     if not q:
         return []
@@ -155,12 +155,10 @@ def _payment_search(q: str) -> list[ColumnElement[bool]]:
         return [buyers.has_email(q)]
     if _TEL_TAIL.fullmatch(q):
         return [buyers.has_tel_tail(q)]
-    if order := _ORDER_NUMBER.fullmatch(q):
-        attempts = select(Payment.id).where(
-            Payment.kind.in_(PAYMENT_KINDS.values()), Payment.purchase_id == order[1].lstrip("0")
-        )
-        # By id: of a kind, a purchase and a time SQLite would rather look for kind and time.
-        return [Payment.id.in_(attempts.correlate(None))]
+    if number := order_numbers.as_written(q):
+        return [is_of_order(Order.number == number)]
+    if order := _ORDER_ID.fullmatch(q):
+        return [is_of_order(Order.id == int(order[1]))]
     return [or_(Payment.merchant_uid == q, Payment.imp_uid == q)]
 
 
@@ -219,7 +217,10 @@ def _subscription_search(q: str) -> list[ColumnElement[bool]]:
     if _TEL_TAIL.fullmatch(q):
         keys = select(BillingKey.customer_uid).where(BillingKey.tel_tail == q)
         return [Subscription.customer_uid.in_(keys.scalar_subquery())]
-    if order := _ORDER_NUMBER.fullmatch(q):
+    if number := order_numbers.as_written(q):
+        order_id = select(cast(Order.id, String)).where(Order.number == number)
+        return [Subscription.purchase_id == order_id.scalar_subquery()]
+    if order := _ORDER_ID.fullmatch(q):
         return [Subscription.purchase_id == order[1].lstrip("0")]
     token = re.sub(r"^sub-(\w+)-\d{6}-\d+$", r"\1", q)
     return [or_(Subscription.customer_uid == q, Subscription.token == token)]

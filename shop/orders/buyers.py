@@ -4,7 +4,7 @@ key, where they are frozen.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, String, case, cast, false, func, select, union
 
@@ -14,7 +14,7 @@ from payments.monthly.models import FIRST_MONTH, LATER_MONTH, BillingKey, Subscr
 from payments.privacy import mask_phone
 
 from .models import Order
-from .order_payments import PAYMENT_KINDS
+from .order_payments import PAYMENT_KINDS, Attempt
 
 ONCE = PAYMENT_KINDS["once"]
 
@@ -29,15 +29,6 @@ class ListedBuyer:
 
 
 NOBODY = ListedBuyer("", "", "")  # of a row that leads nowhere
-
-
-class Attempt(Protocol):
-    """The columns of a payment that lead to its buyer: a `Payment`, or a row of its table."""
-
-    id: Any
-    kind: Any
-    purchase_id: Any
-    customer_uid: Any
 
 
 def buyers_of(payments: Collection[Attempt]) -> dict[int, ListedBuyer]:

@@ -11,6 +11,8 @@ from payments.clock import now
 from payments.database import Base
 from payments.models import States, one_of, partial_index, partial_unique_index
 
+from .order_numbers import new_number
+
 
 class User(UserMixin, Base):  # type: ignore[misc]  # Flask-Login has no types
     """Somebody who can sign in; `current_user` on pages."""
@@ -85,6 +87,7 @@ class Order(Base):
     }
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(16), index=True, unique=True, default=new_number)  # what people read
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     kind: Mapped[str] = mapped_column(String(8))
     status: Mapped[str] = mapped_column(String(16), default="pending")

@@ -1,8 +1,9 @@
 """The payments of an order: open an attempt to pay it, list its attempts, find the order of a payment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, String, cast, select
 
 from payments.attempts import start_payment
 from payments.database import db, locked
@@ -17,6 +18,15 @@ from .models import Order
 
 PAYMENT_KINDS = {"once": "once", "monthly": FIRST_MONTH}  # by the order's kind
 KINDS = (*PAYMENT_KINDS.values(), LATER_MONTH)
+
+
+class Attempt(Protocol):
+    """The columns of a payment that lead to its order and its buyer: a `Payment`, or a row of its table."""
+
+    id: Any
+    kind: Any
+    purchase_id: Any
+    customer_uid: Any
 
 
 def start(provider: PaymentProvider, order: Order, buyer: Buyer, claimed: Mapping[str, str] | None = None) -> Payment:
@@ -51,6 +61,22 @@ def payments_of(order: Order) -> Sequence[Payment]:
     """Return the attempts to pay an order, newest first."""
     query = select(Payment).filter_by(kind=PAYMENT_KINDS[order.kind], purchase_id=str(order.id))
     return db.session.scalars(query.order_by(Payment.id.desc())).all()
+
+
+def numbers_of(payments: Collection[Attempt]) -> dict[int, str]:
+    """Return the order numbers of these payments by the payment's id; a later month has none."""
+    order_ids = {one.id: int(one.purchase_id) for one in payments if one.kind in PAYMENT_KINDS.values()}
+    query = select(Order.id, Order.number).where(Order.id.in_(set(order_ids.values())))
+    numbers = dict(db.session.execute(query).tuples().all()) if order_ids else {}
+    return {one: numbers[order_id] for one, order_id in order_ids.items() if order_id in numbers}
+
+
+def is_of_order(order: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Select the attempts to pay the orders that fulfil this condition."""
+    ids = select(cast(Order.id, String)).where(order)
+    attempts = select(Payment.id).where(Payment.kind.in_(PAYMENT_KINDS.values()), Payment.purchase_id.in_(ids))
+    # By id: of a kind, a purchase and a time SQLite would rather look for kind and time.
+    return Payment.id.in_(attempts.correlate(None))
 
 
 def order_of(payment: Payment, *, lock: bool = False) -> Order | None:
