@@ -17,7 +17,7 @@ from shop.web.common import provider
 from shop.web.labels import LABELS, label
 
 from . import export, figures, filters, listing
-from .admin import DOCTORS_MERCHANT_UID, bp, log_event_before, operators_only, with_reason
+from .admin import DOCTORS_MERCHANT_UID, bp, log_event_before, operators_only, told_after, with_reason
 from .admin_payments import as_csv
 from .figures import Sums
 from .filters import Unreadable
@@ -43,6 +43,7 @@ def index() -> str:
         reasons=figures.failure_reasons(*_last_days(CHART_DAYS)),
         to_do=figures.to_do(),
         keys_gone=figures.keys_gone(),
+        to_send=figures.to_send(),
         next_charges=next_charges,
         plans=plans_by_ref(),
         subscribers=subscribers_of(next_charges),
@@ -116,7 +117,7 @@ def replay(event_id: int) -> AnyResponse:
         "replay", f"webhook {event.id}", imp_uid=event.imp_uid, merchant_uid=event.merchant_uid, claimed=claimed
     )
     result = sync.sync_payment(provider(), notification)
-    told = _("웹훅을 다시 확인했습니다: %(outcome)s", outcome=label("outcome", result.outcome))
+    told = _("웹훅을 다시 확인했습니다: %(outcome)s", outcome=told_after(result))
     flash(told, "error" if result.outcome in ("unknown", "mismatch", "not_found") else "success")
     return redirect(url_for("admin.webhooks"))
 

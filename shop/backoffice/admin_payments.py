@@ -8,14 +8,12 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from payments import cancellations, clock, record, sync
+from payments import cancellations, clock, sync
 from payments.cancel import cancel_payment
-from payments.cancellations import why_not_refund_by_bank
 from payments.database import db, transaction
-from payments.decision import refusal_to_cancel
 from payments.events import log_event
 from payments.models import Payment
-from shop.orders import orders
+from shop.orders import orders, shipping
 from shop.orders.buyers import buyers_of
 from shop.orders.models import Product
 from shop.orders.order_payments import KINDS, numbers_of, order_of
@@ -23,9 +21,10 @@ from shop.web.common import provider
 from shop.web.labels import label
 
 from . import export, figures, filters, listing, timeline
-from .admin import acting, back_to_payment, bp, log_event_before, operators_only, payment_named, with_reason
+from .admin import acting, back_to_payment, bp, log_event_before, operators_only, payment_named, told_after, with_reason
 from .filters import TooManyDays, Unreadable
 from .listing import PaymentFilter
+from .next_step import allowed, next_step, was_asked
 from .paging import Page
 from .titles import titles
 
@@ -117,23 +116,24 @@ def payment(merchant_uid: str) -> str:
     """Show one payment: its data, its timeline, PortOne's latest report, and the actions allowed."""
     found = payment_named(merchant_uid)
     events = timeline.events_of(found)
-    own = cancellations.cancellation_of(found)
+    order, own = order_of(found), cancellations.cancellation_of(found)
+    rows = cancellations.cancellations_of(found)
     return render_template(
         "admin/payment.html",
         payment=found,
         buyer=buyers_of([found])[found.id],
         title=titles(),
-        order=order_of(found),
+        order=order,
         line=timeline.line_of(found, events, own),
         report=timeline.latest_report(found, events),
         remaining=_remaining(found),
         today=clock.today(),
-        why_not_cancel=refusal_to_cancel(found, clock.now()),
-        why_not_release=record.why_not_keep(found),
+        next_step=next_step(found, rows, order, events),
+        may=allowed(found, own, order),
+        why_not_send=shipping.why_not_send(order) if order else None,
         cancellation=own,
         undone_by_carrier=cancellations.is_undone_by_carrier(found),
-        cancellations=cancellations.cancellations_of(found),
-        why_not_bank_refund=why_not_refund_by_bank(found, own),
+        cancellations=rows,
     )
 
 
@@ -144,7 +144,7 @@ def ask_again(merchant_uid: str) -> AnyResponse:
     payment_named(merchant_uid)
     notification = log_event_before("ask", "asked by hand", merchant_uid=merchant_uid)
     result = sync.sync_payment(provider(), notification)
-    told = _("포트원에 다시 물었습니다: %(outcome)s", outcome=label("outcome", result.outcome))
+    told = _("포트원에 다시 물었습니다: %(outcome)s", outcome=told_after(result))
     flash(told, "error" if result.outcome in ("unknown", "mismatch") else "success")
     return back_to_payment(merchant_uid)
 
@@ -155,6 +155,9 @@ def cancel(merchant_uid: str, reason: str) -> AnyResponse:
     """Cancel the whole payment."""
     found = payment_named(merchant_uid)
     notification = log_event_before("refuse" if found.held_reason else "cancel", reason, merchant_uid=merchant_uid)
+    if found.paid_at is None and not was_asked(found, timeline.events_of(found)):
+        flash(label("next", "not_asked"), "error")
+        return back_to_payment(merchant_uid)
     result = cancel_payment(provider(), found.id, reason, notification)
     flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
     return back_to_payment(merchant_uid)

@@ -12,11 +12,11 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select, tuple_
 
 from payments.database import db, end_reading
-from payments.models import REFUNDED_BY_BANK, Payment, table_of
+from payments.models import Payment, table_of
 from payments.reconcile import Difference
 from shop.orders.buyers import ListedBuyer, buyers_of
 from shop.orders.order_payments import numbers_of
-from shop.web.labels import LABELS, label
+from shop.web.labels import LABELS, label, payment_state
 
 from . import listing
 from .listing import PaymentFilter
@@ -75,9 +75,8 @@ def _pieces(chosen: PaymentFilter, headings: list[str], words: Words) -> Iterato
 
 def _cells(row: Any, buyer: ListedBuyer, number: str | None, words: Words) -> list[Any]:
     held = row.held_reason
-    state = held if held == REFUNDED_BY_BANK else "held" if held else row.status
     others = {
-        "state": words["payment"][state],
+        "state": words["payment"][payment_state(row)],
         "held_reason": words["held"].get(held, held),
         "kind": words["kind"].get(row.kind, row.kind),
         "order_number": number,

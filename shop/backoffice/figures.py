@@ -13,6 +13,7 @@ from payments import clock
 from payments.database import db
 from payments.models import REFUNDED_BY_BANK, Payment
 from payments.monthly.models import BillingKey, Subscription
+from shop.orders import shipping
 
 from . import listing
 from .listing import PaymentFilter, in_state, midnight
@@ -110,6 +111,11 @@ def failure_reasons(first: date, last: date) -> list[tuple[str, int]]:
 def to_do() -> dict[str, int]:
     """Count the payments that need a person's decision, by state; counting stops after `MOST_COUNTED`, to bound it."""
     return {state: count(PaymentFilter(state=state), MOST_COUNTED + 1) for state in listing.TO_DO}
+
+
+def to_send() -> int:
+    """Count the orders that wait to be sent; counting stops after `MOST_COUNTED`."""
+    return shipping.count_waiting(MOST_COUNTED + 1)
 
 
 def keys_gone() -> int:

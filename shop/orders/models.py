@@ -104,6 +104,8 @@ class Order(Base):
     paid_at: Mapped[datetime | None]
     paid_by: Mapped[str | None] = mapped_column(String(40))  # merchant_uid of the payment that paid it
     fulfilled_at: Mapped[datetime | None]  # used (digital) or sent: from then on a cancel needs a person
+    carrier: Mapped[str | None] = mapped_column(String(40))  # of a parcel that was sent
+    tracking_number: Mapped[str | None] = mapped_column(String(40))
     cancel_wanted_at: Mapped[datetime | None]  # the buyer asked for the money back, and a person has to see to it
     cancel_wanted_reason: Mapped[str | None] = mapped_column(String(200))
     cancel_declined_at: Mapped[datetime | None]  # staff declined the buyer's latest request
@@ -119,6 +121,10 @@ class Order(Base):
         partial_unique_index("one_pending_order", "user_id", "kind", condition="status = 'pending'"),
         partial_index("orders_cancel_wanted", "paid_by", condition="status = 'paid' AND cancel_wanted_at IS NOT NULL"),
         Index("orders_by_email", func.lower(buyer_email)),
+        Index("orders_by_name", "buyer_name"),
+        partial_index(
+            "orders_to_send", "digital", "paid_at", "id", condition="status = 'paid' AND fulfilled_at IS NULL"
+        ),
     )
 
     @validates("buyer_tel")

@@ -46,6 +46,7 @@ def order(order_id: int) -> str:
         why_not_cancel=refusal_to_cancel(payment, clock.now()) if payment else "not_paid",
         at_once=orders.may_cancel_at_once(found),
         cancel_requested=cancellations.is_requested(payment) if payment else False,
+        refund=cancellations.cancellation_of(payment) if payment else None,
         undone_by_carrier=cancellations.is_undone_by_carrier(payment) if payment else False,
     )
 

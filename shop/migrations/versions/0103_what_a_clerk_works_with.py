@@ -1,4 +1,4 @@
-"""dated order numbers that do not reveal how many orders there are; existing orders get theirs"""
+"""what a clerk works with: dated order numbers, parcels, searches by name and pg_tid, differences that were looked at"""
 
 import secrets
 from datetime import timedelta
@@ -13,10 +13,16 @@ down_revision = "0095"
 ALPHABET = "23456789ACDEFGHJKMNPQRTVWXY"
 ROWS_AT_ONCE = 10_000
 SEOUL = timedelta(hours=9)
+TO_SEND = sa.text("status = 'paid' AND fulfilled_at IS NULL")
+HAS_TID = sa.text("pg_tid IS NOT NULL")
 
 orders = sa.table(
     "orders", sa.column("id", sa.Integer), sa.column("number", sa.String), sa.column("created_at", sa.DateTime)
 )
+
+
+def partial(condition: sa.TextClause) -> dict[str, sa.TextClause]:
+    return {"sqlite_where": condition, "postgresql_where": condition}
 
 
 def upgrade() -> None:
@@ -26,6 +32,22 @@ def upgrade() -> None:
     op.create_index("ix_orders_number", "orders", ["number"], unique=True)
     if op.get_bind().dialect.name == "postgresql":
         op.alter_column("orders", "number", server_default=None)
+    op.add_column("orders", sa.Column("carrier", sa.String(40)))
+    op.add_column("orders", sa.Column("tracking_number", sa.String(40)))
+    op.create_index("orders_to_send", "orders", ["digital", "paid_at", "id"], **partial(TO_SEND))
+    op.create_index("orders_by_name", "orders", ["buyer_name"])
+    op.create_index("payments_by_tid", "payments", ["pg_tid"], **partial(HAS_TID))
+    op.create_table(
+        "reviewed_differences",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("facts", sa.String(64), nullable=False),
+        sa.Column("merchant_uid", sa.Text(), nullable=False),
+        sa.Column("reason", sa.String(300), nullable=False),
+        sa.Column("reviewed_by", sa.String(254), nullable=False),
+        sa.Column("reviewed_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reviewed_differences")),
+    )
+    op.create_index("ix_reviewed_differences_facts", "reviewed_differences", ["facts"])
 
 
 def fill_numbers() -> None:
@@ -48,5 +70,11 @@ def draw(created_at: Any, taken: set[str]) -> str:
 
 
 def downgrade() -> None:
+    op.drop_table("reviewed_differences")
+    op.drop_index("payments_by_tid", "payments")
+    op.drop_index("orders_by_name", "orders")
+    op.drop_index("orders_to_send", "orders")
+    op.drop_column("orders", "tracking_number")
+    op.drop_column("orders", "carrier")
     op.drop_index("ix_orders_number", "orders")
     op.drop_column("orders", "number")
