@@ -1,18 +1,24 @@
-"""Back office pages about orders: what is to be sent, and the record that it was."""
+"""Back office pages about orders: what is to be sent, the record that it was, and the daily sheet."""
+
+from datetime import timedelta
 
 from flask import abort, flash, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
+from payments import clock
 from payments.database import db, locked, transaction
 from payments.events import log_event
 from payments.models import Payment
 from shop.orders import shipping
-from shop.orders.order_payments import order_of
+from shop.orders.buyers import buyers_of
+from shop.orders.order_payments import numbers_of, order_of
 from shop.web.labels import label
 
-from . import figures
+from . import daily, figures, filters
 from .admin import acting, back_to_payment, bp, operators_only, payment_named
+from .filters import Unreadable
+from .titles import titles
 
 
 @bp.get("/to-send")
@@ -47,3 +53,29 @@ def send(merchant_uid: str) -> AnyResponse:
     else:
         flash(_("발송한 것으로 적었습니다."), "success")
     return back_to_payment(merchant_uid)
+
+
+@bp.get("/daily", endpoint="daily")
+def daily_sheet() -> str | tuple[str, int]:
+    """Show one day's lines on a page to print: what came in, what went back, and what is to be sent now."""
+    try:
+        day = filters.day()
+    except Unreadable as problem:
+        return render_template("error.html", code=400, title=_("날짜를 확인해 주세요"), message=problem), 400
+    came_in, cancelled, by_bank = daily.came_in(day), daily.cancelled(day), daily.refunded_by_bank(day)
+    listed = [*came_in.rows, *cancelled.rows, *(payment for _row, payment in by_bank.rows)]
+    return render_template(
+        "admin/daily.html",
+        day=day,
+        today=clock.today(),
+        yesterday=clock.today() - timedelta(days=1),
+        came_in=came_in,
+        cancelled=cancelled,
+        by_bank=by_bank,
+        buyers=buyers_of(listed),
+        numbers=numbers_of(listed),
+        title=titles(),
+        most=daily.MOST_LINES,
+        orders=shipping.waiting(),
+        to_send=figures.to_send(),
+    )

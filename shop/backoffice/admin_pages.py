@@ -31,13 +31,16 @@ RECONCILED_DAYS = 7
 def index() -> str:
     """Show the figures of today and this month, and what needs a person's decision."""
     today = clock.today()
+    yesterday = today - timedelta(days=1)
     chart = figures.sums_by_day(*_last_days(CHART_DAYS))
     next_charges = figures.next_charges()
     month = [sums for day, sums in chart.items() if day >= today.replace(day=1)]
     return render_template(
         "admin/index.html",
         today=today,
-        sums={"today": chart[today], "month": sum(month, Sums())},
+        yesterday=yesterday,
+        sums={"today": chart[today], "yesterday": chart[yesterday], "month": sum(month, Sums())},
+        held_now=figures.held_now(),
         cancelled_today=figures.cancelled_today(),
         chart=chart,
         reasons=figures.failure_reasons(*_last_days(CHART_DAYS)),

@@ -22,7 +22,7 @@ from shop.web.labels import label
 
 from . import export, figures, filters, listing, timeline
 from .admin import acting, back_to_payment, bp, log_event_before, operators_only, payment_named, told_after, with_reason
-from .filters import TooManyDays, Unreadable
+from .filters import Unreadable
 from .listing import PaymentFilter
 from .next_step import allowed, next_step, was_asked
 from .paging import Page
@@ -40,12 +40,13 @@ def payment_list() -> str | tuple[str, int]:
 
 
 def _sums(chosen: PaymentFilter) -> dict[str, Any]:
-    """Return the sums of the chosen days, or why none are shown. The period of the list itself has no limit."""
+    """Return the sums of the listed payments, or why none are shown: the list's own period has no limit."""
     if chosen.q:
         return {"no_sums": _("찾은 결과에는 합계를 내지 않습니다.")}
-    try:
-        days = filters.period()
-    except TooManyDays:
+    if chosen.first is None:
+        return {"no_sums": _("합계는 기간을 고르면 보입니다.")}
+    days = chosen.first, chosen.last or max(chosen.first, clock.today())
+    if days[1] - days[0] >= figures.LONGEST_PERIOD:
         most = figures.LONGEST_PERIOD.days
         return {"no_sums": _("합계는 %(days)s일까지만 냅니다. 기간을 줄이면 보입니다.", days=most)}
     return {"days": days, "sums": figures.sums(*days, chosen)}
@@ -63,7 +64,7 @@ def _list(chosen: PaymentFilter, page: Page, **more: Any) -> str:
         kinds=KINDS,
         plans=plans(),
         pgs=listing.pg_providers(),
-        today=clock.today(),
+        quick_dates=filters.quick_dates(),
         title=titles(),
         expected=_expected_rows(chosen),
         **more,

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, String, case, cast, false, func, select, union
+from sqlalchemy import ColumnElement, ScalarSelect, String, and_, case, cast, false, func, select, union
+from sqlalchemy.orm import aliased
 
 from payments.database import db
 from payments.models import Payment
@@ -55,6 +56,21 @@ def has_email(email: str) -> ColumnElement[bool]:
 def has_tel_tail(digits: str) -> ColumnElement[bool]:
     """Select the payments whose buyer's phone number ends with these four digits."""
     return _by_buyer(Order.tel_tail == digits, BillingKey.tel_tail == digits)
+
+
+def has_tel(tel: str) -> ColumnElement[bool]:
+    """Select the payments of a whole phone number, as digits; its last four find the few rows to compare."""
+    return _by_buyer(*(and_(table.tel_tail == tel[-4:], table.buyer_tel == tel) for table in (Order, BillingKey)))
+
+
+def has_name(name: str) -> ColumnElement[bool]:
+    """Select the payments of a buyer's orders by the name, and the later months of the plans among them."""
+    order_ids = select(cast(Order.id, String)).where(Order.buyer_name == name)
+    first = aliased(Payment)
+    keys = select(first.customer_uid).where(first.kind == FIRST_MONTH, first.purchase_id.in_(order_ids))
+    attempts = select(Payment.id).where(Payment.kind.in_(PAYMENT_KINDS.values()), Payment.purchase_id.in_(order_ids))
+    months = select(Payment.id).where(Payment.customer_uid.in_(keys))
+    return Payment.id.in_(union(attempts.correlate(None), months.correlate(None)))
 
 
 def _by_buyer(order: ColumnElement[bool], key: ColumnElement[bool]) -> ColumnElement[bool]:
