@@ -154,6 +154,7 @@ ACTS_WITH_REASON = (
     "payments/{uid}/bank-refund",
     "payments/{uid}/cancel-window",
     "reconcile/repair",
+    "reconcile/review",
 )
 
 
