@@ -29,6 +29,7 @@ FAILURES = (
 )
 CANCELS = ("구매자 변심", "품절", "중복 주문")
 CAME = ("paid", "cancelled", "held")  # endings with money received
+NOT_SENT_YET = timedelta(days=2)  # parcels of the last days wait
 SPREAD = 238_609_351  # no multiple of 3, as the number of characters is
 HELD = ("duplicate", "amount", "out_of_stock", "order_cancelled")
 
@@ -67,6 +68,7 @@ class MadeUp:
     def order(self, buyer: Buyer, merchant_uid: str, product: Product, quantity: int, at: datetime, ending: str) -> int:
         order_id, digital = self.new_id(Order), product.digital
         paid = ending in ("paid", "cancelled")
+        sent_at = at + timedelta(days=1)
         states = {"paid": "paid", "cancelled": "cancelled", "held": "cancelled"}
         self.bulk.add(
             Order,
@@ -87,6 +89,7 @@ class MadeUp:
             expires_at=at + timedelta(minutes=30),
             paid_at=at + timedelta(minutes=2) if paid else None,
             paid_by=merchant_uid if paid else None,
+            fulfilled_at=sent_at if not digital and paid and sent_at < self.now - NOT_SENT_YET else None,
         )
         self.bulk.add(
             OrderLine,
