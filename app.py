@@ -30,7 +30,7 @@ import payments
 from payments import endpoints, monthly
 from payments.database import alone, db
 from shop import postgres, sqlite
-from shop.backoffice import admin_cancellations, admin_pages, admin_payments, monthly_page
+from shop.backoffice import admin_cancellations, admin_orders, admin_pages, admin_payments, monthly_page
 from shop.config import Settings, load_settings
 from shop.environment import ConfigError, load_env_file
 from shop.operations import commands, health, logs, metrics
@@ -108,7 +108,8 @@ def assemble(settings: Settings) -> Flask:
     monthly.init_app(app, Orders("monthly"), subscriptions_page=lambda: url_for("account.subscriptions"))
     csrf.exempt(endpoints.bp)
     buyer_pages = (store, checkout, my_orders, pending_orders, content, confirmation, account, legal)
-    pages = (*buyer_pages, admin_payments, admin_cancellations, admin_pages, monthly_page)
+    office = (admin_payments, admin_cancellations, admin_orders, admin_pages, monthly_page)
+    pages = (*buyer_pages, *office)
     for blueprint in dict.fromkeys(page.bp for page in pages):  # several files add to one blueprint
         app.register_blueprint(blueprint)
     rate_limits.install(app, settings)

@@ -226,9 +226,10 @@ def fill(count: int) -> None:
     at = "datetime('now', '-' || (i % 700) || ' days')"
     with db.engine.begin() as books:
         for statement in (
-            "INSERT INTO orders (id, user_id, kind, status, amount, digital, buyer_name, buyer_tel, buyer_email,"
-            f" tel_tail, created_at, expires_at, paid_at, paid_by) {numbers}"
-            " SELECT i, 4 + i % 29, 'once', 'paid', 3900, 1, '홍길동', '01012345678', 'b@example.com', '5678',"
+            "INSERT INTO orders (id, number, user_id, kind, status, amount, digital, buyer_name, buyer_tel,"
+            f" buyer_email, tel_tail, created_at, expires_at, paid_at, paid_by) {numbers}"
+            " SELECT i, printf('20541115-%06d', i), 4 + i % 29, 'once', 'paid', 3900, 1, '홍길동', '01012345678',"
+            " 'b@example.com', '5678',"
             f" {at}, {at}, {at}, 'm-' || i FROM n",
             "INSERT INTO order_lines (order_id, product_id, name_ko, name_en, unit_price, quantity)"
             f" {numbers} SELECT i, 3, '곰', 'Bear', 3900, 1 FROM n",

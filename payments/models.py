@@ -120,6 +120,7 @@ class Payment(Base):
         Index("payments_by_kind", "kind", "created_at", "id"),
         Index("payments_by_pg", "pg_provider", "created_at", "id"),
         partial_index("payments_by_key", "customer_uid", "paid_at", condition="customer_uid IS NOT NULL"),
+        partial_index("payments_by_tid", "pg_tid", condition="pg_tid IS NOT NULL"),
         partial_index("payments_by_cancel", "cancelled_at", "cancelled_amount", condition="status = 'cancelled'"),
     )
 

@@ -9,7 +9,15 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.servers import Server
 from tests.shop.storefront.test_journeys import identify, pay_in_popup, type_code
-from tests.walk_states import Look, after_paying, cart_states, order_states, refusing, subscription_states
+from tests.walk_states import (
+    Look,
+    after_paying,
+    cart_states,
+    office_states,
+    order_states,
+    refusing,
+    subscription_states,
+)
 
 PUBLIC = {
     "shop": "/",
@@ -31,6 +39,8 @@ SANDBOX = {"panel": "/sandbox/controls/", "attacks": "/sandbox/controls/attacks"
 OFFICE = (
     "/admin/",
     "/admin/payments",
+    "/admin/to-send",
+    "/admin/daily",
     "/admin/billing-keys",
     "/admin/subscriptions",
     "/admin/monthly",
@@ -131,6 +141,7 @@ def work(page: Page, server: Server, look: Look) -> None:
         if page.locator("td a").count():
             page.locator("td a").first.click()
             look(f"{name}-one", page)
+    office_states(page, server, look)
     page.close()
 
 

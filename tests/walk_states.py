@@ -140,6 +140,33 @@ def subscription_states(page: Page, server: Server, look: Look) -> None:
             look("subscriptions-ended", page)
 
 
+def office_states(page: Page, server: Server, look: Look) -> None:
+    """What staff have to do about one payment: send it, pay it back by bank; and a difference of the reconciliation."""
+    with server.app.app_context():
+        order = db.session.query(Order).filter_by(status="paid", digital=False).order_by(Order.id.desc()).first()
+        assert order
+        payment_id, uid = db.session.query(Payment.id, Payment.merchant_uid).filter_by(merchant_uid=order.paid_by).one()
+        row, order_id, today = (Payment, payment_id), order.id, clock.today()
+        long_ago = clock.now() - timedelta(days=40)
+        db.session.rollback()
+        page.goto(f"{server.url}/admin/payments/{uid}")
+        look("office-payment-to-send", page)
+        sent = {"fulfilled_at": clock.now(), "carrier": "우체국택배", "tracking_number": "6012345678901"}
+        with painted((Order, order_id, sent)):
+            page.reload()
+            look("office-payment-sent", page)
+        with painted((*row, {"held_reason": "amount", "paid_at": long_ago, "created_at": long_ago})):
+            page.reload()
+            page.locator("details.act > summary").last.click()
+            look("office-payment-bank-refund", page)
+        with painted((*row, {"status": "ready", "paid_at": None})):
+            page.goto(f"{server.url}/admin/reconcile?first={today}&last={today}")
+            page.locator("details.close-group > summary").first.click()
+            look("office-reconcile-found", page)
+        page.goto(f"{server.url}/admin/payments?first={today}&last={today}")
+        look("office-payments-today", page)
+
+
 @contextmanager
 def painted(*looks: tuple[type[Any], int, dict[str, Any]]) -> Iterator[None]:
     """Rows as if they stood otherwise, for one look; then as they were."""

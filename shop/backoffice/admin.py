@@ -13,8 +13,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from payments.database import db, transaction
 from payments.events import Notification, log_event, log_staff_action
 from payments.models import Payment
+from payments.record import SyncResult
 from shop.storefront.account import login_manager
 from shop.web.common import View, given_reason
+from shop.web.labels import label, payment_state
 
 DOCTORS_MERCHANT_UID = "doctor"  # of the webhook that `flask doctor` sends to itself; the inbox marks it
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -79,6 +81,15 @@ def log_event_before(act: str, reason: str, **about: Any) -> Notification:
 def payment_named(merchant_uid: str) -> Payment:
     """Return the payment that the address names; 404: there is none."""
     return db.session.scalar(select(Payment).filter_by(merchant_uid=merchant_uid)) or abort(404)
+
+
+def told_after(result: SyncResult) -> str:
+    """Return the result of a look-up as the page shows it afterwards: what was held may be cancelled by now."""
+    outcome = label("outcome", result.outcome)
+    if result.payment is None or result.outcome == "mismatch":
+        return outcome
+    state = label("payment", payment_state(result.payment))
+    return f"{outcome} ({state})" if result.outcome in ("unchanged", "unknown", "not_found") else state
 
 
 def back_to_payment(merchant_uid: str) -> AnyResponse:

@@ -12,7 +12,7 @@ from payments.cancel import cancel_again
 from payments.cancellations import LONGEST_ACCOUNT, LONGEST_NOTE, BankRefund, record_bank_refund
 from payments.database import db
 from payments.models import Cancellation, Payment
-from payments.privacy import printable
+from payments.privacy import mask_account, printable
 from shop.web.common import provider
 from shop.web.labels import label
 
@@ -45,7 +45,7 @@ def bank_refund(merchant_uid: str, reason: str) -> AnyResponse:
         flash(_("돌려준 날과 계좌를 확인해 주세요."), "error")
         return back_to_payment(merchant_uid)
     notification = acting(merchant_uid=merchant_uid, imp_uid=_imp_uid())
-    refusal = record_bank_refund(payment.id, refund, reason, notification, _imp_uid())
+    refusal = record_bank_refund(payment.id, refund, _without_account(reason), notification, _imp_uid())
     if refusal:
         flash(label("cancel", refusal), "error")
     else:
@@ -54,17 +54,29 @@ def bank_refund(merchant_uid: str, reason: str) -> AnyResponse:
 
 
 def _bank_refund(payment: Payment) -> BankRefund | None:
-    """Return the refund that the form describes; None: its day or its account cannot be right."""
-    account = printable(request.form.get("account", ""), LONGEST_ACCOUNT).strip()
-    note = printable(request.form.get("note", ""), LONGEST_NOTE).strip()
+    """Return the refund that the form describes; None: its day, its bank or its account cannot be right."""
+    written = f"{request.form.get('bank', '')} {request.form.get('account', '')}"
+    account = printable(written, LONGEST_ACCOUNT).strip()
+    note = _without_account(printable(request.form.get("note", ""), LONGEST_NOTE).strip())
     try:
         day = date.fromisoformat(request.form.get("refunded_at", ""))
     except ValueError:
         return None
     opened = payment.created_at.astimezone(clock.SEOUL).date()
-    if not opened <= day <= clock.today() or sum(map(str.isdigit, account)) < SHORTEST_ACCOUNT:
+    has_bank, digits = any(map(str.isalpha, account)), sum(map(str.isdigit, account))
+    if not (opened <= day <= clock.today() and has_bank and digits >= SHORTEST_ACCOUNT):
         return None
     return BankRefund(day, account, note)
+
+
+def _without_account(text: str) -> str:
+    """Mask the form's account number in a reason or a note: only its last digits are kept anywhere."""
+    typed = request.form.get("account", "").strip()
+    digits = "".join(filter(str.isdigit, typed))
+    for written in (typed, digits):
+        if len(digits) >= SHORTEST_ACCOUNT:
+            text = text.replace(written, mask_account(written))
+    return text
 
 
 def _imp_uid() -> str | None:

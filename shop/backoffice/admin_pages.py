@@ -5,6 +5,8 @@ from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from payments import clock, reconcile, sync
@@ -16,8 +18,8 @@ from shop.orders.plans import plans_by_ref, subscribers_of
 from shop.web.common import provider
 from shop.web.labels import LABELS, label
 
-from . import export, figures, filters, listing
-from .admin import DOCTORS_MERCHANT_UID, bp, log_event_before, operators_only, with_reason
+from . import differences, export, figures, filters, listing
+from .admin import DOCTORS_MERCHANT_UID, bp, log_event_before, operators_only, told_after, with_reason
 from .admin_payments import as_csv
 from .figures import Sums
 from .filters import Unreadable
@@ -31,18 +33,22 @@ RECONCILED_DAYS = 7
 def index() -> str:
     """Show the figures of today and this month, and what needs a person's decision."""
     today = clock.today()
+    yesterday = today - timedelta(days=1)
     chart = figures.sums_by_day(*_last_days(CHART_DAYS))
     next_charges = figures.next_charges()
     month = [sums for day, sums in chart.items() if day >= today.replace(day=1)]
     return render_template(
         "admin/index.html",
         today=today,
-        sums={"today": chart[today], "month": sum(month, Sums())},
+        yesterday=yesterday,
+        sums={"today": chart[today], "yesterday": chart[yesterday], "month": sum(month, Sums())},
+        held_now=figures.held_now(),
         cancelled_today=figures.cancelled_today(),
         chart=chart,
         reasons=figures.failure_reasons(*_last_days(CHART_DAYS)),
         to_do=figures.to_do(),
         keys_gone=figures.keys_gone(),
+        to_send=figures.to_send(),
         next_charges=next_charges,
         plans=plans_by_ref(),
         subscribers=subscribers_of(next_charges),
@@ -116,7 +122,7 @@ def replay(event_id: int) -> AnyResponse:
         "replay", f"webhook {event.id}", imp_uid=event.imp_uid, merchant_uid=event.merchant_uid, claimed=claimed
     )
     result = sync.sync_payment(provider(), notification)
-    told = _("웹훅을 다시 확인했습니다: %(outcome)s", outcome=label("outcome", result.outcome))
+    told = _("웹훅을 다시 확인했습니다: %(outcome)s", outcome=told_after(result))
     flash(told, "error" if result.outcome in ("unknown", "mismatch", "not_found") else "success")
     return redirect(url_for("admin.webhooks"))
 
@@ -138,7 +144,18 @@ def reconcile_page() -> str | tuple[str, int]:
     except ProviderError as error:
         problem_text = _("포트원의 장부를 읽지 못했습니다. 잠시 뒤 다시 시도해 주세요. (%(error)s)", error=error)
         return render_template("admin/reconcile.html", days=days, found=None, problem=problem_text), 503
-    return render_template("admin/reconcile.html", days=days, found=found, repairable=reconcile.REPAIRABLE)
+    known = differences.reviews(found)
+    still_open = [one for one in found if differences.facts_of(one) not in known]
+    return render_template(
+        "admin/reconcile.html",
+        days=days,
+        found=found,
+        open=still_open,
+        groups=differences.grouped(still_open),
+        closed=[(one, known[facts]) for one in found if (facts := differences.facts_of(one)) in known],
+        facts_of=differences.facts_of,
+        unfolded=differences.UNFOLDED,
+    )
 
 
 @bp.get("/reconcile.csv")
@@ -148,8 +165,7 @@ def reconcile_csv() -> AnyResponse | tuple[str, int]:
         days = filters.period(RECONCILED_DAYS)
         found = reconcile.compare(provider(), *days)
     except (Unreadable, ProviderError) as problem:
-        status = 400 if isinstance(problem, Unreadable) else 503
-        return render_template("error.html", code=status, title=_("비교하지 못했습니다"), message=problem), status
+        return _not_compared(problem)
     table = BYTE_ORDER_MARK + export.differences_csv(found)
     return as_csv(table, f"reconcile-{days[0]:%Y%m%d}-{days[1]:%Y%m%d}.csv")
 
@@ -163,13 +179,42 @@ def repair(reason: str) -> AnyResponse | tuple[str, int]:
         log_event_before("repair", reason, claimed={"first": days[0].isoformat(), "last": days[1].isoformat()})
         done = reconcile.repair(provider(), reconcile.compare(provider(), *days))
     except (Unreadable, ProviderError) as problem:
-        status = 400 if isinstance(problem, Unreadable) else 503
-        return render_template("error.html", code=status, title=_("비교하지 못했습니다"), message=problem), status
+        return _not_compared(problem)
     for outcome, count in sorted(done.items()):
         flash(f"{label('outcome', outcome)} ({count})", "info")
     if not done:
         flash(_("고칠 것이 없습니다."), "success")
     return redirect(url_for("admin.reconcile", first=days[0], last=days[1]))
+
+
+@bp.post("/reconcile/review")
+@with_reason
+def review(reason: str) -> AnyResponse | tuple[str, int]:
+    """Close differences that a person looked at and found nothing wrong with: those chosen, or all of one kind.
+
+    The ledgers are compared again, so that nothing is closed that is another difference by now.
+    """
+    facts, kinds = set(request.form.getlist("facts")), set(request.form.getlist("kind"))
+    try:
+        days = filters.period(RECONCILED_DAYS)
+        found = reconcile.compare(provider(), *days)
+    except (Unreadable, ProviderError) as problem:
+        return _not_compared(problem)
+    chosen = [one for one in found if one.kind in kinds or differences.facts_of(one) in facts]
+    closed = differences.close(chosen, reason, current_user.email, request.remote_addr)
+    if closed:
+        flash(
+            ngettext("%(num)s개를 살펴본 것으로 적었습니다.", "%(num)s개를 살펴본 것으로 적었습니다.", closed),
+            "success",
+        )
+    else:
+        flash(_("닫을 것이 없습니다. 닫을 줄을 골라 주세요."), "error")
+    return redirect(url_for("admin.reconcile", first=days[0], last=days[1]))
+
+
+def _not_compared(problem: Exception) -> tuple[str, int]:
+    status = 400 if isinstance(problem, Unreadable) else 503
+    return render_template("error.html", code=status, title=_("비교하지 못했습니다"), message=problem), status
 
 
 # --- audit ------------------------------------------------------------------------------------------------------------

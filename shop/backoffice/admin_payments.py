@@ -8,24 +8,23 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from payments import cancellations, clock, record, sync
+from payments import cancellations, clock, sync
 from payments.cancel import cancel_payment
-from payments.cancellations import why_not_refund_by_bank
 from payments.database import db, transaction
-from payments.decision import refusal_to_cancel
 from payments.events import log_event
 from payments.models import Payment
-from shop.orders import orders
+from shop.orders import orders, shipping
 from shop.orders.buyers import buyers_of
 from shop.orders.models import Product
-from shop.orders.order_payments import KINDS, order_of
+from shop.orders.order_payments import KINDS, numbers_of, order_of
 from shop.web.common import provider
 from shop.web.labels import label
 
 from . import export, figures, filters, listing, timeline
-from .admin import acting, back_to_payment, bp, log_event_before, operators_only, payment_named, with_reason
-from .filters import TooManyDays, Unreadable
+from .admin import acting, back_to_payment, bp, log_event_before, operators_only, payment_named, told_after, with_reason
+from .filters import Unreadable
 from .listing import PaymentFilter
+from .next_step import allowed, next_step, was_asked
 from .paging import Page
 from .titles import titles
 
@@ -41,12 +40,13 @@ def payment_list() -> str | tuple[str, int]:
 
 
 def _sums(chosen: PaymentFilter) -> dict[str, Any]:
-    """Return the sums of the chosen days, or why none are shown. The period of the list itself has no limit."""
+    """Return the sums of the listed payments, or why none are shown: the list's own period has no limit."""
     if chosen.q:
         return {"no_sums": _("찾은 결과에는 합계를 내지 않습니다.")}
-    try:
-        days = filters.period()
-    except TooManyDays:
+    if chosen.first is None:
+        return {"no_sums": _("합계는 기간을 고르면 보입니다.")}
+    days = chosen.first, chosen.last or max(chosen.first, clock.today())
+    if days[1] - days[0] >= figures.LONGEST_PERIOD:
         most = figures.LONGEST_PERIOD.days
         return {"no_sums": _("합계는 %(days)s일까지만 냅니다. 기간을 줄이면 보입니다.", days=most)}
     return {"days": days, "sums": figures.sums(*days, chosen)}
@@ -58,12 +58,13 @@ def _list(chosen: PaymentFilter, page: Page, **more: Any) -> str:
         chosen=chosen,
         page=page,
         buyers=buyers_of(page.rows),
+        numbers=numbers_of(page.rows),
         args={name: value for name, value in request.args.items() if name not in ("older", "newer") and value},
         states=listing.PAYMENT_STATES,
         kinds=KINDS,
         plans=plans(),
         pgs=listing.pg_providers(),
-        today=clock.today(),
+        quick_dates=filters.quick_dates(),
         title=titles(),
         expected=_expected_rows(chosen),
         **more,
@@ -116,23 +117,24 @@ def payment(merchant_uid: str) -> str:
     """Show one payment: its data, its timeline, PortOne's latest report, and the actions allowed."""
     found = payment_named(merchant_uid)
     events = timeline.events_of(found)
-    own = cancellations.cancellation_of(found)
+    order, own = order_of(found), cancellations.cancellation_of(found)
+    rows = cancellations.cancellations_of(found)
     return render_template(
         "admin/payment.html",
         payment=found,
         buyer=buyers_of([found])[found.id],
         title=titles(),
-        order=order_of(found),
+        order=order,
         line=timeline.line_of(found, events, own),
         report=timeline.latest_report(found, events),
         remaining=_remaining(found),
         today=clock.today(),
-        why_not_cancel=refusal_to_cancel(found, clock.now()),
-        why_not_release=record.why_not_keep(found),
+        next_step=next_step(found, rows, order, events),
+        may=allowed(found, own, order),
+        why_not_send=shipping.why_not_send(order) if order else None,
         cancellation=own,
         undone_by=cancellations.undone_by(found),
-        cancellations=cancellations.cancellations_of(found),
-        why_not_bank_refund=why_not_refund_by_bank(found, own),
+        cancellations=rows,
     )
 
 
@@ -143,7 +145,7 @@ def ask_again(merchant_uid: str) -> AnyResponse:
     payment_named(merchant_uid)
     notification = log_event_before("ask", "asked by hand", merchant_uid=merchant_uid)
     result = sync.sync_payment(provider(), notification)
-    told = _("포트원에 다시 물었습니다: %(outcome)s", outcome=label("outcome", result.outcome))
+    told = _("포트원에 다시 물었습니다: %(outcome)s", outcome=told_after(result))
     flash(told, "error" if result.outcome in ("unknown", "mismatch") else "success")
     return back_to_payment(merchant_uid)
 
@@ -154,6 +156,9 @@ def cancel(merchant_uid: str, reason: str) -> AnyResponse:
     """Cancel the whole payment."""
     found = payment_named(merchant_uid)
     notification = log_event_before("refuse" if found.held_reason else "cancel", reason, merchant_uid=merchant_uid)
+    if found.paid_at is None and not was_asked(found, timeline.events_of(found)):
+        flash(label("next", "not_asked"), "error")
+        return back_to_payment(merchant_uid)
     result = cancel_payment(provider(), found.id, reason, notification)
     flash(label("cancel", result.reason), "success" if result.outcome == "cancelled" else "error")
     return back_to_payment(merchant_uid)

@@ -12,11 +12,11 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select, tuple_
 
 from payments.database import db, end_reading
-from payments.models import REFUNDED_BY_BANK, Payment, table_of
-from payments.monthly.models import LATER_MONTH
+from payments.models import Payment, table_of
 from payments.reconcile import Difference
 from shop.orders.buyers import ListedBuyer, buyers_of
-from shop.web.labels import LABELS, label
+from shop.orders.order_payments import numbers_of
+from shop.web.labels import LABELS, label, payment_state
 
 from . import listing
 from .listing import PaymentFilter
@@ -31,7 +31,7 @@ COLUMNS = {
     "held_reason": _l("보류 이유"),
     "kind": _l("종류"),
     "name": _l("상품"),
-    "order_id": _l("주문 번호"),
+    "order_number": _l("주문 번호"),
     "period": _l("결제한 달"),
     "customer_uid": _l("빌링키 (customer_uid)"),
     "buyer_name": _l("구매자"),
@@ -65,22 +65,21 @@ def _pieces(chosen: PaymentFilter, headings: list[str], words: Words) -> Iterato
     query = query.order_by(*(column.desc() for column in place)).limit(ROWS_AT_ONCE)
     rows = db.session.execute(query).all()
     while rows:
-        buyers = buyers_of(rows)
+        buyers, numbers = buyers_of(rows), numbers_of(rows)
         end_reading()
-        yield csv_text(_cells(row, buyers[row.id], words) for row in rows)
+        yield csv_text(_cells(row, buyers[row.id], numbers.get(row.id), words) for row in rows)
         if len(rows) < ROWS_AT_ONCE:
             return
         rows = db.session.execute(query.where(tuple_(*place) < (rows[-1].created_at, rows[-1].id))).all()
 
 
-def _cells(row: Any, buyer: ListedBuyer, words: Words) -> list[Any]:
+def _cells(row: Any, buyer: ListedBuyer, number: str | None, words: Words) -> list[Any]:
     held = row.held_reason
-    state = held if held == REFUNDED_BY_BANK else "held" if held else row.status
     others = {
-        "state": words["payment"][state],
+        "state": words["payment"][payment_state(row)],
         "held_reason": words["held"].get(held, held),
         "kind": words["kind"].get(row.kind, row.kind),
-        "order_id": int(row.purchase_id) if row.kind != LATER_MONTH else None,
+        "order_number": number,
         "buyer_name": buyer.name,
         "buyer_email": buyer.email,
         "buyer_tel": buyer.tel,

@@ -3,7 +3,7 @@
 Sums read every payment of their period, so a period is limited to `LONGEST_PERIOD`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 
@@ -13,6 +13,8 @@ from payments import clock
 from payments.database import db
 from payments.models import REFUNDED_BY_BANK, Payment
 from payments.monthly.models import BillingKey, Subscription
+from payments.portone.error_codes import advice_for
+from shop.orders import shipping
 
 from . import listing
 from .listing import PaymentFilter, in_state, midnight
@@ -37,6 +39,7 @@ class Sums:
     cancelled_won: int = 0
     held_won: int = 0
     refunded_by_bank_won: int = 0
+    closed: int = 0  # of the failed ones: windows that the buyer closed
 
     def __add__(self, other: "Sums") -> "Sums":
         return Sums(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
@@ -47,21 +50,33 @@ class Sums:
 
     @property
     def success_rate(self) -> float | None:
-        """The share of finished attempts that were paid; those whose money went back later count as paid."""
+        """The share of finished attempts that were paid. Those whose money went back later count as paid; windows that
+        the buyer closed do not count.
+        """
         came = self.paid + self.cancelled + self.held + self.refunded_by_bank
-        return came / (came + self.failed) if came + self.failed else None
+        finished = came + self.failed - self.closed
+        return came / finished if finished else None
 
 
 def sums_by_day(first: date, last: date, chosen: PaymentFilter | None = None) -> dict[date, Sums]:
-    """Return the sums of every day of a period, days without payments included.
-
-    Of a filter, its kind, plan and PG count: all its states are summed, and the period is the given one.
-    """
-    wanted = replace(chosen or PaymentFilter(), state="", first=first, last=last)
-    query = select(_seoul_day().label("day"), *_sum_columns()).where(*listing.conditions(wanted)).group_by("day")
+    """Return the sums of every day of a period, days without payments included. The filter's own period is not read."""
+    wanted = listing.conditions(replace(chosen or PaymentFilter(), first=first, last=last))
+    query = select(_seoul_day().label("day"), *_sum_columns()).where(*wanted).group_by("day")
     known = {day: Sums(*sums) for day, *sums in db.session.execute(query)}
+    for day, number in _closed_by_buyer(wanted):
+        known[day] += Sums(closed=number)
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     return {day: known.get(day, Sums()) for day in days}
+
+
+def _closed_by_buyer(wanted: Sequence[ColumnElement[bool]]) -> Iterator[tuple[date, int]]:
+    """Yield by day how many windows the buyer closed, as the error texts say; there are few different ones."""
+    columns = _seoul_day().label("day"), Payment.fail_reason, func.count()
+    query = select(*columns).where(*wanted, *in_state("failed")).group_by("day", Payment.fail_reason)
+    for day, reason, number in db.session.execute(query):
+        advice = advice_for(reason)
+        if advice and advice.by_buyer:
+            yield day, number
 
 
 def _seoul_day() -> ColumnElement[date]:
@@ -78,11 +93,23 @@ def _sum_columns() -> list[ColumnElement[int]]:
     amounts = [
         (Payment.amount, "paid"),
         (Payment.cancelled_amount, "cancelled"),
-        (Payment.amount, "held"),
-        (Payment.amount, REFUNDED_BY_BANK),
+        (_money_in(), "held"),
+        (_money_in(), REFUNDED_BY_BANK),
     ]
     won = [func.coalesce(func.sum(amount).filter(*in_state(state)), 0) for amount, state in amounts]
     return [*counts, *won]
+
+
+def _money_in() -> ColumnElement[int]:
+    """Return the SQL for what the buyer paid minus what was cancelled, in won: held money may be another amount."""
+    return func.coalesce(Payment.reported_amount, Payment.amount) - Payment.cancelled_amount
+
+
+def held_now() -> tuple[int, int]:
+    """Return the number and the won of the payments that are held, whenever they came."""
+    query = select(func.count(), func.coalesce(func.sum(_money_in()), 0)).where(listing.held())
+    count, won = db.session.execute(query).one()
+    return count, won
 
 
 def sums(first: date, last: date, chosen: PaymentFilter | None = None) -> Sums:
@@ -110,6 +137,11 @@ def failure_reasons(first: date, last: date) -> list[tuple[str, int]]:
 def to_do() -> dict[str, int]:
     """Count the payments that need a person's decision, by state; counting stops after `MOST_COUNTED`, to bound it."""
     return {state: count(PaymentFilter(state=state), MOST_COUNTED + 1) for state in listing.TO_DO}
+
+
+def to_send() -> int:
+    """Count the orders that wait to be sent; counting stops after `MOST_COUNTED`."""
+    return shipping.count_waiting(MOST_COUNTED + 1)
 
 
 def keys_gone() -> int:

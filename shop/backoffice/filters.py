@@ -21,10 +21,6 @@ class Unreadable(Exception):
     """The period in the query is invalid; the text says why, in the user's language."""
 
 
-class TooManyDays(Unreadable):
-    """The period is valid, but longer than what is summed or compared at once."""
-
-
 def text(name: str) -> str:
     """Return a search or filter text, without characters that no database column can store."""
     return printable(request.args.get(name, ""), LONGEST_SEARCH).strip()
@@ -66,7 +62,7 @@ def payment_filter() -> PaymentFilter:
 def period(default_days: int = LONGEST_PERIOD.days) -> tuple[date, date]:
     """Return the chosen first and last day, inclusive; by default the last `default_days` days up to today.
 
-    Raises Unreadable; TooManyDays for a valid period that is too long.
+    Raises Unreadable, also for a period that is too long.
     """
     first, last = _day("first"), _day("last")
     last = last or (first + timedelta(days=default_days - 1) if first else clock.today())
@@ -74,8 +70,26 @@ def period(default_days: int = LONGEST_PERIOD.days) -> tuple[date, date]:
     if first > last:
         raise Unreadable(_("기간의 시작이 끝보다 늦습니다."))
     if last - first >= LONGEST_PERIOD:
-        raise TooManyDays(_("한 번에 %(days)s일까지 더할 수 있습니다.", days=LONGEST_PERIOD.days))
+        raise Unreadable(_("한 번에 %(days)s일까지 더할 수 있습니다.", days=LONGEST_PERIOD.days))
     return first, last
+
+
+def day() -> date:
+    """Return the chosen day; by default today. Raises Unreadable."""
+    return _day("day") or clock.today()
+
+
+def quick_dates() -> list[tuple[str, dict[str, str]]]:
+    """Return the periods that are one press away: their names, and their query parameters."""
+    today = clock.today()
+    periods = {
+        _("전체 기간"): (),
+        _("오늘"): (today, today),
+        _("어제"): (today - timedelta(days=1),) * 2,
+        _("이번 달"): (today.replace(day=1), today),
+    }
+    names = ("first", "last")
+    return [(name, dict(zip(names, map(date.isoformat, days), strict=False))) for name, days in periods.items()]
 
 
 def _day(name: str) -> date | None:

@@ -18,9 +18,10 @@ from payments import clock
 from payments.database import db
 from payments.models import REFUNDED_BY_BANK, Cancellation, Event, Payment
 from payments.monthly.models import BillingKey, Subscription
-from shop.orders import buyers
+from shop.orders import buyer_input, buyers, order_numbers
+from shop.orders.buyer_input import InvalidText
 from shop.orders.models import Order, User
-from shop.orders.order_payments import PAYMENT_KINDS
+from shop.orders.order_payments import is_of_order
 
 from .paging import PAGE_SIZE, Cursor, Page, read_page
 
@@ -30,7 +31,7 @@ WAIT_BEFORE_ASKING = timedelta(minutes=10)  # until then the result may still ar
 TO_DO = ("held", "wanted", "unknown", "stuck", "duplicate")
 PAYMENT_STATES = ("ready", "paid", "failed", "cancelled", REFUNDED_BY_BANK, *TO_DO)
 
-_ORDER_NUMBER = re.compile(r"#?\s*(\d{1,9})", re.ASCII)
+_ORDER_ID = re.compile(r"#?\s*(\d{1,9})", re.ASCII)
 # Ids that are always lower case: ours of a payment, of a monthly charge and of a key, and PortOne's `imp_uid`.
 _SMALL_ID = re.compile(r"\d{6}-[\da-f]+|sub-[\da-f]+-\d{6}-\d+|key-[\da-f]+|imps?_\d+", re.ASCII | re.IGNORECASE)
 _TEL_TAIL = re.compile(r"\d{4}", re.ASCII)
@@ -147,7 +148,7 @@ def _own_imp_uid() -> ColumnElement[str | None]:
 
 
 def _payment_search(q: str) -> list[ColumnElement[bool]]:
-    """Search by e-mail, last four digits of a phone, order number (`#1234`), `merchant_uid` or `imp_uid`."""
+    """Search by e-mail, phone or its last digits, order number or id (`#1234`), name, and every id of a payment."""
     q = _as_made(q)
     if not q:
         return []
@@ -155,13 +156,31 @@ def _payment_search(q: str) -> list[ColumnElement[bool]]:
         return [buyers.has_email(q)]
     if _TEL_TAIL.fullmatch(q):
         return [buyers.has_tel_tail(q)]
-    if order := _ORDER_NUMBER.fullmatch(q):
-        attempts = select(Payment.id).where(
-            Payment.kind.in_(PAYMENT_KINDS.values()), Payment.purchase_id == order[1].lstrip("0")
-        )
-        # By id: of a kind, a purchase and a time SQLite would rather look for kind and time.
-        return [Payment.id.in_(attempts.correlate(None))]
-    return [or_(Payment.merchant_uid == q, Payment.imp_uid == q)]
+    if tel := _whole_tel(q):
+        return [buyers.has_tel(tel)]
+    if number := order_numbers.as_written(q):
+        return [is_of_order(Order.number == number)]
+    if order := _ORDER_ID.fullmatch(q):
+        return [is_of_order(Order.id == int(order[1]))]
+    if not any(map(str.isdigit, q)):  # every id has digits
+        return [buyers.has_name(_as_ordered(q))]
+    return [or_(Payment.merchant_uid == q, Payment.imp_uid == q, Payment.pg_tid == q)]
+
+
+def _whole_tel(q: str) -> str | None:
+    """Return the digits of a phone number in whatever spelling; None: it is none."""
+    try:
+        return buyer_input.checked_tel(q)
+    except InvalidText:
+        return None
+
+
+def _as_ordered(name: str) -> str:
+    """Return a name as the order keeps it."""
+    try:
+        return buyer_input.checked_name(name)
+    except InvalidText:
+        return name
 
 
 def _as_made(q: str) -> str:
@@ -195,6 +214,8 @@ def _key_search(q: str) -> list[ColumnElement[bool]]:
         return []
     if "@" in q:
         return [func.lower(BillingKey.buyer_email) == func.lower(q)]
+    if tel := _whole_tel(q):
+        return [BillingKey.tel_tail == tel[-4:], BillingKey.buyer_tel == tel]
     return [BillingKey.tel_tail == q if _TEL_TAIL.fullmatch(q) else BillingKey.customer_uid == q]
 
 
@@ -216,10 +237,15 @@ def _subscription_search(q: str) -> list[ColumnElement[bool]]:
     if "@" in q:
         owner = select(cast(User.id, String)).where(User.email == q.lower())
         return [Subscription.customer_ref == owner.scalar_subquery()]
-    if _TEL_TAIL.fullmatch(q):
-        keys = select(BillingKey.customer_uid).where(BillingKey.tel_tail == q)
+    tel = _whole_tel(q)
+    if tel or _TEL_TAIL.fullmatch(q):
+        whole = [BillingKey.buyer_tel == tel] if tel else []
+        keys = select(BillingKey.customer_uid).where(BillingKey.tel_tail == (tel or q)[-4:], *whole)
         return [Subscription.customer_uid.in_(keys.scalar_subquery())]
-    if order := _ORDER_NUMBER.fullmatch(q):
+    if number := order_numbers.as_written(q):
+        order_id = select(cast(Order.id, String)).where(Order.number == number)
+        return [Subscription.purchase_id == order_id.scalar_subquery()]
+    if order := _ORDER_ID.fullmatch(q):
         return [Subscription.purchase_id == order[1].lstrip("0")]
     token = re.sub(r"^sub-(\w+)-\d{6}-\d+$", r"\1", q)
     return [or_(Subscription.customer_uid == q, Subscription.token == token)]

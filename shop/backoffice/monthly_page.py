@@ -5,6 +5,7 @@ and address before the action is carried out.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 
 from flask import abort, current_app, flash, redirect, render_template, url_for
@@ -29,6 +30,8 @@ from shop.web.labels import label
 from .admin import acting, bp, operators_only
 
 RUN_WORKERS = 8
+UNFOLDED = 10  # rows of a part of the page that are shown at once
+MOST_WAITING, MOST_COMING, MOST_ENDED = 50, 50, 5
 MOST_IN_ONE_CLICK = 300  # about ten seconds at PortOne's pace; the command has no such limit
 
 
@@ -177,28 +180,36 @@ def _confirm_delete_page(key: BillingKey) -> str:
 
 
 def _monthly_page() -> str:
-    live = select(Subscription).where(Subscription.status.in_(subscriptions.LIVE))
-    coming = db.session.scalars(live.order_by(Subscription.next_charge_on, Subscription.id).limit(200)).all()
+    waiting = _live("past_due", MOST_WAITING)
+    coming = _live("active", MOST_COMING)
     ended = select(Subscription).where(Subscription.status == "ended", Subscription.started_at.is_not(None))
-    ended_ones = db.session.scalars(ended.order_by(Subscription.ended_at.desc()).limit(50)).all()
+    ended_ones = db.session.scalars(ended.order_by(Subscription.ended_at.desc()).limit(MOST_ENDED)).all()
     attempts = select(Payment).where(Payment.kind == LATER_MONTH)
-    now, months = clock.now(), months_of(coming)
+    listed = [*waiting, *coming]
+    now, months = clock.now(), months_of(listed)
     return render_template(
         "admin/monthly.html",
         today=clock.today(),
         now=now,
         due=charging.count_due(),
         paused=charging.count_paused(),
-        subscriptions=coming,
+        waiting=waiting,
+        coming=coming,
+        unfolded=UNFOLDED,
         months=months,
         standing={subscription_id: month.standing(now) for subscription_id, month in months.items()},
-        attempts=db.session.scalars(attempts.order_by(Payment.id.desc()).limit(100)).all(),
+        attempts=db.session.scalars(attempts.order_by(Payment.id.desc()).limit(UNFOLDED)).all(),
         ended=ended_ones,
         plans=plans_by_ref(),
-        subscribers=subscribers_of(coming, ended_ones),
+        subscribers=subscribers_of(listed, ended_ones),
         demo_clock="demo" in current_app.blueprints and settings().demo_clock,
         most=MOST_IN_ONE_CLICK,
     )
+
+
+def _live(status: str, most: int) -> Sequence[Subscription]:
+    query = select(Subscription).where(Subscription.status == status)
+    return db.session.scalars(query.order_by(Subscription.next_charge_on, Subscription.id).limit(most)).all()
 
 
 def _why_not_charge(subscription: Subscription | None, month: Month | None) -> str | None:

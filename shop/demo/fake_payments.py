@@ -17,6 +17,7 @@ from payments.models import Cancellation, Event, Payment
 from payments.monthly.charge_days import charge_day
 from payments.monthly.models import BillingKey, Subscription
 from shop.orders.models import Order, OrderLine, Product
+from shop.orders.order_numbers import ALPHABET, DRAWN
 
 from .bulk_insert import IN_ORDER, Bulk
 
@@ -28,6 +29,8 @@ FAILURES = (
 )
 CANCELS = ("구매자 변심", "품절", "중복 주문")
 CAME = ("paid", "cancelled", "held")  # endings with money received
+NOT_SENT_YET = timedelta(days=2)  # parcels of the last days wait
+SPREAD = 238_609_351  # no multiple of 3, as the number of characters is
 HELD = ("duplicate", "amount", "out_of_stock", "order_cancelled")
 
 Buyer = tuple[int, str, str, str]  # user id, name, number, e-mail
@@ -65,10 +68,12 @@ class MadeUp:
     def order(self, buyer: Buyer, merchant_uid: str, product: Product, quantity: int, at: datetime, ending: str) -> int:
         order_id, digital = self.new_id(Order), product.digital
         paid = ending in ("paid", "cancelled")
+        sent_at = at + timedelta(days=1)
         states = {"paid": "paid", "cancelled": "cancelled", "held": "cancelled"}
         self.bulk.add(
             Order,
             id=order_id,
+            number=self._number(order_id, at),
             user_id=buyer[0],
             kind=product.kind,
             status=states.get(ending, "expired"),
@@ -85,6 +90,7 @@ class MadeUp:
             expires_at=at + timedelta(minutes=30),
             paid_at=at + timedelta(minutes=2) if paid else None,
             paid_by=merchant_uid if paid else None,
+            fulfilled_at=sent_at if not digital and paid and sent_at < self.now - NOT_SENT_YET else None,
         )
         self.bulk.add(
             OrderLine,
@@ -97,6 +103,14 @@ class MadeUp:
             quantity=quantity,
         )
         return order_id
+
+    def _number(self, order_id: int, at: datetime) -> str:
+        """Return an order number that no other made-up order has: the id, spread over all that can be drawn."""
+        rest, drawn = order_id * SPREAD % len(ALPHABET) ** DRAWN, ""
+        for _ in range(DRAWN):
+            rest, place = divmod(rest, len(ALPHABET))
+            drawn += ALPHABET[place]
+        return f"{at.astimezone(clock.SEOUL):%Y%m%d}-{drawn}"
 
     def key_and_subscription(self, sub: Sub, order_id: int, at: datetime, ending: str) -> None:
         """Add a billing key and its subscription in their state of today."""

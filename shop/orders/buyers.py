@@ -4,9 +4,10 @@ key, where they are frozen.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, String, case, cast, false, func, select, union
+from sqlalchemy import ColumnElement, ScalarSelect, String, and_, case, cast, false, func, select, union
+from sqlalchemy.orm import aliased
 
 from payments.database import db
 from payments.models import Payment
@@ -14,7 +15,7 @@ from payments.monthly.models import FIRST_MONTH, LATER_MONTH, BillingKey, Subscr
 from payments.privacy import mask_phone
 
 from .models import Order
-from .order_payments import PAYMENT_KINDS
+from .order_payments import PAYMENT_KINDS, Attempt
 
 ONCE = PAYMENT_KINDS["once"]
 
@@ -29,15 +30,6 @@ class ListedBuyer:
 
 
 NOBODY = ListedBuyer("", "", "")  # of a row that leads nowhere
-
-
-class Attempt(Protocol):
-    """The columns of a payment that lead to its buyer: a `Payment`, or a row of its table."""
-
-    id: Any
-    kind: Any
-    purchase_id: Any
-    customer_uid: Any
 
 
 def buyers_of(payments: Collection[Attempt]) -> dict[int, ListedBuyer]:
@@ -64,6 +56,21 @@ def has_email(email: str) -> ColumnElement[bool]:
 def has_tel_tail(digits: str) -> ColumnElement[bool]:
     """Select the payments whose buyer's phone number ends with these four digits."""
     return _by_buyer(Order.tel_tail == digits, BillingKey.tel_tail == digits)
+
+
+def has_tel(tel: str) -> ColumnElement[bool]:
+    """Select the payments of a whole phone number, as digits; its last four find the few rows to compare."""
+    return _by_buyer(*(and_(table.tel_tail == tel[-4:], table.buyer_tel == tel) for table in (Order, BillingKey)))
+
+
+def has_name(name: str) -> ColumnElement[bool]:
+    """Select the payments of a buyer's orders by the name, and the later months of the plans among them."""
+    order_ids = select(cast(Order.id, String)).where(Order.buyer_name == name)
+    first = aliased(Payment)
+    keys = select(first.customer_uid).where(first.kind == FIRST_MONTH, first.purchase_id.in_(order_ids))
+    attempts = select(Payment.id).where(Payment.kind.in_(PAYMENT_KINDS.values()), Payment.purchase_id.in_(order_ids))
+    months = select(Payment.id).where(Payment.customer_uid.in_(keys))
+    return Payment.id.in_(union(attempts.correlate(None), months.correlate(None)))
 
 
 def _by_buyer(order: ColumnElement[bool], key: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -11,6 +11,8 @@ from payments.clock import now
 from payments.database import Base
 from payments.models import States, one_of, partial_index, partial_unique_index
 
+from .order_numbers import new_number
+
 
 class User(UserMixin, Base):  # type: ignore[misc]  # Flask-Login has no types
     """Somebody who can sign in; `current_user` on pages."""
@@ -91,6 +93,7 @@ class Order(Base):
     }
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(16), index=True, unique=True, default=new_number)  # what people read
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     kind: Mapped[str] = mapped_column(String(8))
     status: Mapped[str] = mapped_column(String(16), default="pending")
@@ -113,6 +116,8 @@ class Order(Base):
     cancelled_at: Mapped[datetime | None]
     content_opened_at: Mapped[datetime | None]  # the buyer opened its digital content first: no withdrawal after that
     fulfilled_at: Mapped[datetime | None]  # used (digital) or sent: from then on a cancel needs a person
+    carrier: Mapped[str | None] = mapped_column(String(40))  # of a parcel that was sent
+    tracking_number: Mapped[str | None] = mapped_column(String(40))
     cancel_wanted_at: Mapped[datetime | None]  # the buyer asked for the money back, and a person has to see to it
     cancel_wanted_reason: Mapped[str | None] = mapped_column(String(200))
     cancel_declined_at: Mapped[datetime | None]  # staff declined the buyer's latest request
@@ -128,6 +133,10 @@ class Order(Base):
         partial_unique_index("one_pending_order", "user_id", "kind", condition="status = 'pending'"),
         partial_index("orders_cancel_wanted", "paid_by", condition="status = 'paid' AND cancel_wanted_at IS NOT NULL"),
         Index("orders_by_email", func.lower(buyer_email)),
+        Index("orders_by_name", "buyer_name"),
+        partial_index(
+            "orders_to_send", "digital", "paid_at", "id", condition="status = 'paid' AND fulfilled_at IS NULL"
+        ),
     )
 
     @validates("buyer_tel")

@@ -1,6 +1,7 @@
 """The payments of an order: open an attempt to pay it, list its attempts, find the order of a payment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, String, cast, exists, or_, select
 
@@ -18,6 +19,15 @@ from .models import Order
 
 PAYMENT_KINDS = {"once": "once", "monthly": FIRST_MONTH}  # by the order's kind
 KINDS = (*PAYMENT_KINDS.values(), LATER_MONTH)
+
+
+class Attempt(Protocol):
+    """The columns of a payment that lead to its order and its buyer: a `Payment`, or a row of its table."""
+
+    id: Any
+    kind: Any
+    purchase_id: Any
+    customer_uid: Any
 
 
 def start(provider: PaymentProvider, order: Order, buyer: Buyer, claimed: Mapping[str, str] | None = None) -> Payment:
@@ -84,6 +94,22 @@ def _with_open_window(condition: ColumnElement[bool]) -> Sequence[int]:
     )
     query = select(Order.id).where(condition, Order.status == "pending", Order.expires_at > clock.now(), open_attempt)
     return db.session.scalars(query.order_by(Order.id)).all()
+
+
+def numbers_of(payments: Collection[Attempt]) -> dict[int, str]:
+    """Return the order numbers of these payments by the payment's id; a later month has none."""
+    order_ids = {one.id: int(one.purchase_id) for one in payments if one.kind in PAYMENT_KINDS.values()}
+    query = select(Order.id, Order.number).where(Order.id.in_(set(order_ids.values())))
+    numbers = dict(db.session.execute(query).tuples().all()) if order_ids else {}
+    return {one: numbers[order_id] for one, order_id in order_ids.items() if order_id in numbers}
+
+
+def is_of_order(order: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Select the attempts to pay the orders that fulfil this condition."""
+    ids = select(cast(Order.id, String)).where(order)
+    attempts = select(Payment.id).where(Payment.kind.in_(PAYMENT_KINDS.values()), Payment.purchase_id.in_(ids))
+    # By id: of a kind, a purchase and a time SQLite would rather look for kind and time.
+    return Payment.id.in_(attempts.correlate(None))
 
 
 def order_of(payment: Payment, *, lock: bool = False) -> Order | None:

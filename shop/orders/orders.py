@@ -23,6 +23,7 @@ from .buyer_input import InvalidText
 from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
 from .delivery import CHECKS, NO_DELIVERY, Delivery
 from .models import Order, OrderLine, Product
+from .order_numbers import new_number
 
 # KG's approval number is valid for three minutes; this leaves time for a few tries.
 PENDING_FOR = timedelta(minutes=30)
@@ -120,12 +121,20 @@ def _new_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]]) ->
         for product, quantity in goods
     ]
     return Order(
+        number=_free_number(),
         user_id=user_id,
         kind=kind,
         lines=lines,
         amount=sum(product.price * quantity for product, quantity in goods),
         digital=all(product.digital for product, _ in goods),
     )
+
+
+def _free_number() -> str:
+    number = new_number()
+    while db.session.scalar(select(Order.id).where(Order.number == number)):
+        number = new_number()
+    return number
 
 
 def _same_goods(order: Order, goods: Iterable[tuple[Product, int]]) -> bool:

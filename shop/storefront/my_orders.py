@@ -59,9 +59,11 @@ def _of_payment(payment: Payment | None) -> dict[str, Any]:
     """Return what the page says of the payment that matters; empty values for an order without one."""
     held = payment.held_reason if payment else None
     paid_at = payment.paid_at if payment else None
+    cancellation = cancellations.cancellation_of(payment) if payment else None
     return {
+        "refund": cancellation,
         "why_held": why_held(held) if held else "",
-        "why_given_back": why_given_back(cancellations.cancellation_of(payment)) if payment else "",
+        "why_given_back": why_given_back(cancellation) if payment else "",
         "cancel_requested": payment is not None and cancellations.is_requested(payment),
         "undone_by": cancellations.undone_by(payment) if payment else None,
         "bill_month": phone_bill.bill_month(paid_at) if paid_at else None,

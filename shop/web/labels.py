@@ -2,9 +2,12 @@
 
 from flask_babel import lazy_gettext as _l
 
+from payments.models import REFUNDED_BY_BANK, Payment
 from shop.orders.buyer_input import InvalidText
 
-LABELS = {
+from .clerk_labels import CLERK_LABELS
+
+LABELS = CLERK_LABELS | {
     "order": {
         "pending": _l("결제 대기"),
         "paid": _l("결제 완료"),
@@ -108,6 +111,7 @@ LABELS = {
         "unknown": _l("응답을 모르는 결제"),
         "stuck": _l("끝나지 않은 취소"),
         "duplicate": _l("돌려주지 못한 두 번째 결제"),
+        "to_send": _l("보낼 것"),
     },
     "to_do_why": {
         "held": _l("돈은 들어왔지만 주문에 쓸 수 없습니다"),
@@ -115,6 +119,7 @@ LABELS = {
         "unknown": _l("포트원이 아직 결과를 알려 주지 않았습니다"),
         "stuck": _l("돈이 아직 돌아가지 않았습니다"),
         "duplicate": _l("한 주문이 두 번 결제되었고 한쪽이 돌아가지 않았습니다"),
+        "to_send": _l("결제되었고 아직 발송하지 않았습니다"),
         "key_gone": _l("포트원에 빌링키가 없어 결제하지 못했습니다. 기한이 지나면 구독이 끝납니다"),
     },
     "pg": {
@@ -163,14 +168,12 @@ LABELS = {
         "unknown": _l("포트원에서 이 결제를 확인하지 못했습니다. 잠시 후 다시 시도해 주세요."),
         "cancel_in_progress": _l("이미 취소하고 있는 결제입니다."),
         "refunded_by_bank": _l("이미 계좌로 환불한 결제입니다."),
-        "no_subscription": _l(
-            "이 결제로는 구독을 이어 갈 수 없습니다(KG는 다음 달을 이 결제와 비교합니다). 취소해 주세요."
-        ),
-        "duplicate": _l("다른 결제로 이미 결제된 주문입니다. 취소해 주세요."),
+        "no_subscription": _l("이 결제로는 구독을 이어 갈 수 없습니다(KG는 다음 달을 이 결제와 비교합니다)."),
+        "duplicate": _l("다른 결제로 이미 결제된 주문입니다."),
         "key_channel": _l("빌링키가 다른 종류의 채널(테스트/실서비스)에서 발급되었습니다. 채널 설정을 확인해 주세요."),
-        "order_paid": _l("이미 결제된 주문입니다. 취소해 주세요."),
-        "order_cancelled": _l("주문이 이미 끝나 이 결제로 되살릴 수 없습니다. 취소해 주세요."),
-        "out_of_stock": _l("재고가 없어 주문을 되살릴 수 없습니다. 취소해 주세요."),
+        "order_paid": _l("이미 결제된 주문입니다."),
+        "order_cancelled": _l("주문이 이미 끝나 이 결제로 되살릴 수 없습니다."),
+        "out_of_stock": _l("재고가 없어 주문을 되살릴 수 없습니다."),
     },
     "ended": {
         "by_buyer": _l("구독을 끝내셨습니다."),
@@ -185,6 +188,7 @@ LABELS = {
         "declined": _l("KG가 결제를 거절했습니다. 기한 안에 다시 시도합니다."),
         "held": _l("이번 달 결제 금액이 보류되어 있습니다. 먼저 확인해 주세요."),
         "unknown": _l("응답을 받지 못했습니다. 다시 묻기 전에 조회부터 합니다."),
+        "to_send": _l("결제되었고 아직 발송하지 않았습니다"),
         "key_gone": _l("포트원에 빌링키가 없습니다. 구독은 결제 기한까지 남아 있고, 그 뒤에 끝납니다."),
         "ended": _l("결제 기한이 지나 구독이 끝났습니다."),
         "in_flight": _l("다른 실행이 지금 결제를 요청하고 있습니다."),
@@ -211,6 +215,9 @@ LABELS = {
         "release": _l("보류를 풀기로 함"),
         "decline": _l("취소 신청을 거절함"),
         "bank_refund": _l("계좌 환불 기록"),
+        "send": _l("발송함"),
+        "parcel": _l("운송장 고침"),
+        "review": _l("대사에서 살펴봄"),
         "replay": _l("웹훅 다시 확인"),
         "repair": _l("대사 복구"),
     },
@@ -258,6 +265,13 @@ LABELS = {
 def label(kind: str, value: str | None) -> str:
     """Return the label of `value` in the reader's language; an unknown value is returned as it is."""
     return str(LABELS[kind].get(value or "", value or ""))
+
+
+def payment_state(payment: Payment) -> str:
+    """Return the state of a payment as pages show it (a label key of kind `payment`); also of a row of its table."""
+    if payment.held_reason:
+        return REFUNDED_BY_BANK if payment.held_reason == REFUNDED_BY_BANK else "held"
+    return payment.status
 
 
 def field_label(wrong: InvalidText) -> str:

@@ -48,6 +48,8 @@ OFFICE = (
     "/admin/",
     "/admin/payments",
     "/admin/payments?q=nobody",
+    "/admin/to-send",
+    "/admin/daily",
     "/admin/payments?first=2054-01-01&last=2054-12-31",
     "/admin/billing-keys",
     "/admin/subscriptions",

@@ -107,6 +107,7 @@ def test_the_daily_sums_of_an_older_shop_return_with_a_downgrade_and_follow_its_
         return found
 
     with app.app_context():
+        downgrade(revision="0095")
         run(OLD_USER_AND_ORDERS)
         run(
             "INSERT INTO payments (id, merchant_uid, purchase_id, period, name, amount, is_test_channel, status, kind, "

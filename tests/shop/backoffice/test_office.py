@@ -154,6 +154,7 @@ ACTS_WITH_REASON = (
     "payments/{uid}/bank-refund",
     "payments/{uid}/cancel-window",
     "reconcile/repair",
+    "reconcile/review",
 )
 
 
@@ -191,6 +192,8 @@ def test_a_viewer_may_not_act_and_a_buyer_finds_nothing(
 
 PAGES = (
     "/admin/",
+    "/admin/to-send",
+    "/admin/daily",
     "/admin/payments",
     "/admin/payments.csv",
     "/admin/billing-keys",
@@ -290,7 +293,7 @@ def test_the_tab_of_a_list_is_marked_on_the_pages_below_it(admin: FlaskClient, p
 
 
 def test_one_payment_is_not_payments(english: FlaskClient, paid: Payment) -> None:
-    page = english.get("/admin/payments").get_data(as_text=True)
+    page = english.get("/admin/payments?first=2054-11-15").get_data(as_text=True)
     assert "1 payment<" in page
     assert "0 payments<" in page
 
@@ -376,11 +379,11 @@ def test_a_search_forgives_the_case_and_the_blanks_of_what_was_pasted(admin: Fla
 
 
 def test_sums_follow_every_change_of_a_payment(admin: FlaskClient, provider: FakeProvider, paid: Payment) -> None:
-    page = text_of(admin.get("/admin/payments").get_data(as_text=True))
+    page = text_of(admin.get("/admin/payments?first=2054-11-15&last=2054-11-15").get_data(as_text=True))
     assert f"결제 완료 {paid.amount:,}원 1건" in page
     assert "취소됨 0원 0건" in page
     do(admin, f"payments/{paid.merchant_uid}/cancel", reason="r")
-    page = text_of(admin.get("/admin/payments").get_data(as_text=True))
+    page = text_of(admin.get("/admin/payments?first=2054-11-15&last=2054-11-15").get_data(as_text=True))
     assert "결제 완료 0원 0건" in page
     assert f"취소됨 {paid.amount:,}원 1건" in page
 
