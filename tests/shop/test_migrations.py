@@ -123,3 +123,39 @@ def test_the_daily_sums_of_an_older_shop_return_with_a_downgrade_and_follow_its_
         assert "payment_days" not in inspect(db.engine).get_table_names()
         run("UPDATE payments SET status = 'paid'")
         assert figures.sums(date(2026, 10, 2), date(2026, 10, 2)).paid == 1
+
+
+ENDED_ORDERS = """
+INSERT INTO users (id, email, password_hash, role, created_at)
+  VALUES (90, 'old@example.com', 'x', 'buyer', '2026-10-01');
+INSERT INTO orders (id, user_id, kind, status, amount, digital, buyer_name, buyer_tel, buyer_email, created_at,
+                    expires_at, paid_by, fulfilled_at)
+  VALUES (90, 90, 'once', 'cancelled', 3900, true, '홍', '01012345678', 'o@example.com', '2026-10-01', '2026-10-01', 'm-90', NULL),
+         (91, 90, 'once', 'cancelled', 3900, true, '홍', '01012345678', 'o@example.com', '2026-10-01', '2026-10-01', 'm-91', NULL),
+         (92, 90, 'once', 'cancelled', 3900, true, '홍', '01012345678', 'o@example.com', '2026-10-01', '2026-10-01', NULL, NULL),
+         (93, 90, 'once', 'paid', 3900, true, '홍', '01012345678', 'o@example.com', '2026-10-01', '2026-10-01', 'm-93', '2026-10-04'),
+         (94, 90, 'once', 'paid', 3900, false, '홍', '01012345678', 'o@example.com', '2026-10-01', '2026-10-01', 'm-94', '2026-10-05');
+INSERT INTO payments (id, merchant_uid, kind, purchase_id, period, name, amount, is_test_channel, status, held_reason,
+                      cancelled_amount, created_at, cancelled_at)
+  VALUES (90, 'm-90', 'once', '90', '', 'x', 3900, true, 'cancelled', NULL, 3900, '2026-10-01', '2026-10-02'),
+         (91, 'm-91', 'once', '91', '', 'x', 3900, true, 'paid', 'refunded_by_bank', 0, '2026-10-01', NULL);
+INSERT INTO payment_events (id, at, source, payment_id, outcome, reason, claimed)
+  VALUES (90, '2026-10-03', 'admin', 91, 'bank_refund', 'x', '{}');
+"""  # noqa: E501
+
+
+def test_orders_of_an_older_shop_get_the_times_of_their_cancel_and_of_their_first_use(app: Flask) -> None:
+    with app.app_context():
+        downgrade(revision="0095")
+        run(ENDED_ORDERS)
+        upgrade()
+        rows = db.session.execute(
+            db.text("SELECT id, cancelled_at, content_opened_at FROM orders WHERE id >= 90 ORDER BY id")
+        )
+        assert [(row.id, str(row[1])[:10], str(row[2])[:10]) for row in rows] == [
+            (90, "2026-10-02", "None"),
+            (91, "2026-10-03", "None"),
+            (92, "None", "None"),
+            (93, "None", "2026-10-04"),
+            (94, "None", "None"),
+        ]
