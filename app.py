@@ -179,7 +179,7 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
         mount_sandbox(app, settings, sandbox_http)
     sandbox_clock.install(app, sandbox_http, settings.api_url)
     learn_panel.install(app)
-    seed_command.install(app)
+    seed_command.install(app, sandbox_http, settings.api_url)
 
 
 def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:

@@ -19,7 +19,7 @@ from .api import problems, rest_payments, rest_schedules, rest_subscribe
 from .api.envelope import StrictJSON
 from .api.rest import bp as rest
 from .attacks import lab
-from .controls import controls, panel
+from .controls import controls, keys, panel
 from .controls.middleware import FaultMiddleware
 from .ledger.database import Database
 from .ledger.merchant import API_KEY, API_SECRET, own_keys
@@ -29,7 +29,7 @@ from .webhooks.sender import Sender
 from .webhooks.worker import Worker
 from .window import views as window
 
-__all__ = ["Sandbox", "create_sandbox", "lab", "panel", "rest_payments", "rest_schedules", "rest_subscribe"]
+__all__ = ["Sandbox", "create_sandbox", "keys", "lab", "panel", "rest_payments", "rest_schedules", "rest_subscribe"]
 
 LARGEST_REQUEST_BYTES = 1_000_000
 
