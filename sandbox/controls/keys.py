@@ -1,4 +1,4 @@
-"""The endpoint that stores billing keys issued elsewhere, so that made-up or moved subscriptions can be charged here."""
+"""The endpoint that stores billing keys issued elsewhere, so that moved or made-up subscriptions are charged here."""
 
 from collections.abc import Mapping
 from typing import Any
