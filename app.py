@@ -197,6 +197,7 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
         shop_names=SHOP_NAMES,
         controls_token=controls_token,
         api_keys=(settings.api_key, settings.api_secret),
+        clock_url=f"{settings.public_url}/demo/clock",
     )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]
@@ -214,10 +215,12 @@ def main() -> None:
     print(f"\n  {settings.public_url}\n")  # noqa: T201
     if not settings.live:
         from shop.demo.accounts import DEMO_ACCOUNTS, DEMO_PASSWORD
+        from shop.demo.background import Background
 
         for email, role in DEMO_ACCOUNTS.items():
             print(f"  {role:<9} {email} / {DEMO_PASSWORD}")  # noqa: T201
         print()  # noqa: T201
+        Background(app).start()
     app.run(host="127.0.0.1", port=port, threaded=True)
 
 

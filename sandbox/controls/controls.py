@@ -24,6 +24,7 @@ Answer = Response | tuple[Response, int]
 APPROVED_PHONE = "01000001234"
 DECLINED_PHONE = "01000000031"
 OUTCOMES = ("approve", "decline", "close")
+JUMPED = "a jump: a shop that charges by the day was down meanwhile; /controls/clock/with-shop goes day by day"
 OPEN_TO_ALL = ("controls.tell_clock", "controls.sign_in")  # the shop reads the clock; it reveals nothing
 PAGES = ("controls.panel", "controls.attack_lab")
 TOKEN_COOKIE = "controls_token"  # noqa: S105 - a name
@@ -64,7 +65,7 @@ def tell_clock() -> Answer:
 
 @bp.post("/clock")
 def move_clock() -> Answer:
-    """Move the clock forward; schedules and webhooks that fall due on the way run at their own time."""
+    """Jump forward; schedules and webhooks that fall due on the way run at their own time, the shop does nothing."""
     body = _body({"to"})
     try:
         moment = datetime.fromisoformat(fields.text("to", body.get("to"), 60))
@@ -76,7 +77,7 @@ def move_clock() -> Answer:
         travel(database(), sender(), moment)
     except (ValueError, OverflowError) as error:
         raise BadField("to", str(error)) from None
-    return tell_clock()
+    return jsonify(now=clock.local(database()).isoformat(), offset=clock.offset(database()), note=JUMPED)
 
 
 # --- payments ---
