@@ -162,7 +162,8 @@ def trust_proxies(app: Flask, count: int) -> None:
 
 def prepare_demo(app: Flask, settings: Settings) -> None:
     """Prepare sandbox mode: migrate the tables, seed an empty shop, mount the sandbox."""
-    from shop.demo import accounts, learn_panel, sandbox_clock, seed_command
+    from sandbox.adapter import WSGIAdapter
+    from shop.demo import accounts, learn_panel, sandbox_clock, seed_command, stories
 
     with (settings.instance_path / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one process at a time
@@ -175,11 +176,13 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
     sandbox_http = requests.Session()
     if settings.controls_token:
         sandbox_http.headers["X-Controls-Token"] = settings.controls_token  # the back office moves the clock
+    sandbox_http.mount(f"{settings.public_url}/", WSGIAdapter(app.wsgi_app, settings.public_url))  # for the stories
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     sandbox_clock.install(app, sandbox_http, settings.api_url)
     learn_panel.install(app)
     seed_command.install(app, sandbox_http, settings.api_url)
+    stories.install(app, sandbox_http)
 
 
 def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:

@@ -63,6 +63,9 @@ def visit(page: Page, server: Server, look: Look) -> None:
     page.goto(f"{server.url}/signup")
     page.locator("form:has(#email) button").click()
     look("signup-problems", page)
+    page.goto(server.url)
+    page.locator(".stories > summary").click()
+    look("shop-stories", page)
     for code in REFUSALS:
         with refusing(server, code):
             page.goto(f"{server.url}/refund")
@@ -70,6 +73,11 @@ def visit(page: Page, server: Server, look: Look) -> None:
     for name, address in SANDBOX.items():
         page.goto(server.url + address)
         look(name, page)
+    page.goto(server.url)
+    page.locator(".stories > summary").click()
+    page.locator("form[action$=paid-twice] button").click()
+    page.wait_for_url("**/orders/*")
+    look("story-paid-twice", page)
     page.close()
 
 

@@ -64,13 +64,13 @@ def next_stop() -> datetime | None:
 
 
 def tomorrow() -> datetime:
-    return _morning_of(clock.today() + timedelta(days=1))
+    return morning_of(clock.today() + timedelta(days=1))
 
 
 def in_a_month() -> datetime:
     """Return the morning of this day in the next month, or of that month's last day."""
     today = clock.today()
-    return _morning_of(charge_day(today, today.day))
+    return morning_of(charge_day(today, today.day))
 
 
 def _stop_at(moment: datetime) -> Counter[str]:
@@ -82,13 +82,13 @@ def _chargeable_at(month: Month, now: datetime) -> datetime | None:
     """Return from when on the run can continue a month; None if only staff can."""
     standing = month.standing(now)
     if standing == "early":
-        return _morning_of(month.due_on)
+        return morning_of(month.due_on)
     if standing == "declined":
-        return month.try_again_at or _morning_of(month.window.last + timedelta(days=1))
+        return month.try_again_at or morning_of(month.window.last + timedelta(days=1))
     if standing == "in_flight" and month.open:
         return month.open.claimed_until
     return None if standing == "held" else now
 
 
-def _morning_of(day: date) -> datetime:
+def morning_of(day: date) -> datetime:
     return datetime.combine(day, time_of_day(9), clock.SEOUL)

@@ -28,10 +28,14 @@ DOORS = {"payments.complete", "payments.redirect_back", "payments.webhook", "pay
 # The sandbox moves the clock here, in sandbox mode only; guarded like its own controls: see test_clock_buttons.py.
 CONTROLS = {"demo_follow.follow"}
 
+# A story of the demo signs its visitor in as a buyer of its own.
+STORIES = {"demo_stories.play"}
+
 # Addresses that anybody may visit.
 OPEN = (
     DOORS
     | CONTROLS
+    | STORIES
     | {
         "static",
         "store.index",
@@ -70,6 +74,7 @@ def names(provider: FakeProvider, buyer: User) -> dict[str, Any]:
         "product_id": int(subscription.plan_ref),
         "slug": product("monthly").slug,
         "filename": "base.css",
+        "story": "paid-twice",
     }
 
 

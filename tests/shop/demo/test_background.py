@@ -1,6 +1,7 @@
 """The demo runs by itself: a thread of `make run` syncs and bills on the sandbox's clock; nothing else starts it."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -33,7 +34,8 @@ LONGEST_WAIT = 20  # seconds, for a round of the thread
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Flask]:
+def demo(tmp_path: Path, seeded_database: Path) -> Iterator[Flask]:
+    shutil.copy(seeded_database, tmp_path / "shop.sqlite3")
     start_sandbox(tmp_path / "sandbox.sqlite3")
     app = create_app(load_settings({}, tmp_path))
     app.extensions["payments"].provider = FakeProvider()

@@ -1,6 +1,7 @@
 """The buttons that move the clock: those of the back office, and the address by which the sandbox's panel does it."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,9 @@ from tests.shop.bought import started
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Flask]:
+def demo(tmp_path: Path, seeded_database: Path) -> Iterator[Flask]:
     """The shop with its sandbox mounted, and a PortOne that the test controls."""
+    shutil.copy(seeded_database, tmp_path / "shop.sqlite3")
     start_sandbox(tmp_path / "sandbox.sqlite3")
     app = create_app(load_settings({}, tmp_path))
     app.extensions["payments"].provider = FakeProvider()
