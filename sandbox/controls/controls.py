@@ -132,8 +132,9 @@ def end_window(imp_uid: str) -> Answer:
 
 def _typed_phone(body: dict[str, Any]) -> str | None:
     """Take out the number that the buyer types into the window; it decides about later months too."""
-    phone = body.pop("phone", None)
-    if phone is not None and not fields.text("phone", phone, 20).replace("-", "").isdigit():
+    given = body.pop("phone", None)
+    phone = None if given is None else fields.text("phone", given, 20)
+    if phone is not None and not phone.replace("-", "").isdigit():
         raise BadField("phone", "the number that is typed into the window, digits")
     return phone
 

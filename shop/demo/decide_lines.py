@@ -67,7 +67,7 @@ def latest_decision(payment: Payment, events: Sequence[Event]) -> Decided:
 
 def _report_of(event: Event) -> PaymentReport | None:
     try:
-        return payment_report(event.report)
+        return payment_report(event.report or {})
     except (UnreadableAnswer, TypeError, AttributeError):  # too long to be kept whole
         return None
 
@@ -84,7 +84,7 @@ def _as_it_was(payment: Payment, before: Sequence[Event]) -> Payment:
     for event in before:
         if event.outcome in ("paid", "failed", "cancelled", "held"):
             row.status = "paid" if event.outcome == "held" else event.outcome
-            row.imp_uid = event.report.get("imp_uid")
+            row.imp_uid = (event.report or {}).get("imp_uid")
             row.held_reason = event.reason.removeprefix(HELD) if event.outcome == "held" else None
     return row
 

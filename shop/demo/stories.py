@@ -7,6 +7,7 @@ the page where the result is seen.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 from flask import Blueprint, Flask, abort, current_app, flash, redirect, session, url_for
@@ -147,7 +148,7 @@ def _shown(story: Story, merchant_uid: str, email: str) -> AnyResponse:
         flash(str(story.look_at), "info")
         return redirect(url_for("admin.payment", merchant_uid=merchant_uid))
     payment = db.session.scalars(select(Payment).filter_by(merchant_uid=merchant_uid)).one()
-    place = {"order_id": int(payment.purchase_id)} if story.page == "store.order" else {}
+    place: dict[str, Any] = {"order_id": int(payment.purchase_id)} if story.page == "store.order" else {}
     _sign_in(email)
     flash(str(story.look_at), "info")
     flash(_("이 사례의 구매자 %(email)s로 로그인했습니다.", email=email), "info")
