@@ -174,7 +174,8 @@ def trust_proxies(app: Flask, count: int) -> None:
 
 def prepare_demo(app: Flask, settings: Settings) -> None:
     """Prepare sandbox mode: migrate the tables, seed an empty shop, mount the sandbox."""
-    from shop.demo import accounts, learn_panel, sandbox_clock, seed_command
+    from sandbox.adapter import WSGIAdapter
+    from shop.demo import accounts, learn_panel, sandbox_clock, seed_command, stories
 
     with (settings.instance_path / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one process at a time
@@ -187,11 +188,13 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
     sandbox_http = requests.Session()
     if settings.controls_token:
         sandbox_http.headers["X-Controls-Token"] = settings.controls_token  # the back office moves the clock
+    sandbox_http.mount(f"{settings.public_url}/", WSGIAdapter(app.wsgi_app, settings.public_url))  # for the stories
     if settings.api_url == f"{settings.public_url}/sandbox":
         mount_sandbox(app, settings, sandbox_http)
     sandbox_clock.install(app, sandbox_http, settings.api_url)
     learn_panel.install(app)
-    seed_command.install(app)
+    seed_command.install(app, sandbox_http, settings.api_url)
+    stories.install(app, sandbox_http)
 
 
 def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:
@@ -209,6 +212,7 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
         shop_names=SHOP_NAMES,
         controls_token=controls_token,
         api_keys=(settings.api_key, settings.api_secret),
+        clock_url=f"{settings.public_url}/demo/clock",
     )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]
@@ -226,10 +230,12 @@ def main() -> None:
     print(f"\n  {settings.public_url}\n")  # noqa: T201
     if not settings.live:
         from shop.demo.accounts import DEMO_ACCOUNTS, DEMO_PASSWORD
+        from shop.demo.background import Background
 
         for email, role in DEMO_ACCOUNTS.items():
             print(f"  {role:<9} {email} / {DEMO_PASSWORD}")  # noqa: T201
         print()  # noqa: T201
+        Background(app).start()
     app.run(host="127.0.0.1", port=port, threaded=True)
 
 

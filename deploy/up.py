@@ -87,6 +87,7 @@ def settings_of_the_set(folder: Path, database: str, broker: str) -> dict[str, s
         "RATELIMIT_STORAGE_URL": broker,
         "SANDBOX_BIND": sandbox,
         "PORTONE_API_URL": f"http://{sandbox}",
+        "SANDBOX_CLOCK_URL": f"http://127.0.0.1:{port}/demo/clock",
     }
     return {name: os.environ.get(name) or value for name, value in ours.items()}
 

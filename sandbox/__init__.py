@@ -19,7 +19,7 @@ from .api import problems, rest_payments, rest_schedules, rest_subscribe
 from .api.envelope import StrictJSON
 from .api.rest import bp as rest
 from .attacks import lab
-from .controls import controls, panel
+from .controls import clock_with_shop, controls, keys, panel
 from .controls.middleware import FaultMiddleware
 from .ledger.database import Database
 from .ledger.merchant import API_KEY, API_SECRET, own_keys
@@ -29,7 +29,17 @@ from .webhooks.sender import Sender
 from .webhooks.worker import Worker
 from .window import views as window
 
-__all__ = ["Sandbox", "create_sandbox", "lab", "panel", "rest_payments", "rest_schedules", "rest_subscribe"]
+__all__ = [
+    "Sandbox",
+    "clock_with_shop",
+    "create_sandbox",
+    "keys",
+    "lab",
+    "panel",
+    "rest_payments",
+    "rest_schedules",
+    "rest_subscribe",
+]
 
 LARGEST_REQUEST_BYTES = 1_000_000
 
@@ -45,6 +55,7 @@ class Sandbox:
     controls_token: str | None = None
     shop_origin: str | None = None
     shop_names: Mapping[str, str] | None = None  # the merchant's name in the contract with KG, by language
+    clock_url: str | None = None  # where the shop moves the clock itself, doing its charge days on the way
 
     @property
     def http(self) -> requests.Session:
@@ -71,6 +82,7 @@ def create_sandbox(
     start_worker: bool = True,
     webhook_hosts: Collection[str] | None = None,
     api_keys: tuple[str, str] | None = None,
+    clock_url: str | None = None,
 ) -> Flask:
     """Create the sandbox as a WSGI app that stores everything in the SQLite file `database`.
 
@@ -78,6 +90,7 @@ def create_sandbox(
     and to loopback addresses while the shop is on one. `shop_names` holds the name that the window shows, by language.
     `controls_token` protects /controls/. `api_keys`: key and secret; default: SANDBOX_API_KEY and SANDBOX_API_SECRET,
     else the published ones for a shop on this machine, else those in the file `sandbox_keys` beside the database.
+    `clock_url`: the shop's address that moves this clock from charge day to charge day, for the panel's buttons.
     With `start_worker=False` no thread starts, and due work waits for `Sandbox.flush()`.
     """
     hosts = _hosts_from_environment() if webhook_hosts is None else webhook_hosts
@@ -88,7 +101,7 @@ def create_sandbox(
     app.json = StrictJSON(app)
     app.url_map.strict_slashes = False  # PortOne's own plugin calls with a trailing slash
     parts = build(Path(database), reach, start_worker=start_worker)
-    sandbox = Sandbox(*parts, keys, controls_token or None, shop_origin, shop_names)
+    sandbox = Sandbox(*parts, keys, controls_token or None, shop_origin, shop_names, clock_url or None)
     app.extensions["sandbox"] = sandbox
     for part in (rest, window.bp, controls.bp):
         app.register_blueprint(part)

@@ -15,8 +15,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5001)
     parser.add_argument("--database", type=Path, default=Path("instance/sandbox.sqlite3"))
     parser.add_argument("--shop", default=SHOP, help=f"the shop's origin, such as https://shop.example; else {SHOP}")
+    parser.add_argument("--clock-url", default="", help="the shop's address that moves the clock, if it has one")
     options = parser.parse_args()
-    app = create_sandbox(options.database, shop_origin=options.shop, controls_token=controls_token())
+    app = create_sandbox(
+        options.database, shop_origin=options.shop, controls_token=controls_token(), clock_url=options.clock_url
+    )
     app.run(host="127.0.0.1", port=options.port, threaded=True)
 
 

@@ -8,6 +8,7 @@ import io
 import logging
 import time
 from collections.abc import Mapping
+from contextvars import Context
 from email.message import Message
 from types import SimpleNamespace
 from typing import Any
@@ -51,7 +52,9 @@ class WSGIAdapter(BaseAdapter):
         limit = timeout[1] if isinstance(timeout, tuple) else timeout
         started = time.monotonic()
         try:
-            body, status, headers = run_wsgi_app(self._app, self._environ(request, limit), buffered=True)
+            # In a context of its own: else Flask lets an app that calls itself share `g` and the database session.
+            run = Context().run
+            body, status, headers = run(run_wsgi_app, self._app, self._environ(request, limit), buffered=True)
         except Exception:  # a real server would respond with 500 as well
             log.exception("%s %s failed", request.method, request.url)
             body, status, headers = [b""], "500 Internal Server Error", {}  # type: ignore[assignment]

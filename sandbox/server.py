@@ -15,13 +15,14 @@ def create() -> Flask:
     """Create the sandbox from the environment.
 
     SANDBOX_DATABASE is its file (default: in INSTANCE_PATH), PUBLIC_URL the shop, SANDBOX_CONTROLS_TOKEN the token of
-    the controls.
+    the controls, SANDBOX_CLOCK_URL where the shop moves the clock.
     """
     instance_path = Path(os.environ.get("INSTANCE_PATH", "instance"))
     return create_sandbox(
         Path(os.environ.get("SANDBOX_DATABASE", instance_path / "sandbox.sqlite3")),
         shop_origin=os.environ.get("PUBLIC_URL"),
         controls_token=controls_token(),
+        clock_url=os.environ.get("SANDBOX_CLOCK_URL", "").strip(),
     )
 
 

@@ -77,6 +77,9 @@ def visit(page: Page, server: Server, look: Look) -> None:
     page.goto(f"{server.url}/login")
     page.locator("form:has(#email) button").click()
     look("login-problems", page)
+    page.goto(server.url)
+    page.locator(".stories > summary").click()
+    look("shop-stories", page)
     for code in REFUSALS:
         with refusing(server, code):
             page.goto(f"{server.url}/refund")
@@ -84,6 +87,11 @@ def visit(page: Page, server: Server, look: Look) -> None:
     for name, address in SANDBOX.items():
         page.goto(server.url + address)
         look(name, page)
+    page.goto(server.url)
+    page.locator(".stories > summary").click()
+    page.locator("form[action$=paid-twice] button").click()
+    page.wait_for_url("**/orders/*")
+    look("story-paid-twice", page)
     page.close()
 
 

@@ -4,8 +4,8 @@ LAB_TEXTS: dict[str, dict[str, str]] = {
     "ko": {
         "lab": "공격 실험실",
         "lab_lead": (
-            "단추를 누르면 공격이 진짜로 실행됩니다. 버려도 되는 구매자로 가입해, 돌고 있는 쇼핑몰의 공개된 주소를"
-            " HTTP로 두드리고, 오간 것을 그대로 보여 줍니다."
+            "단추를 누르면 공격이 진짜로 실행됩니다. 임시 구매자로 가입해, 실행 중인 쇼핑몰의 공개된 주소를"
+            " HTTP로 호출하고, 주고받은 내용을 그대로 보여 줍니다."
         ),
         "attack": "공격하기",
         "attack_all": "모두 공격하기",
@@ -13,8 +13,8 @@ LAB_TEXTS: dict[str, dict[str, str]] = {
         "refused_because": "막았습니다.",
         "broken": "뚫렸습니다! 쇼핑몰이 이 공격을 막지 못했습니다.",
         "refused_by": "막은 함수",
-        "steps_shown": "오간 것",
-        "shop_trouble": "쇼핑몰과 이야기하지 못해 공격을 끝내지 못했습니다:",
+        "steps_shown": "주고받은 내용",
+        "shop_trouble": "쇼핑몰이 응답하지 않아 공격을 끝내지 못했습니다:",
         "no_shop": "이 샌드박스는 쇼핑몰의 주소를 모릅니다. --shop http://… 으로 알려 주면 여기서 공격할 수 있습니다.",
         "step_cart": "상품을 장바구니에 담습니다",
         "step_checkout": "결제 단추를 누릅니다",
@@ -70,17 +70,17 @@ LAB_TEXTS: dict[str, dict[str, str]] = {
     "en": {
         "lab": "Attack lab",
         "lab_lead": (
-            "A button plays its attack for real: it signs up as a throw-away buyer, knocks at the public addresses of"
-            " the running shop over HTTP, and shows what went back and forth."
+            "A button plays its attack for real: it signs up as a temporary buyer, calls the public addresses of"
+            " the running shop over HTTP, and shows the requests and responses."
         ),
         "attack": "Attack",
-        "attack_all": "Attack with all",
+        "attack_all": "Run all attacks",
         "attacking": "Attacking…",
         "refused_because": "Refused.",
-        "broken": "Broken in! The shop did not withstand this attack.",
+        "broken": "Not refused! The shop did not withstand this attack.",
         "refused_by": "Refused by",
-        "steps_shown": "What went back and forth",
-        "shop_trouble": "The attack came to no end, because the shop did not answer as one:",
+        "steps_shown": "Requests and responses",
+        "shop_trouble": "The attack could not be finished, because the shop did not respond as expected:",
         "no_shop": "This sandbox does not know the shop's address. Start it with --shop http://… to attack from here.",
         "step_cart": "Something goes into the cart",
         "step_checkout": '"Pay" is pressed',

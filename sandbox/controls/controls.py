@@ -24,6 +24,7 @@ Answer = Response | tuple[Response, int]
 APPROVED_PHONE = "01000001234"
 DECLINED_PHONE = "01000000031"
 OUTCOMES = ("approve", "decline", "close")
+JUMPED = "a jump: a shop that charges by the day was down meanwhile; /controls/clock/with-shop goes day by day"
 OPEN_TO_ALL = ("controls.tell_clock", "controls.sign_in")  # the shop reads the clock; it reveals nothing
 PAGES = ("controls.panel", "controls.attack_lab")
 TOKEN_COOKIE = "controls_token"  # noqa: S105 - a name
@@ -64,7 +65,7 @@ def tell_clock() -> Answer:
 
 @bp.post("/clock")
 def move_clock() -> Answer:
-    """Move the clock forward; schedules and webhooks that fall due on the way run at their own time."""
+    """Jump forward; schedules and webhooks that fall due on the way run at their own time, the shop does nothing."""
     body = _body({"to"})
     try:
         moment = datetime.fromisoformat(fields.text("to", body.get("to"), 60))
@@ -76,7 +77,7 @@ def move_clock() -> Answer:
         travel(database(), sender(), moment)
     except (ValueError, OverflowError) as error:
         raise BadField("to", str(error)) from None
-    return tell_clock()
+    return jsonify(now=clock.local(database()).isoformat(), offset=clock.offset(database()), note=JUMPED)
 
 
 # --- payments ---
@@ -97,9 +98,7 @@ def pay() -> Answer:
     outcome = fields.one_of("outcome", params.pop("outcome", "approve"), OUTCOMES)
     device = fields.one_of("device", params.pop("device", "pc"), ("pc", "mobile"))
     user_code = fields.text("user_code", params.pop("user_code", IMP_CODE), 40)
-    phone = None if isinstance(params.get("phone"), dict) else params.pop("phone", None)  # an object is V1's `phone`
-    if phone is not None and not fields.text("phone", phone, 20).replace("-", "").isdigit():
-        raise BadField("phone", "the number that is typed into the window, digits")
+    phone = None if isinstance(params.get("phone"), dict) else _typed_phone(params)  # an object is V1's `phone`
     try:
         window_id = windows.open_window(
             database(),
@@ -121,13 +120,23 @@ def pay() -> Answer:
 @bp.post("/payments/<imp_uid>/window")
 def end_window(imp_uid: str) -> Answer:
     """Approve, decline or close an open window. Returns the callback's object."""
-    outcome = fields.one_of("outcome", _body({"outcome"}).get("outcome"), OUTCOMES)
+    body = _body({"outcome", "phone"})
+    outcome, phone = fields.one_of("outcome", body.get("outcome"), OUTCOMES), _typed_phone(body)
     view = windows.of_payment(database(), imp_uid)
     if view is None or view.state != "open":
         return jsonify(error="not_found", message=f"no open window of {imp_uid}"), 404
-    _complete_window(view.id, outcome, None)
+    _complete_window(view.id, outcome, phone)
     view = windows.find(database(), view.id)
     return jsonify(view.result if view else None)
+
+
+def _typed_phone(body: dict[str, Any]) -> str | None:
+    """Take out the number that the buyer types into the window; it decides about later months too."""
+    given = body.pop("phone", None)
+    phone = None if given is None else fields.text("phone", given, 20)
+    if phone is not None and not phone.replace("-", "").isdigit():
+        raise BadField("phone", "the number that is typed into the window, digits")
+    return phone
 
 
 def _complete_window(window_id: str, outcome: str, phone: str | None) -> None:

@@ -20,6 +20,7 @@ from ..window.texts import TEXTS as WINDOW_TEXTS
 from . import controls
 from .controls import TOKEN_COOKIE, bp
 from .differences import UNVERIFIED
+from .setting_texts import SETTING_TEXTS
 from .texts import TEXTS
 
 MOST_ROWS = 30
@@ -35,6 +36,7 @@ def panel() -> Response:
         now=now,
         tomorrow=now + timedelta(days=1),
         next_month=_next_month(now),
+        moves_with_shop=current_app.extensions["sandbox"].clock_url is not None,
         next_schedule=_moment(schedules.next_at(database())),
         payments=_payments(),
         deliveries=[controls.delivery(row) for row in outbox.latest(database(), MOST_ROWS)],
@@ -76,8 +78,9 @@ def sign_in() -> AnyResponse:
 def show(template: str, more: Mapping[str, str] | None = None, **facts: Any) -> Response:
     """Render a page of the panel in the visitor's language; `more` adds texts."""
     language = pages.language()
-    texts = {**WINDOW_TEXTS[language], **TEXTS[language], **(more or {})}
-    return pages.page(template, language=language, t=texts, **facts)
+    texts = {**WINDOW_TEXTS[language], **TEXTS[language], **SETTING_TEXTS[language], **(more or {})}
+    shop = current_app.extensions["sandbox"].shop_origin
+    return pages.page(template, language=language, t=texts, shop=shop, **facts)
 
 
 def _payments() -> list[dict[str, Any]]:

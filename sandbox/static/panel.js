@@ -50,7 +50,7 @@
     const told = await answer.json();
     show(form.dataset.shows, told);
     if (answer.ok) {
-      say(texts.done);
+      say(told.message || form.dataset.done || texts.done);
     } else {
       say([texts.refused, told.field, told.message].filter(Boolean).join(" "), true);
       mark(form, told.field);

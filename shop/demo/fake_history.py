@@ -1,7 +1,8 @@
 """Made-up payments of two years, as many as wanted, to try the shop with much data.
 
 `flask seed --payments 1000000` calls this, in sandbox mode only. Days, states, kinds, subscriptions and the events of
-the last weeks resemble a real shop's. PortOne has none of these payments, so a look-up returns "not found".
+the last weeks resemble a real shop's. The sandbox has none of these payments, so a look-up returns "not found"; the
+billing keys of running subscriptions are registered there afterwards (`made_up_keys.py`).
 """
 
 from collections import defaultdict
@@ -32,6 +33,8 @@ HOURS = (9, 10, 11, 12, 12, 13, 15, 16, 18, 19, 20, 21, 21, 22, 22, 23, 0, 1)
 # How many of 100,000 attempts end so; the rest is paid.
 ENDINGS = (("failed", 8_000), ("ready", 4_000), ("cancelled", 2_500), ("held", 300))
 STILL_THERE_NEXT_MONTH = 0.93
+DECLINED = 0.05  # of the later months; they are tried again on the next day
+NO_PASSWORD = "!"  # noqa: S105 - no password matches this hash; made-up buyers are known by it
 
 
 @dataclass
@@ -47,6 +50,9 @@ class History:
         with self.rows.bulk.fast_writes():
             for day, count in self._days():
                 yield from self._write_day(day, count)
+            for sub in self.begun:
+                self.rows.key_and_subscription(sub)
+                self._flush_if_many()
             self.rows.bulk.flush()
             yield self._news()
 
@@ -56,6 +62,7 @@ class History:
         self.plans = [one for one in goods if one.kind == "monthly"]
         end_reading()
         self.due: dict[date, list[Sub]] = defaultdict(list)
+        self.begun: list[Sub] = []
         self.told = 0
         self.subscribed: set[tuple[int, int]] = set()
         self.first_user = self.rows.next_id[User]
@@ -63,7 +70,7 @@ class History:
         for _ in range(self.buyers):
             user_id = self.rows.new_id(User)
             email = f"buyer{user_id}@example.com"
-            user = {"password_hash": "!", "role": "buyer", "created_at": self.rows.now}  # no password matches that hash
+            user = {"password_hash": NO_PASSWORD, "role": "buyer", "created_at": self.rows.now}
             self.rows.bulk.add(User, id=user_id, email=email, **user)
 
     def _days(self) -> Iterator[tuple[date, int]]:
@@ -95,9 +102,14 @@ class History:
                 self._first_month(at)
             else:
                 self._order(at)
-            if self.rows.bulk.size >= FLUSH_AT:
-                self.rows.bulk.flush()
+            if self._flush_if_many():
                 yield self._news()
+
+    def _flush_if_many(self) -> bool:
+        is_full = self.rows.bulk.size >= FLUSH_AT
+        if is_full:
+            self.rows.bulk.flush()
+        return is_full
 
     def _news(self) -> int:
         added, self.told = self.written - self.told, self.written
@@ -143,32 +155,42 @@ class History:
             return
         self.subscribed.add((buyer[0], plan.id))
         key = f"key-{self.rows.random.getrandbits(96):024x}"
-        begun = ending == "paid"
-        uid = self.rows.merchant_uid(at)
+        uid, day = self.rows.merchant_uid(at), at.astimezone(clock.SEOUL).date()
         order_id = self.rows.order(buyer, uid, plan, 1, at, ending)
-        sub = Sub(
-            self.rows.new_id(Subscription), f"{self.rows.random.getrandbits(64):016x}", plan, buyer, key, at.day, 0
-        )
-        while begun and self.rows.random.random() < STILL_THERE_NEXT_MONTH:
-            sub.months_left += 1
-        self.rows.key_and_subscription(sub, order_id, at, ending)
+        token = f"{self.rows.random.getrandbits(64):016x}"
+        due = charge_day(day, day.day)
+        sub = Sub(self.rows.new_id(Subscription), token, plan, buyer, key, order_id, at, 0, due, day)
         self._payment(at, ending, "first", plan.name_ko, plan.price, uid, customer_uid=key, purchase_id=str(order_id))
-        if begun:
-            self._expect(sub, at.astimezone(clock.SEOUL).date())
+        if ending != "paid":
+            self.rows.abandoned_plan(sub)
+            return
+        while self.rows.random.random() < STILL_THERE_NEXT_MONTH:
+            sub.months_left += 1
+        self.begun.append(sub)
+        self._expect(sub)
 
-    def _expect(self, sub: Sub, last: date) -> None:
+    def _expect(self, sub: Sub) -> None:
         if sub.months_left > 0:
-            sub.months_left -= 1
-            self.due[charge_day(last, sub.anchor)].append(sub)
+            self.due[sub.due].append(sub)
 
     def _renewal(self, sub: Sub, at: datetime) -> None:
         day = at.astimezone(clock.SEOUL).date()
-        month = {"customer_uid": sub.customer_uid, "purchase_id": str(sub.id), "period": f"{day:%Y-%m}"}
-        uid = f"sub-{sub.token}-{day:%Y%m}-1"
-        ending = "failed" if self.rows.random.random() < 0.05 else "paid"
-        name = f"{sub.plan.name_ko} {day.month}월"
+        if not sub.due <= day <= sub.last_day:
+            sub.missed = day > sub.last_day  # else it is not its day yet, in the first minutes of today
+            self._order(at)
+            return
+        month = {"customer_uid": sub.customer_uid, "purchase_id": str(sub.id), "period": f"{sub.due:%Y-%m}"}
+        uid = f"sub-{sub.token}-{sub.due:%Y%m}-{sub.attempts + 1}"
+        ending = "failed" if self.rows.random.random() < DECLINED else "paid"
+        name = f"{sub.plan.name_ko} {sub.due.month}월"
         self._payment(at, ending, "renewal", name, sub.plan.price, uid, **month)
-        self._expect(sub, day)
+        if ending == "failed":
+            sub.attempts += 1
+            self.due[day + timedelta(days=1)].append(sub)
+            return
+        sub.months_left -= 1
+        sub.month_is_paid(day)
+        self._expect(sub)
 
     def _payment(self, at: datetime, *about: Any, **owner: Any) -> None:
         self.written += 1

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from payments import clock
 from payments.database import db
 from payments.models import Cancellation, Event, Payment
-from payments.monthly.charge_days import charge_day
+from payments.monthly.charge_days import charge_day, charge_window
 from payments.monthly.models import BillingKey, Subscription
 from shop.orders.models import Order, OrderLine, Product
 from shop.orders.order_numbers import ALPHABET, DRAWN
@@ -38,15 +38,35 @@ Buyer = tuple[int, str, str, str]  # user id, name, number, e-mail
 
 @dataclass
 class Sub:
-    """A made-up subscription; its number of months is known from the start."""
+    """A made-up subscription. How many months are left is known from the start, and `due` is the day of the next one.
+
+    `attempts` counts the declined ones of the month that is due.
+    """
 
     id: int
     token: str
     plan: Product
     buyer: Buyer
     customer_uid: str
-    anchor: int
+    order_id: int
+    began: datetime
     months_left: int
+    due: date
+    last_paid: date
+    attempts: int = 0
+    missed: bool = False
+
+    @property
+    def anchor(self) -> int:
+        return self.began.astimezone(clock.SEOUL).day
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which the month that is due may be paid, by the rules of the monthly run."""
+        return charge_window(self.due, self.last_paid).last
+
+    def month_is_paid(self, day: date) -> None:
+        self.last_paid, self.due, self.attempts = day, charge_day(self.due, self.anchor), 0
 
 
 class MadeUp:
@@ -112,54 +132,65 @@ class MadeUp:
             drawn += ALPHABET[place]
         return f"{at.astimezone(clock.SEOUL):%Y%m%d}-{drawn}"
 
-    def key_and_subscription(self, sub: Sub, order_id: int, at: datetime, ending: str) -> None:
-        """Add a billing key and its subscription in their state of today."""
-        paid, lives, next_charge, ends = self._life(sub, at, ending)
-        ended_at = None if lives else datetime.combine(ends, time(10), clock.SEOUL) if paid else at
-        reason = None if lives else self.random.choice(("by_buyer", "missed")) if paid else "replaced"
-        frozen = {"customer_ref": str(sub.buyer[0]), "created_at": at, "ended_at": ended_at, "end_reason": reason}
-        self._key(sub, at, paid=paid, lives=lives, frozen=frozen)
+    def abandoned_plan(self, sub: Sub) -> None:
+        """Add a billing key and a subscription whose first month was not paid."""
+        frozen = {"end_reason": "replaced", "ended_at": sub.began}
+        self._key(sub, "abandoned", **frozen)
+        self._subscription(sub, status="ended", **frozen)
+
+    def key_and_subscription(self, sub: Sub) -> None:
+        """Add the billing key and the subscription of a plan that began, in their state of today."""
+        ended_on = self._ended_on(sub)
+        started = {"customer_uid": sub.customer_uid, "anchor_day": sub.anchor, "started_at": sub.began}
+        if ended_on is None:
+            self._key(sub, "active")
+            status = "past_due" if sub.attempts else "active"
+            self._subscription(sub, status=status, next_charge_on=sub.due, **started)
+            return
+        reason = "missed" if sub.missed else self.random.choice(("by_buyer", "missed"))
+        frozen = {"end_reason": reason, "ended_at": datetime.combine(ended_on, time(10), clock.SEOUL)}
+        self._key(sub, "deleted", **frozen)
+        self._subscription(sub, status="ended", **started, **frozen)
+
+    def _ended_on(self, sub: Sub) -> date | None:
+        """Return on which day it ended; None: it is active."""
+        if sub.months_left == 0 and not sub.missed:
+            return sub.due if sub.due < self.today else None
+        if not sub.missed and self.today <= sub.last_day:
+            return None
+        sub.missed = True
+        return min(sub.last_day, self.today - timedelta(days=1))
+
+    def _subscription(self, sub: Sub, **state: Any) -> None:
         self.bulk.add(
             Subscription,
             id=sub.id,
             token=sub.token,
+            customer_ref=str(sub.buyer[0]),
             plan_ref=str(sub.plan.id),
-            purchase_id=str(order_id),
+            purchase_id=str(sub.order_id),
             name=sub.plan.name_ko,
-            customer_uid=sub.customer_uid if paid else None,
-            status="active" if lives else "ended",
             amount=sub.plan.price,
-            anchor_day=sub.anchor if paid else None,
-            next_charge_on=next_charge if lives else None,
-            started_at=at if paid else None,
-            **frozen,
+            created_at=sub.began,
+            **state,
         )
 
-    def _life(self, sub: Sub, at: datetime, ending: str) -> tuple[bool, bool, date, date]:
-        """Return whether it began, whether it is active, its next charge day, and the day on which it ends."""
-        paid = ending == "paid"
-        last = next_charge = at.astimezone(clock.SEOUL).date()
-        for _ in range(sub.months_left):
-            last = charge_day(last, sub.anchor)
-        ends = charge_day(last, sub.anchor)
-        lives = paid and ends > self.today
-        while lives and next_charge <= self.today:
-            next_charge = charge_day(next_charge, sub.anchor)
-        return paid, lives, next_charge, ends
-
-    def _key(self, sub: Sub, at: datetime, *, paid: bool, lives: bool, frozen: dict[str, Any]) -> None:
+    def _key(self, sub: Sub, status: str, **state: Any) -> None:
+        paid = status != "abandoned"
         self.bulk.add(
             BillingKey,
             id=self.new_id(BillingKey),
             customer_uid=sub.customer_uid,
-            status="active" if lives else "deleted" if paid else "abandoned",
+            customer_ref=str(sub.buyer[0]),
+            status=status,
             buyer_name=sub.buyer[1],
             buyer_tel=sub.buyer[2],
             buyer_email=sub.buyer[3],
             tel_tail=sub.buyer[2][-4:],
             pg_provider="mobilians" if paid else None,
-            issued_at=at + timedelta(minutes=2) if paid else None,
-            **frozen,
+            created_at=sub.began,
+            issued_at=sub.began + timedelta(minutes=2) if paid else None,
+            **state,
         )
 
     def payment(
@@ -175,7 +206,9 @@ class MadeUp:
         **owner: Any,
     ) -> None:
         """Add one attempt to collect `amount` that ended as `ending`."""
-        answered = at + timedelta(seconds=self.random.randrange(40, 170))
+        midnight = datetime.combine(at.astimezone(clock.SEOUL).date() + timedelta(days=1), time(), clock.SEOUL)
+        # On the same day: a month is paid on the day that its `period` and the next charge are counted from.
+        answered = min(at + timedelta(seconds=self.random.randrange(40, 170)), midnight - timedelta(seconds=1))
         payment_id = self.new_id(Payment)
         row = {
             "id": payment_id,

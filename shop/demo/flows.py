@@ -4,6 +4,7 @@ The data are in `flows.toml`; the learn panel of the demo and the pages in docs/
 """
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -83,8 +84,11 @@ def _read(path: Path) -> dict[str, Flow]:
 FLOWS = _read(Path(__file__).with_suffix(".toml"))
 
 
-def draw(flow: Flow, language: str, lit: str | None = None, *, alone: bool = False) -> str:
-    """Draw the flow as SVG, with the step `lit` marked. `alone`: with styles, for a file of its own."""
+def draw(flow: Flow, language: str, lit: Collection[str] = (), *, now: str | None = None, alone: bool = False) -> str:
+    """Draw the flow as SVG, with the steps `lit` marked, and the latest one of them, `now`.
+
+    `alone`: with styles, for a file of its own.
+    """
     at = {lane: LEFT + LANE_WIDTH * (number + 0.5) for number, lane in enumerate(flow.who)}
     width, height = LEFT + LANE_WIDTH * len(flow.who), TOP + STEP_HEIGHT * len(flow.steps) + 14
     parts = [f'<rect class="paper" width="{width}" height="{height}"/>']
@@ -93,7 +97,8 @@ def draw(flow: Flow, language: str, lit: str | None = None, *, alone: bool = Fal
         parts.append(f'<rect class="head" x="{x - 80}" y="10" width="160" height="34" rx="8"/>')
         parts.append(f'<text class="head-text" x="{x}" y="32">{escape(LANES[lane][language == "en"])}</text>')
     for number, step in enumerate(flow.steps):
-        parts.append(_message(step, number, at, width, language, step.id == lit))
+        mark = " lit now" if step.id == now else " lit" if step.id in lit else ""
+        parts.append(_message(step, number, at, width, language, mark))
     style = STYLE if alone else ""
     title = escape(getattr(flow, language))
     return (
@@ -102,7 +107,7 @@ def draw(flow: Flow, language: str, lit: str | None = None, *, alone: bool = Fal
     )
 
 
-def _message(step: Step, number: int, at: dict[str, float], width: float, language: str, lit: bool) -> str:
+def _message(step: Step, number: int, at: dict[str, float], width: float, language: str, mark: str) -> str:
     y = TOP + STEP_HEIGHT * number + 34
     start, end = at[step.sender], at[step.receiver]
     if start == end:
@@ -117,7 +122,7 @@ def _message(step: Step, number: int, at: dict[str, float], width: float, langua
     middle = min(max(middle, LEFT + _width(text) / 2 + 4), width - _width(text) / 2 - 6)
     height = y + 5 if start == end else y - 9
     return (
-        f'<g class="step{" lit" if lit else ""}"><circle class="dot" cx="20" cy="{y}" r="12"/>'
+        f'<g class="step{mark}"><circle class="dot" cx="20" cy="{y}" r="12"/>'
         f'<text class="number" x="20" y="{y + 4}">{number + 1}</text><path class="arrow" d="{line}"/>'
         f'<path class="tip" d="{tip}"/><text class="says" x="{middle}" y="{height}">{escape(text)}</text></g>'
     )

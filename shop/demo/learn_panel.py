@@ -1,11 +1,11 @@
-"""The learn panel of the demo: notifications, look-ups, decisions, and the flow with the current step marked.
+"""The learn panel of the demo: how `decide` decided, the flow with the passed steps marked, notifications, look-ups.
 
 `app.py` loads this file in sandbox mode only: with live settings no code path leads here.
 """
 
 import json
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,7 +17,8 @@ from sqlalchemy import select
 
 from payments.database import db
 from payments.models import Event, Payment
-from payments.monthly.models import Subscription
+from payments.monthly.models import FIRST_MONTH, Subscription
+from payments.portone.error_codes import advice_for
 from payments.portone.request_pay import Buyer, request_pay
 from payments.portone.responses import Answer
 from payments.privacy import mask_beginning, mask_phone, mask_report
@@ -26,9 +27,13 @@ from shop.orders import orders
 from shop.orders.models import CartItem, Order, OrderLine
 from shop.web.common import settings
 
-from .flows import FLOWS, Flow, Step, draw
+from .decide_lines import latest_decision
+from .flows import FLOWS, Flow, draw
+from .passed_steps import passed
 
 MOST_SHOWN = 12
+MOST_EVENTS = 60
+Attempt = tuple[Payment, Sequence[Event]]  # a payment and its events, oldest first
 SECRETS = ("imp_key", "imp_secret", "access_token")
 
 
@@ -116,39 +121,64 @@ def panel_of_cart(goods: Sequence[CartItem], plans: Sequence[CartItem], buyer: M
     """Render the panel of the cart: the arguments that `IMP.request_pay` will get."""
     flow = FLOWS["once-pc" if goods else "billing-key"]
     bought = list(goods) or list(plans[:1])
-    return _panel(flow, "checkout", request_pay=pretty(_request_pay(bought, buyer)) if bought else "")
+    return _panel(flow, set(), request_pay=pretty(_request_pay(bought, buyer)) if bought else "")
 
 
 def panel_of_order(order: Order, payments: Sequence[Payment]) -> Markup:
-    """Render the panel of an order: the notifications of its payments, and what was decided."""
-    events = _events_of(payments)
+    """Render the panel of an order: how its latest payment was decided, and the notifications of all of them."""
+    attempts = _attempts(payments)
+    payment, events = attempts[0] if attempts else (None, [])
     flow = _flow_of(order, events)
-    return _panel(flow, _lit(flow, events), events=events, calls=_calls_of(payments))
+    return _panel(flow, passed(flow, payment, events), attempts)
 
 
 def panel_of_subscriptions(subscriptions: Sequence[Subscription]) -> Markup:
     """Render the panel of a buyer's subscriptions: the payments of their billing keys."""
     keys = [subscription.customer_uid for subscription in subscriptions if subscription.customer_uid]
     of_keys = select(Payment).where(Payment.customer_uid.in_(keys)).order_by(Payment.id.desc()).limit(MOST_SHOWN)
-    payments = db.session.scalars(of_keys).all()
-    events = _events_of(payments)
-    later = any(event.source == "charge" for event in events)
-    flow = FLOWS["monthly"]
-    return _panel(flow, "charge" if later else "run", events=events, calls=_calls_of(payments))
+    attempts = _attempts(db.session.scalars(of_keys).all())
+    payment, events = attempts[0] if attempts else (None, [])
+    flow = FLOWS["billing-key" if payment and payment.kind == FIRST_MONTH else "monthly"]
+    lit = passed(flow, payment, events)
+    if payment and str(payment.purchase_id) in {str(one.id) for one in subscriptions if one.status == "ended"}:
+        lit |= {"end"} & {step.id for step in flow.steps}
+    return _panel(flow, lit, attempts)
 
 
-def _panel(flow: Flow, lit: str, **facts: Any) -> Markup:
-    drawing = Markup(draw(flow, str(get_locale()), lit))  # noqa: S704  # `draw` escapes it
-    is_open = request.cookies.get("learn") == "open"
-    step: Step | None = flow.step(lit)
-    page = render_template("learn.html", flow=flow, drawing=drawing, step=step, is_open=is_open, pretty=pretty, **facts)
+def _panel(flow: Flow, lit: Collection[str], attempts: Sequence[Attempt] = (), request_pay: str = "") -> Markup:
+    now = next((step for step in reversed(flow.steps) if step.id in lit), flow.steps[0])
+    page = render_template(
+        "learn.html",
+        flow=flow,
+        drawing=Markup(draw(flow, str(get_locale()), lit, now=now.id)),  # noqa: S704  # `draw` escapes it
+        step=now,
+        is_open=request.cookies.get("learn") == "open",
+        pretty=pretty,
+        request_pay=request_pay,
+        attempts=attempts,
+        decided=latest_decision(*attempts[0]) if attempts else None,
+        calls=_calls_of([payment for payment, _ in attempts]),
+    )
     return Markup(page)  # noqa: S704  # a template's output
 
 
-def _events_of(payments: Sequence[Payment]) -> Sequence[Event]:
+def _attempts(payments: Sequence[Payment]) -> list[Attempt]:
+    """Return the payments with their events, oldest first: the newest payment first, abandoned windows last."""
     ids = [payment.id for payment in payments]
-    newest = select(Event).where(Event.payment_id.in_(ids)).order_by(Event.id.desc()).limit(MOST_SHOWN)
-    return list(reversed(db.session.scalars(newest).all()))
+    newest = select(Event).where(Event.payment_id.in_(ids)).order_by(Event.id.desc()).limit(MOST_EVENTS)
+    events: dict[int | None, list[Event]] = defaultdict(list)
+    for event in reversed(db.session.scalars(newest).all()):
+        events[event.payment_id].append(event)
+    in_order = sorted(payments, key=lambda payment: (_is_abandoned(payment), -payment.id))
+    return [(payment, events[payment.id]) for payment in in_order]
+
+
+def _is_abandoned(payment: Payment) -> bool:
+    """Return whether nothing came of the window: it was left open, or the buyer closed it."""
+    if payment.held_reason or payment.status not in ("ready", "failed"):
+        return False
+    advice = advice_for(payment.fail_reason)
+    return payment.status == "ready" or bool(advice and advice.by_buyer)
 
 
 def _calls_of(payments: Sequence[Payment]) -> list[ShownCall]:
@@ -167,17 +197,6 @@ def _flow_of(order: Order, events: Sequence[Event]) -> Flow:
     if sources & {"webhook", "sweep"} and "callback" not in sources:
         return FLOWS["lost-window"]
     return FLOWS["once-pc"]
-
-
-def _lit(flow: Flow, events: Sequence[Event]) -> str:
-    """Return the step of the latest event that changed something, else of the latest event."""
-    if flow.slug == "cancel":
-        return "cancel"
-    told = [event for event in events if event.outcome not in ("unchanged", "ready")]
-    for event in [*reversed(told), *reversed(events)]:
-        if flow.step(event.source):
-            return event.source
-    return "decide" if told else flow.steps[0].id
 
 
 def _request_pay(bought: Sequence[CartItem], buyer: Mapping[str, str]) -> dict[str, Any]:

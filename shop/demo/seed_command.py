@@ -1,18 +1,21 @@
 """`flask seed` in sandbox mode: the catalogue, the two demo accounts and, on request, made-up payments."""
 
 import sys
+from functools import partial
 
 import click
-from flask import Flask
+import requests
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from shop.orders import seed
 
-from . import accounts, fake_history
+from . import accounts, fake_history, made_up_keys
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, sandbox_http: requests.Session, api_url: str) -> None:
     """Put this command in the place of the shop's own `flask seed`."""
+    app.extensions["register_made_up_keys"] = partial(made_up_keys.register, sandbox_http, api_url)
     app.cli.add_command(seed_demo)
 
 
@@ -30,3 +33,12 @@ def seed_demo(payments: int | None) -> None:
             for added in past.write():
                 bar.update(added)
         click.echo(f"{past.written:,} payments of the last two years are in place.")
+    try:
+        count = current_app.extensions["register_made_up_keys"]()
+    except requests.RequestException as error:
+        raise click.ClickException(
+            f"the sandbox did not answer, so it does not know the keys of made-up subscriptions, and the monthly run"
+            f" would end them; run `flask seed` again when it answers: {error}"
+        ) from None
+    if count:
+        click.echo(f"{count:,} billing keys of made-up subscriptions are known to the sandbox.")

@@ -18,6 +18,7 @@ from .models import Order
 from .order_payments import PAYMENT_KINDS, Attempt
 
 ONCE = PAYMENT_KINDS["once"]
+LAB_EMAIL = "lab@example.com"  # the buyer of every order that the sandbox's attack lab places; a test compares them
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ def _read(table: type[Order] | type[BillingKey], key: Any, wanted: Collection[An
 def has_email(email: str) -> ColumnElement[bool]:
     """Select the payments whose buyer has this e-mail address, upper or lower case."""
     return _by_buyer(*(func.lower(table.buyer_email) == func.lower(email) for table in (Order, BillingKey)))
+
+
+def is_of_attack_lab() -> ColumnElement[bool]:
+    """Select the payments of the sandbox's attack lab, which are no sales."""
+    return has_email(LAB_EMAIL)
 
 
 def has_tel_tail(digits: str) -> ColumnElement[bool]:

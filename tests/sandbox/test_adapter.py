@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from flask import Flask, request
+from flask import Flask, g, request
 
 from sandbox.adapter import WSGIAdapter
 
@@ -51,3 +51,23 @@ def test_errors_come_back_as_answers(session: requests.Session) -> None:
     assert (answer.status_code, answer.reason) == (404, "NOT FOUND")
     with pytest.raises(requests.HTTPError):
         answer.raise_for_status()
+
+
+def test_an_app_that_calls_itself_has_a_context_of_its_own_in_the_inner_request() -> None:
+    app = Flask("caller of itself")
+    session = requests.Session()
+    session.mount("http://127.0.0.1:5000/", WSGIAdapter(app, "http://127.0.0.1:5000"))
+
+    @app.get("/outer")
+    def outer() -> str:
+        g.mark = "outer"
+        return session.get("http://127.0.0.1:5000/inner").text + g.mark
+
+    @app.get("/inner")
+    def inner() -> str:
+        seen = g.get("mark", "nothing")
+        g.mark = "inner"
+        return f"{seen} "
+
+    assert app.test_client().get("/outer").text == "nothing outer"
+    session.close()

@@ -25,22 +25,33 @@ from tests.shop.bought import started
 # PortOne and the payment page knock here without a session or a token of ours; they only cause a look-up.
 DOORS = {"payments.complete", "payments.redirect_back", "payments.webhook", "payments.confirm"}
 
+# The sandbox moves the clock here, in sandbox mode only; guarded like its own controls: see test_clock_buttons.py.
+CONTROLS = {"demo_follow.follow"}
+
+# A story of the demo signs its visitor in as a buyer of its own.
+STORIES = {"demo_stories.play"}
+
 # Addresses that anybody may visit.
-OPEN = DOORS | {
-    "static",
-    "store.index",
-    "store.product",
-    "store.add_item",  # a visitor's wish is kept until the sign-in
-    "account.login",
-    "account.signup",
-    "account.language",
-    "legal.terms",
-    "legal.privacy",
-    "legal.refund",
-    "health.healthz",
-    "health.readyz",
-    "metrics.metrics",  # has a lock of its own: see test_metrics.py
-}
+OPEN = (
+    DOORS
+    | CONTROLS
+    | STORIES
+    | {
+        "static",
+        "store.index",
+        "store.product",
+        "store.add_item",  # a visitor's wish is kept until the sign-in
+        "account.login",
+        "account.signup",
+        "account.language",
+        "legal.terms",
+        "legal.privacy",
+        "legal.refund",
+        "health.healthz",
+        "health.readyz",
+        "metrics.metrics",  # has a lock of its own: see test_metrics.py
+    }
+)
 
 # What an address names belongs to one buyer, and to everybody else it does not exist.
 OWNED = {"order_id", "subscription_id"}
@@ -63,6 +74,7 @@ def names(provider: FakeProvider, buyer: User) -> dict[str, Any]:
         "product_id": int(subscription.plan_ref),
         "slug": product("monthly").slug,
         "filename": "base.css",
+        "story": "paid-twice",
     }
 
 
@@ -134,12 +146,14 @@ def test_reading_every_page_leaves_the_books_as_they_are(
 
 def test_only_the_payment_endpoints_are_exempt_from_the_token(app: Flask, client: FlaskClient, addresses: Any) -> None:
     csrf = app.extensions["csrf"]
-    assert (csrf._exempt_views, {each.name for each in csrf._exempt_blueprints}) == (set(), {"payments"})
+    exempt = {each.name for each in csrf._exempt_blueprints}
+    assert (csrf._exempt_views, exempt) == (set(), {"payments", "demo_follow"})
+    assert {rule.endpoint for rule in app.url_map.iter_rules() if rule.endpoint.startswith("demo_follow.")} == CONTROLS
     assert {rule.endpoint for rule in app.url_map.iter_rules() if rule.endpoint.startswith("payments.")} == DOORS
     for email in ("buyer@example.com", "admin@example.com"):
         sign_in(client, email)
         for rule, address in changing(addresses):
-            if rule.endpoint in DOORS:
+            if rule.endpoint in DOORS | CONTROLS:
                 continue
             for options in ({"data": {}}, {"json": {}}, {"headers": {"X-CSRFToken": "forged"}}):
                 answer = client.post(address, **options)

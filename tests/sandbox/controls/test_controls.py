@@ -7,8 +7,9 @@ from flask.testing import FlaskClient
 from pytest_httpserver import HTTPServer
 
 from sandbox import Sandbox
+from sandbox.ledger.kg import refusal_of
 from tests.clocks import NOON
-from tests.sandbox.conftest import ASKED, pay
+from tests.sandbox.conftest import ASKED, Merchant, go_to, open_window, pay
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,27 @@ def test_a_payment_can_be_made_without_a_browser(
     assert payment
     assert payment["status"] == status
     assert (told["error_msg"] or None) == payment["fail_reason"]
+
+
+def test_the_number_typed_into_the_window_decides_about_later_months(
+    anybody: FlaskClient, merchant: Merchant, sandbox: Sandbox
+) -> None:
+    asked = ASKED | {"customer_uid": "key-1", "phone": "010-0000-6031"}
+    assert anybody.post("/controls/payments", json=asked).json["success"]  # type: ignore[index]
+    go_to(sandbox, "2054-12-15")
+    charge = {"customer_uid": "key-1", "merchant_uid": "month-2", "amount": ASKED["amount"], "name": ASKED["name"]}
+    _, _, _, charged = merchant("POST", "/subscribe/payments/again", json=charge)
+    assert (charged["status"], charged["fail_reason"]) == ("failed", refusal_of("0031").message)
+
+
+def test_an_open_window_is_ended_with_the_number_that_is_given(anybody: FlaskClient, sandbox: Sandbox) -> None:
+    view = sandbox.ledger.get_window(open_window(sandbox))
+    assert view
+    address = f"/controls/payments/{view.imp_uid}/window"
+    assert anybody.post(address, json={"outcome": "approve", "phone": "call me"}).json["field"] == "phone"  # type: ignore[index]
+    told = anybody.post(address, json={"outcome": "approve", "phone": "010-0000-0031"}).json
+    assert told
+    assert (told["success"], told["error_msg"]) == (False, refusal_of("0031").message)
 
 
 def test_a_refused_request_is_told_as_the_callback_would_be(anybody: FlaskClient) -> None:

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from sandbox import Sandbox, create_sandbox
 from sandbox.attacks.texts import LAB_TEXTS
 from sandbox.controls.differences import UNVERIFIED
+from sandbox.controls.setting_texts import SETTING_TEXTS
 from sandbox.controls.texts import TEXTS
 from sandbox.ledger.options import Options
 from sandbox.ledger.outcomes import OUTCOMES
@@ -22,7 +23,7 @@ from tests.sandbox.conftest import open_window, pay, served
 PAGES = ("/controls/", "/controls/attacks", "/controls/sign-in")
 
 
-@pytest.mark.parametrize("texts", [TEXTS, LAB_TEXTS])
+@pytest.mark.parametrize("texts", [TEXTS, SETTING_TEXTS, LAB_TEXTS])
 def test_every_text_is_there_in_both_languages(texts: dict[str, dict[str, str]]) -> None:
     assert texts["ko"].keys() == texts["en"].keys()
     foreign = {word for text in texts["en"].values() for word in re.findall("[가-힣]+", text)}
@@ -49,6 +50,34 @@ def test_the_panel_tells_numbers_switches_and_what_is_not_verified(anybody: Flas
     assert page.count('class="unverified"') == len([thing for thing in UNVERIFIED if thing.switch])
     assert UNVERIFIED[0].ko in page
     assert 'href="/controls/attacks?lang=ko"' in page
+
+
+def test_the_tools_come_first_and_the_way_back_leads_to_the_shop(anybody: FlaskClient) -> None:
+    page = anybody.get("/controls/?lang=ko").get_data(as_text=True)
+    titles = re.findall(r'<h[23] id="([\w-]+)-title"', page)
+    assert titles == ["faults", "pay", "settings", "payments", "deliveries", "numbers", "unverified", "reset"]
+    assert re.findall(r'<h2 class="group">([^<]+)<', page) == ["도구", "기록", "참고"]
+    assert '<a href="http://127.0.0.1:5000/">← 쇼핑몰로 돌아가기</a>' in page
+
+
+def test_the_panel_says_what_a_korean_developer_would_say() -> None:
+    said = " ".join(TEXTS["ko"].values())
+    assert not re.search("씨앗|날씨|고장|걸린|걸기|풀기|장부|연기합니다", said)
+    assert not re.search("weather|strikes|mend|knock|books|Forget", " ".join(TEXTS["en"].values()), re.IGNORECASE)
+
+
+def test_the_buttons_of_the_clock_move_it_with_the_shop_where_one_is_known(
+    anybody: FlaskClient, tmp_path: Path
+) -> None:
+    assert 'id="next-charge"' not in anybody.get("/controls/").get_data(as_text=True)
+    refused = anybody.post("/controls/clock/with-shop", json={"to": "tomorrow"})
+    assert (refused.status_code, refused.json and refused.json["error"]) == (409, "no_shop")
+    app = create_sandbox(tmp_path / "b.sqlite3", clock_url="http://127.0.0.1:9/demo/clock", start_worker=False)
+    page = app.test_client().get("/controls/").get_data(as_text=True)
+    assert page.count('action="/controls/clock/with-shop"') == 3
+    silent = app.test_client().post("/controls/clock/with-shop", json={"to": "tomorrow"})
+    assert (silent.status_code, silent.json and silent.json["error"]) == (502, "shop")
+    app.extensions["sandbox"].close()
 
 
 def test_lists_hold_what_can_be_done_and_no_buyers_number(anybody: FlaskClient, sandbox: Sandbox) -> None:
@@ -138,10 +167,10 @@ def test_a_visitor_plays_with_the_panel(panel: Page, sandbox: Sandbox) -> None:
     row = panel.locator("#payments tr", has_text="from-the-panel")
     expect(row).to_contain_text("paid")
     panel.on("dialog", lambda dialog: dialog.accept())
-    row.get_by_role("button", name="Cancel as console").click()
+    row.get_by_role("button", name="Cancel in the console").click()
     expect(row).to_contain_text("cancelled")
 
-    value = panel.get_by_label("Value (empty: the usual one)")
+    value = panel.get_by_label("Value (empty: default)")
     panel.locator("select[name=fault]").select_option("status")
     value.fill("200")
     panel.get_by_role("button", name="Add", exact=True).click()
@@ -152,7 +181,7 @@ def test_a_visitor_plays_with_the_panel(panel: Page, sandbox: Sandbox) -> None:
     expect(panel.locator("#rules")).to_contain_text("1 left")
     assert [rule.value for rule in sandbox.ledger.faults.rules()] == [503]
     panel.locator("#clear-faults").click()
-    expect(panel.locator("#rules")).to_contain_text("Nothing is broken.")
+    expect(panel.locator("#rules")).to_contain_text("No error is active.")
 
     panel.locator("select[name=webhook_order]").select_option("twice")
     panel.get_by_role("button", name="Save").click()

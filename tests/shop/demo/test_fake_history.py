@@ -1,5 +1,6 @@
 """`flask seed --payments`: made-up books that hold together."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,20 @@ from payments.monthly.models import Subscription
 from shop.config import load_settings
 from shop.orders.models import Order
 from shop.orders.order_payments import KINDS
+from tests.clocks import keep_time_of, start_sandbox
 from tests.conftest import close
 from tests.shop.test_config import LIVE
+
+
+@pytest.fixture
+def app(tmp_path: Path, database: dict[str, str]) -> Iterator[Flask]:
+    """The shop with its sandbox, which is told the billing keys."""
+    start_sandbox(tmp_path / "sandbox.sqlite3")
+    app = create_app(load_settings(database, tmp_path))
+    keep_time_of(app)
+    yield app
+    app.extensions["sandbox"].extensions["sandbox"].close()
+    close(app)
 
 
 def test_as_many_payments_as_asked_for_of_every_kind_and_state(app: Flask) -> None:

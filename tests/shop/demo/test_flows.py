@@ -48,7 +48,7 @@ def test_every_text_is_in_both_languages(flow: Flow) -> None:
 @pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=lambda flow: flow.slug)
 def test_a_drawing_is_well_formed_and_lights_one_step(flow: Flow, alone: bool) -> None:
-    picture = draw(flow, "ko", flow.steps[1].id, alone=alone)
+    picture = draw(flow, "ko", {flow.steps[1].id}, alone=alone)
     ElementTree.fromstring(picture)  # noqa: S314  # drawn by ourselves
     assert picture.count('class="step lit"') == 1
     assert ("style" in picture) == alone, "inline styles would break the content policy"

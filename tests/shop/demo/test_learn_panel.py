@@ -12,7 +12,9 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from payments import sync
+from payments.database import db, transaction
 from payments.events import Notification
+from payments.models import Event
 from payments.portone.responses import Answer
 from payments.signals import Call
 from shop.config import load_settings
@@ -41,8 +43,43 @@ def test_the_order_page_tells_the_door_the_decision_and_the_function(client: Fla
     assert "PC 콜백" in panel
     assert "상태, 금액, 통화, 수단, 채널, 번호가 모두 요청한 대로임" in panel
     assert "<code>payments/decision.py</code> <b><code>decide</code></b>" in panel
-    lit = re.search(r'<g class="step lit">.*?</g>', panel)
-    assert lit and "/payment/complete" in lit[0]
+    lit = "".join(re.findall(r'<g class="step lit">.*?</g>', panel))
+    assert "POST /checkout" in lit and "/payment/complete" in lit and "/payments/prepare" in lit
+    assert "/payment/webhook" not in lit  # none came
+    assert len(re.findall('<g class="step lit now">', panel)) == 1
+
+
+def test_the_latest_attempt_comes_first_and_abandoned_windows_last(
+    client: FlaskClient, paid: sync.Payment, provider: FakeProvider, buyer: User
+) -> None:
+    order = order_of(paid)
+    with transaction():
+        for number, facts in enumerate(({"status": "ready"}, {"status": "failed", "fail_reason": "한도 초과"})):
+            row = sync.Payment(
+                merchant_uid=f"later-{number}",
+                kind="once",
+                purchase_id=str(order.id),
+                name="x",
+                amount=paid.amount,
+                is_test_channel=True,
+                **facts,
+            )
+            db.session.add(row)
+            db.session.flush()
+            db.session.add(Event(source="checkout", outcome="ready", reason="opened", payment_id=row.id))
+    sign_in(client)
+    panel = client.get(f"/orders/{order.id}").get_data(as_text=True).split('id="learn-now"', 1)[1]
+    shown = re.findall(r"<h3>결제 시도 <code>([^<]+)</code>", panel)
+    assert shown == ["later-1", paid.merchant_uid, "later-0"]
+
+
+def test_no_two_parts_of_the_panel_have_the_same_name(client: FlaskClient, paid: sync.Payment) -> None:
+    sign_in(client)
+    page = client.get(f"/orders/{paid.purchase_id}").get_data(as_text=True)
+    panel = page.split('<aside class="learn"', 1)[1]
+    names = re.findall(r'<section[^>]* aria-labelledby="([^"]+)"', panel)
+    names += re.findall(r'role="region"[^>]* aria-labelledby="([^"]+)"', panel)
+    assert len(names) == len(set(names)) == 4
 
 
 def test_the_cart_shows_what_the_window_will_be_asked_for_and_writes_nothing(client: FlaskClient, buyer: User) -> None:
@@ -104,4 +141,4 @@ def test_with_live_settings_there_is_no_panel(tmp_path: Path, settings: Any) -> 
 
 def test_the_panel_can_be_drawn_without_any_event(app: Flask, paid: sync.Payment) -> None:
     with app.test_request_context():
-        assert "step lit" in panel_of_order(order_of(paid), [])
+        assert "step lit now" in panel_of_order(order_of(paid), [])

@@ -108,6 +108,7 @@ KOREAN_ON_PURPOSE = {
     "connection_advice": "the doctor's words, in both languages",
     "decision": "what PortOne's console reads about a cancel",
     "fake_history": "the names of made-up buyers",
+    "visitor": "the name of a story's buyer",
     "fake_payments": "what made-up people and KG said",
     "flows": "names of lanes, in both languages",
     "kg_text": "the name of goods that KG cannot print",

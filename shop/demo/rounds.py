@@ -1,0 +1,30 @@
+"""What cron does for a real shop, done by the demo itself: `flask sync`, then `flask bill`."""
+
+import threading
+from collections import Counter
+from itertools import islice
+
+from flask import current_app
+
+from payments import sweep
+from payments.monthly import batch, charging
+from shop.web.common import provider
+
+WORKERS = 8
+MOST_CHARGES = 300  # in one round; the next one goes on
+
+# Held by whoever runs a round, and for a whole journey of the clock: a round of the background thread between two stops
+# would take its charges, and the page would say that nothing was charged.
+one_at_a_time = threading.RLock()
+
+
+def run() -> Counter[str]:
+    """Look up what is open, expire and cancel, then charge what is due; return how the charges came out."""
+    with one_at_a_time:
+        sweep.sweep(provider())
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        due = islice(batch.due_now(), MOST_CHARGES)
+        results = Counter(done.result for done in batch.charge_all(app, provider(), due, WORKERS))
+        charging.delete_ended_keys(provider())
+    # Those that wait after a decline, and those that somebody else is charging, came out otherwise or will.
+    return Counter({result: count for result, count in results.items() if result not in ("skipped", "in_flight")})
