@@ -23,7 +23,8 @@ OFF = {"SIGN_IN_LIMIT": "off", "SIGN_UP_LIMIT": "off", "CHECKOUT_LIMIT": "off"}
 NAMES = [
     "imp_uid", "merchant_uid", "status", "amount", "success", "error_code", "error_msg", "cancellation_id", "email",
     "password", "next", "terms", "privacy", "consents_asked", "language", "product_id", "quantity", "kind",
-    "buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_addr_detail", "buyer_postcode", "note", "reason",
+    "buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_addr_detail", "buyer_postcode",
+    "recipient", "recipient_tel", "delivery_note", "then", "note", "reason",
     "account", "refunded_at", "q", "page", "before", "after", "from", "to", "first", "last", "days", "source",
     "outcome", "month", "state", "held", "pg", "customer_uid", "actor", "act", "csv", "sort", "csrf_token", "", "a[b]",
 ]  # fmt: skip
