@@ -79,7 +79,7 @@ def told(results: Counter[str] | None) -> str:
 def _count_of(result: str, count: int) -> str:
     """Return how many charges came out so, in a few words."""
     words = {
-        "charged": _("결제 %(n)s건", n=count),
+        "charged": _("결제됨 %(n)s건", n=count),
         "declined": _("거절 %(n)s건", n=count),
         "held": _("보류 %(n)s건", n=count),
         "ended": _("끝난 구독 %(n)s건", n=count),

@@ -76,7 +76,7 @@ def test_the_button_of_the_next_charge_day_goes_there_and_charges(
     demo: Flask, staff: FlaskClient, provider: FakeProvider, due: datetime
 ) -> None:
     page = press(staff, "next-charge")
-    assert f"시계를 {due:%Y-%m-%d %H:%M}로 옮겼습니다. 결제 1건" in page
+    assert f"시계를 {due:%Y-%m-%d %H:%M}로 옮겼습니다. 결제됨 1건" in page
     assert len(provider.charges) == 1
     assert subscription(demo).next_charge_on == charge_day(due.date(), due.day)
 
@@ -86,13 +86,13 @@ def test_a_declined_month_is_tried_again_at_the_next_press(
 ) -> None:
     provider.answers = ["declined"]
     assert "거절 1건" in press(staff, "next-charge")
-    assert f"시계를 {due + timedelta(hours=4):%Y-%m-%d %H:%M}로 옮겼습니다. 결제 1건" in press(staff, "next-charge")
+    assert f"시계를 {due + timedelta(hours=4):%Y-%m-%d %H:%M}로 옮겼습니다. 결제됨 1건" in press(staff, "next-charge")
 
 
 def test_tomorrow_charges_what_is_due(demo: Flask, staff: FlaskClient, provider: FakeProvider, due: datetime) -> None:
     with demo.app_context():
         demo.extensions["sandbox_clock"].move_to(due - timedelta(hours=12))
-    assert "결제 1건" in press(staff, "tomorrow")
+    assert "결제됨 1건" in press(staff, "tomorrow")
     assert now(demo).date() == due.date()
     assert "그동안 결제할 것은 없었습니다." in press(staff, "tomorrow")
     assert now(demo).date() == due.date() + timedelta(days=1)

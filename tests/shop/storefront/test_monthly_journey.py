@@ -97,7 +97,7 @@ def test_three_months_with_a_decline_are_seen_on_both_pages_and_none_comes_after
     expect(buyer.locator(".notice.error")).to_contain_text("이후에 다시 시도합니다.")
 
     admin.get_by_role("button", name="내일로", exact=True).click()
-    expect(admin.get_by_text("로 옮겼습니다. 결제 1건")).to_be_visible()
+    expect(admin.get_by_text("로 옮겼습니다. 결제됨 1건")).to_be_visible()
     buyer.reload()
     expect(buyer.get_by_text("이용 중", exact=True)).to_be_visible()
     expect(buyer.locator(".notice.error")).to_have_count(0)
@@ -151,7 +151,7 @@ def test_through_the_new_module_the_second_month_is_charged_on_its_day(
     sign_in(admin, new_module, "admin@example.com")
     admin.goto(f"{new_module.url}/admin/monthly")
     admin.get_by_role("button", name="다음 결제일로", exact=True).click()
-    expect(admin.get_by_text("로 옮겼습니다. 결제 1건")).to_be_visible()
+    expect(admin.get_by_text("로 옮겼습니다. 결제됨 1건")).to_be_visible()
     assert len(paid_months(new_module)) == 2
     with new_module.app.app_context():
         paid = db.session.query(Payment).filter_by(status="paid").order_by(Payment.id)
