@@ -140,6 +140,9 @@ class FirstMonth(Purchases):
         self.purchases.returned(payment, held_reason)
         subscriptions.end_unstarted_key(payment.customer_uid, "cancelled")
 
+    def duplicate_returned(self, payment: Payment, amount: int) -> None:
+        self.purchases.duplicate_returned(payment, amount)
+
     def failed(self, payment: Payment) -> None:
         self.purchases.failed(payment)
 

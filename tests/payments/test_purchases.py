@@ -119,4 +119,5 @@ def test_the_methods_that_a_host_need_not_implement_do_nothing(host_app: Flask) 
     least.failed(payment)
     least.cancelled(payment)
     least.returned(payment, None)
+    least.duplicate_returned(payment, 301)
     assert least.expire({"1"}) == 0
