@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Set as AbstractSet
 
 from .decision import Standing
-from .models import Payment
+from .models import Cancellation, Payment
 from .portone.report import PaymentProvider, PaymentReport
 
 __all__ = ["Purchases", "Standing"]
@@ -38,8 +38,11 @@ class Purchases(ABC):
     def returned(self, payment: Payment, held_reason: str | None) -> None:
         """Money that was never kept went back: `held_reason` says why it was held, or is None if it never was."""
 
-    def duplicate_returned(self, payment: Payment, amount: int) -> None:
-        """The money (won) of a second paid window of this payment went back; the payment itself did not change."""
+    def duplicate_returned(self, payment: Payment, cancellation: Cancellation) -> None:
+        """The money of a second paid window of this payment went back; the payment itself did not change.
+
+        `cancellation` is the window's row: `done`, or `by_bank`.
+        """
 
     def failed(self, payment: Payment) -> None:
         """The payment was declined, or the buyer closed the window. Another attempt may follow."""

@@ -11,7 +11,7 @@ from .. import clock
 from ..attempts import open_attempt
 from ..database import db, reading, transaction
 from ..decision import Standing
-from ..models import Payment, move
+from ..models import Cancellation, Payment, move
 from ..portone.report import PaymentProvider, PaymentReport
 from ..portone.request_pay import Buyer
 from ..purchases import Purchases
@@ -140,8 +140,8 @@ class FirstMonth(Purchases):
         self.purchases.returned(payment, held_reason)
         subscriptions.end_unstarted_key(payment.customer_uid, "cancelled")
 
-    def duplicate_returned(self, payment: Payment, amount: int) -> None:
-        self.purchases.duplicate_returned(payment, amount)
+    def duplicate_returned(self, payment: Payment, cancellation: Cancellation) -> None:
+        self.purchases.duplicate_returned(payment, cancellation)
 
     def failed(self, payment: Payment) -> None:
         self.purchases.failed(payment)

@@ -6,7 +6,7 @@ from .. import clock
 from ..database import db, locked
 from ..decision import Standing
 from ..extension import extension
-from ..models import Payment
+from ..models import Cancellation, Payment
 from ..purchases import Purchases
 from . import subscriptions
 from .models import Subscription
@@ -43,7 +43,7 @@ class LaterMonth(Purchases):
         if held_reason != "duplicate":
             subscriptions.end(_subscription(payment), "cancelled", clock.now())
 
-    def duplicate_returned(self, payment: Payment, amount: int) -> None:
+    def duplicate_returned(self, payment: Payment, cancellation: Cancellation) -> None:
         extension().plan_changed(_subscription(payment), "returned", payment)
 
     def page(self, payment: Payment) -> str:

@@ -22,6 +22,7 @@ from payments.monthly.billing_month import Month, months_of
 from payments.monthly.charge_days import charge_day
 from payments.monthly.models import Subscription
 from shop.backoffice import admin
+from shop.operations import notify
 from shop.web.common import provider, seoul, settings
 
 from . import reset
@@ -178,6 +179,7 @@ def _run() -> None:
     for _done in batch.charge_all(app, provider(), islice(batch.due_now(), MOST_CHARGES), RUN_WORKERS):
         pass
     charging.delete_ended_keys(provider())
+    notify.run()
 
 
 def _go_to(moment: datetime) -> AnyResponse:

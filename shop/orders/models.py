@@ -22,6 +22,7 @@ class User(UserMixin, Base):  # type: ignore[misc]  # Flask-Login has no types
     email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
     password_hash: Mapped[str] = mapped_column(String(256))
     role: Mapped[str] = mapped_column(String(16), default="buyer")
+    language: Mapped[str | None] = mapped_column(String(2))  # in which the shop was used last, once it is known
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (one_of("role", ROLES),)

@@ -11,12 +11,12 @@ from payments.database import transaction
 from payments.monthly import AlreadySubscribed
 from payments.portone.report import ProviderError
 from payments.portone.request_pay import request_pay
-from shop.orders import order_payments, orders, plans
+from shop.orders import messages, order_payments, orders, plans
 from shop.orders.cart import CartChanged, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock
 from shop.orders.cart import off_sale as off_sale_in_cart
 from shop.orders.models import Order
 from shop.orders.orders import Buyer
-from shop.web.common import local, off_sale, provider, refuse, settings
+from shop.web.common import language, local, off_sale, provider, refuse, settings
 from shop.web.in_app import takes_confirm_url
 from shop.web.labels import field_label
 
@@ -80,6 +80,7 @@ def _place_order(asked: dict[str, Any], buyer: Buyer) -> Order:
         else:
             plan_id = asked.get("product_id")
             order = plans.place(user_id, plan_id if isinstance(plan_id, int) else 0, buyer)
+        messages.remember_language(user_id, language())
         if asked.get("total_seen", order.amount) != order.amount:
             raise CartChanged(order.kind)
         return order

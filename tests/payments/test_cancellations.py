@@ -102,10 +102,10 @@ class Listening(Orders):
 
     def __init__(self) -> None:
         super().__init__(COFFEE)
-        self.told: list[tuple[str, int]] = []
+        self.told: list[tuple[str, str, int]] = []
 
-    def duplicate_returned(self, payment: Payment, amount: int) -> None:
-        self.told.append((payment.merchant_uid, amount))
+    def duplicate_returned(self, payment: Payment, cancellation: Cancellation) -> None:
+        self.told.append((payment.merchant_uid, cancellation.status, cancellation.amount))
 
 
 def test_host_is_told_once_that_a_duplicate_windows_money_went_back(
@@ -114,7 +114,7 @@ def test_host_is_told_once_that_a_duplicate_windows_money_went_back(
     host_app.extensions["payments"].purchases["once"] = host = Listening()
     second = second_window(provider, payment)
     sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
-    assert host.told == [(payment.merchant_uid, payment.amount)]
+    assert host.told == [(payment.merchant_uid, "done", payment.amount)]
 
 
 def test_host_is_told_of_a_duplicate_that_was_paid_back_by_bank(
@@ -126,7 +126,7 @@ def test_host_is_told_of_a_duplicate_that_was_paid_back_by_bank(
     assert host.told == []
     clocks.later(NEXT_MONTH)
     assert refund(payment, second.imp_uid) is None
-    assert host.told == [(payment.merchant_uid, payment.amount)]
+    assert host.told == [(payment.merchant_uid, "by_bank", payment.amount)]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from payments.portone.report import Channel, ProviderError, Refused, Unauthorize
 from payments.settings import NEW_MODULE, OLD_MODULE
 from shop.backoffice.admin import DOCTORS_MERCHANT_UID
 from shop.config import Settings
+from shop.mail_url import MailServer
+from shop.operations.mail import Mailer, error_code
 from shop.orders.models import User
 
 from .settings_checks import Finding, is_public
@@ -159,6 +161,16 @@ def _outcome(answer: requests.Response) -> Any:
     except ValueError:
         return None
     return body.get("outcome") if isinstance(body, dict) else None
+
+
+def of_mail(server: MailServer, our_host: str) -> Iterator[Finding]:
+    """Check that the mail server takes our connection and login; no mail is sent."""
+    mailer = Mailer(server, our_host)
+    try:
+        mailer.connect()
+    except OSError as error:
+        yield Finding("mail_silent", "MAIL_URL", {"host": server.host, "message": error_code(error)})
+    mailer.close()
 
 
 def redis_named(settings: Settings) -> dict[str, str]:

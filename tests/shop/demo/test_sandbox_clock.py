@@ -17,6 +17,7 @@ from payments.monthly.charge_days import charge_day
 from payments.monthly.models import Subscription
 from shop.config import load_settings
 from shop.demo.sandbox_clock import SandboxClock
+from shop.orders.messages import Message
 from shop.orders.models import User
 from tests.clocks import NOON, start_sandbox
 from tests.conftest import close, csrf_of, sign_in
@@ -139,6 +140,20 @@ def test_a_month_in_a_click_is_lived_through_with_its_runs(demo: Flask) -> None:
                 (charge_day(charge_day(charge_day(first, 1), 1), 1), 1),
             )
         ]
+
+
+def test_messages_of_the_days_that_were_lived_through_do_not_wait_for_a_command(demo: Flask) -> None:
+    client = demo.test_client()
+    admin = sign_in(client, "admin@example.com")
+    provider = demo.extensions["payments"].provider = FakeProvider()
+    with demo.app_context():
+        started(provider, db.session.get_one(User, admin.id))
+        end_reading()
+    provider.answers = ["declined"]
+    client.post("/admin/clock/next-month", headers=csrf_of(client))
+    with demo.app_context():
+        found = [(one.kind, one.error, one.next_try_at) for one in db.session.query(Message).order_by(Message.id)]
+    assert found == [(kind, "no_mail_url", None) for kind in ("paid", "declined")]
 
 
 def test_only_an_operator_moves_the_clock(demo: Flask) -> None:

@@ -143,6 +143,21 @@ def test_the_chosen_language_is_remembered(client: FlaskClient) -> None:
     assert "Sign in" in client.get("/login").get_data(as_text=True)
 
 
+def test_chosen_language_of_a_signed_in_buyer_is_that_of_messages_and_a_visitors_is_nobodys(
+    client: FlaskClient, buyer: User
+) -> None:
+    def kept() -> str | None:
+        db.session.expire_all()
+        return db.session.get_one(User, buyer.id).language
+
+    post(client, "/language", language="en")
+    assert kept() is None
+    sign_in(client)
+    for chosen, language in (("en", "en"), ("klingon", "en"), ("ko", "ko")):
+        post(client, "/language", language=chosen)
+        assert kept() == language
+
+
 def test_a_session_of_a_user_who_is_gone_is_a_visitors(client: FlaskClient) -> None:
     with client.session_transaction() as session:
         session["_user_id"], session["_fresh"] = "999999", True
