@@ -28,11 +28,12 @@ def parse(url: str) -> MailServer:
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     user, password, sender = unquote(parts.username or ""), unquote(parts.password or ""), options.pop("from", "")
-    is_whole = parts.hostname and parts.path in ("", "/") and not parts.fragment and parts.port != 0
-    if parts.scheme not in PORTS or not is_whole or options or bool(user) != bool(password):
+    others = parts.path.strip("/") or parts.fragment or options
+    if parts.scheme not in PORTS or not parts.hostname or parts.port == 0 or others:
         raise ValueError("not the address of a mail server")
-    if not (user + password).isascii() or (sender and not ADDRESS.fullmatch(sender)):
-        raise ValueError("a login that SMTP cannot carry, or from= is no e-mail address")
+    if bool(user) != bool(password) or not (user + password).isascii() or (sender and not ADDRESS.fullmatch(sender)):
+        raise ValueError("half a login, one that SMTP cannot carry, or a sender without an address")
     sender = sender or (user if ADDRESS.fullmatch(user) else "")
-    port = parts.port or PORTS[parts.scheme]
-    return MailServer(parts.hostname or "", port, parts.scheme == "smtps", user, password, sender)
+    return MailServer(
+        parts.hostname, parts.port or PORTS[parts.scheme], parts.scheme == "smtps", user, password, sender
+    )

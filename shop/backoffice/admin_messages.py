@@ -1,7 +1,7 @@
 """The back office's page of messages to buyers: what was written, to whom, and whether it was sent."""
 
 from flask import render_template
-from sqlalchemy import select
+from sqlalchemy import select, true
 
 from payments.privacy import mask_emails
 from shop.orders.messages import Message
@@ -23,11 +23,7 @@ STATES = {
 def messages() -> str:
     """Show the messages to buyers, newest first, addresses and phone numbers masked."""
     state = filters.choice("status", STATES)
-    query = select(Message).where(STATES[state]) if state else select(Message)
-    page = read_page(query, (Message.id,), filters.cursor())
-    shown = [(one, mask_emails(one.order.buyer_email), text_of(one)) for one in page.rows]
-    args = {"status": state} if state else {}
-    server = settings().mail_server
-    return render_template(
-        "admin/messages.html", page=page, shown=shown, chosen_state=state, args=args, sends=server is not None
-    )
+    page = read_page(select(Message).where(STATES.get(state, true())), (Message.id,), filters.cursor())
+    shown = [(one, mask_emails(one.order.buyer_email), *text_of(one)[1:]) for one in page.rows]
+    facts = {"chosen_state": state, "args": {"status": state} if state else {}, "server": settings().mail_server}
+    return render_template("admin/messages.html", page=page, shown=shown, **facts)

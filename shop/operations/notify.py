@@ -9,6 +9,7 @@ sent again once the lease is over. Its Message-ID is the same then, so that mail
 import logging
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -21,20 +22,20 @@ from sqlalchemy import select
 from payments import clock
 from payments.database import db, locked, reading, transaction
 from shop.environment import host_of
-from shop.orders import messages
-from shop.orders.messages import Message
+from shop.orders.messages import Message, announce_charges
 from shop.web.common import settings
 from shop.web.message_text import text_of
 
-from .mail import Mailer, error_code, is_final, is_refusal
+from .mail import connection, refusal_code
 
 LEASE = timedelta(minutes=10)  # longer than sending one mail takes
 PAUSES = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=8), timedelta(days=1))
 OUTDATED_AFTER = timedelta(days=7)
-MOST_TROUBLE = 3  # failures of the server in a row; then the rest waits for the next run
+CLOSING = 421  # SMTP: the server ends the connection
+LOWEST_FINAL = 500  # SMTP: refused for good
 
-# Codes of `Message.error` besides those of `mail.error_code`.
-SHOWN_ONLY = "no_mail_url"  # without MAIL_URL messages are shown in the back office, and none is sent
+# Codes of `Message.error`; the others are `smtp_550` and the like, and names of Python's exceptions.
+SHOWN_ONLY = "no_mail_url"  # without MAIL_URL the back office shows messages, and none is sent
 OUTDATED = "outdated"
 
 log = logging.getLogger(__name__)
@@ -55,23 +56,26 @@ def notify() -> None:
 
 
 def run() -> Counter[str]:
-    """Announce the coming charges, and send what waits.
+    """Announce the coming charges, and send what waits, over one connection. A server that fails is left alone until
+    the next run.
 
     Return the number of messages that were `announced`, `sent`, `shown` (without MAIL_URL), `postponed` and `given_up`.
     """
-    done = Counter(announced=messages.announce_charges())
-    server, trouble = settings().mail_server, 0
-    mailer = Mailer(server, host_of(settings().public_url)) if server else None
-    while trouble < MOST_TROUBLE and (leased := _lease_next()):
-        error: Exception | None = None
-        try:
-            _send(leased.id, mailer)
-        except Exception as failed:  # a message that cannot be written or sent stops no other
-            error = failed
-        done[_mark(leased, error)] += 1
-        trouble = trouble + 1 if isinstance(error, OSError) and not is_refusal(error) else 0
-    if mailer:
-        mailer.close()
+    done, server, smtp = Counter(announced=announce_charges()), settings().mail_server, None
+    with ExitStack() as stack:
+        while leased := _lease_next():
+            error: Exception | None = None
+            try:
+                if server is None:
+                    raise NotSent(SHOWN_ONLY)
+                mail = _write(leased.id, server.sender)
+                smtp = smtp or stack.enter_context(connection(server, host_of(settings().public_url)))
+                smtp.send_message(mail)
+            except Exception as failed:  # a message that cannot be written stops no other
+                error = failed
+            done[_mark(leased, error)] += 1
+            if isinstance(error, OSError) and refusal_code(error) in (0, CLOSING):
+                break
     return +done
 
 
@@ -86,36 +90,42 @@ def _lease_next() -> Message | None:
     return message
 
 
-def _send(message_id: int, mailer: Mailer | None) -> None:
-    """Send one message. Raises NotSent, an OSError of the mail server, and whatever goes wrong in writing it."""
-    if mailer is None:
-        raise NotSent(SHOWN_ONLY)
+def _mark(leased: Message, error: Exception | None) -> str:
+    """Write down how sending ended; return the result by which `run` counts.
+
+    The error's own text is kept nowhere: a mail server puts addresses and more into it.
+    """
+    refusal = refusal_code(error)
+    code = str(error) if isinstance(error, NotSent) else f"smtp_{refusal}" if refusal else type(error).__name__
+    is_over = isinstance(error, NotSent) or refusal >= LOWEST_FINAL or leased.tries > len(PAUSES)
+    with transaction():
+        row, now = locked(Message, leased.id), clock.now()
+        if error is None:
+            row.error, row.sent_at, row.next_try_at = None, now, None
+        elif row.tries == leased.tries:  # else the lease was over, and another process tries now
+            row.error, row.next_try_at = code, None if is_over else now + PAUSES[leased.tries - 1]
+    if error is None:
+        return "sent"
+    if code != SHOWN_ONLY:
+        log.warning("message %s was not sent (try %s): %s", leased.id, leased.tries, code)
+    return "shown" if code == SHOWN_ONLY else "given_up" if is_over else "postponed"
+
+
+def _write(message_id: int, sender: str) -> EmailMessage:
+    """Write the mail. Raises NotSent, and ValueError or the like if an address would add something to the header."""
+    host = host_of(settings().public_url)
     with reading():
         message = db.session.get_one(Message, message_id)
         if _is_outdated(message):
             raise NotSent(OUTDATED)
-        mail = _mail(message, mailer.server.sender)
-    mailer.send(mail)
-
-
-def _mark(leased: Message, error: Exception | None) -> str:
-    """Write down how sending ended; return the result by which `run` counts."""
-    code = str(error) if isinstance(error, NotSent) else error_code(error) if error else None
-    is_over = leased.tries > len(PAUSES) or isinstance(error, NotSent) or is_final(error)
-    now = clock.now()
-    with transaction():
-        row = locked(Message, leased.id)
-        if error and row.tries != leased.tries:
-            return "postponed"  # the lease was over, and another process tries now
-        row.error, row.sent_at = code, None if error else now
-        row.next_try_at = now + PAUSES[leased.tries - 1] if error and not is_over else None
-    if error is None:
-        return "sent"
-    if code == SHOWN_ONLY:
-        return "shown"
-    # Never the error's own text: a mail server puts addresses and more into it.
-    log.warning("message %s was not sent (try %s): %s", leased.id, leased.tries, code)
-    return "given_up" if is_over else "postponed"
+        shop, subject, body = text_of(message)
+        mail = EmailMessage()
+        mail["From"] = Address(shop, addr_spec=sender or f"no-reply@{host}")
+        mail["To"] = Address(addr_spec=message.order.buyer_email)
+        mail["Subject"], mail["Date"], mail["Auto-Submitted"] = subject, localtime(), "auto-generated"
+        mail["Message-ID"] = f"<message-{message.id}-{message.created_at:%Y%m%d%H%M%S}@{host}>"
+        mail.set_content(body)
+        return mail
 
 
 def _is_outdated(message: Message) -> bool:
@@ -124,17 +134,3 @@ def _is_outdated(message: Message) -> bool:
     if message.charge_on and (plan is None or plan.status != "active" or message.charge_on <= clock.today()):
         return True
     return message.created_at <= clock.now() - OUTDATED_AFTER
-
-
-def _mail(message: Message, sender: str) -> EmailMessage:
-    """Write the mail. An address that would add a line or a recipient to its header raises an error."""
-    text, host = text_of(message), host_of(settings().public_url)
-    mail = EmailMessage()
-    mail["From"] = Address(text.sender, addr_spec=sender or f"no-reply@{host}")
-    mail["To"] = Address(addr_spec=message.order.buyer_email)
-    mail["Subject"] = text.subject
-    mail["Date"] = localtime()
-    mail["Message-ID"] = f"<message-{message.id}-{message.created_at:%Y%m%d%H%M%S}@{host}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(text.body)
-    return mail

@@ -6,24 +6,23 @@ the change, and `flask notify` (shop/operations/notify.py) sends it afterwards. 
 in a template shows when it is sent, long after the payment was recorded.
 """
 
-import logging
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint, exists, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from payments import cancellations, clock
-from payments.database import Base, db, locked, reading, transaction
-from payments.models import REFUNDED_BY_BANK, Payment, one_of, partial_index
+from payments.database import Base, db, transaction
+from payments.models import REFUNDED_BY_BANK, Cancellation, Payment, one_of, partial_index
 from payments.monthly.billing_month import month_of
 from payments.monthly.models import Subscription
 
 from .models import Order, User
 
 NOTICE = timedelta(days=3)  # how long before a monthly charge the buyer is told
-
-log = logging.getLogger(__name__)
+MOST_NOTICES = 500  # that one run writes
 
 
 class Message(Base):
@@ -58,7 +57,7 @@ class Message(Base):
     )
 
 
-# --- what is told; call inside the transaction of the change ----------------------------------------------------------
+# --- what is told; all but `announce_charges` are called inside the transaction of the change -------------------------
 
 
 def paid(order: Order, payment: Payment) -> None:
@@ -69,62 +68,30 @@ def paid(order: Order, payment: Payment) -> None:
 
 def returned(order: Order, payment: Payment, *, was_paid: bool, held_reason: str | None = None) -> None:
     """Tell that the payment's money went back. `was_paid`: it had paid the order, which is cancelled now."""
-    by_bank = payment.held_reason == REFUNDED_BY_BANK
-    kind = "cancelled" if was_paid and not by_bank else "refunded"
-    duplicate = held_reason in ("duplicate", "order_paid")
-    _tell(kind, order, amount=_returned_won(payment), by_bank=by_bank, was_paid=was_paid, duplicate=duplicate)
+    money = _returned_money(payment)
+    kind = "cancelled" if was_paid and not money["by_bank"] else "refunded"
+    _tell(kind, order, was_paid=was_paid, duplicate=held_reason in ("duplicate", "order_paid"), **money)
 
 
-def duplicate_returned(order: Order, amount: int, *, by_bank: bool) -> None:
+def duplicate_returned(order: Order, cancellation: Cancellation) -> None:
     """Tell that the money of a second window of a payment went back; what it has paid stays."""
-    _tell("refunded", order, amount=amount, by_bank=by_bank, duplicate=True)
+    by_bank = cancellation.status == "by_bank"
+    _tell("refunded", order, duplicate=True, amount=cancellation.amount, by_bank=by_bank)
 
 
 def plan_changed(subscription: Subscription, change: str, payment: Payment | None) -> None:
     """Tell what `payments.monthly` says of a subscription: that a month was declined, that it ended, or a refund."""
+    order = _order_of(subscription)
+    if order is None:
+        return
     if change == "ended":
-        _tell_of_plan("ended", subscription, reason=subscription.end_reason)
+        _tell("ended", order, subscription, reason=subscription.end_reason)
     elif change == "declined" and (month := month_of(subscription)):
-        facts: dict[str, Any] = {"month": month.due_on.month, "last": month.window.last.isoformat()}
-        facts["why"] = month.declined.fail_reason if month.declined else None
-        _tell_of_plan("declined", subscription, amount=subscription.amount, **facts)
+        why = month.declined.fail_reason if month.declined else None
+        last = month.window.last.isoformat()
+        _tell("declined", order, subscription, amount=subscription.amount, month=month.due_on.month, last=last, why=why)
     elif payment:
-        by_bank = any(row.status == "by_bank" for row in cancellations.cancellations_of(payment))
-        month_of_it = int(payment.period[-2:])
-        _tell_of_plan("refunded", subscription, amount=_returned_won(payment), by_bank=by_bank, month=month_of_it)
-
-
-def remember_language(user_id: int, language: str) -> None:
-    """Keep the language in which a buyer used the shop last: that of the messages to come."""
-    db.session.get_one(User, user_id).language = language
-
-
-def _tell_of_plan(kind: str, subscription: Subscription, charge_on: date | None = None, **facts: Any) -> bool:
-    """Tell the buyer of the order that started the plan. False: no order of this shop did, so nobody is told."""
-    purchase_id = subscription.purchase_id
-    order = db.session.get(Order, int(purchase_id)) if purchase_id.isdecimal() else None
-    if order:
-        _tell(kind, order, subscription, charge_on, **facts)
-    return order is not None
-
-
-def _tell(
-    kind: str, order: Order, subscription: Subscription | None = None, charge_on: date | None = None, **facts: Any
-) -> None:
-    language = order.user.language or "ko"
-    names = [line.name_en if language == "en" else line.name_ko for line in order.lines]
-    facts |= {"name": "".join(names[:1]), "others": len(names[1:])}
-    about = {"order_id": order.id, "subscription_id": subscription.id if subscription else None}
-    db.session.add(Message(kind=kind, language=language, charge_on=charge_on, facts=facts, **about))
-
-
-def _returned_won(payment: Payment) -> int:
-    if payment.held_reason == REFUNDED_BY_BANK:
-        return cancellations.remaining(payment)
-    return payment.cancelled_amount or payment.amount
-
-
-# --- three days before a charge ---------------------------------------------------------------------------------------
+        _tell("refunded", order, subscription, month=int(payment.period[-2:]), **_returned_money(payment))
 
 
 def announce_charges() -> int:
@@ -134,24 +101,37 @@ def announce_charges() -> int:
     """
     told = exists().where(Message.subscription_id == Subscription.id, Message.charge_on == Subscription.next_charge_on)
     soon = Subscription.next_charge_on.between(clock.today() + timedelta(days=1), clock.today() + NOTICE)
-    query = select(Subscription.id).where(Subscription.status == "active", soon, ~told).order_by(Subscription.id)
-    with reading():
-        ids = db.session.scalars(query).all()
-    return sum(map(_announce, ids))
-
-
-def _announce(subscription_id: int) -> bool:
-    """Write one notice, unless another process wrote it, or the plan ended, meanwhile: the lock orders us after it."""
+    coming = select(Subscription).where(Subscription.status == "active", soon, ~told).order_by(Subscription.id)
+    written = 0
     try:
         with transaction():
-            subscription = locked(Subscription, subscription_id)
-            day = subscription.next_charge_on
-            told = db.session.scalar(select(Message.id).filter_by(subscription_id=subscription_id, charge_on=day))
-            if subscription.status != "active" or day is None or told:
-                return False
-            return _tell_of_plan(
-                "charge_soon", subscription, charge_on=day, amount=subscription.amount, day=day.isoformat()
-            )
-    except Exception:  # one broken subscription stops no other
-        log.exception("the charge of subscription %s could not be announced", subscription_id)
-        return False
+            for plan in db.session.scalars(coming.limit(MOST_NOTICES)).all():
+                day, order = plan.next_charge_on, _order_of(plan)
+                if day and order:
+                    _tell("charge_soon", order, plan, charge_on=day, amount=plan.amount, day=day.isoformat())
+                    written += 1
+    except IntegrityError:  # another process has written the same ones at this moment
+        return 0
+    return written
+
+
+def remember_language(user_id: int, language: str) -> None:
+    """Keep the language in which a buyer used the shop last: that of the messages to come."""
+    db.session.get_one(User, user_id).language = language
+
+
+def _tell(
+    kind: str, order: Order, plan: Subscription | None = None, *, charge_on: date | None = None, **facts: Any
+) -> None:
+    about = {"order_id": order.id, "subscription_id": plan.id if plan else None, "charge_on": charge_on}
+    db.session.add(Message(kind=kind, language=order.user.language or "ko", facts=facts, **about))
+
+
+def _order_of(plan: Subscription) -> Order | None:
+    """Return the order that started a plan; None: it began elsewhere, and the buyer's address is not known."""
+    return db.session.get(Order, int(plan.purchase_id)) if plan.purchase_id.isdecimal() else None
+
+
+def _returned_money(payment: Payment) -> dict[str, Any]:
+    amount = cancellations.remaining(payment) or payment.cancelled_amount  # by bank: what was not cancelled before
+    return {"amount": amount, "by_bank": payment.held_reason == REFUNDED_BY_BANK}

@@ -55,7 +55,7 @@ class Orders(Purchases):
         messages.returned(_order(payment), payment, was_paid=False, held_reason=held_reason)
 
     def duplicate_returned(self, payment: Payment, cancellation: Cancellation) -> None:
-        messages.duplicate_returned(_order(payment), cancellation.amount, by_bank=cancellation.status == "by_bank")
+        messages.duplicate_returned(_order(payment), cancellation)
 
     def page(self, payment: Payment) -> str:
         return url_for("store.order", order_id=int(payment.purchase_id))

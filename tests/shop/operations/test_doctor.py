@@ -405,7 +405,7 @@ def test_a_mail_server_that_does_not_answer_or_takes_no_login_is_named_without_i
     with serving_mail(office):
         for port, user, message in (
             (9, "", "ConnectionRefusedError"),
-            (office.port, "me:a-mail-password@", "smtp_535"),
+            (office.port, "me:a-mail-password@", "SMTPAuthenticationError"),
         ):
             server = load_settings({"MAIL_URL": f"smtp://{user}127.0.0.1:{port}"}, tmp_path).mail_server
             assert server

@@ -1,15 +1,17 @@
 """The texts of messages to buyers: each kind in both languages, links by PUBLIC_URL, numbers masked."""
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from flask import Flask
 
 from payments.database import db, reading, transaction
+from shop.orders import cart
 from shop.orders.messages import Message
 from shop.orders.models import Order, User
-from shop.web.message_text import LONGEST_SUBJECT, Text, text_of
+from shop.web.message_text import LONGEST_SUBJECT, text_of
+from tests.conftest import product
 from tests.payments.fakes import FakeProvider
 from tests.shop.bought import paid
 
@@ -43,16 +45,23 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
 
 @pytest.fixture
 def order(provider: FakeProvider, buyer: User) -> Order:
+    """An order of two things."""
+    cart.put_in_cart(buyer.id, product(digital=False).id, 1)
     return db.session.get_one(Order, int(paid(provider, buyer).purchase_id))
 
 
+class Text(NamedTuple):
+    sender: str
+    subject: str
+    body: str
+
+
 def written(order: Order, kind: str, language: str, facts: dict[str, Any]) -> Text:
-    names = {"name": "달빛 머그" if language == "ko" else "Moon mug", "others": 1}
     with transaction():
-        row = Message(kind=kind, order_id=order.id, language=language, facts=names | facts)
+        row = Message(kind=kind, order_id=order.id, language=language, facts=facts)
         db.session.add(row)
     with reading():
-        return text_of(db.session.get_one(Message, row.id))
+        return Text(*text_of(db.session.get_one(Message, row.id)))
 
 
 def test_every_kind_has_a_case() -> None:
@@ -65,8 +74,8 @@ def test_message_is_written_in_its_language(
 ) -> None:
     ko, en = written(order, kind, "ko", facts), written(order, kind, "en", facts)
     assert (ko.sender, en.sender) == ("달곰상점", "Dalgom")
-    assert ko.subject.startswith("[달곰상점] ") and ko.subject.endswith(": 달빛 머그 외 1건")
-    assert en.subject.startswith("[Dalgom] ") and en.subject.endswith(": Moon mug and 1 more")
+    assert ko.subject.startswith("[달곰상점] ") and ko.subject.endswith(f": {order.lines[0].name_ko} 외 1건")
+    assert en.subject.startswith("[Dalgom] ") and en.subject.endswith(f": {order.lines[0].name_en} and 1 more")
     assert korean in ko.body
     assert english in en.body
     own = en.body.replace(order.buyer_name, "").replace("모르는 이유", "")
@@ -94,14 +103,17 @@ def test_links_inside_a_request_do_not_follow_its_host(app: Flask, order: Order)
 
 def test_phone_numbers_are_masked_wherever_they_stand(order: Order) -> None:
     with transaction():
-        db.session.get_one(Order, order.id).buyer_name = "김 010-9876-5432"
-    text = written(order, "paid", "ko", {**MONEY, "at": "", "day": 1, "pg_tid": None, "name": "전화 01098765432"})
+        changed = db.session.get_one(Order, order.id)
+        changed.buyer_name, changed.lines[0].name_ko = "김 010-9876-5432", "전화 01098765432"
+    text = written(order, "paid", "ko", {**MONEY, "at": "", "day": 1, "pg_tid": None})
     assert "9876" not in text.subject + text.body
     assert "010-****-5432" in text.subject and "010-****-5678" in text.body
 
 
 def test_subject_is_one_line_however_long_and_broken_a_name_is(order: Order) -> None:
-    subject = written(order, "ended", "ko", {"reason": "missed", "name": "책\r\nBcc: x@example.com" * 99}).subject
+    with transaction():
+        db.session.get_one(Order, order.id).lines[0].name_ko = "책\r\nBcc: x@example.com" * 99
+    subject = written(order, "ended", "ko", {"reason": "missed"}).subject
     assert len(subject) <= LONGEST_SUBJECT and subject.isprintable()
 
 
