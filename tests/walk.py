@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.servers import Server
 from tests.shop.storefront.test_journeys import identify, pay_in_popup, type_code
-from tests.walk_states import Look, cart_states, order_states, refusing, subscription_states
+from tests.walk_states import Look, cart_states, message_states, order_states, refusing, subscription_states
 
 PUBLIC = {
     "shop": "/",
@@ -35,6 +35,7 @@ OFFICE = (
     "/admin/monthly",
     "/admin/webhooks",
     "/admin/reconcile",
+    "/admin/messages",
     "/admin/audit",
     "/admin/doctor",
 )
@@ -126,6 +127,7 @@ def work(page: Page, server: Server, look: Look) -> None:
         if page.locator("td a").count():
             page.locator("td a").first.click()
             look(f"{name}-one", page)
+    message_states(page, server, look)
     page.close()
 
 

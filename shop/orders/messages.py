@@ -9,7 +9,7 @@ in a template shows when it is sent, long after the payment was recorded.
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint, exists, select
+from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -19,7 +19,7 @@ from payments.models import REFUNDED_BY_BANK, Cancellation, Payment, one_of, par
 from payments.monthly.billing_month import month_of
 from payments.monthly.models import Subscription
 
-from .models import Order, User
+from .models import Order
 
 NOTICE = timedelta(days=3)  # how long before a monthly charge the buyer is told
 MOST_NOTICES = 500  # that one run writes
@@ -115,16 +115,16 @@ def announce_charges() -> int:
     return written
 
 
-def remember_language(user_id: int, language: str) -> None:
-    """Keep the language in which a buyer used the shop last: that of the messages to come."""
-    db.session.get_one(User, user_id).language = language
+def use_language(user_id: int, language: str) -> None:
+    """Write to this buyer in another language from now on, about earlier orders too. Call inside a transaction()."""
+    db.session.execute(update(Order).where(Order.user_id == user_id).values(language=language))
 
 
 def _tell(
     kind: str, order: Order, plan: Subscription | None = None, *, charge_on: date | None = None, **facts: Any
 ) -> None:
     about = {"order_id": order.id, "subscription_id": plan.id if plan else None, "charge_on": charge_on}
-    db.session.add(Message(kind=kind, language=order.user.language or "ko", facts=facts, **about))
+    db.session.add(Message(kind=kind, language=order.language or "ko", facts=facts, **about))
 
 
 def _order_of(plan: Subscription) -> Order | None:

@@ -22,7 +22,6 @@ class User(UserMixin, Base):  # type: ignore[misc]  # Flask-Login has no types
     email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
     password_hash: Mapped[str] = mapped_column(String(256))
     role: Mapped[str] = mapped_column(String(16), default="buyer")
-    language: Mapped[str | None] = mapped_column(String(2))  # in which the shop was used last, once it is known
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (one_of("role", ROLES),)
@@ -97,6 +96,7 @@ class Order(Base):
     tel_tail: Mapped[str | None] = mapped_column(String(4), index=True)  # last digits of `buyer_tel`, to search by
     buyer_addr: Mapped[str | None] = mapped_column(String(200))
     buyer_postcode: Mapped[str | None] = mapped_column(String(8))
+    language: Mapped[str | None] = mapped_column(String(2))  # the buyer's: at the checkout, or chosen since
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]

@@ -142,7 +142,7 @@ def language() -> AnyResponse:
         if current_user.is_authenticated:
             user_id = current_user.id
             with transaction():
-                messages.remember_language(user_id, chosen)
+                messages.use_language(user_id, chosen)
         response.set_cookie(
             "language", chosen, max_age=LANGUAGE_COOKIE_SECONDS, secure=settings().https, samesite="Lax", httponly=True
         )

@@ -11,7 +11,7 @@ from payments.database import transaction
 from payments.monthly import AlreadySubscribed
 from payments.portone.report import ProviderError
 from payments.portone.request_pay import request_pay
-from shop.orders import messages, order_payments, orders, plans
+from shop.orders import order_payments, orders, plans
 from shop.orders.cart import CartChanged, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock
 from shop.orders.cart import off_sale as off_sale_in_cart
 from shop.orders.models import Order
@@ -80,7 +80,7 @@ def _place_order(asked: dict[str, Any], buyer: Buyer) -> Order:
         else:
             plan_id = asked.get("product_id")
             order = plans.place(user_id, plan_id if isinstance(plan_id, int) else 0, buyer)
-        messages.remember_language(user_id, language())
+        order.language = language()
         if asked.get("total_seen", order.amount) != order.amount:
             raise CartChanged(order.kind)
         return order

@@ -1,4 +1,4 @@
-"""messages to buyers, written with what they tell of and sent afterwards; the language that a buyer used last"""
+"""messages to buyers, written with what they tell of and sent afterwards; the language of an order's buyer"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ WAITING, UNSENT = sa.text("next_try_at IS NOT NULL"), sa.text("sent_at IS NULL")
 
 
 def upgrade() -> None:
-    op.add_column("users", sa.Column("language", sa.String(2), nullable=True))
+    op.add_column("orders", sa.Column("language", sa.String(2), nullable=True))
     op.create_table(
         "messages",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -40,4 +40,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("messages")
-    op.drop_column("users", "language")
+    op.drop_column("orders", "language")

@@ -158,10 +158,11 @@ def test_declined_payment_and_a_cart_that_changed_before_it_was_paid_tell_nothin
 
 
 def test_message_is_in_the_language_that_the_buyer_used_last(provider: FakeProvider, buyer: User) -> None:
+    payment = paid(provider, buyer)
     with transaction():
-        messages.remember_language(buyer.id, "en")
-    paid(provider, buyer)
-    assert db.session.query(Message).one().language == "en"
+        messages.use_language(buyer.id, "en")
+    cancel_payment(provider, payment.id, "고객 변심", ADMIN)
+    assert [one.language for one in db.session.query(Message).order_by(Message.id)] == ["ko", "en"]
 
 
 # --- plans ------------------------------------------------------------------------------------------------------------
