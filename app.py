@@ -30,12 +30,19 @@ import payments
 from payments import endpoints, monthly
 from payments.database import alone, db
 from shop import postgres, sqlite
-from shop.backoffice import admin_cancellations, admin_orders, admin_pages, admin_payments, monthly_page
+from shop.backoffice import (
+    admin_cancellations,
+    admin_messages,
+    admin_orders,
+    admin_pages,
+    admin_payments,
+    monthly_page,
+)
 from shop.config import Settings, load_settings
 from shop.environment import ConfigError, load_env_file
 from shop.operations import commands, health, logs, metrics
 from shop.operations.doctor import doctor
-from shop.orders import seed
+from shop.orders import messages, seed
 from shop.orders.purchases import Orders
 from shop.storefront import (
     account,
@@ -105,10 +112,15 @@ def assemble(settings: Settings) -> Flask:
     payments.init_app(
         app, settings, {"once": Orders("once")}, language=common.language, problem_page=common.problem_page
     )
-    monthly.init_app(app, Orders("monthly"), subscriptions_page=lambda: url_for("account.subscriptions"))
+    monthly.init_app(
+        app,
+        Orders("monthly"),
+        subscriptions_page=lambda: url_for("account.subscriptions"),
+        changed=messages.plan_changed,
+    )
     csrf.exempt(endpoints.bp)
     buyer_pages = (store, checkout, my_orders, pending_orders, content, confirmation, account, legal)
-    office = (admin_payments, admin_cancellations, admin_orders, admin_pages, monthly_page)
+    office = (admin_payments, admin_cancellations, admin_orders, admin_pages, admin_messages, monthly_page)
     pages = (*buyer_pages, *office)
     for blueprint in dict.fromkeys(page.bp for page in pages):  # several files add to one blueprint
         app.register_blueprint(blueprint)

@@ -208,6 +208,8 @@ def record_bank_refund(
         )
         if is_own:
             _take_back(payment)
+        else:
+            purchases_of(payment).duplicate_returned(payment, row)
         log_event(notification, "bank_refund", reason, payment)
     return None
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from flask import current_app
 
@@ -20,7 +20,8 @@ class Extension:
 
     `purchases`: the host's classes by kind. `language`: returns the reader's language, `ko` or `en`. `problem_page`:
     renders a page for the buyer from a title, a message and the `merchant_uid` (or None). `more_sweeps`: further
-    steps of `flask sync`, such as those of `monthly/`; each returns the number of each outcome.
+    steps of `flask sync`, such as those of `monthly/`; each returns the number of each outcome. `plan_changed`: the
+    `changed` of `monthly.init_app`.
     """
 
     settings: PortOneSettings
@@ -29,6 +30,7 @@ class Extension:
     language: Callable[[], str]
     problem_page: Callable[[str, str, str | None], str]
     more_sweeps: list[Callable[[PaymentProvider], Counter[str]]] = field(default_factory=list)
+    plan_changed: Callable[[Any, str, Payment | None], None] = lambda subscription, change, payment: None
 
 
 def extension() -> Extension:

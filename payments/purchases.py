@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Set as AbstractSet
 
 from .decision import Standing
-from .models import Payment
+from .models import Cancellation, Payment
 from .portone.report import PaymentProvider, PaymentReport
 
 __all__ = ["Purchases", "Standing"]
@@ -13,8 +13,8 @@ __all__ = ["Purchases", "Standing"]
 class Purchases(ABC):
     """One kind of purchase. `payment.purchase_id` is the id of your row as text, as given to `payments.start`.
 
-    `lock`, `paid`, `failed`, `cancelled` and `returned` run inside the payment's transaction: load your rows by id
-    there, never commit, and call nothing over the network.
+    `lock`, `paid`, `failed`, `cancelled`, `returned` and `duplicate_returned` run inside the payment's transaction:
+    load your rows by id there, never commit, and call nothing over the network.
     """
 
     @abstractmethod
@@ -37,6 +37,12 @@ class Purchases(ABC):
 
     def returned(self, payment: Payment, held_reason: str | None) -> None:
         """Money that was never kept went back: `held_reason` says why it was held, or is None if it never was."""
+
+    def duplicate_returned(self, payment: Payment, cancellation: Cancellation) -> None:
+        """The money of a second paid window of this payment went back; the payment itself did not change.
+
+        `cancellation` is the window's row: `done`, or `by_bank`.
+        """
 
     def failed(self, payment: Payment) -> None:
         """The payment was declined, or the buyer closed the window. Another attempt may follow."""

@@ -108,6 +108,9 @@ def _record_cancellation(
             log_event(
                 replace(notification, imp_uid=report.imp_uid), "cancelled", "duplicate", payment, report.as_received
             )
+            row = cancellations.locked_row(report.imp_uid)
+            if row:
+                purchases_of(payment).duplicate_returned(payment, row)
         return None
     known = cancellations.locked_row(report.imp_uid)
     if known:  # a refused one waits for a person, whoever mentions it again

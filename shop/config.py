@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 from payments.settings import CONSOLE_DEFAULT, LIVE_API_URL, NEW_MODULE, OLD_MODULE, PortOneSettings
 
+from . import mail_url
 from .environment import (
     ConfigError,
     check_addresses,
@@ -30,6 +31,7 @@ from .environment import (
     refuse,
     with_files,
 )
+from .mail_url import MailServer
 
 LIVE_SDK_URL = "https://cdn.iamport.kr/v1/iamport.js"
 
@@ -72,6 +74,7 @@ class Settings(PortOneSettings):
     metrics_token: str  # required to read /metrics; empty: callers from this machine only
     log_format: str  # json or text
     controls_token: str  # protects the sandbox's controls on a public demo; empty: they are open
+    mail_server: MailServer | None  # that buyers' messages are sent by; None: the back office shows them
     demo_clock: bool  # the demo's administrator, whose password is published, may move everybody's clock
 
     @property
@@ -182,6 +185,7 @@ def _operations(value: Callable[..., str], live: bool, public_url: str) -> dict[
             "DEMO_CLOCK", value("DEMO_CLOCK", "true" if is_loopback(host_of(public_url)) else "false")
         ),
         "demo_reset": _truth("DEMO_RESET", value("DEMO_RESET", "false")),
+        "mail_server": _mail_server(value("MAIL_URL")),
     }
 
 
@@ -256,6 +260,16 @@ def _truth(name: str, value: str) -> bool:
     if value.lower() in ("0", "false", "no", "off"):
         return False
     raise ConfigError(f"{name} must be true or false, not {value!r}")
+
+
+def _mail_server(url: str) -> MailServer | None:
+    try:
+        return mail_url.parse(url) if url else None
+    except ValueError:  # whose text may hold the password
+        raise ConfigError(
+            "MAIL_URL must be smtp://user:password@host:port or smtps://…, with signs of the password as %40 for @"
+            " and so on, and ?from=shop@example.com if the user is no e-mail address"
+        ) from None
 
 
 def _driver_named(url: str) -> str:

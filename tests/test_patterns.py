@@ -224,6 +224,7 @@ OURS = {
     ("shop/config.py", r"(memory|rediss?)://"): A_SETTING,
     ("shop/config.py", r"(rediss?|sentinel|amqps?)://"): A_SETTING,
     ("shop/config.py", r"^postgres(ql)?://"): A_SETTING,
+    ("shop/mail_url.py", r"[\w.+-]+@[\w.-]+"): A_SETTING,
     ("shop/operations/doctor/settings_checks.py", settings_checks.OURS.pattern): A_SETTING,
     ("shop/operations/doctor/settings_checks.py", r"imp\d{8}"): A_SETTING,
     ("sandbox/ledger/faults.py", r"(\{\w+\})"): "a rule's path, at most 200 characters when it was stored",

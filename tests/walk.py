@@ -13,6 +13,7 @@ from tests.walk_states import (
     Look,
     after_paying,
     cart_states,
+    message_states,
     office_states,
     order_states,
     refusing,
@@ -46,6 +47,7 @@ OFFICE = (
     "/admin/monthly",
     "/admin/webhooks",
     "/admin/reconcile",
+    "/admin/messages",
     "/admin/audit",
     "/admin/doctor",
 )
@@ -150,6 +152,7 @@ def work(page: Page, server: Server, look: Look) -> None:
             page.locator("td a").first.click()
             look(f"{name}-one", page)
     office_states(page, server, look)
+    message_states(page, server, look)
     page.close()
 
 

@@ -12,6 +12,7 @@ from payments import clock
 from payments.database import db, transaction
 from payments.models import UNDONE_BY_CARRIER, UNDONE_ELSEWHERE, Cancellation, Payment
 from payments.monthly.models import Subscription
+from shop.orders.messages import Message
 from shop.orders.models import Order, Product
 from tests.servers import Server
 
@@ -165,6 +166,25 @@ def office_states(page: Page, server: Server, look: Look) -> None:
             look("office-reconcile-found", page)
         page.goto(f"{server.url}/admin/payments?first={today}&last={today}")
         look("office-payments-today", page)
+
+
+MESSAGES: dict[str, dict[str, Any]] = {  # what became of a message
+    "sent": {"sent_at": clock.system_time(), "next_try_at": None},
+    "put-off": {"tries": 2, "error": "SMTPServerDisconnected", "next_try_at": clock.system_time()},
+    "refused": {"error": "smtp_550", "next_try_at": None},
+    "shown": {"error": "no_mail_url", "next_try_at": None},
+}
+
+
+def message_states(page: Page, server: Server, look: Look) -> None:
+    with server.app.app_context():
+        newest = db.session.query(Message.id).order_by(Message.id.desc()).limit(1).scalar()
+        db.session.rollback()
+        for name, facts in MESSAGES.items():
+            with painted((Message, newest, facts)):
+                page.goto(f"{server.url}/admin/messages")
+                page.locator("main details > summary").first.click()
+                look(f"office-messages-{name}", page)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from .. import clock
 from ..attempts import open_attempt
 from ..database import db, reading, transaction
 from ..decision import Standing
-from ..models import Payment, move
+from ..models import Cancellation, Payment, move
 from ..portone.report import PaymentProvider, PaymentReport
 from ..portone.request_pay import Buyer
 from ..purchases import Purchases
@@ -139,6 +139,9 @@ class FirstMonth(Purchases):
         """Have the key deleted that this window may have issued."""
         self.purchases.returned(payment, held_reason)
         subscriptions.end_unstarted_key(payment.customer_uid, "cancelled")
+
+    def duplicate_returned(self, payment: Payment, cancellation: Cancellation) -> None:
+        self.purchases.duplicate_returned(payment, cancellation)
 
     def failed(self, payment: Payment) -> None:
         self.purchases.failed(payment)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from .. import clock
 from ..database import db, locked
 from ..decision import Standing
-from ..models import Payment
+from ..extension import extension
+from ..models import Cancellation, Payment
 from ..purchases import Purchases
 from . import subscriptions
 from .models import Subscription
@@ -33,12 +34,17 @@ class LaterMonth(Purchases):
 
     def cancelled(self, payment: Payment) -> None:
         """End the subscription: KG's rules allow no month without a payment."""
+        extension().plan_changed(_subscription(payment), "returned", payment)
         subscriptions.end(_subscription(payment), "cancelled", clock.now())
 
     def returned(self, payment: Payment, held_reason: str | None) -> None:
         """End the subscription, unless another payment has paid the month."""
+        extension().plan_changed(_subscription(payment), "returned", payment)
         if held_reason != "duplicate":
             subscriptions.end(_subscription(payment), "cancelled", clock.now())
+
+    def duplicate_returned(self, payment: Payment, cancellation: Cancellation) -> None:
+        extension().plan_changed(_subscription(payment), "returned", payment)
 
     def page(self, payment: Payment) -> str:
         return self._page()

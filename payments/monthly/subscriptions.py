@@ -13,6 +13,7 @@ from sqlalchemy import Select, or_, select, update
 from .. import clock
 from ..clock import SEOUL
 from ..database import db, for_update
+from ..extension import extension
 from ..models import Payment, move
 from .charge_days import charge_day
 from .models import BillingKey, Subscription
@@ -64,6 +65,7 @@ def end(subscription: Subscription, reason: str, moment: datetime) -> None:
         return
     if subscription.billing_key:
         move(BillingKey, subscription.billing_key.id, "ended", ended_at=moment, end_reason=reason)
+    extension().plan_changed(subscription, "ended", None)
 
 
 def end_unstarted_key(customer_uid: str | None, reason: str) -> None:
@@ -92,7 +94,8 @@ def month_paid(subscription: Subscription, period: str) -> None:
 
 def month_declined(subscription: Subscription) -> None:
     """Mark the subscription past due after a decline; retries go on while the window is open."""
-    move(Subscription, subscription.id, "past_due")
+    if move(Subscription, subscription.id, "past_due"):
+        extension().plan_changed(subscription, "declined", None)
 
 
 def key_is_gone(subscription: Subscription) -> None:

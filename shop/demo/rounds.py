@@ -1,4 +1,4 @@
-"""What cron does for a real shop, done by the demo itself: `flask sync`, then `flask bill`."""
+"""What cron does for a real shop, done by the demo itself: `flask sync`, `flask bill`, then `flask notify`."""
 
 import threading
 from collections import Counter
@@ -8,6 +8,7 @@ from flask import current_app
 
 from payments import sweep
 from payments.monthly import batch, charging
+from shop.operations import notify
 from shop.web.common import provider
 
 WORKERS = 8
@@ -19,12 +20,13 @@ one_at_a_time = threading.RLock()
 
 
 def run() -> Counter[str]:
-    """Look up what is open, expire and cancel, then charge what is due; return how the charges came out."""
+    """Look up what is open, expire and cancel, charge what is due, send messages; return how the charges came out."""
     with one_at_a_time:
         sweep.sweep(provider())
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         due = islice(batch.due_now(), MOST_CHARGES)
         results = Counter(done.result for done in batch.charge_all(app, provider(), due, WORKERS))
         charging.delete_ended_keys(provider())
+        notify.run()
     # Those that wait after a decline, and those that somebody else is charging, came out otherwise or will.
     return Counter({result: count for result, count in results.items() if result not in ("skipped", "in_flight")})

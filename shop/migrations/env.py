@@ -8,7 +8,7 @@ from payments.database import Base, Moment
 from payments.monthly import models as monthly_models  # noqa: F401 - fills the metadata
 from shop import postgres
 from shop.backoffice import models as backoffice_models  # noqa: F401 - fills the metadata
-from shop.orders import models  # noqa: F401 - fills the metadata
+from shop.orders import messages, models  # noqa: F401 - fill the metadata
 
 
 def render_item(kind, item, autogen_context):

@@ -22,9 +22,11 @@ from shop.orders.buyer_input import InvalidText, checked_email
 from shop.storefront.account import create_user
 from shop.web.common import provider, settings
 
+from .notify import notify
+
 
 def install(app: Flask) -> None:
-    for command in (init_db, seed_shop, create_admin, bill, reconcile_books, worker, scheduler):
+    for command in (init_db, seed_shop, create_admin, bill, reconcile_books, notify, worker, scheduler):
         app.cli.add_command(command)
 
 

@@ -108,8 +108,8 @@ def _as_text(line: dict[str, Any]) -> str:
 
 def install(app: Flask, settings: Settings) -> None:
     """Log to standard error, with one line for each request of `app`."""
-    password = urlsplit(settings.database_url).password or ""
-    secrets = (settings.secret_key, settings.api_secret, settings.api_key, settings.metrics_token, password)
+    passwords = (urlsplit(settings.database_url).password or "", getattr(settings.mail_server, "password", ""))
+    secrets = (settings.secret_key, settings.api_secret, settings.api_key, settings.metrics_token, *passwords)
     handler = logging.StreamHandler(cast("TextIO", wsgi_errors_stream))
     handler.set_name("shop")
     handler.setFormatter(LineFormatter(Redactor(secrets), settings.log_format == "json"))

@@ -17,6 +17,8 @@ from payments.monthly import batch, charging
 from shop.config import Settings
 from shop.web.common import provider
 
+from . import notify
+
 HOUR_SECONDS = 3600
 SWEEP_EVERY_SECONDS = 180
 # Redis redelivers a message that is not acknowledged for this long: longer than any charge takes.
@@ -49,6 +51,7 @@ def create_worker(app: Flask, settings: Settings) -> Celery:
         beat_schedule={
             "bill": {"task": "shop.tick", "schedule": crontab(minute="5")},
             "sync": {"task": "shop.sync", "schedule": SWEEP_EVERY_SECONDS},
+            "notify": {"task": "shop.notify", "schedule": SWEEP_EVERY_SECONDS},
         },
     )
     if settings.demo_reset:
@@ -85,6 +88,11 @@ def _add_tasks(celery: Celery) -> None:
     def sync() -> None:
         """Look up open payments, expire unpaid orders, finish cancels, delete the keys of ended subscriptions."""
         log.info("swept: %s", dict(sweep.sweep(provider())))
+
+    @task("shop.notify", SWEEP_EVERY_SECONDS)  # type: ignore[untyped-decorator]
+    def send_messages() -> None:
+        """Announce coming charges, and send the messages that wait for buyers."""
+        log.info("notified: %s", dict(notify.run()))
 
     @task("shop.reset", HOUR_SECONDS)  # type: ignore[untyped-decorator]
     def reset() -> None:

@@ -109,6 +109,7 @@ class Order(Base):
     recipient: Mapped[str | None] = mapped_column(String(40))
     recipient_tel: Mapped[str | None] = mapped_column(String(16))  # None: the buyer's
     delivery_note: Mapped[str | None] = mapped_column(String(100))
+    language: Mapped[str | None] = mapped_column(String(2))  # the buyer's: at the checkout, or chosen since
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]

@@ -8,11 +8,11 @@ from sqlalchemy import select
 
 from payments import clock
 from payments.database import db, locked, reading, transaction
-from payments.models import Payment
+from payments.models import Cancellation, Payment
 from payments.portone.error_codes import advice_for
 from payments.purchases import Purchases, Standing
 
-from . import order_payments, orders
+from . import messages, order_payments, orders
 from .models import Order
 
 CANCEL_TEXTS = {
@@ -43,7 +43,9 @@ class Orders(Purchases):
 
     def paid(self, payment: Payment) -> None:
         """Mark the order as paid; the bought goods leave the cart."""
-        orders.pay(_order(payment), payment.merchant_uid)
+        order = _order(payment)
+        orders.pay(order, payment.merchant_uid)
+        messages.paid(order, payment)
 
     def failed(self, payment: Payment) -> None:
         """Expire the order if the buyer closed its window and nothing else can pay it: its goods can be sold again.
@@ -56,7 +58,14 @@ class Orders(Purchases):
 
     def cancelled(self, payment: Payment) -> None:
         """Cancel the order, and release its stock."""
-        orders.cancel_paid(_order(payment), payment.merchant_uid)
+        order = _order(payment)
+        messages.returned(order, payment, was_paid=orders.cancel_paid(order, payment.merchant_uid))
+
+    def returned(self, payment: Payment, held_reason: str | None) -> None:
+        messages.returned(_order(payment), payment, was_paid=False, held_reason=held_reason)
+
+    def duplicate_returned(self, payment: Payment, cancellation: Cancellation) -> None:
+        messages.duplicate_returned(_order(payment), cancellation)
 
     def page(self, payment: Payment) -> str:
         return url_for("store.order", order_id=int(payment.purchase_id))

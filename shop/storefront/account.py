@@ -17,6 +17,7 @@ from payments.database import db, find_locked, transaction
 from payments.monthly import charging, subscriptions
 from payments.monthly.billing_month import month_of
 from payments.monthly.models import Subscription
+from shop.orders import messages
 from shop.orders.buyer_input import InvalidText, checked_email, normal_email
 from shop.orders.models import User
 from shop.orders.order_payments import orders_with_request
@@ -149,6 +150,10 @@ def language() -> AnyResponse:
     chosen = request.form.get("language", "")
     response = make_response(redirect(local_page(request.form.get("next"), url_for("store.index"))))
     if chosen in LANGUAGES:
+        if current_user.is_authenticated:
+            user_id = current_user.id
+            with transaction():
+                messages.use_language(user_id, chosen)
         response.set_cookie(
             "language", chosen, max_age=LANGUAGE_COOKIE_SECONDS, secure=settings().https, samesite="Lax", httponly=True
         )

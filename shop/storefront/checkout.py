@@ -18,7 +18,7 @@ from shop.orders.cart import off_sale as off_sale_in_cart
 from shop.orders.delivery import CHECKS as DELIVERY_FIELDS
 from shop.orders.models import Order
 from shop.orders.orders import Buyer
-from shop.web.common import local, off_sale, provider, refuse, settings
+from shop.web.common import language, local, off_sale, provider, refuse, settings
 from shop.web.in_app import takes_confirm_url
 from shop.web.labels import field_label
 
@@ -88,6 +88,7 @@ def _place_order(asked: dict[str, Any], buyer: Buyer) -> Order:
         else:
             plan_id = asked.get("product_id")
             order = plans.place(user_id, plan_id if isinstance(plan_id, int) else 0, buyer)
+        order.language = language()
         if asked.get("total_seen", order.amount) != order.amount:
             raise CartChanged(order.kind)
         return order

@@ -22,7 +22,7 @@ from payments.sync import sync_payment
 
 from . import clocks
 from .fakes import FakeProvider
-from .host import ADMIN, kept, order_window, paid, row_of, states
+from .host import ADMIN, COFFEE, Orders, kept, order_window, paid, row_of, states
 from .threads import all_at_once
 
 pytestmark = pytest.mark.law
@@ -119,6 +119,38 @@ def test_duplicate_window_has_a_row_of_its_own_amount_and_imp_uid(provider: Fake
     assert (row.payment_id, row.imp_uid, row.amount) == (payment.id, second.imp_uid, payment.amount)
     assert (row.status, row.requested_by) == ("done", None)
     assert states(payment) == ("paid", "paid")
+
+
+class Listening(Orders):
+    """Orders of a host that wants to know of duplicate payments that went back."""
+
+    def __init__(self) -> None:
+        super().__init__(COFFEE)
+        self.told: list[tuple[str, str, int]] = []
+
+    def duplicate_returned(self, payment: Payment, cancellation: Cancellation) -> None:
+        self.told.append((payment.merchant_uid, cancellation.status, cancellation.amount))
+
+
+def test_host_is_told_once_that_a_duplicate_windows_money_went_back(
+    host_app: Flask, provider: FakeProvider, payment: Payment
+) -> None:
+    host_app.extensions["payments"].purchases["once"] = host = Listening()
+    second = second_window(provider, payment)
+    sync_payment(provider, Notification("webhook", second.imp_uid, payment.merchant_uid))
+    assert host.told == [(payment.merchant_uid, "done", payment.amount)]
+
+
+def test_host_is_told_of_a_duplicate_that_was_paid_back_by_bank(
+    host_app: Flask, provider: FakeProvider, payment: Payment
+) -> None:
+    host_app.extensions["payments"].purchases["once"] = host = Listening()
+    provider.cancel_answers = ["refused"]
+    second = second_window(provider, payment)
+    assert host.told == []
+    clocks.later(NEXT_MONTH)
+    assert refund(payment, second.imp_uid) is None
+    assert host.told == [(payment.merchant_uid, "by_bank", payment.amount)]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from payments.cancel import cancel_payment
 from payments.cancellations import CANCEL_LEASE
 from payments.database import db
 from payments.extension import extension, purchases_of
-from payments.models import Payment
+from payments.models import Cancellation, Payment
 from payments.settings import PortOneSettings
 from payments.sweep import sweep
 
@@ -119,4 +119,5 @@ def test_the_methods_that_a_host_need_not_implement_do_nothing(host_app: Flask) 
     least.failed(payment)
     least.cancelled(payment)
     least.returned(payment, None)
+    least.duplicate_returned(payment, Cancellation(status="done"))
     assert least.expire({"1"}) == 0

@@ -57,6 +57,7 @@ OFFICE = (
     "/admin/webhooks",
     "/admin/reconcile",
     "/admin/reconcile?first=2054-11-15&last=2054-11-15",
+    "/admin/messages",
     "/admin/audit",
 )
 

@@ -10,6 +10,7 @@ import pytest
 from sandbox import create_sandbox
 from sandbox.ledger.merchant import CHANNELS, channel_of
 from shop.config import ConfigError, load_settings
+from shop.mail_url import MailServer
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +95,7 @@ def test_live_settings_lead_to_portone_and_nowhere_near_the_sandbox(tmp_path: Pa
         ({"PORT": "65536"}, "PORT"),
         ({"METRICS_TOKEN": "short"}, "METRICS_TOKEN"),
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
+        ({"MAIL_URL": "mail.example"}, "MAIL_URL"),
         ({"PORTONE_PG": "danal"}, "PORTONE_PG"),
         ({"PORTONE_BILLING_PG": "mobilians"}, "PORTONE_BILLING_PG"),
         ({"PORTONE_PG": "mobilians", "PORTONE_CHANNEL_KEY": "channel-key-1"}, "PORTONE_CHANNEL_KEY"),
@@ -465,3 +467,66 @@ def test_each_contract_has_a_module_of_its_own_and_in_the_sandbox_a_channel_of_i
 def test_every_channel_of_the_sandbox_can_be_named_without_portones_keys(tmp_path: Path) -> None:
     for channel in CHANNELS:
         assert load_settings({"PORTONE_CHANNEL_KEY": channel.key}, tmp_path).channel_key == channel.key
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example:25",
+        "http://me:p4ssw0rd@mail.example",
+        "smtp://",
+        "smtp://:p4ssw0rd@mail.example",
+        "smtp://me@mail.example",
+        "smtp://me:p4ssw0rd@mail.example:abc",
+        "smtp://me:p4ssw0rd@mail.example:0",
+        "smtp://me:p4ssw0rd@mail.example:70000",
+        "smtp://me:p4ssw0rd#1@mail.example",
+        "smtp://me:p4ssw0rd/1@mail.example",
+        "smtp://me:p4ssw0rd@mail.example/inbox",
+        "smtp://me:p4ssw0rd@mail.example?form=shop@example.com",
+        "smtp://me:p4ssw0rd@mail.example?from=shop",
+        "smtp://me:p4ssw0rd@mail.example?from=a@b.example%0d%0aBcc:x@y.example",
+        "smtp://me:p4ssw0rd@mail.example?from",
+        "smtp://me:비밀p4ssw0rd@mail.example",
+        "smtp://[me:p4ssw0rd@mail.example",
+    ],
+)
+def test_mail_url_that_names_no_server_is_refused_in_one_sentence_without_its_password(
+    url: str, tmp_path: Path
+) -> None:
+    error = refusal({"MAIL_URL": url}, tmp_path)
+    assert error.setting == "MAIL_URL"
+    assert "p4ssw0rd" not in str(error) + repr(error.__context__ if not error.__suppress_context__ else "")
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mail.example", MailServer("mail.example", 587, False, "", "", "")),
+        ("smtps://mail.example", MailServer("mail.example", 465, True, "", "", "")),
+        ("smtp://127.0.0.1:1025/", MailServer("127.0.0.1", 1025, False, "", "", "")),
+        (
+            "smtps://shop%40example.com:p%40ss%3A%2F%23@mail.example:2465",
+            MailServer("mail.example", 2465, True, "shop@example.com", "p@ss:/#", "shop@example.com"),
+        ),
+        (
+            "smtp://apikey:p4ssw0rd@mail.example?from=shop@example.com",
+            MailServer("mail.example", 587, False, "apikey", "p4ssw0rd", "shop@example.com"),
+        ),
+    ],
+)
+def test_mail_url_names_server_login_and_sender(url: str, server: MailServer, tmp_path: Path) -> None:
+    found = load_settings({"MAIL_URL": url}, tmp_path).mail_server
+    assert found == server
+    assert not server.password or server.password not in repr(found)
+
+
+def test_mail_url_may_be_given_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mail").write_text("smtp://me:p4ssw0rd@mail.example\n")
+    found = load_settings({"MAIL_URL_FILE": str(tmp_path / "mail")}, tmp_path).mail_server
+    assert found and found.password == "p4ssw0rd"
+
+
+def test_without_a_mail_url_there_is_no_mail_server(tmp_path: Path) -> None:
+    assert load_settings({}, tmp_path).mail_server is None

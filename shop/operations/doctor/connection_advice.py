@@ -48,6 +48,13 @@ ADVICE: dict[str, Words] = {
         "The Redis of {setting} does not answer: {message}",
         "Check the address, and that Redis runs.",
     ),
+    "mail_silent": Words(
+        "problem",
+        "메일 서버 {host}에 연결하거나 로그인하지 못했습니다: {message}",
+        "MAIL_URL의 주소, 포트, 사용자와 비밀번호를 확인하세요. 알림은 그동안 기다립니다.",
+        "Connecting to the mail server {host}, or signing in there, failed: {message}",
+        "Check host, port, user and password in MAIL_URL. Messages wait meanwhile.",
+    ),
     "portone_silent": Words(
         "problem",
         "포트원이 대답하지 않습니다: {message}",

@@ -17,6 +17,8 @@ from payments.portone.report import Channel, ProviderError, Refused, Unauthorize
 from payments.settings import NEW_MODULE, OLD_MODULE
 from shop.backoffice.admin import DOCTORS_MERCHANT_UID
 from shop.config import Settings
+from shop.mail_url import MailServer
+from shop.operations.mail import connection
 from shop.orders.models import User
 
 from .settings_checks import Finding, is_public
@@ -165,6 +167,15 @@ def _outcome(answer: requests.Response) -> Any:
     except ValueError:
         return None
     return body.get("outcome") if isinstance(body, dict) else None
+
+
+def of_mail(server: MailServer, our_host: str) -> Iterator[Finding]:
+    """Check that the mail server takes our connection and login; no mail is sent."""
+    try:
+        with connection(server, our_host):
+            return
+    except OSError as error:
+        yield Finding("mail_silent", "MAIL_URL", {"host": server.host, "message": type(error).__name__})
 
 
 def redis_named(settings: Settings) -> dict[str, str]:

@@ -21,7 +21,7 @@ from payments.database import end_reading
 from payments.portone.client import PortOne
 from shop.backoffice import admin
 from shop.config import Settings
-from shop.environment import ConfigError, with_files
+from shop.environment import ConfigError, host_of, with_files
 from shop.web.common import provider, settings
 
 from . import connection_checks, settings_checks
@@ -52,7 +52,7 @@ def show() -> str:
 @bp.post("", endpoint="examine")
 @admin.operators_only
 def examine_now() -> str:
-    """Check the database, PortOne, our own webhook and Redis as well."""
+    """Check the database, PortOne, our own webhook, mail server and Redis as well."""
     return _page(examine(settings(), _environ()), complete=True)
 
 
@@ -82,6 +82,8 @@ def _network_part(wanted: Settings, portone: PortOne) -> Report:
             "portone": list(connection_checks.of_portone(wanted, portone)),
             "webhook": list(connection_checks.of_webhook(wanted, session)),
         }
+    if wanted.mail_server:
+        report["mail"] = list(connection_checks.of_mail(wanted.mail_server, host_of(wanted.public_url)))
     redis = connection_checks.redis_named(wanted)
     return report | {"redis": list(connection_checks.of_redis(redis))} if redis else report
 
@@ -144,8 +146,9 @@ def doctor(lang: str, as_json: bool, strict: bool) -> None:
     else:
         for line in _lines(report, ("ko", "en") if lang == "both" else (lang,)):
             click.echo(line)
-        for note in settings_checks.notes(settings(), _environ()) if not failed else ():
-            click.echo(note)
+        if not failed:
+            for note in (*settings_checks.mail_notes(settings()), *settings_checks.notes(settings(), _environ())):
+                click.echo(note)
         click.echo(f"\nproblems: {levels.count('problem')}, warnings: {levels.count('warning')}")
     if "problem" in levels or (strict and "warning" in levels):
         sys.exit(1)

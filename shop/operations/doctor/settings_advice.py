@@ -73,6 +73,10 @@ BELONGS = {
     "WEB_WORKERS": ("1 이상의 숫자", "a number, 1 or more"),
     "WEB_THREADS": ("1 이상의 숫자", "a number, 1 or more"),
     "METRICS_TOKEN": ("임의의 글자 16자 이상", "16 random characters or more"),
+    "MAIL_URL": (
+        "smtp://사용자:비밀번호@호스트:587 (없으면 비움)",
+        "smtp://user:password@host:587; nothing without mail",
+    ),
     "CSP_WINDOW_HOSTS": ("공백으로 나눈 호스트 이름", "host names with spaces between them"),
 }
 

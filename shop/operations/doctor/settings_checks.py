@@ -17,7 +17,7 @@ from .settings_advice import Level
 
 ADVICE = settings_advice.ADVICE | connection_advice.ADVICE
 
-OURS = re.compile(r"(PORTONE|SANDBOX|DEMO|PUBLIC|SECRET|DATABASE|RATELIMIT|CSP|METRICS|TRUSTED|IMP)_[A-Z_]+")
+OURS = re.compile(r"(PORTONE|SANDBOX|DEMO|PUBLIC|SECRET|DATABASE|RATELIMIT|CSP|METRICS|TRUSTED|IMP|MAIL)_[A-Z_]+")
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,17 @@ def _demo(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("debug_public", "FLASK_DEBUG")
     if not settings.controls_token:
         yield Finding("controls_open", "SANDBOX_CONTROLS_TOKEN")
+
+
+def mail_notes(settings: Settings) -> Iterator[str]:
+    """Say whether messages to buyers are mailed; Korean, then English."""
+    if settings.mail_server is None:
+        yield "구매자 알림은 메일로 나가지 않고 관리 화면의 알림에만 보입니다. 보내려면 MAIL_URL을 넣으세요."
+        yield "Messages to buyers are not mailed, only shown in the back office. To mail them, set MAIL_URL."
+        return
+    host = settings.mail_server.host
+    yield f"구매자 알림은 {host} 서버로 나갑니다. flask notify가 몇 분마다 실행되는지 확인하세요."
+    yield f"Messages to buyers are mailed by {host}. See that flask notify runs every few minutes."
 
 
 def notes(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from payments.database import db, end_reading
 from payments.monthly.charge_days import charge_day
 from payments.monthly.models import Subscription
 from shop.config import load_settings
+from shop.orders.messages import Message
 from shop.orders.models import User
 from tests.clocks import NOON, start_sandbox
 from tests.conftest import close, csrf_of, sign_in
@@ -207,3 +208,13 @@ def test_the_clocks_address_asks_for_the_token_of_the_controls_and_no_other_site
     assert client.post("/sandbox/controls/clock/with-shop", headers=token, **asked).status_code == 200
     app.extensions["sandbox"].extensions["sandbox"].close()
     close(app)
+
+
+def test_messages_of_the_days_that_were_lived_through_do_not_wait_for_a_command(
+    staff: FlaskClient, demo: Flask, provider: FakeProvider, due: datetime
+) -> None:
+    provider.answers = ["declined"]
+    press(staff, "next-month")
+    with demo.app_context():
+        found = [(one.kind, one.error, one.next_try_at) for one in db.session.query(Message).order_by(Message.id)]
+    assert found == [(kind, "no_mail_url", None) for kind in ("paid", "declined")]

@@ -28,6 +28,7 @@ from shop.operations.doctor.doctor import SIGNS
 from shop.operations.doctor.settings_checks import Finding
 from shop.storefront import account
 from tests.conftest import NOBODY_ANSWERS, close, csrf_of, sign_in
+from tests.mail_server import PostOffice, serving_mail
 from tests.servers import serving
 
 ROOT = Path(__file__).parents[3]
@@ -452,6 +453,31 @@ def test_a_redis_that_does_not_answer_is_named(settings: Settings, redis_url: st
     assert found(redis_url, redis_url) == []
     assert found("memory://", "amqp://127.0.0.1:1") == []
     assert found(gone, gone) == [("redis_silent", "RATELIMIT_STORAGE_URL"), ("redis_silent", "CELERY_BROKER_URL")]
+
+
+def test_a_mail_server_that_does_not_answer_or_takes_no_login_is_named_without_its_password(tmp_path: Path) -> None:
+    office = PostOffice()
+    office.password = "another"
+    with serving_mail(office):
+        for port, user, message in (
+            (9, "", "ConnectionRefusedError"),
+            (office.port, "me:a-mail-password@", "SMTPAuthenticationError"),
+        ):
+            server = load_settings({"MAIL_URL": f"smtp://{user}127.0.0.1:{port}"}, tmp_path).mail_server
+            assert server
+            [found] = connection_checks.of_mail(server, "shop.example")
+            assert (found.code, found.setting, found.facts["message"]) == ("mail_silent", "MAIL_URL", message)
+            assert "a-mail-password" not in "".join(found.text("ko") + found.text("en"))
+        office.password = ""
+        server = load_settings({"MAIL_URL": f"smtp://127.0.0.1:{office.port}"}, tmp_path).mail_server
+        assert server and list(connection_checks.of_mail(server, "shop.example")) == []
+
+
+@pytest.mark.parametrize(("url", "said"), [("", "not mailed"), ("smtp://me:secret-word@127.0.0.1:9", "by 127.0.0.1.")])
+def test_the_command_says_whether_messages_are_mailed(url: str, said: str, tmp_path: Path) -> None:
+    notes = list(settings_checks.mail_notes(load_settings({"MAIL_URL": url}, tmp_path)))
+    assert len(notes) == 2  # Korean and English
+    assert said in notes[1] and "secret-word" not in "".join(notes)
 
 
 def test_every_advice_speaks_both_languages_with_the_same_facts() -> None:

@@ -22,6 +22,7 @@ from payments.models import Payment
 from payments.monthly.models import LATER_MONTH, BillingKey
 from shop.config import load_settings
 from shop.operations.worker import create_worker
+from shop.orders.messages import Message
 from shop.orders.models import User
 from tests import clocks
 from tests.clocks import NOON
@@ -62,6 +63,13 @@ def test_the_sweep_brings_ended_keys_to_their_end(celery: Celery, provider: Fake
         db.session.get_one(BillingKey, key_id).status = "ended"
     celery.tasks["shop.sync"].delay()
     assert provider.keys == {}
+
+
+def test_the_notify_task_sends_what_waits(celery: Celery, provider: FakeProvider, buyer: User) -> None:
+    started(provider, buyer)
+    celery.tasks["shop.notify"].delay()
+    [message] = db.session.query(Message)
+    assert (message.next_try_at, message.error) == (None, "no_mail_url")
 
 
 def test_the_schedule_bills_every_hour_and_names_tasks_that_exist(celery: Celery) -> None:

@@ -9,10 +9,10 @@ from werkzeug.test import TestResponse
 from payments.database import db
 from payments.monthly.models import BillingKey, Subscription
 from payments.portone.report import OutcomeUnknown
-from shop.orders.models import User
+from shop.orders.models import Order, User
 from tests.conftest import BUYER, csrf_of, plan_window, product, sign_in
 from tests.payments.fakes import FakeProvider
-from tests.shop.bought import started
+from tests.shop.bought import paid, started
 
 
 def post(client: FlaskClient, address: str, **fields: Any) -> TestResponse:
@@ -169,6 +169,23 @@ def test_the_chosen_language_is_remembered(client: FlaskClient) -> None:
     assert "Sign in" in client.get("/login").get_data(as_text=True)
     post(client, "/language", language="klingon")
     assert "Sign in" in client.get("/login").get_data(as_text=True)
+
+
+def test_chosen_language_of_a_signed_in_buyer_is_that_of_messages_and_a_visitors_is_nobodys(
+    client: FlaskClient, buyer: User, provider: FakeProvider
+) -> None:
+    order_id = int(paid(provider, buyer).purchase_id)
+
+    def kept() -> str | None:
+        db.session.expire_all()
+        return db.session.get_one(Order, order_id).language
+
+    post(client, "/language", language="en")
+    assert kept() is None
+    sign_in(client)
+    for chosen, language in (("en", "en"), ("klingon", "en"), ("ko", "ko")):
+        post(client, "/language", language=chosen)
+        assert kept() == language
 
 
 def test_a_session_of_a_user_who_is_gone_is_a_visitors(client: FlaskClient) -> None:

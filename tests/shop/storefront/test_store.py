@@ -472,6 +472,15 @@ def test_wrong_fields_are_named_in_the_readers_language(client: FlaskClient, car
     }
 
 
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_checkout_keeps_the_language_in_which_the_buyer_ordered(
+    client: FlaskClient, cart: Product, provider: FakeProvider, language: str
+) -> None:
+    client.set_cookie("language", language)
+    assert check_out(client).status_code == 200
+    assert db.session.query(Order).one().language == language
+
+
 def test_a_land_line_is_told_from_a_mobile_number(client: FlaskClient, cart: Product) -> None:
     answer = check_out(client, buyer_tel="02-123-4567").json
     assert answer

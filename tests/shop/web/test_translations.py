@@ -29,7 +29,11 @@ def catalogue() -> Catalog:
 def texts_in_the_sources() -> set[Any]:
     """Each with its context, if it has one: a word that stands for one thing here and for many there."""
     found = set()
-    for folder, methods in (("payments", PYTHON), ("shop", PYTHON), ("templates", [("**.html", "jinja2")])):
+    for folder, methods in (
+        ("payments", PYTHON),
+        ("shop", PYTHON),
+        ("templates", [("**.html", "jinja2"), ("**.txt", "jinja2")]),
+    ):
         for _, _, message, _, context in extract_from_dir(str(ROOT / folder), methods, keywords=KEYWORDS):
             found.add((context, message))
     return found
