@@ -180,6 +180,6 @@ def test_the_compose_file_runs_the_procfiles_set_with_stores_health_checks_and_v
 def test_every_setting_of_the_compose_file_is_one_that_the_shop_knows(compose: dict[str, Any]) -> None:
     from shop.environment import SETTINGS
 
-    theirs = {"WEB_THREADS", "WEB_WORKERS", "HOST"}  # gunicorn.conf.py's
+    theirs = {"WEB_THREADS", "WEB_WORKERS", "HOST", "SANDBOX_CLOCK_URL"}  # gunicorn.conf.py's, and the sandbox's own
     for name in ("web", "worker", "scheduler", "sandbox"):
         assert set(compose["services"][name]["environment"]) <= set(SETTINGS) | theirs
