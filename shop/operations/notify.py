@@ -38,6 +38,8 @@ LOWEST_FINAL = 500  # SMTP: refused for good
 SHOWN_ONLY = "no_mail_url"  # without MAIL_URL the back office shows messages, and none is sent
 OUTDATED = "outdated"
 
+LONGEST_CODE = 40  # as the column has it
+
 log = logging.getLogger(__name__)
 
 
@@ -103,7 +105,7 @@ def _mark(leased: Message, error: Exception | None) -> str:
         if error is None:
             row.error, row.sent_at, row.next_try_at = None, now, None
         elif row.tries == leased.tries:  # else the lease was over, and another process tries now
-            row.error, row.next_try_at = code, None if is_over else now + PAUSES[leased.tries - 1]
+            row.error, row.next_try_at = code[:LONGEST_CODE], None if is_over else now + PAUSES[leased.tries - 1]
     if error is None:
         return "sent"
     if code != SHOWN_ONLY:
@@ -130,7 +132,6 @@ def _write(message_id: int, sender: str) -> EmailMessage:
 
 def _is_outdated(message: Message) -> bool:
     """Whether it would come too late: of a charge that was made or that no longer comes, or of a week ago."""
-    plan = message.subscription
-    if message.charge_on and (plan is None or plan.status != "active" or message.charge_on <= clock.today()):
-        return True
-    return message.created_at <= clock.now() - OUTDATED_AFTER
+    plan, day = message.subscription, message.charge_on
+    too_late = plan and day and (plan.status != "active" or day <= clock.today())
+    return bool(too_late) or message.created_at <= clock.now() - OUTDATED_AFTER

@@ -87,9 +87,8 @@ def plan_changed(subscription: Subscription, change: str, payment: Payment | Non
     if change == "ended":
         _tell("ended", order, subscription, reason=subscription.end_reason)
     elif change == "declined" and (month := month_of(subscription)):
-        why = month.declined.fail_reason if month.declined else None
-        last = month.window.last.isoformat()
-        _tell("declined", order, subscription, amount=subscription.amount, month=month.due_on.month, last=last, why=why)
+        why, last = month.declined and month.declined.fail_reason, str(month.window.last)
+        _tell("declined", order, subscription, amount=subscription.amount, month=month.due_on.month, why=why, last=last)
     elif payment:
         _tell("refunded", order, subscription, month=int(payment.period[-2:]), **_returned_money(payment))
 
@@ -102,17 +101,15 @@ def announce_charges() -> int:
     told = exists().where(Message.subscription_id == Subscription.id, Message.charge_on == Subscription.next_charge_on)
     soon = Subscription.next_charge_on.between(clock.today() + timedelta(days=1), clock.today() + NOTICE)
     coming = select(Subscription).where(Subscription.status == "active", soon, ~told).order_by(Subscription.id)
-    written = 0
     try:
         with transaction():
-            for plan in db.session.scalars(coming.limit(MOST_NOTICES)).all():
-                day, order = plan.next_charge_on, _order_of(plan)
-                if day and order:
-                    _tell("charge_soon", order, plan, charge_on=day, amount=plan.amount, day=day.isoformat())
-                    written += 1
+            plans = db.session.scalars(coming.limit(MOST_NOTICES)).all()
+            notices = [(plan, order, plan.next_charge_on) for plan in plans if (order := _order_of(plan))]
+            for plan, order, day in notices:
+                _tell("charge_soon", order, plan, day, amount=plan.amount, day=str(day))
+        return len(notices)
     except IntegrityError:  # another process has written the same ones at this moment
         return 0
-    return written
 
 
 def use_language(user_id: int, language: str) -> None:
@@ -120,10 +117,8 @@ def use_language(user_id: int, language: str) -> None:
     db.session.execute(update(Order).where(Order.user_id == user_id).values(language=language))
 
 
-def _tell(
-    kind: str, order: Order, plan: Subscription | None = None, *, charge_on: date | None = None, **facts: Any
-) -> None:
-    about = {"order_id": order.id, "subscription_id": plan.id if plan else None, "charge_on": charge_on}
+def _tell(kind: str, order: Order, plan: Subscription | None = None, on: date | None = None, **facts: Any) -> None:
+    about = {"order_id": order.id, "subscription_id": plan.id if plan else None, "charge_on": on}
     db.session.add(Message(kind=kind, language=order.language or "ko", facts=facts, **about))
 
 

@@ -252,6 +252,8 @@ def test_worker_whose_lease_was_over_does_not_undo_what_another_has_sent(
     assert notify.run() == {"sent": 1}
     assert notify._mark(slow, TimeoutError()) == "postponed"
     assert left() == []
+    clocks.later(max(PAUSES))
+    assert notify.run() == {}
 
 
 # --- too late ---------------------------------------------------------------------------------------------------------
