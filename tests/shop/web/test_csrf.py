@@ -236,4 +236,6 @@ def test_the_payment_endpoints_are_the_only_posts_that_need_no_token(
             answer = client.post(address, json={"merchant_uid": "nobodys"})
             if not (answer.status_code == 400 and answer.json and answer.json["error"] == "csrf"):
                 taken.add(rule.endpoint)
-    assert taken == {"payments.complete", "payments.redirect_back", "payments.webhook", "payments.confirm"}
+    # The sandbox's panel moves the demo's clock by the last one, which the controls' token guards.
+    payment = {"payments.complete", "payments.redirect_back", "payments.webhook", "payments.confirm"}
+    assert taken == payment | {"demo_follow.follow"}
