@@ -19,7 +19,7 @@ from . import subscriptions
 from .charge_days import charge_day, charge_window
 from .models import FIRST_MONTH, BillingKey, Subscription
 
-NO_KEY_TEXT = "빌링키가 발급되지 않아 자동 취소"  # PortOne's console and the buyer read it as the cancel's reason
+NO_KEY_TEXT = "자동결제가 등록되지 않아 자동 취소"  # PortOne's console and the buyer read it as the cancel's reason
 
 
 class AlreadySubscribed(Exception):

@@ -221,13 +221,13 @@ def test_a_contract_without_billing_pays_but_makes_no_key_and_both_pages_say_why
         db.session.expire_all()
         assert (payment.status, db.session.query(Subscription).one().status) == ("cancelled", "pending")
         page = read(client, f"/orders/{payment.purchase_id}")
-        for shown in ("빌링키가 발급되지 않아 자동 취소", "구독은 시작되지 않았고"):
+        for shown in ("자동결제가 등록되지 않아 자동 취소", "구독은 시작되지 않았고"):
             assert shown in page
         sign_in(client, "admin@example.com")
         assert "정기결제 계약이 없는 상점 아이디(MID)로는" in read(
             client, f"/admin/billing-keys/{payment.customer_uid}"
         )
-        assert "빌링키가 발급되지 않아" in read(client, f"/admin/payments/{payment.merchant_uid}")
+        assert "자동결제가 등록되지 않아" in read(client, f"/admin/payments/{payment.merchant_uid}")
 
 
 # --- what the buyer is told ---

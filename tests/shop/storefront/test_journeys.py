@@ -447,7 +447,7 @@ def test_a_plan_through_a_service_id_that_may_not_issue_keys_is_given_back_and_t
             page.wait_for_timeout(100)
             page.reload()
         expect(page.locator("#order-state")).to_have_text("결제를 되돌려드렸습니다")
-        expect(page.locator("p.reason")).to_have_text("빌링키가 발급되지 않아 자동 취소")
+        expect(page.locator("p.reason")).to_have_text("자동결제가 등록되지 않아 자동 취소")
         expect(page.get_by_text("구독은 시작되지 않았고, 다음 달에도 청구되지 않습니다.")).to_be_visible()
         [payment] = payments(server)
         assert (payment.status, payment.pg_provider) == ("cancelled", "mobilians_v2")
