@@ -13,6 +13,7 @@ from sqlalchemy import Connection, event, text
 from payments import clock
 from payments.database import db, end_reading, transaction
 from payments.models import Event, Payment
+from payments.monthly.models import BillingKey
 from shop.backoffice import daily, export, figures, listing
 from shop.backoffice.listing import PaymentFilter
 from shop.backoffice.paging import Cursor
@@ -157,7 +158,7 @@ def lists_and_their_index() -> list[tuple[str, Callable[[], object]]]:
         ("orders_to_send", figures.to_send),
         ("orders_to_send", shipping.waiting),
         ("payments_by_key", partial(listing.billing_keys, "", "", Cursor(older=9))),
-        ("keys_by_state", partial(listing.billing_keys, "ended", "", Cursor(older=9))),
+        ("keys_by_state", partial(listing.billing_keys, "ended", "", Cursor(older=900))),
         ("keys_by_email", partial(listing.billing_keys, "", "a@example.com", Cursor())),
         ("ix_billing_keys_tel_tail", partial(listing.billing_keys, "", "5678", Cursor())),
         ("subscriptions_by_state", partial(listing.subscriptions, "past_due", None, "", Cursor(older=99))),
@@ -178,6 +179,8 @@ def test_each_filter_and_search_by_itself_uses_its_index(past: Flask) -> None:
         for number in range(900):
             act, actor = ("ask", "cancel", "release")[number % 3], f"{number % 7}@example.com"
             db.session.add(Event(source="admin", outcome=act, actor=actor, reason="x"))
+            buyer = {"buyer_name": "김서연", "buyer_tel": f"0107{number:07}", "buyer_email": f"{number}@example.net"}
+            db.session.add(BillingKey(customer_uid=f"key-{number}", customer_ref="1", status="active", **buyer))
     if db.engine.dialect.name == "postgresql":
         with transaction():
             db.session.execute(text("ANALYZE"))  # as autovacuum does

@@ -45,6 +45,7 @@ def put_in_cart(page: Page, server: Server, slug: str) -> None:
     page.goto(f"{server.url}/products/{slug}")
     page.get_by_role("button", name=re.compile("담기")).click()
     expect(page).to_have_url(f"{server.url}/cart")
+    page.wait_for_load_state()  # until then the page's scripts may set its boxes anew
 
 
 def fill_buyer(page: Page, tel: str = "010-1234-5678") -> None:

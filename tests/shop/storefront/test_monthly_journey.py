@@ -93,7 +93,7 @@ def test_three_months_with_a_decline_are_seen_on_both_pages_and_none_comes_after
     expect(admin.get_by_text("요금 미납으로 결제 불가합니다.").first).to_be_visible()
     buyer.reload()
     expect(buyer.get_by_text("결제 지연")).to_be_visible()
-    expect(buyer.locator(".notice.error")).to_contain_text("요금 미납으로 결제 불가합니다.")
+    expect(buyer.locator(".notice.error")).to_contain_text("휴대폰 요금이 밀려 있습니다.")
     expect(buyer.locator(".notice.error")).to_contain_text("이후에 다시 시도합니다.")
 
     admin.get_by_role("button", name="내일로", exact=True).click()
@@ -109,7 +109,7 @@ def test_three_months_with_a_decline_are_seen_on_both_pages_and_none_comes_after
     assert len(months) == 4
     buyer.reload()
     expect(buyer.locator(".rows li").filter(has_text="결제 완료")).to_have_count(4)
-    expect(buyer.locator(".rows li").filter(has_text="요금 미납")).to_have_count(3)
+    expect(buyer.locator(".rows > li").filter(has_text="요금 미납")).to_have_count(3)
     expect(admin.locator(".rows li").filter(has_text="결제 완료")).to_have_count(3)
 
     buyer.get_by_text("구독 끝내기").click()
