@@ -126,7 +126,5 @@ def test_a_parcel_for_somebody_else_goes_there_with_the_note_that_was_chosen_or_
     with page.expect_response(re.compile("/checkout$")), page.expect_popup():
         page.locator("#pay-once").click()
     with server.app.app_context():
-        newest = (
-            db.session.query(Order).order_by(Order.id.desc()).limit(1).one()
-        )
+        newest = db.session.query(Order).order_by(Order.id.desc()).limit(1).one()
         assert newest.delivery_note == "경비실에 맡겨 주세요."
