@@ -118,3 +118,9 @@ drift: test-setup
 
 chaos: test-setup
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+# make release-check   is this commit ready to be released? Tree, versions, changelog, pictures, documents
+.PHONY: release-check
+
+release-check: test-setup
+	$(BIN)/python docs/release_check.py

@@ -1,0 +1,84 @@
+"""`make release-check`: what must be true before a release is tagged. Prints each problem; exit status 1 if any.
+
+The version stands in pyproject.toml. The newest heading of CHANGELOG.md is that version with its date, and so are
+`payments.__version__` and the newest heading of payments/CHANGES.md, because that folder is copied without the rest.
+"""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+DATED = re.compile(r"(\d+\.\d+\.\d+) \((\d{4}-\d{2}-\d{2})\)")
+WHAT_PICTURES_SHOW = ("templates", "static", "sandbox/templates", "sandbox/static")
+
+
+def problems(root: Path) -> Iterator[str]:
+    """Yield what stands against a release of the checkout `root`, one sentence each."""
+    yield from tree_problems(root)
+    yield from version_problems(root)
+    yield from picture_problems(root)
+
+
+def tree_problems(root: Path) -> Iterator[str]:
+    """Find what is not committed."""
+    if changed := _git(root, "status", "--porcelain").splitlines():
+        yield f"the tree is not clean: {len(changed)} files changed or new, such as {changed[0][3:]}"
+
+
+def version_problems(root: Path) -> Iterator[str]:
+    """Find versions that disagree, and a newest heading that is not a version with a real date."""
+    version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    for name in ("CHANGELOG.md", "payments/CHANGES.md"):
+        found = HEADING.search((root / name).read_text())
+        newest = DATED.fullmatch(found[1]) if found else None
+        if newest is None:
+            yield f"{name}: the newest heading must be such as '## {version} (2026-11-30)'"
+        elif newest[1] != version:
+            yield f"{name}: the newest version is {newest[1]}, pyproject.toml says {version}"
+        elif not _is_date(newest[2]):
+            yield f"{name}: {newest[2]} is no date"
+    copied = re.search(r'^__version__ = "(.+?)"', (root / "payments/__init__.py").read_text(), re.MULTILINE)
+    if copied is None or copied[1] != version:
+        yield f"payments/__init__.py: __version__ is {copied[1] if copied else 'missing'}, not {version}"
+
+
+def picture_problems(root: Path) -> Iterator[str]:
+    """Find pictures of the documents that are older than the pages they show."""
+    pages = _git(root, "log", "-1", "--format=%H", "--", *WHAT_PICTURES_SHOW)
+    after = _git(root, "log", "-1", "--format=%H", f"{pages}..HEAD", "--", "docs/pictures")
+    together = _git(root, "show", "--format=", "--name-only", pages, "--", "docs/pictures")
+    if not after and not together:
+        yield "docs/pictures is older than the pages that it shows: run make screenshots, look at them and commit"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603, S607
+
+
+def main() -> int:
+    found = list(problems(ROOT))
+    for problem in found:
+        print(problem)
+    documents = subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/test_docs.py"], cwd=ROOT, check=False)
+    if not found and documents.returncode == 0:
+        print("Ready: git tag, then push it.")
+        return 0
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
