@@ -36,6 +36,8 @@ for source in [*(ROOT / "payments").rglob("*.py"), *(ROOT / "shop").rglob("*.py"
 
 # Written in one language: they are read by those who work on the code, not by those who use it.
 ONE_LANGUAGE = {"decisions.md", "decisions.ko.md", "CHANGELOG.md", "AGENTS.md", "CONTRIBUTING.md"}
+# A link to something of this repository; `../../actions` is GitHub's page of the workflows' results.
+LINK = r"\]\((?!https?:|mailto:|\.\./\.\./actions\))([^)#]*)(?:#([^)]*))?\)"
 
 
 def name_of(path: Path) -> str:
@@ -44,7 +46,7 @@ def name_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_every_link_and_picture_is_there(path: Path) -> None:
-    for target, anchor in re.findall(r"\]\((?!https?:|mailto:)([^)#]*)(?:#([^)]*))?\)", path.read_text()):
+    for target, anchor in re.findall(LINK, path.read_text()):
         found = path.parent / target if target else path
         assert found.exists(), target
         if anchor and found.suffix == ".md":

@@ -1,8 +1,9 @@
-"""The files by which others run this project: GitHub's workflows, the development container."""
+"""The files by which others run this project: GitHub's workflows, the development container, Render's blueprint."""
 
 import json
 import os
 import re
+import shlex
 import stat
 import subprocess
 from importlib.resources import files
@@ -12,6 +13,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
+
+from shop.environment import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -126,3 +129,43 @@ def test_in_codespaces_the_shop_knows_its_public_address_and_keeps_its_token(tmp
     kept = token.read_text()
     started(tmp_path, **names)
     assert token.read_text() == kept
+
+
+# --- Render -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def service() -> dict[str, Any]:
+    document = yaml.safe_load((ROOT / "render.yaml").read_text())
+    assert document.keys() == {"services"}
+    [found] = document["services"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_blueprint_builds_the_image_and_keeps_its_volume(service: dict[str, Any]) -> None:
+    known = ("type", "name", "runtime", "plan", "region", "dockerCommand", "healthCheckPath", "disk", "envVars")
+    assert tuple(service) == known  # keys of Render's blueprint reference
+    assert (service["type"], service["runtime"]) == ("web", "docker")
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert f"VOLUME {service['disk']['mountPath']}\n" in dockerfile
+    assert f"{service['healthCheckPath']}\\" in dockerfile  # the same as the image's own health check
+    assert service["disk"]["sizeGB"] >= 1
+
+
+def test_the_blueprint_gives_only_settings_that_exist_and_no_secret(service: dict[str, Any]) -> None:
+    given = {one["key"]: one.get("value") for one in service["envVars"]}
+    assert set(given) <= set(SETTINGS)
+    assert given["TRUSTED_PROXIES"] == "1"
+    assert given["SANDBOX_CONTROLS_TOKEN"] is None  # drawn by Render
+
+
+def test_the_blueprints_command_starts_the_server_at_the_address_that_render_tells(
+    service: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "gunicorn").write_text('#!/bin/sh\necho "$PUBLIC_URL"\n')
+    (tmp_path / "gunicorn").chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "RENDER_EXTERNAL_URL": "https://dalgom-demo.onrender.com"}
+    command = shlex.split(service["dockerCommand"])
+    shown = subprocess.run(command, env=environ, check=True, capture_output=True, text=True).stdout
+    assert shown == "https://dalgom-demo.onrender.com\n"
