@@ -14,6 +14,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
+# Python keeps what it compiled, even where the environment says otherwise: the tests start many processes.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: run setup test check anyday test-setup lint types translations screenshots serve up bench soak
 
 run: $(VENV)/.installed

@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import redis
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 
 from app import create_app
 from deploy.services import postgres_server, redis_server
@@ -30,6 +32,10 @@ ADDRESSED_BUYER = Buyer("홍길동", "01012345678", "buyer@example.com", "서울
 
 
 PAST_PAYMENTS = 400
+
+# Compiled templates, for all apps of this test process: each app would compile each page anew.
+COMPILED = tempfile.TemporaryDirectory(prefix="templates-")
+TEMPLATES = FileSystemBytecodeCache(COMPILED.name)
 
 # Sandbox mode with a sandbox elsewhere: nothing is mounted, and nothing answers there.
 NOBODY_ANSWERS = {"PORTONE_API_URL": "http://127.0.0.1:9/sandbox"}
@@ -102,6 +108,7 @@ def create_shop(settings: Settings) -> Flask:
     """The shop, on the clock of the tests: by itself it would follow its sandbox's, and there is none that answers."""
     app = create_app(settings)
     clocks.keep_time_of(app)
+    app.jinja_env.bytecode_cache = TEMPLATES
     return app
 
 

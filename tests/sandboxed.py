@@ -22,7 +22,7 @@ from shop.orders import cart
 from shop.orders.models import User
 from shop.orders.orders import Buyer
 from tests import clocks
-from tests.conftest import close, order_window, plan_window, product
+from tests.conftest import TEMPLATES, close, order_window, plan_window, product
 from tests.sandbox.driver import Ledger, driven
 
 
@@ -87,6 +87,7 @@ def sandboxed(folder: Path, seeded_database: Path, **environ: str) -> Iterator[S
     shutil.copy(seeded_database, folder / "shop.sqlite3")
     clocks.start_sandbox(folder / "sandbox.sqlite3")
     app = create_app(load_settings(environ, folder))
+    app.jinja_env.bytecode_cache = TEMPLATES
     with app.app_context():
         yield Sandboxed(app)
     app.extensions["sandbox"].extensions["sandbox"].close()
