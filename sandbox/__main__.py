@@ -34,7 +34,6 @@ IN_REPOSITORY = __package__ == "sandbox"  # installed it has another name
 DATABASE = Path("instance/sandbox.sqlite3" if IN_REPOSITORY else f"{NAME}.sqlite3")
 SHOP = "http://127.0.0.1:5000" if IN_REPOSITORY else None  # where `make run` serves it
 PORT, LARGEST_PORT = "5001", 65535
-WAITING_CONNECTIONS = 128
 BAD_OPTION = 2  # exit status
 
 log = logging.getLogger(f"{__package__}.requests")
@@ -156,7 +155,7 @@ def open_socket(host: str, port: int, text: Texts) -> socket.socket:
     """Listen before anything else is made, so that a port in use leaves no file behind."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=WAITING_CONNECTIONS)
+        return socket.create_server((host, port), family=family)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise BadOption(text["port_in_use"].format(port=port)) from None
