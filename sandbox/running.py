@@ -1,5 +1,6 @@
 """A sandbox in a thread of this process, driven by methods, for tests and scripts. The fixture is in `testing.py`."""
 
+import json
 import socket
 import threading
 from calendar import monthrange
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from . import Sandbox, create_sandbox
@@ -18,6 +20,7 @@ from .ledger.merchant import API_KEY, API_SECRET, IMP_CODE
 
 POLL_SECONDS = 0.02  # how soon the server notices that it should stop
 MOST_ROWS = 1_000_000
+NOT_RUNNING = "it is not running: write `with RunningSandbox(…) as sandbox:`"
 
 JSON = dict[str, Any]
 
@@ -48,12 +51,14 @@ class RunningSandbox:
         to any address on this machine. No setting of the environment is read.
         """
         self._database, self._port = Path(database), port
+        self._app: Flask | None = None
+        self._server: BaseWSGIServer | None = None
         self._options: JSON = {"shop_origin": shop, "webhook_hosts": webhook_hosts, "api_keys": (API_KEY, API_SECRET)}
 
     def __enter__(self) -> Self:
         with socket.create_server(("127.0.0.1", self._port)) as listening:  # OSError if the port is in use
             self._app = create_sandbox(self._database, **self._options)
-            self._server: BaseWSGIServer = make_server(
+            self._server = make_server(
                 "127.0.0.1", 0, self._app, threaded=True, request_handler=_QuietHandler, fd=listening.fileno()
             )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True)
@@ -63,17 +68,19 @@ class RunningSandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._server.shutdown()
+        server, sandbox = self._running_server, self._sandbox
+        server.shutdown()
         self._thread.join()
-        self._server.server_close()
-        self._sandbox.close()
+        server.server_close()
+        sandbox.close()
+        self._app = self._server = None
 
     # --- what a shop is told ---
 
     @property
     def url(self) -> str:
         """The address of the REST API, in place of `https://api.iamport.kr`."""
-        return f"http://127.0.0.1:{self._server.port}"
+        return f"http://127.0.0.1:{self._running_server.port}"
 
     @property
     def script_url(self) -> str:
@@ -109,12 +116,12 @@ class RunningSandbox:
         found = lookups.payment(self._sandbox.database, imp_uid)
         if found is None:
             raise SandboxError(f"no payment {imp_uid}")
-        return self._parsed(found["body"])
+        return dict(json.loads(found["body"]))
 
     def payments(self, merchant_uid: str) -> list[JSON]:
         """All windows and charges of one order id, the newest first."""
         page = lookups.of_order(self._sandbox.database, merchant_uid, "", lookups.USUAL_ORDER, 1, MOST_ROWS)
-        return [self._parsed(text) for text in page.texts]
+        return [json.loads(text) for text in page.texts]
 
     # --- the merchant's console, and time ---
 
@@ -185,22 +192,30 @@ class RunningSandbox:
     # --- how ---
 
     @property
+    def _running_server(self) -> BaseWSGIServer:
+        if self._server is None:
+            raise SandboxError(NOT_RUNNING)
+        return self._server
+
+    @property
+    def _running_app(self) -> Flask:
+        if self._app is None:
+            raise SandboxError(NOT_RUNNING)
+        return self._app
+
+    @property
     def _sandbox(self) -> Sandbox:
-        found: Sandbox = self._app.extensions["sandbox"]
+        found: Sandbox = self._running_app.extensions["sandbox"]
         return found
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> JSON:
         """Call one of the endpoints below /controls/, in this thread."""
-        answer = self._app.test_client().open(f"/controls/{path}", method=method, json=body)
+        answer = self._running_app.test_client().open(f"/controls/{path}", method=method, json=body)
         told: JSON = answer.get_json()
         if answer.status_code >= 400:
             field = f"{told['field']}: " if "field" in told else ""
             raise SandboxError(f"{field}{told['message']}")
         return told
-
-    def _parsed(self, text: str) -> JSON:
-        parsed: JSON = self._app.json.loads(text)
-        return parsed
 
 
 def _later(moment: datetime, months: int, days: int) -> datetime:

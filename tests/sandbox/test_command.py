@@ -103,7 +103,9 @@ def test_the_three_lines_that_a_shop_changes_are_printed(tmp_path: Path) -> None
     assert "panel:  http://127.0.0.1:PORT/controls/" in lines
     assert "shop:  http://localhost:3000" in lines
     assert f"data:  {tmp_path / 'x.sqlite3'}" in lines
-    assert "바꿀 세 줄" in told_for(tmp_path, language="ko")
+    for language, page in (("ko", "sandbox-for-your-shop.md"), ("en", "sandbox-for-your-shop.en.md")):
+        shown = told_for(tmp_path, language=language).replace("PORT", "5001").splitlines()[2:6]
+        assert "\n".join(["```", *shown, "```"]) in (ROOT / "docs" / page).read_text()
 
 
 def test_keys_that_guard_something_are_named_by_their_place_and_never_printed(

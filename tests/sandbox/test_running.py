@@ -81,6 +81,8 @@ def test_a_call_that_makes_no_sense_is_an_error_that_names_the_field(sandbox: Ru
         (lambda: sandbox.advance(), "to: either"),
         (lambda: sandbox.advance(NOON, days=1), "to: either"),
         (lambda: sandbox.advance(months=10**6), "to: "),
+        (lambda: RunningSandbox("never.sqlite3").url, "not running"),
+        (lambda: RunningSandbox("never.sqlite3").pay(ASKED), "not running"),
     ):
         with pytest.raises(SandboxError, match=message):
             call()
