@@ -1,13 +1,12 @@
 """`make release-check`: what must be true before a release is tagged. Prints each problem; exit status 1 if any.
 
-The version stands in pyproject.toml. The newest heading of CHANGELOG.md is that version with its date, and so are
-`payments.__version__` and the newest heading of payments/CHANGES.md, because that folder is copied without the rest.
+The version stands in sandbox/__init__.py, which is installed alone. The newest heading of CHANGELOG.md is that version
+with its date; `payments.__version__` and the newest heading of payments/CHANGES.md agree, as that folder is copied.
 """
 
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -33,19 +32,19 @@ def tree_problems(root: Path) -> Iterator[str]:
 
 def version_problems(root: Path) -> Iterator[str]:
     """Find versions that disagree, and a newest heading that is not a version with a real date."""
-    version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    version = _version_in(root / "sandbox/__init__.py")
     for name in ("CHANGELOG.md", "payments/CHANGES.md"):
         found = HEADING.search((root / name).read_text())
         newest = DATED.fullmatch(found[1]) if found else None
         if newest is None:
             yield f"{name}: the newest heading must be such as '## {version} (2026-11-30)'"
         elif newest[1] != version:
-            yield f"{name}: the newest version is {newest[1]}, pyproject.toml says {version}"
+            yield f"{name}: the newest version is {newest[1]}, sandbox/__init__.py says {version}"
         elif not _is_date(newest[2]):
             yield f"{name}: {newest[2]} is no date"
-    copied = re.search(r'^__version__ = "(.+?)"', (root / "payments/__init__.py").read_text(), re.MULTILINE)
-    if copied is None or copied[1] != version:
-        yield f"payments/__init__.py: __version__ is {copied[1] if copied else 'missing'}, not {version}"
+    copied = _version_in(root / "payments/__init__.py")
+    if copied != version:
+        yield f"payments/__init__.py: __version__ is {copied}, not {version}"
 
 
 def picture_problems(root: Path) -> Iterator[str]:
@@ -55,6 +54,11 @@ def picture_problems(root: Path) -> Iterator[str]:
     together = _git(root, "show", "--format=", "--name-only", pages, "--", "docs/pictures")
     if not after and not together:
         yield "docs/pictures is older than the pages that it shows: run make screenshots, look at them and commit"
+
+
+def _version_in(path: Path) -> str:
+    found = re.search(r'^__version__ = "(.+?)"', path.read_text(), re.MULTILINE)
+    return found[1] if found else "missing"
 
 
 def _is_date(text: str) -> bool:

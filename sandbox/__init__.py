@@ -19,7 +19,7 @@ from .api import problems, rest_payments, rest_schedules, rest_subscribe
 from .api.envelope import StrictJSON
 from .api.rest import bp as rest
 from .attacks import lab
-from .controls import clock_with_shop, controls, keys, panel
+from .controls import clock_with_shop, controls, description, keys, panel
 from .controls.middleware import FaultMiddleware
 from .ledger.database import Database
 from .ledger.merchant import API_KEY, API_SECRET, own_keys
@@ -28,6 +28,8 @@ from .webhooks.reach import Reach
 from .webhooks.sender import Sender
 from .webhooks.worker import Worker
 from .window import views as window
+
+__version__ = "1.1.0.dev0"  # pyproject.toml and /openapi.json read it here
 
 __all__ = [
     "Sandbox",
@@ -98,12 +100,13 @@ def create_sandbox(
     keys = api_keys or _keys(Path(database), reach.is_local)
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
+    app.config["SANDBOX_VERSION"] = __version__
     app.json = StrictJSON(app)
     app.url_map.strict_slashes = False  # PortOne's own plugin calls with a trailing slash
     parts = build(Path(database), reach, start_worker=start_worker)
     sandbox = Sandbox(*parts, keys, controls_token or None, shop_origin, shop_names, clock_url or None)
     app.extensions["sandbox"] = sandbox
-    for part in (rest, window.bp, controls.bp):
+    for part in (rest, window.bp, controls.bp, description.bp):
         app.register_blueprint(part)
     problems.install(app)
     app.before_request(sandbox.worker.start)

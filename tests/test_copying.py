@@ -15,16 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pytest
 import requests
 from playwright.sync_api import Browser, expect
 
-from sandbox import create_sandbox
-from sandbox.ledger.merchant import API_KEY, API_SECRET, IMP_CODE
-from tests.sandbox.conftest import served
+from sandbox.running import RunningSandbox
 from tests.sandbox.window.shop_page import approve, identify
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +39,7 @@ class Host:
 
     folder: Path
     url: str
-    sandbox_url: str
+    sandbox: RunningSandbox
     environ: dict[str, str]
 
     def buy(self) -> dict[str, Any]:
@@ -50,12 +48,9 @@ class Host:
         asked: dict[str, Any] = answer.json()["request_pay"]
         return asked
 
-    def pays(self, asked: dict[str, Any], outcome: str = "approve") -> dict[str, Any]:
-        """The window is used; what the page's callback would get. Without `notice_url` no webhook is sent."""
-        told: dict[str, Any] = requests.post(
-            f"{self.sandbox_url}/controls/payments", json=asked | {"outcome": outcome}, timeout=20
-        ).json()
-        return told
+    def pays(self, asked: dict[str, Any], outcome: Literal["approve", "decline"] = "approve") -> dict[str, Any]:
+        """The window is used; what the page's callback would get. The webhook, if there is a `notice_url`, is done."""
+        return self.sandbox.pay(asked, outcome=outcome)
 
     def callback(self, imp_uid: str | None, merchant_uid: str) -> requests.Response:
         ids = {"imp_uid": imp_uid, "merchant_uid": merchant_uid}
@@ -109,19 +104,18 @@ def build(folder: Path, page: str, *, monthly: bool = True) -> None:
 @contextmanager
 def running(folder: Path, page: str, *, monthly: bool = True, database_url: str = "") -> Iterator[Host]:
     build(folder, page, monthly=monthly)
-    sandbox = create_sandbox(folder / "sandbox.sqlite3", webhook_hosts=())
-    with served(sandbox) as sandbox_url, socket.create_server(("127.0.0.1", 0)) as free:
+    with RunningSandbox(folder / "sandbox.sqlite3") as sandbox, socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         environ = kept | {
             "DATABASE_URL": database_url or f"sqlite:///{folder}/coffee.sqlite3",
             "PUBLIC_URL": url,
-            "PORTONE_API_URL": sandbox_url,
-            "PORTONE_SDK_URL": f"{sandbox_url}/v1/iamport.js",
-            "PORTONE_IMP_CODE": IMP_CODE,
-            "PORTONE_API_KEY": API_KEY,
-            "PORTONE_API_SECRET": API_SECRET,
+            "PORTONE_API_URL": sandbox.url,
+            "PORTONE_SDK_URL": sandbox.script_url,
+            "PORTONE_IMP_CODE": sandbox.imp_code,
+            "PORTONE_API_KEY": sandbox.api_key,
+            "PORTONE_API_SECRET": sandbox.api_secret,
             "PORTONE_TEST_CHANNEL": "true",
         }
         free.close()
@@ -134,11 +128,10 @@ def running(folder: Path, page: str, *, monthly: bool = True, database_url: str 
             process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
         try:
             _wait_for(url, process, folder / "log")
-            yield Host(folder, url, sandbox_url, environ)
+            yield Host(folder, url, sandbox, environ)
         finally:
             process.terminate()
             process.wait(timeout=20)
-            sandbox.extensions["sandbox"].close()
 
 
 def _wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -163,14 +156,6 @@ def host(tmp_path: Path, text: str) -> Iterator[Host]:
         yield host
 
 
-def until(seen: Any, wanted: Any) -> None:
-    """Wait until the host has heard: a webhook takes a moment."""
-    deadline = time.monotonic() + 30
-    while seen() != wanted:
-        assert time.monotonic() < deadline, f"{seen()} instead of {wanted}"
-        time.sleep(0.05)
-
-
 def test_the_code_of_both_languages_is_the_same() -> None:
     english = PAGE.with_suffix(".en.md").read_text()
     assert BLOCK.findall(PAGE.read_text()) == BLOCK.findall(english) != []
@@ -184,14 +169,14 @@ def test_the_copied_folder_sells_by_callback_and_by_webhook_alone(host: Host) ->
     assert (answer.status_code, answer.json()["outcome"], answer.json()["redirect"]) == (200, "paid", "/orders/1")
     assert host.order() == "paid"
     host.pays(host.buy())
-    until(lambda: host.order(2), "paid")
+    assert host.order(2) == "paid"
     assert host.sql("SELECT stock FROM product") == [(8,)]
 
 
 def test_the_copied_folder_sells_without_its_subscriptions(tmp_path: Path, text: str) -> None:
     with running(tmp_path, text, monthly=False) as host:
         host.pays(host.buy())
-        until(host.order, "paid")
+        assert host.order() == "paid"
         assert host.flask("sync").returncode == 0
 
 
@@ -259,7 +244,7 @@ def test_after_a_decline_the_order_is_still_open_and_another_window_pays_it(host
     assert (answer["outcome"], answer["status"], host.order()) == ("failed", "failed", "pending")
     assert answer["message"]
     host.pays(json.loads(host.python(OPEN_AGAIN)))
-    until(host.order, "paid")
+    assert host.order() == "paid"
 
 
 @pytest.mark.slow

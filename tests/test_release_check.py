@@ -16,7 +16,7 @@ class Checkout:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.git("init", "--quiet")
-        self.write("pyproject.toml", f'[project]\nname = "x"\nversion = "{VERSION}"\n')
+        self.write("sandbox/__init__.py", f'__version__ = "{VERSION}"\n')
         self.write("CHANGELOG.md", f"# Changelog\n\n## {VERSION} (2026-11-30)\n\n- x\n\n## 1.0.0\n")
         self.write("payments/CHANGES.md", f"# Changes\n\n## {VERSION} (2026-11-30)\n")
         self.write("payments/__init__.py", f'__version__ = "{VERSION}"  # a comment\n')

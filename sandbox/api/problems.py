@@ -8,7 +8,7 @@ from .envelope import refusal
 from .rest import require_token
 
 # First segments of the sandbox's own addresses, which PortOne's API does not have. All others are V1's.
-OWN = ("", "controls", "window", "static", "v1", "js", "favicon.ico")
+OWN = ("", "controls", "window", "static", "v1", "js", "favicon.ico", "openapi.json")
 
 
 def is_v1(path: str) -> bool:

@@ -20,7 +20,7 @@ from ..ledger.refusals import ApiRefused
 
 TIMEOUT_KEY = "sandbox.read_timeout"  # seconds; set by the adapter
 SOCKETS = ("gunicorn.socket", "werkzeug.socket")
-WITHOUT_FAULTS = ("/controls", "/static")
+WITHOUT_FAULTS = ("/controls", "/static", "/openapi.json")
 POLL_SECONDS = 0.2
 
 Environ = dict[str, Any]

@@ -28,12 +28,20 @@ CLEARED = (
     "refused_once",
     "kept",
 )
+OWN_TABLES = {"windows", "deliveries", "kept"}  # every version of the schema had them
 BUSY_SECONDS = 15
 SCHEMA_VERSION = 5  # raise it with every change of schema.sql
 
 
+class ForeignDatabase(Exception):
+    """The file holds tables that no sandbox made; nothing in it was changed."""
+
+
 class Database:
-    """A pool of connections to one file. Each operation borrows a connection, so threads may come and go."""
+    """A pool of connections to one file. Each operation borrows a connection, so threads may come and go.
+
+    Raises ForeignDatabase for a file of something else.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,10 +49,15 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.with_name(f"{path.name}.setup").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # switching to WAL does not wait for locks by itself
-            with self.reading() as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-                _drop_older_schema(connection)
-                connection.executescript(SCHEMA)
+            try:
+                with self.reading() as connection:
+                    _refuse_foreign_tables(connection, path)
+                    connection.execute("PRAGMA journal_mode=WAL")
+                    _drop_older_schema(connection)
+                    connection.executescript(SCHEMA)
+            except BaseException:
+                self.close()
+                raise
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -142,6 +155,13 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def _refuse_foreign_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """A mistyped file may be the shop's own database, whose tables must not be dropped."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and not tables >= OWN_TABLES:
+        raise ForeignDatabase(f"{path} is a database of something else; name a new file")
 
 
 def _drop_older_schema(connection: sqlite3.Connection) -> None:

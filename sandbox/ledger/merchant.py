@@ -56,7 +56,10 @@ CHANNELS = (
 
 
 def own_keys(path: Path) -> tuple[str, str]:
-    """This deployment's key and secret, from the file `path`: written once, by the shop or the sandbox, and kept."""
+    """This deployment's key and secret, from the file `path`: written once, by the shop or the sandbox, and kept.
+
+    Raises ValueError when the file holds something else.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
@@ -65,8 +68,10 @@ def own_keys(path: Path) -> tuple[str, str]:
         with suppress(FileExistsError):
             path.hardlink_to(draft)  # atomic, even if several processes start at once
         draft.unlink()
-    key, secret = path.read_text().split()
-    return key, secret
+    kept = path.read_text().split()
+    if len(kept) != 2:
+        raise ValueError(f"{path} must hold a key and a secret, one in each line")
+    return kept[0], kept[1]
 
 
 def channel_of(channel_key: str | None, pg: str | None) -> Channel | None:

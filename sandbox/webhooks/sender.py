@@ -4,6 +4,7 @@ Webhooks and the browser's response are sent independently: either may arrive fi
 """
 
 import json
+import logging
 import os
 import sqlite3
 import threading
@@ -19,6 +20,8 @@ from .worker import Worker
 
 FIRST_TRY_SECONDS = (10, 30)  # PortOne's connect and read timeouts
 LATER_TRY_SECONDS = 15
+
+log = logging.getLogger(__name__)
 
 
 class Sender:
@@ -52,14 +55,14 @@ class Sender:
         delivery = outbox.find(self._database, delivery_id)
         if delivery is not None:
             with self._counted():
-                outbox.record(self._database, delivery, *self._post(delivery))
+                self._send(delivery)
 
     def _deliver_next(self) -> bool:
         with self._counted():
             delivery = outbox.take(self._database)
             if delivery is None:
                 return False
-            outbox.record(self._database, delivery, *self._post(delivery))
+            self._send(delivery)
         return True
 
     @contextmanager
@@ -87,6 +90,11 @@ class Sender:
         self._in_progress = 0
         self._changed = threading.Condition()
         self._local = threading.local()
+
+    def _send(self, delivery: sqlite3.Row) -> None:
+        status, answer = self._post(delivery)
+        log.info("webhook to %r: %s", delivery["url"], status or answer)
+        outbox.record(self._database, delivery, status, answer)
 
     def _post(self, delivery: sqlite3.Row) -> tuple[int | None, str]:
         if not self.reach.allows(delivery["url"]):

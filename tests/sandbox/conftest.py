@@ -20,6 +20,7 @@ from sandbox import Sandbox, create_sandbox
 from sandbox.adapter import WSGIAdapter
 from sandbox.ledger.clock import SEOUL
 from sandbox.ledger.merchant import API_KEY, API_SECRET, IMP_CODE
+from sandbox.testing import portone_sandbox as portone_sandbox  # a fixture
 from tests.clocks import start_sandbox
 from tests.sandbox.driver import driven, travel
 

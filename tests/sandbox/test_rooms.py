@@ -18,7 +18,9 @@ ROOMS = {
     "attacks": {"ledger", "webhooks", "window", "controls"},
 }
 INSTALLED = {"flask", "requests", "werkzeug"}  # Flask brings werkzeug
-MOST_ENTRIES = 8
+NEEDED_BY = {"testing": {"pytest"}}  # a fixture; it says what to install
+FILES_BESIDE = {"adapter.py", "running.py", "server.py", "testing.py"}
+MOST_ENTRIES = 10
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 40
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -52,7 +54,7 @@ def imports_of(path: Path) -> tuple[set[str], set[str]]:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_file_imports_only_the_rooms_below_its_own_and_what_flask_and_requests_bring(path: Path) -> None:
     own, others = imports_of(path)
-    assert others <= INSTALLED | sys.stdlib_module_names
+    assert others <= INSTALLED | NEEDED_BY.get(name_of(path), set()) | sys.stdlib_module_names
     room = name_of(path).split(".")[0]
     if room in ROOMS:
         assert {module.split(".")[0] for module in own} <= ROOMS[room] | {room}
@@ -63,10 +65,10 @@ def test_no_two_files_import_each_other_however_far_around() -> None:
     assert tuple(TopologicalSorter(graph).static_order())  # raises CycleError
 
 
-def test_the_package_has_at_most_eight_rooms_and_files() -> None:
+def test_the_package_has_few_rooms_and_files() -> None:
     entries = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
-    assert entries - {"__init__.py", "__main__.py", "static", "templates"} == {*ROOMS, "adapter.py", "server.py"}
-    assert len(ROOMS) + 2 <= MOST_ENTRIES
+    assert entries - {"__init__.py", "__main__.py", "static", "templates"} == {*ROOMS, *FILES_BESIDE}
+    assert len(ROOMS) + len(FILES_BESIDE) <= MOST_ENTRIES
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 
-from sandbox import Sandbox
 from sandbox.ledger.merchant import CHANNELS
-from tests.sandbox.conftest import go_to, issue_key, pay, served
+from sandbox.running import RunningSandbox
+from tests.sandbox.conftest import ASKED
 
 pytestmark = pytest.mark.slow  # installs the clients, the first time
 
@@ -78,44 +77,47 @@ def node_clients() -> Path:
     return NODE / "node_modules"
 
 
-def differences_met(command: Sequence[str], clients: dict[str, str], app: Flask, facts: dict[str, Any]) -> set[str]:
+def differences_met(
+    command: Sequence[str], clients: dict[str, str], sandbox: RunningSandbox, facts: dict[str, Any]
+) -> set[str]:
     """Run a client's program against the sandbox; the differences that it met."""
-    with served(app) as address:
-        run = subprocess.run(
-            [*command, address, json.dumps(facts)],
-            env=os.environ | clients | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+    run = subprocess.run(
+        [*command, sandbox.url, json.dumps(facts)],
+        env=os.environ | clients | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     *differences, last = run.stdout.splitlines() or [""]
     assert last == "served", run.stderr
     return set(differences)
 
 
 @pytest.fixture
-def facts(sandbox: Sandbox) -> dict[str, Any]:
+def facts(portone_sandbox: RunningSandbox) -> dict[str, Any]:
     """A key whose month is due, a payment of the live-looking channel, one of a test channel, and a moment to come."""
-    go_to(sandbox, "2055-01-15")
-    issue_key(sandbox)
-    go_to(sandbox, "2055-02-15")
+    portone_sandbox.advance("2055-01-15T12:00")
+    portone_sandbox.pay(ASKED | {"merchant_uid": "first-of-key-1", "customer_uid": "key-1"})
+    portone_sandbox.advance(months=1)
     return {
-        "imp_uid": pay(sandbox, channelKey=CHANNELS[-1].key)["imp_uid"],
-        "test_imp_uid": pay(sandbox, merchant_uid="order-2")["imp_uid"],
-        "later": sandbox.clock.now() + 28 * 24 * 3600,
+        "imp_uid": portone_sandbox.pay(ASKED | {"channelKey": CHANNELS[-1].key})["imp_uid"],
+        "test_imp_uid": portone_sandbox.pay(ASKED | {"merchant_uid": "order-2"})["imp_uid"],
+        "later": int(portone_sandbox.now.timestamp()) + 28 * 24 * 3600,
     }
 
 
 @pytest.mark.parametrize("client", PYPI)
 def test_a_client_of_pypi_is_served(
-    client: str, python_clients: Path, sandbox_app: Flask, facts: dict[str, Any]
+    client: str, python_clients: Path, portone_sandbox: RunningSandbox, facts: dict[str, Any]
 ) -> None:
     command = [sys.executable, str(HERE / "use_clients.py"), client]
-    assert differences_met(command, {"PYTHONPATH": str(python_clients)}, sandbox_app, facts) == PYPI[client]
+    assert differences_met(command, {"PYTHONPATH": str(python_clients)}, portone_sandbox, facts) == PYPI[client]
 
 
 @pytest.mark.parametrize("client", NPM)
-def test_a_client_of_npm_is_served(client: str, node_clients: Path, sandbox_app: Flask, facts: dict[str, Any]) -> None:
+def test_a_client_of_npm_is_served(
+    client: str, node_clients: Path, portone_sandbox: RunningSandbox, facts: dict[str, Any]
+) -> None:
     command = ["node", str(HERE / "use_clients.js"), client]
-    assert differences_met(command, {"NODE_PATH": str(node_clients)}, sandbox_app, facts) == NPM[client]
+    assert differences_met(command, {"NODE_PATH": str(node_clients)}, portone_sandbox, facts) == NPM[client]
