@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
 LONGEST_TEXT = 200_000  # characters of an answer that are read
 LONGEST_PATTERN = 500
 LONGEST_NUMBER = 20  # digits
@@ -48,16 +46,26 @@ def _too_long(*_: object) -> None:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What the shop answered at the end of its redirects."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    text: str
+
+
+@dataclass(frozen=True)
 class Take:
     """Where a value is taken from: `kind` is `json`, `cookie`, `header`, or `text`, `int`, `url` for a pattern."""
 
     kind: str
     what: str
 
-    def find(self, answer: requests.Response, cookies: Mapping[str, str]) -> Any:
+    def find(self, answer: Answer, cookies: Mapping[str, str]) -> Any:
         """The value in this answer, or among the visitor's cookies; None when there is none. Raises TookTooLong."""
         if self.kind == "json":
-            return at_path(json_of(answer), self.what)
+            return at_path(json_of(answer.text), self.what)
         if self.kind == "cookie":
             return cookies.get(self.what)
         if self.kind == "header":
@@ -107,10 +115,10 @@ def fits(pattern: str, text: str) -> bool:
         return compiled(pattern).search(text) is not None
 
 
-def json_of(answer: requests.Response) -> Any:
-    """The JSON of an answer; None for anything else."""
+def json_of(text: str) -> Any:
+    """The JSON in a text; None for anything else."""
     try:
-        return json.loads(answer.text)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
 

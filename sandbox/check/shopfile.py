@@ -93,6 +93,18 @@ def read(path: Path, cases: tuple[str, ...]) -> ShopFile:
     return _shop_of(Table(path.name, "", _toml(path)), path.resolve().parent, cases)
 
 
+def address(url: str, where: str) -> str:
+    """The address of a shop. Raises BadFile."""
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise BadFile(f"{where}: must be an address such as http://127.0.0.1:3000")
+    return url
+
+
 def _toml(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
@@ -110,10 +122,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def _shop_of(file: Table, folder: Path, cases: tuple[str, ...]) -> ShopFile:
     shop = Table(file.file, "shop", file.take("shop", {}))
-    url, name = shop.text("url").rstrip("/"), shop.text("name", "")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
-        raise shop.bad("url", "must be an address such as http://127.0.0.1:3000")
+    url, name = address(shop.text("url").rstrip("/"), f"{file.file}: shop.url"), shop.text("name", "")
     shop.done()
     steps = {section: _steps(file, section) for section in SECTIONS}
     if not steps["order"]:
@@ -124,7 +133,7 @@ def _shop_of(file: Table, folder: Path, cases: tuple[str, ...]) -> ShopFile:
     described = ShopFile(
         folder,
         url,
-        name or parts.netloc,
+        name or urlsplit(url).netloc,
         paid,
         **steps,
         callback=_single(file, "callback"),
