@@ -29,7 +29,7 @@ class Visitor:
 
     def __init__(self, http: requests.Session, shop_url: str, listen: Callable[[str, str], None]) -> None:
         self.shop_url = shop_url.rstrip("/")
-        self.listen = listen
+        self.listen, self.seconds = listen, SECONDS
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.update(HEADERS)
@@ -88,7 +88,7 @@ class Visitor:
                 kept = {"Content-Type": str(following.headers.get("Content-Type") or "")} if following.body else {}
                 to = self.address(following.url or "")
                 response = self._request(following.method or "GET", to, headers={**own, **kept}, data=following.body)
-            answer = _read(response)
+            answer = _read(response, self.seconds)
         except (requests.RequestException, ValueError) as error:
             self.listen(asked, type(error).__name__)
             raise Unplayable("no_answer", method=method, path=path, error=type(error).__name__) from None
@@ -96,7 +96,7 @@ class Visitor:
         return answer
 
     def _request(self, method: str, url: str, **content: Any) -> requests.Response:
-        return self._session.request(method, url, timeout=SECONDS, allow_redirects=False, stream=True, **content)
+        return self._session.request(method, url, timeout=self.seconds, allow_redirects=False, stream=True, **content)
 
     def shows(self, sign: Sign, values: Mapping[str, Any]) -> bool:
         """Whether the page of a sign says so now."""
@@ -185,9 +185,9 @@ def _escaped(values: Mapping[str, Any]) -> dict[str, str]:
     return {name: re.escape(as_text(value)) for name, value in values.items()}
 
 
-def _read(response: requests.Response) -> Answer:
+def _read(response: requests.Response, seconds: int) -> Answer:
     """Read the beginning of an answer, within a time."""
-    until, content = time.monotonic() + SECONDS, b""
+    until, content = time.monotonic() + seconds, b""
     for chunk in response.iter_content(65_536):
         content += chunk
         if len(content) > LARGEST_ANSWER or time.monotonic() > until:
