@@ -23,6 +23,8 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from . import Sandbox, __version__, create_sandbox
 from .api.problems import is_v1
+from .check.command import main as check
+from .check.table import BadFile
 from .controls.command_texts import TEXTS
 from .ledger.database import ForeignDatabase
 from .ledger.merchant import API_KEY, API_SECRET, IMP_CODE
@@ -51,8 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without Hangul
     if given[:1] == ["check"]:
-        from .check.command import main as check
-
         return check(given[1:])
     text = TEXTS[language_of(given)]
     try:
@@ -92,6 +92,7 @@ def parser(text: Texts) -> argparse.ArgumentParser:
     options.add_argument("--shop", default=SHOP, help=text["help_shop"])
     options.add_argument("--database", type=Path, default=DATABASE, help=f"{text['help_database']} ({DATABASE})")
     options.add_argument("--clock-url", default="", help=text["help_clock_url"])
+    options.add_argument("--shop-file", type=Path, help=text["help_shop_file"])
     options.add_argument("--lang", choices=tuple(TEXTS), help=text["help_lang"])
     options.add_argument("--version", action="version", version=f"{NAME} {__version__}")
     return options
@@ -131,7 +132,7 @@ def serve(options: argparse.Namespace, text: Texts) -> None:
     """Serve until SIGINT or SIGTERM. Raises BadOption before anything is printed."""
     shop, clock_url = origin_of(options.shop, text), clock_url_of(options.clock_url, text)
     with open_socket(options.host, port_of(options.port, text), text) as listening:
-        app = create(options.database, shop, clock_url)
+        app = create(options, shop, clock_url)
         server = make_server(options.host, 0, app, threaded=True, request_handler=RequestHandler, fd=listening.fileno())
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger(__package__).setLevel(logging.INFO)
@@ -164,14 +165,20 @@ def open_socket(host: str, port: int, text: Texts) -> socket.socket:
         raise BadOption(f"{host}: {error}") from None
 
 
-def create(database: Path, shop: str | None, clock_url: str) -> Flask:
+def create(options: argparse.Namespace, shop: str | None, clock_url: str) -> Flask:
     try:
-        return create_sandbox(database, shop_origin=shop, controls_token=controls_token(), clock_url=clock_url)
+        return create_sandbox(
+            options.database,
+            shop_origin=shop,
+            controls_token=controls_token(),
+            clock_url=clock_url,
+            shop_file=options.shop_file,
+        )
     except OSError as error:
-        raise BadOption(f"{error.filename or database}: {error.strerror or error}") from None
+        raise BadOption(f"{error.filename or options.database}: {error.strerror or error}") from None
     except sqlite3.Error as error:
-        raise BadOption(f"{database}: {error}") from None
-    except (ForeignDatabase, ValueError) as error:  # ValueError: a weak token, a broken sandbox_keys
+        raise BadOption(f"{options.database}: {error}") from None
+    except (BadFile, ForeignDatabase, ValueError) as error:  # ValueError: a weak token, a broken sandbox_keys
         raise BadOption(str(error)) from None
 
 
