@@ -1,6 +1,5 @@
 // The shop's addresses. It sells an e-book once, and a pass every month.
 const { randomBytes, randomUUID } = require('node:crypto');
-const { readFileSync } = require('node:fs');
 const express = require('express');
 const { payments, start, lookUp, runJobs } = require('./payments');
 
@@ -10,7 +9,7 @@ const PRODUCTS = new Map([
   ['pass', { name: '월간 이용권', amount: 4900, channelKey: env.PORTONE_BILLING_CHANNEL_KEY }],
 ]);
 const SDK_URL = env.PORTONE_SDK_URL ?? 'https://cdn.iamport.kr/v1/iamport.js';
-const PAGE = readFileSync(`${__dirname}/page.html`, 'utf8').replace('{{SDK_URL}}', SDK_URL);
+const PAGE = require('node:fs').readFileSync(`${__dirname}/page.html`, 'utf8').replace('{{SDK_URL}}', SDK_URL);
 const TEXTS = { paid: '결제 완료', cancelled: '결제 취소', held: '결제 확인 중' };
 const app = express();
 
@@ -38,7 +37,9 @@ app.get('/orders/:id', async (req, res) => { // a phone comes back here from the
   const payment = payments.get(req.params.id);
   if (payment?.status === 'ready') await lookUp(payment).catch((error) => console.error(error.message));
   if (!payment || payment.buyer !== req.buyer) return res.status(404).send('주문이 없습니다.');
-  res.send(`<!doctype html><html lang="ko"><title>주문</title><h1>${TEXTS[payment.status] ?? '결제 전'}</h1></html>`);
+  const paid = [...payments.values()].filter((one) => one.order === payment.order && one.status === 'paid');
+  const rows = paid.map((one) => `<p>${one.paidOn} ${one.asked.name} ${one.asked.amount}원</p>`).join('');
+  res.send(`<!doctype html><html lang="ko"><title>주문</title><h1>${TEXTS[payment.status] ?? '결제 전'}</h1>${rows}`);
 });
 app.post(['/payment/complete', '/payment/webhook'], async (req, res) => {
   const payment = payments.get(req.body?.merchant_uid);

@@ -1,5 +1,4 @@
-// All rules about money. What a browser or a webhook says is a hint: only PortOne's response changes a payment.
-// Node runs what stands between two awaits alone, so no lock is needed where a payment is read and then changed.
+// All rules about money. Only PortOne's response changes a payment; what stands between two awaits runs alone.
 const fs = require('node:fs');
 const call = require('./portone');
 
@@ -54,7 +53,7 @@ async function chargeMonth(first, today) {
   if (last?.status !== 'paid' || !last.paidOn.startsWith(monthBefore)) return;
   if (today.slice(8) < first.paidOn.slice(8) && today.slice(8) < '28') return; // every month has a 28th
   let charge = payments.get(first.charge);
-  if (charge?.status === 'failed' && charge.day === today) return; // declined: another try tomorrow
+  if (charge?.status === 'held' || (charge?.status === 'failed' && charge.day === today)) return; // again tomorrow
   if (charge?.status !== 'ready') {
     const { pay_method, digital, channelKey, m_redirect_url, ...kept } = first.asked;
     first.charge = `${first.order}-${today}`;

@@ -21,9 +21,9 @@ members = []
 
 
 def portone(method, path, body=None):
-    token = requests.post(f"{API}/users/getToken", json=KEYS, timeout=30).json()["response"]["access_token"]
+    token = requests.post(f"{API}/users/getToken", json=KEYS, timeout=10).json()["response"]["access_token"]
     headers = {"Authorization": token}
-    return requests.request(method, API + path, json=body, headers=headers, timeout=30).json()["response"]
+    return requests.request(method, API + path, json=body, headers=headers, timeout=10).json()["response"]
 
 
 @app.get("/")
