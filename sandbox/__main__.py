@@ -1,9 +1,11 @@
 """Development server: `python -m sandbox --port 5001` serves the sandbox alone on this machine."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from . import create_sandbox
+from .check import command
 from .server import controls_token
 
 SHOP = "http://127.0.0.1:5000"  # where `make run` serves it
@@ -24,4 +26,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["check"]:
+        sys.exit(command.main(sys.argv[2:]))
     main()

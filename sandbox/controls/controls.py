@@ -24,6 +24,7 @@ Answer = Response | tuple[Response, int]
 APPROVED_PHONE = "01000001234"
 DECLINED_PHONE = "01000000031"
 OUTCOMES = ("approve", "decline", "close")
+LEFT_OPEN = "open"  # the window is opened and nobody types into it
 JUMPED = "a jump: a shop that charges by the day was down meanwhile; /controls/clock/with-shop goes day by day"
 OPEN_TO_ALL = ("controls.tell_clock", "controls.sign_in")  # the shop reads the clock; it reveals nothing
 PAGES = ("controls.panel", "controls.attack_lab")
@@ -85,17 +86,23 @@ def move_clock() -> Answer:
 
 @bp.get("/payments")
 def payments() -> Answer:
-    """The latest hundred payments as V1 writes them, the buyers' data masked."""
-    rows = database().all("SELECT body, cancelled_at_kg FROM payments ORDER BY id DESC LIMIT 100")
+    """The latest hundred payments as V1 writes them, buyers masked; of one imp_uid, merchant_uid or customer_uid."""
+    named = {name: request.args[name] for name in ("imp_uid", "merchant_uid", "customer_uid") if name in request.args}
+    where = " AND ".join(f"{name} = ?" for name in named) or "1"
+    sql = f"SELECT body, cancelled_at_kg FROM payments WHERE {where} ORDER BY id DESC LIMIT 100"  # noqa: S608
+    rows = database().all(sql, *named.values())
     listed = [masked(json.loads(row["body"])) | {"cancelled_at_kg": row["cancelled_at_kg"]} for row in rows]
     return jsonify(payments=listed)
 
 
 @bp.post("/payments")
 def pay() -> Answer:
-    """Complete a payment window without a browser: approve, decline or close. Returns the callback's object."""
+    """Complete a payment window without a browser: approve, decline or close. Returns the callback's object.
+
+    With `open` the window stays open, for `end_window`, and the answer has its ids.
+    """
     params = _body()
-    outcome = fields.one_of("outcome", params.pop("outcome", "approve"), OUTCOMES)
+    outcome = fields.one_of("outcome", params.pop("outcome", "approve"), (*OUTCOMES, LEFT_OPEN))
     device = fields.one_of("device", params.pop("device", "pc"), ("pc", "mobile"))
     user_code = fields.text("user_code", params.pop("user_code", IMP_CODE), 40)
     phone = None if isinstance(params.get("phone"), dict) else _typed_phone(params)  # an object is V1's `phone`
@@ -112,8 +119,11 @@ def pay() -> Answer:
     except kg.Refused as refused:
         result = {"success": False, "imp_uid": None, "merchant_uid": params.get("merchant_uid")}
         return jsonify(result | {"error_code": refused.error_code, "error_msg": refused.error_msg})
-    _complete_window(window_id, outcome, phone)
+    if outcome != LEFT_OPEN:
+        _complete_window(window_id, outcome, phone)
     view = windows.find(database(), window_id)
+    if view and view.state == LEFT_OPEN:
+        return jsonify(imp_uid=view.imp_uid, merchant_uid=view.merchant_uid, status="ready")
     return jsonify(view.result if view else None)
 
 
@@ -187,8 +197,8 @@ def masked(payment: dict[str, Any]) -> dict[str, Any]:
 
 @bp.get("/deliveries")
 def deliveries() -> Answer:
-    """The latest hundred webhooks with their answers."""
-    return jsonify(deliveries=[delivery(row) for row in outbox.latest(database())])
+    """The latest hundred webhooks with their answers; of one imp_uid."""
+    return jsonify(deliveries=[delivery(row) for row in outbox.latest(database(), imp_uid=request.args.get("imp_uid"))])
 
 
 @bp.post("/deliveries/<int(max=9223372036854775807):delivery_id>/redeliver")
@@ -236,8 +246,10 @@ def _matches_a_path(pattern: str) -> bool:
 
 
 @bp.delete("/faults")
-def clear_faults() -> Answer:
-    return jsonify(cleared=faults.clear(database()))
+@bp.delete("/faults/<int(max=9223372036854775807):fault_id>")
+def clear_faults(fault_id: int | None = None) -> Answer:
+    """Clear one rule, or all."""
+    return jsonify(cleared=faults.clear(database(), fault_id))
 
 
 @bp.get("/settings")

@@ -33,9 +33,10 @@ def again(database: Database, asked: Mapping[str, Any]) -> Changed:
         if entries.approved_row(connection, asked["merchant_uid"]):
             raise ApiRefused(ORDERED_ALREADY)
         payment = charge(database, connection, key, asked, usage="payment", ordered=ordered)
-        paid = payment["status"] == "paid"
-        waiting = outbox.queue(database, connection, payment) if paid else []  # a failed `again` sends no webhook
-    return Changed(payment, waiting, lost=paid and outcome_at(key["phone"], "renewal").lost)
+        paid, outcome = payment["status"] == "paid", outcome_at(key["phone"], "renewal")
+        # a failed `again` sends no webhook
+        waiting = outbox.queue(database, connection, payment, silent=outcome.silent) if paid else []
+    return Changed(payment, waiting, lost=paid and outcome.lost)
 
 
 def charge(

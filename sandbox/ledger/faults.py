@@ -74,8 +74,10 @@ def add(database: Database, body: Mapping[str, Any]) -> Fault:
     return Fault(added.lastrowid or 0, path, kind, json.loads(row[2]), *row[3:])
 
 
-def clear(database: Database) -> int:
-    """Delete all rules; how many there were."""
+def clear(database: Database, fault_id: int | None = None) -> int:
+    """Delete this rule, or all; how many there were."""
+    if fault_id is not None:
+        return database.change("DELETE FROM faults WHERE id = ?", fault_id)
     return database.change("DELETE FROM faults")
 
 

@@ -120,7 +120,10 @@ def find(database: Database, delivery_id: int) -> sqlite3.Row | None:
     return database.one("SELECT * FROM deliveries WHERE id = ?", delivery_id)
 
 
-def latest(database: Database, limit: int = 100) -> list[sqlite3.Row]:
+def latest(database: Database, limit: int = 100, imp_uid: str | None = None) -> list[sqlite3.Row]:
+    """The latest deliveries, of one payment or of all."""
+    if imp_uid is not None:
+        return database.all("SELECT * FROM deliveries WHERE imp_uid = ? ORDER BY id DESC LIMIT ?", imp_uid, limit)
     return database.all("SELECT * FROM deliveries ORDER BY id DESC LIMIT ?", limit)
 
 

@@ -104,6 +104,14 @@ OUTCOMES = [
         once=True,
     ),
     Outcome("6001", "둘째 달부터 결제되지만 응답 유실", "later months: paid, answer lost", "renewal", lost=True),
+    Outcome(
+        "6003",
+        "둘째 달부터 결제되지만 응답도 웹훅도 유실",
+        "later months: paid, answer and webhook both lost",
+        "renewal",
+        lost=True,
+        silent=True,
+    ),
 ]
 _BY_ENDING = {outcome.ending: outcome for outcome in OUTCOMES}
 APPROVED = Outcome("", "그 밖의 번호: 승인", "any other number: approved", "approval")

@@ -13,6 +13,7 @@ from .lookups import Page
 from .merchant import CHANNELS, channel_with
 from .objects import Payment, new_payment, new_schedule, to_json
 from .outbox import Changed
+from .outcomes import outcome_at
 from .refusals import (
     NO_KEY_TO_SCHEDULE,
     NO_SUCH_SCHEDULE,
@@ -173,7 +174,9 @@ def _execute(database: Database, connection: sqlite3.Connection, row: sqlite3.Ro
         payment_status=payment["status"],
         fail_reason=payment["fail_reason"],
     )
-    return Changed(payment, outbox.queue(database, connection, payment))  # schedules send webhooks for failures, too
+    silent = key is not None and payment["status"] == "paid" and outcome_at(key["phone"], "renewal").silent
+    # schedules send webhooks for failures, too
+    return Changed(payment, outbox.queue(database, connection, payment, silent=silent))
 
 
 def _failed(database: Database, connection: sqlite3.Connection, asked: Mapping[str, Any], reason: str) -> Payment:

@@ -49,6 +49,32 @@ def test_an_open_window_is_ended_with_the_number_that_is_given(anybody: FlaskCli
     assert (told["success"], told["error_msg"]) == (False, refusal_of("0031").message)
 
 
+def test_a_window_is_left_open_and_ended_later(anybody: FlaskClient) -> None:
+    opened = anybody.post("/controls/payments", json=ASKED | {"outcome": "open"}).json
+    assert opened
+    assert opened == {"imp_uid": opened["imp_uid"], "merchant_uid": "order-1", "status": "ready"}
+    told = anybody.post(f"/controls/payments/{opened['imp_uid']}/window", json={"outcome": "approve"}).json
+    assert told and told["success"]
+    refused = anybody.post("/controls/payments", json=ASKED | {"amount": 100, "outcome": "open"}).json
+    assert refused and refused["error_code"] == "SANDBOX_MINIMUM"
+
+
+def test_payments_and_webhooks_are_listed_for_one_id(
+    anybody: FlaskClient, sandbox: Sandbox, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/hook").respond_with_data("heard")
+    paid = [
+        pay(sandbox, merchant_uid=f"order-{n}", customer_uid=f"key-{n}", notice_url=httpserver.url_for("/hook"))
+        for n in (1, 2)
+    ]
+    for query in (f"imp_uid={paid[0]['imp_uid']}", "merchant_uid=order-1", "customer_uid=key-1&merchant_uid=order-1"):
+        listed = anybody.get(f"/controls/payments?{query}").json
+        assert listed and [one["merchant_uid"] for one in listed["payments"]] == ["order-1"]
+    assert anybody.get("/controls/payments?imp_uid=x'").json == {"payments": []}
+    log = anybody.get(f"/controls/deliveries?imp_uid={paid[1]['imp_uid']}").json
+    assert log and [one["imp_uid"] for one in log["deliveries"]] == [paid[1]["imp_uid"]]
+
+
 def test_a_refused_request_is_told_as_the_callback_would_be(anybody: FlaskClient) -> None:
     told = anybody.post("/controls/payments", json=ASKED | {"amount": 100}).json
     assert told

@@ -218,3 +218,11 @@ def test_a_bad_fault_is_a_400_that_names_the_field(body: dict[str, Any], field: 
     answer = anybody.post("/controls/faults", json=body)
     assert (answer.status_code, answer.json and answer.json["field"]) == (400, field)
     assert anybody.get("/controls/faults").json == {"faults": []}
+
+
+def test_one_fault_is_cleared_and_the_others_stay(anybody: FlaskClient) -> None:
+    added = [anybody.post("/controls/faults", json={"path": "*", "fault": "status", "count": n}).json for n in (1, 2)]
+    assert added[0] and added[1]
+    assert anybody.delete(f"/controls/faults/{added[0]['id']}").json == {"cleared": 1}
+    assert anybody.delete(f"/controls/faults/{added[0]['id']}").json == {"cleared": 0}
+    assert anybody.get("/controls/faults").json == {"faults": [added[1]]}

@@ -146,6 +146,25 @@ def test_a_number_may_lose_the_answer_of_a_charge_that_was_made(sandbox_app: Fla
     assert payment["status"] == "paid"
 
 
+def test_a_number_may_lose_the_answer_of_a_charge_and_its_webhook(
+    sandbox_app: Flask, sandbox: Sandbox, httpserver: Any, heard: list[dict[str, str]]
+) -> None:
+    go_to(sandbox, "2055-01-15")
+    issue_key(sandbox, "01000006003")
+    go_to(sandbox, "2055-02-15")
+    asked = {
+        "customer_uid": "key-1",
+        "merchant_uid": "sub-2",
+        "amount": 9900,
+        "notice_url": httpserver.url_for("/hook"),
+    }
+    with portone_client(sandbox_app) as client, pytest.raises(requests.ReadTimeout):
+        client.post(PATH, asked)
+    sandbox.flush()
+    assert [payment["status"] for payment in payments_of(sandbox, "sub-2")] == ["paid"]
+    assert heard == []
+
+
 def test_an_unknown_key_and_a_used_order_id_are_refused_before_kg(merchant: Merchant, sandbox: Sandbox) -> None:
     body = {"customer_uid": "nobodys", "merchant_uid": "sub-1", "amount": 9900, "name": "월 이용권"}
     assert merchant("POST", PATH, json=body) == (200, 1, "등록되지 않은 구매자입니다.", None)

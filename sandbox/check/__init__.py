@@ -1,0 +1,1 @@
+"""`portone-sandbox check`: plays buyers, attackers and outages against a shop that a small file describes."""

@@ -1,0 +1,201 @@
+"""A visitor of the shop without a browser: sends the steps of its file and takes values from the answers.
+
+It knows the shop by URL only, keeps its own cookies, and follows redirects within the shop, never to another host.
+"""
+
+import copy
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from .patterns import LONGEST_TEXT, Answer, TookTooLong, as_text, at_path, fill, fits, json_of
+from .shopfile import Sign, Step
+from .trouble import Unplayable
+from .wording import answer_text, request_text
+
+SECONDS = 60  # a shop may wait half a minute for PortOne
+LARGEST_ANSWER = 2_000_000  # bytes
+MOST_REDIRECTS = 5
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+HEADERS = {"User-Agent": "Mozilla/5.0 (portone-sandbox check)", "Accept": "text/html, application/json, */*"}
+
+
+class Visitor:
+    """One visitor with its own cookies. `listen` is called with the text of every request and of its answer."""
+
+    def __init__(self, http: requests.Session, shop_url: str, listen: Callable[[str, str], None]) -> None:
+        self.shop_url = shop_url.rstrip("/")
+        self.listen = listen
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers.update(HEADERS)
+        for prefix, adapter in http.adapters.items():  # keeps calls in the process when the shop is mounted
+            self._session.mount(prefix, adapter)
+
+    def do(self, step: Step, values: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Do a step of the file; the values taken. `changes` are fields of the body that an attacker sets."""
+        answer = self.send(step, values, changes)
+        wanted = step.status
+        if (answer.status != wanted) if wanted else answer.status >= 400:
+            raise Unplayable("status", step=step.where, method=step.method, path=_path(answer), got=answer.status)
+        taken = {}
+        for name, place in step.take.items():
+            try:
+                found = place.find(answer, self._session.cookies.get_dict())
+            except TookTooLong:
+                raise Unplayable("pattern_too_slow", step=step.where, name=name) from None
+            if found is None:
+                path = _path(answer)
+                raise Unplayable("nothing_found", step=step.where, name=name, path=path, got=answer.status)
+            taken[name] = found
+        return taken
+
+    def send(self, step: Step, values: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> Answer:
+        """Send a step's request, whatever is answered. Raises Unplayable without an answer."""
+        try:
+            path, form, body = fill(step.path, values), fill(step.form, values), fill(step.json, values)
+            headers = {name: as_text(value) for name, value in fill(step.headers, values).items()}
+        except KeyError as missing:
+            raise Unplayable("no_value", step=step.where, name=missing.args[0]) from None
+        if changes and isinstance(body if form is None else form, Mapping):
+            form, body = (form, changed(body, changes)) if form is None else (changed(form, changes), body)
+        return self.call(step.method, as_text(path), form=_form(form), json=body, headers=headers)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        form: Mapping[str, Any] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request and follow its redirects. Raises Unplayable without an answer."""
+        own = {"Referer": f"{self.shop_url}/"} | ({} if method == "GET" else {"Origin": origin(self.shop_url)})
+        body = {"data": form} if form is not None else {"json": json} if json is not None else {}
+        url, asked = self.address(path), request_text(method, path, json if form is None else form)
+        try:
+            response = self._request(method, url, headers={**own, **(headers or {})}, **body)
+            for _ in range(MOST_REDIRECTS):
+                following = response.next
+                if following is None or not self.is_own(following.url or ""):
+                    break
+                response.close()
+                kept = {"Content-Type": str(following.headers.get("Content-Type") or "")} if following.body else {}
+                to = self.address(following.url or "")
+                response = self._request(following.method or "GET", to, headers={**own, **kept}, data=following.body)
+            answer = _read(response)
+        except (requests.RequestException, ValueError) as error:
+            self.listen(asked, type(error).__name__)
+            raise Unplayable("no_answer", method=method, path=path, error=type(error).__name__) from None
+        self.listen(asked, answer_text(answer.status, _path(answer), answer.text, path))
+        return answer
+
+    def _request(self, method: str, url: str, **content: Any) -> requests.Response:
+        return self._session.request(method, url, timeout=SECONDS, allow_redirects=False, stream=True, **content)
+
+    def shows(self, sign: Sign, values: Mapping[str, Any]) -> bool:
+        """Whether the page of a sign says so now."""
+        return holds(sign, self.send(sign.step, values), values)
+
+    def address(self, path: str) -> str:
+        """The whole address of a path or of an address of the shop. Raises Unplayable for another host's."""
+        if path.startswith("/"):
+            return self.shop_url + path
+        if not self.is_own(path):
+            raise Unplayable("outside", path=path[:200])
+        parts = urlsplit(path)
+        return origin(self.shop_url) + (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+    def is_own(self, url: str) -> bool:
+        """Whether an address is the shop's; the names of this machine are one."""
+        return _place(url) == _place(self.shop_url) is not None
+
+
+def _path(answer: Answer) -> str:
+    parts = urlsplit(answer.url)
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def holds(sign: Sign, answer: Answer, values: Mapping[str, Any]) -> bool:
+    """Whether all that a sign names is so in this answer."""
+    text = answer.text[:LONGEST_TEXT]
+    try:
+        conditions = (
+            answer.status == sign.step.status if sign.step.status else answer.status < 400,
+            not sign.text or as_text(fill(sign.text, values)) in text,
+            not sign.without or as_text(fill(sign.without, values)) not in text,
+            not sign.pattern or fits(as_text(fill(sign.pattern, _escaped(values))), text),
+            has(json_of(answer.text), fill(sign.json, values)),
+        )
+    except TookTooLong:
+        raise Unplayable("pattern_too_slow", step=sign.step.where, name="pattern") from None
+    except KeyError as missing:
+        raise Unplayable("no_value", step=sign.step.where, name=missing.args[0]) from None
+    return all(conditions)
+
+
+def has(found: Any, wanted: Mapping[str, Any]) -> bool:
+    """Whether JSON holds these values at these paths."""
+    return all(at_path(found, path) == value for path, value in wanted.items())
+
+
+def changed(body: Mapping[str, Any], changes: Mapping[str, Any]) -> Any:
+    """The body with the fields at these paths set; what is not there is added."""
+    copied = copy.deepcopy(dict(body))
+    for path, value in changes.items():
+        inner: Any = copied
+        *outer, last = path.split(".")
+        if outer:
+            inner = at_path(copied, ".".join(outer))
+        if isinstance(inner, dict):
+            inner[last] = value
+    return copied
+
+
+def _form(form: Any) -> dict[str, Any] | None:
+    """A form's fields as texts; a list is sent as several fields."""
+    if form is None:
+        return None
+    return {
+        name: [as_text(one) for one in each] if isinstance(each, list) else as_text(each) for name, each in form.items()
+    }
+
+
+def origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _place(url: str) -> tuple[str, str, int | None] | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+    host = "this machine" if parts.hostname in LOOPBACK else parts.hostname or ""
+    return (parts.scheme, host, port) if host else None
+
+
+def _escaped(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: re.escape(as_text(value)) for name, value in values.items()}
+
+
+def _read(response: requests.Response) -> Answer:
+    """Read the beginning of an answer, within a time."""
+    until, content = time.monotonic() + SECONDS, b""
+    for chunk in response.iter_content(65_536):
+        content += chunk
+        if len(content) > LARGEST_ANSWER or time.monotonic() > until:
+            break
+    response.close()
+    told = response.encoding if "charset" in response.headers.get("Content-Type", "").lower() else None
+    try:
+        text = content.decode(told or "utf-8", "replace")
+    except LookupError:
+        text = content.decode("utf-8", "replace")
+    return Answer(response.status_code, response.url, response.headers, text)
