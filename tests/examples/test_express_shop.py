@@ -17,7 +17,7 @@ MOST_LINES = 150
 NOT_DESCRIBED = {"duplicate-window", "negative-quantity"}  # one merchant_uid per order, and one piece
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # browser tests are sorted by their browser, away from the others
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A copy of the shop with exactly the packages of its lock file."""
     ignored = shutil.ignore_patterns("node_modules", "data.json*")
