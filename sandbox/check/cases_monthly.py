@@ -8,7 +8,6 @@ from typing import Any
 from . import jobs
 from .buyers import Purchase
 from .play import PHONES, Play
-from .portone import look_ups
 from .trouble import Broken, Unplayable
 
 NOON = 12  # the hour of charge days
@@ -71,7 +70,7 @@ def month_look_up_refused(play: Play) -> None:
     attempts = _attempts(play, key, key.second)
     if not attempts:
         raise Broken("not_charged", period=f"{key.second:%Y-%m}")
-    paths = [*look_ups(attempts[0]), f"/subscribe/customers/{key.customer_uid}*"]
+    paths = [*play.portone.look_ups(attempts[0]), f"/subscribe/customers/{key.customer_uid}*"]
     moment = key.second
     for status in REFUSALS:
         play.note = "refused"

@@ -1,13 +1,9 @@
-"""Cases of outages: PortOne answers late, wrongly or not at all when the shop looks a payment up.
-
-Only the addresses at which this one payment is looked up are disturbed, so nobody else's payments are.
-"""
+"""Cases of outages: PortOne answers late, wrongly or not at all when the shop looks a payment up."""
 
 from typing import Any
 
 from . import jobs
 from .play import Play
-from .portone import look_ups
 from .trouble import Unplayable
 
 SLOW_SECONDS, SILENT_SECONDS = 2, 3
@@ -45,15 +41,17 @@ def _disturbed(play: Play, fault: str, **more: Any) -> None:
     play.note = "window"
     imp_uid = play.open_window(purchase, webhook=with_webhook)
     play.note = "disturbed"
-    with play.portone.disturbed(look_ups(play.portone.payment(imp_uid)), fault, **more) as has_struck:
+    paths = play.portone.look_ups(play.portone.payment(imp_uid))
+    with play.portone.disturbed(paths, fault, **more) as has_struck:
         told = play.portone.end_window(imp_uid)
         play.tell(purchase, told)
         if with_webhook:
             play.portone.wait_for_webhooks(imp_uid)
-        if not has_struck():
-            raise Unplayable("not_disturbed")
-        if fault != "latency":
+        was_asked = has_struck()
+        if fault != "latency" or not was_asked:
             play.must_not_be_paid(purchase, "paid_unseen")
+        if not was_asked:
+            raise Unplayable("not_disturbed")
     play.note = "works_again"
     if with_webhook:
         play.portone.send_again(imp_uid)

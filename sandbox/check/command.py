@@ -61,7 +61,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", action="append", metavar="NAME", help="this case only; may be repeated")
     parser.add_argument("--junit", type=Path, metavar="PATH", help="write JUnit XML there")
     parser.add_argument("--lang", choices=("ko", "en"), help="default: that of LANG, else ko")
-    parser.add_argument("--verbose", action="store_true", help="show the requests and answers of every case")
+    parser.add_argument("--verbose", action="store_true", help="show the requests and answers")
     parser.add_argument("--list", action="store_true", help="list the cases, play none")
     options = parser.parse_args(arguments)
     for name in options.only or ():
@@ -85,7 +85,7 @@ def _check(options: argparse.Namespace, language: str) -> int:
         shop = replace(shop, url=shopfile.address(options.shop.rstrip("/"), "--shop"))
     if options.junit:
         _write(options.junit, "")  # before anything is played
-    http, portone = requests.Session(), PortOne(_session(), options.sandbox, options.token)
+    http, portone = requests.Session(), PortOne(_session(), options.sandbox, options.token, alone=True)
     http.trust_env = False
     _must_answer(shop, http, portone, language)
     _say(f"{shop.name}  {shop.url} · {word('sandbox', language)} {portone.url}")

@@ -24,7 +24,8 @@ def run(play: Play, job: Job, section: str, moment: datetime) -> None:
     values = {"date": f"{now:%Y-%m-%d}", "now": now.isoformat(timespec="seconds"), "period": f"{now:%Y-%m}"}
     values["url"] = play.shop.url
     if job.step:
-        play.anybody().do(job.step, values)
+        answer = play.anybody().send(job.step, values)
+        play.job_output = f"{job.step.method} {job.step.path}  → {answer.status}\n{answer.text[:LONGEST_OUTPUT]}"
     else:
         _command(play, job, section, [as_text(fill(part, values)) for part in job.command])
 

@@ -21,12 +21,12 @@ ENOUGH = 10_000  # times that a fault strikes; its count then tells whether it d
 
 
 class PortOne:
-    """One sandbox. `listen` is called with what was done and what came of it."""
+    """One sandbox. `listen` is called with what was done and what came of it. `alone`: nobody else pays there."""
 
-    def __init__(self, http: requests.Session, url: str, token: str = "") -> None:
+    def __init__(self, http: requests.Session, url: str, token: str = "", *, alone: bool = False) -> None:
         self.url = url.rstrip("/")
         self.listen: Callable[[str, str], None] = lambda request, answer: None
-        self._http = http
+        self._http, self._alone = http, alone
         self._headers = {"X-Controls-Token": token} if token else {}
 
     def ask(self, method: str, path: str, *, seconds: float = SECONDS, **content: Any) -> Any:
@@ -63,8 +63,7 @@ class PortOne:
         told = dict(self.ask("POST", f"/payments/{imp_uid}/window", json=body))
         payment = self.payment(imp_uid)
         why = f", {told['error_msg']}" if told.get("error_msg") else ""
-        typed = f"KG  {outcome}" + (f" {phone}" if phone else "")
-        self.listen(typed, f"{imp_uid}: {payment['status']}, {payment['amount']} KRW{why}")
+        self.listen(f"KG  {phone or outcome}", f"{imp_uid}: {payment['status']}, {payment['amount']} KRW{why}")
         return told
 
     def payment(self, imp_uid: str) -> dict[str, Any]:
@@ -122,6 +121,12 @@ class PortOne:
 
     # --- outages ---
 
+    def look_ups(self, payment: Mapping[str, Any]) -> list[str]:
+        """The paths at which a shop looks up this payment; in a sandbox of our own, also those of lists."""
+        uid = payment["merchant_uid"]
+        own = [f"/payments/{payment['imp_uid']}", f"/payments/find/{uid}*", f"/payments/findAll/{uid}*"]
+        return own + (["/payments", "/payments/status/*"] if self._alone else [])
+
     @contextmanager
     def disturbed(self, paths: list[str], fault: str, **more: Any) -> Iterator[Callable[[], bool]]:
         """Disturb these paths within the block, and nothing else; the function tells whether a fault has struck."""
@@ -151,12 +156,6 @@ class PortOne:
         path = "/clock/with-shop" if with_shop else "/clock"
         told = self.ask("POST", path, json={"to": moment.isoformat()}, seconds=SECONDS_OF_A_JOURNEY)
         self.listen(f"clock → {moment:%Y-%m-%d %H:%M}", str(told.get("message") or ""))
-
-
-def look_ups(payment: Mapping[str, Any]) -> list[str]:
-    """The paths at which a shop looks up this payment."""
-    uid = payment["merchant_uid"]
-    return [f"/payments/{payment['imp_uid']}", f"/payments/find/{uid}*", f"/payments/findAll/{uid}*"]
 
 
 def channel_of_other_kind(payment: Mapping[str, Any]) -> str:

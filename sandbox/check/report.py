@@ -12,6 +12,7 @@ from .texts import case_text, note, seen, word
 
 COLUMNS = 100
 NAME_COLUMNS, TITLE_COLUMNS, LABEL_COLUMNS = 23, 44, 14
+MOST_OUTPUT_LINES = 10
 MARKS = {OK: "✓", BROKEN: "✗", UNPLAYABLE: "!", NOT_DESCRIBED: "–"}
 COLOURS = {OK: "32", BROKEN: "31", UNPLAYABLE: "33", NOT_DESCRIBED: "2"}
 
@@ -41,7 +42,9 @@ class Report:
         for result in results:
             has_more = result.fails or (result.state == OK and bool(verbose or result.key))
             if has_more:
-                yield from self._about(result, with_steps=verbose or result.fails)
+                yield from self._about(result, with_steps=verbose)
+        if not verbose and any(result.fails for result in results):
+            yield from ["", word("hint", self._language)]
 
     def _sum(self, results: Sequence[Result]) -> str:
         counts = Counter(result.state for result in results)
@@ -60,7 +63,8 @@ class Report:
                 yield from labelled(word(name, self._language), text)
         if result.fails and result.job_output:
             yield from labelled(word("output", self._language), "")
-            yield from (f"    {line}" for line in result.job_output.splitlines())
+            for line in result.job_output.splitlines()[:MOST_OUTPUT_LINES]:
+                yield from wrapped(line, "    ")
         if with_steps and result.steps:
             yield from labelled(word("steps", self._language), "")
             yield from self._steps(result)
@@ -72,7 +76,8 @@ class Report:
                 last = step.note
                 yield f"    {note(last, self._language)}"
             yield from wrapped(step.request, "      ")
-            yield from wrapped(f"→ {step.answer}", "        ")
+            if step.answer:
+                yield from wrapped(f"→ {step.answer}", "        ")
 
     def _colour(self, state: str, line: str) -> str:
         return f"\033[{COLOURS[state]}m{line}\033[0m" if self._coloured else line
