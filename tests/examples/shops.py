@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 
 import requests
 
+from sandbox.ledger.merchant import API_KEY, API_SECRET
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 START_SECONDS = 60  # a busy machine starts slowly
@@ -40,6 +42,19 @@ class Shop:
         )
         assert report.exists(), run.stdout + run.stderr
         return Checked(run.returncode, run.stdout + run.stderr, results_of(report))
+
+    def keys_left(self) -> set[str]:
+        """The billing keys that the sandbox would still charge."""
+        payments = requests.get(f"{self.sandbox_url}/controls/payments", timeout=20).json()["payments"]
+        asked = {"imp_key": API_KEY, "imp_secret": API_SECRET}
+        granted = requests.post(f"{self.sandbox_url}/users/getToken", json=asked, timeout=20).json()["response"]
+        found = requests.get(
+            f"{self.sandbox_url}/subscribe/customers",
+            params={"customer_uid[]": sorted({one["customer_uid"] for one in payments if one["customer_uid"]})},
+            headers={"Authorization": granted["access_token"]},
+            timeout=20,
+        ).json()
+        return {key["customer_uid"] for key in found["response"] or ()}
 
 
 @dataclass

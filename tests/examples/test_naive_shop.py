@@ -49,6 +49,7 @@ BROKEN = {name for name, result in EXPECTED.items() if result == "broken"}
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # it waits for answers that never come
 def test_the_check_finds_what_is_wrong_with_the_naive_shop_and_nothing_else(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(FOLDER, tmp_path / "naive-shop", ignore=shutil.ignore_patterns("__pycache__")))
     with shop_running(folder, [sys.executable, "shop.py"]) as shop:
