@@ -225,6 +225,7 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
         controls_token=controls_token,
         api_keys=(settings.api_key, settings.api_secret),
         clock_url=f"{settings.public_url}/demo/clock",
+        shop_file=HERE / "shop" / "demo" / "check.toml",
     )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]

@@ -4,7 +4,8 @@ It is a Flask app with a database of its own. It reaches a shop by URL only, at 
 Behaviour that no source documents is marked UNVERIFIED in the code.
 
 Rooms, each importing only those before it: `ledger` (payments, keys and KG's rules in one SQLite database), `webhooks`
-(calls to the shop), `window` (the payment window), `api` (V1's REST API), `controls` (panel, faults), `attacks`.
+(calls to the shop), `window` (the payment window), `api` (V1's REST API), `controls` (panel, faults), `check` (cases
+against a shop), `attacks` (their page).
 """
 
 import os
@@ -19,6 +20,8 @@ from .api import problems, rest_payments, rest_schedules, rest_subscribe
 from .api.envelope import StrictJSON
 from .api.rest import bp as rest
 from .attacks import lab
+from .check import names, shopfile
+from .check.cases import CASES
 from .controls import clock_with_shop, controls, keys, panel
 from .controls.middleware import FaultMiddleware
 from .ledger.database import Database
@@ -56,6 +59,7 @@ class Sandbox:
     shop_origin: str | None = None
     shop_names: Mapping[str, str] | None = None  # the merchant's name in the contract with KG, by language
     clock_url: str | None = None  # where the shop moves the clock itself, doing its charge days on the way
+    shop_file: shopfile.ShopFile | None = None  # how the shop describes itself, for the attack lab
 
     @property
     def http(self) -> requests.Session:
@@ -83,6 +87,7 @@ def create_sandbox(
     webhook_hosts: Collection[str] | None = None,
     api_keys: tuple[str, str] | None = None,
     clock_url: str | None = None,
+    shop_file: Path | None = None,
 ) -> Flask:
     """Create the sandbox as a WSGI app that stores everything in the SQLite file `database`.
 
@@ -91,17 +96,19 @@ def create_sandbox(
     `controls_token` protects /controls/. `api_keys`: key and secret; default: SANDBOX_API_KEY and SANDBOX_API_SECRET,
     else the published ones for a shop on this machine, else those in the file `sandbox_keys` beside the database.
     `clock_url`: the shop's address that moves this clock from charge day to charge day, for the panel's buttons.
+    `shop_file`: how the shop describes itself (docs/check-file.md), for the attack lab; raises BadFile for a wrong one.
     With `start_worker=False` no thread starts, and due work waits for `Sandbox.flush()`.
     """
     hosts = _hosts_from_environment() if webhook_hosts is None else webhook_hosts
     reach = Reach(shop_origin, hosts)
     keys = api_keys or _keys(Path(database), reach.is_local)
+    described = _shop_described_by(shop_file) if shop_file else None
     app = Flask(__name__, static_folder="static", template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
     app.json = StrictJSON(app)
     app.url_map.strict_slashes = False  # PortOne's own plugin calls with a trailing slash
     parts = build(Path(database), reach, start_worker=start_worker)
-    sandbox = Sandbox(*parts, keys, controls_token or None, shop_origin, shop_names, clock_url or None)
+    sandbox = Sandbox(*parts, keys, controls_token or None, shop_origin, shop_names, clock_url or None, described)
     app.extensions["sandbox"] = sandbox
     for part in (rest, window.bp, controls.bp):
         app.register_blueprint(part)
@@ -109,6 +116,12 @@ def create_sandbox(
     app.before_request(sandbox.worker.start)
     app.wsgi_app = FaultMiddleware(app.wsgi_app, sandbox.database)  # type: ignore[method-assign]
     return app
+
+
+def _shop_described_by(path: Path) -> shopfile.ShopFile:
+    shop = shopfile.read(path, tuple(CASES))
+    names.check(path.name, shop)
+    return shop
 
 
 def build(path: Path, reach: Reach, *, start_worker: bool) -> tuple[Database, Sender, Worker]:

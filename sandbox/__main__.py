@@ -6,6 +6,7 @@ from pathlib import Path
 
 from . import create_sandbox
 from .check import command
+from .check.table import BadFile
 from .server import controls_token
 
 SHOP = "http://127.0.0.1:5000"  # where `make run` serves it
@@ -18,10 +19,18 @@ def main() -> None:
     parser.add_argument("--database", type=Path, default=Path("instance/sandbox.sqlite3"))
     parser.add_argument("--shop", default=SHOP, help=f"the shop's origin, such as https://shop.example; else {SHOP}")
     parser.add_argument("--clock-url", default="", help="the shop's address that moves the clock, if it has one")
+    parser.add_argument("--shop-file", type=Path, help="how the shop describes itself, for the attack lab")
     options = parser.parse_args()
-    app = create_sandbox(
-        options.database, shop_origin=options.shop, controls_token=controls_token(), clock_url=options.clock_url
-    )
+    try:
+        app = create_sandbox(
+            options.database,
+            shop_origin=options.shop,
+            controls_token=controls_token(),
+            clock_url=options.clock_url,
+            shop_file=options.shop_file,
+        )
+    except BadFile as error:
+        parser.error(str(error))
     app.run(host="127.0.0.1", port=options.port, threaded=True)
 
 

@@ -20,7 +20,8 @@ from payments import privacy
 from payments.portone import error_codes, responses
 from sandbox import create_sandbox
 from sandbox.api import envelope
-from sandbox.attacks import shopper
+from sandbox.check import patterns, shopfile
+from sandbox.check.cases import CASES
 from sandbox.ledger import faults
 from shop.backoffice import filters, spreadsheet
 from shop.operations import logs
@@ -69,7 +70,7 @@ def used(file: str, written: str, method: str, accepted: int, *hostile: Hostile)
 
 ASCII = {"shop/backoffice/listing.py"}
 REDACT = Redactor(SECRETS)
-LINE, SEARCH, PATH, PAGE = 2 * logs.LONGEST_END, filters.LONGEST_SEARCH, 65_536, shopper.LONGEST_PAGE
+LINE, SEARCH, PATH = 2 * logs.LONGEST_END, filters.LONGEST_SEARCH, 65_536
 
 OUTSIDE = (
     # what PortOne sends
@@ -191,23 +192,6 @@ OUTSIDE = (
             ("*", (("/", "x", ""),)),
         )
     ),
-    # the shop's pages, as the attack lab reads them
-    used(
-        "sandbox/attacks/shopper.py", r'href="[^"]*?(/products/[\w-]+)"', "findall", PAGE,
-        ('href="', "/products/a", ""), ("", 'href="/products/', ""), ('href="/products/', "a", ""),
-    ),
-    used(
-        "sandbox/attacks/shopper.py", r'href="[^"]*?(/orders/\d+)"', "search", PAGE,
-        ('href="', "/orders/1", ""), ("", 'href="/orders/1', ""),
-    ),
-    used(
-        "sandbox/attacks/shopper.py", r'name="csrf-token" content="([^"]+)"', "search", PAGE,
-        ("", 'name="csrf-token" content="', ""), ('name="csrf-token" content="', "a", ""),
-    ),
-    used(
-        "sandbox/attacks/shopper.py", r'data-order-status="(\w+)"', "search", PAGE,
-        ('data-order-status="', "a", ""), ("", 'data-order-status="a', ""),
-    ),
     used(
         "sandbox/window/views.py", r"1\.[0-2]\.\d(-\d{8})?", "fullmatch", PATH,
         ("1.0.0-", "1", ""), ("1.0.0", "-1", ""),
@@ -230,6 +214,8 @@ OURS = {
     ("sandbox/ledger/faults.py", r"(\{\w+\})"): "a rule's path, at most 200 characters when it was stored",
     ("sandbox/controls/controls.py", r"\*|\{\w+\}"): "a rule's path, at most 200 characters",
     ("sandbox/controls/controls.py", r"<[^>]+>"): "the sandbox's own addresses",
+    ("sandbox/check/patterns.py", r"\{([a-z_][a-z0-9_]*)\}"): "the file of whoever runs the check",
+    ("sandbox/check/patterns.py", "pattern"): "that file's own, ended after two seconds; this shop's are tried below",
 }  # fmt: skip
 
 
@@ -292,6 +278,26 @@ def test_a_pattern_reads_its_longest_hostile_text_in_time(one: Pattern) -> None:
         text = grown(hostile, max(one.accepted, SHORTEST_TRIED))
         spent = cpu_seconds(lambda text=text: one.use(text))  # type: ignore[misc]
         assert spent < MOST_CPU_SECONDS, (hostile, spent)
+
+
+# --- the patterns of this shop's description, which the attack lab runs on the shop's pages ---
+
+DESCRIBED = shopfile.read(ROOT / "shop" / "demo" / "check.toml", tuple(CASES))
+TAKEN = {
+    take.what: "".join(part for part in re.split(r"[\[(*].*", take.what)[0])
+    for steps in (DESCRIBED.login, DESCRIBED.order, DESCRIBED.again, DESCRIBED.subscribe)
+    for step in steps
+    for take in step.take.values()
+    if take.kind in ("text", "int", "url")
+}
+
+
+@pytest.mark.parametrize("written", TAKEN)
+def test_a_pattern_of_the_lab_reads_the_longest_hostile_page_in_time(written: str) -> None:
+    begins = TAKEN[written]
+    for hostile in (("", begins, ""), (begins, "1", "x"), (begins, " ", "x"), (begins, "a", "")):
+        text = grown(hostile, patterns.LONGEST_TEXT)
+        assert cpu_seconds(lambda text=text: patterns.fits(written, text)) < MOST_CPU_SECONDS, hostile  # type: ignore[misc]
 
 
 # --- what is too long meets no pattern --------------------------------------------------------------------------------

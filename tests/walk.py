@@ -134,7 +134,7 @@ def buy(context: BrowserContext, server: Server, look: Look) -> None:
     page.goto(server.url + SANDBOX["attacks"])
     page.locator("#attack-all").click()
     page.wait_for_function(
-        "document.querySelectorAll('.verdict').length === document.querySelectorAll('.attack').length"
+        "document.querySelectorAll('.verdict').length === document.querySelectorAll('.attack').length", timeout=120_000
     )
     look("attacks-refused", page)
     page.close()

@@ -1,1 +1,1 @@
-"""The attack lab: attacks on the shop, played by a visitor without a browser."""
+"""The attack lab: the page on which a visitor plays the cases of `check` against the shop."""

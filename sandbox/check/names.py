@@ -27,8 +27,8 @@ def check(file: str, shop: ShopFile) -> None:
         for known in buyers:
             _step(file, step, known | IDS)
     _sign(file, shop.paid, order)
-    for job in (shop.monthly, shop.sweep):
-        _job(file, job)
+    _job(file, "monthly", shop.monthly)
+    _job(file, "sweep", shop.sweep)
 
 
 def _steps(file: str, steps: Sequence[Step], known: frozenset[str]) -> frozenset[str]:
@@ -42,7 +42,8 @@ def _steps(file: str, steps: Sequence[Step], known: frozenset[str]) -> frozenset
 
 def _step(file: str, step: Step | None, known: frozenset[str]) -> None:
     if step is not None:
-        for name, part in (("path", step.path), ("form", step.form), ("json", step.json), ("headers", step.headers)):
+        _known(file, f"{step.where}.{step.method.lower()}", step.path, known)
+        for name, part in (("form", step.form), ("json", step.json), ("headers", step.headers)):
             _known(file, f"{step.where}.{name}", part, known)
 
 
@@ -53,9 +54,9 @@ def _sign(file: str, sign: Sign | None, known: frozenset[str]) -> None:
             _known(file, f"{sign.step.where}.{name}", getattr(sign, name), known)
 
 
-def _job(file: str, job: Job | None) -> None:
+def _job(file: str, section: str, job: Job | None) -> None:
     if job is not None:
-        _known(file, "run", job.command, TIMES)
+        _known(file, f"{section}.run", job.command, TIMES)
         _step(file, job.step, TIMES)
 
 

@@ -27,13 +27,13 @@ class TookTooLong(Exception):
 
 
 @contextmanager
-def bounded() -> Iterator[None]:
+def bounded(seconds: float = MOST_SECONDS) -> Iterator[None]:
     """Raise TookTooLong when the block runs for too long. An alarm that somebody else has set is put back."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     handler = signal.signal(signal.SIGALRM, _too_long)
-    others, _ = signal.setitimer(signal.ITIMER_REAL, MOST_SECONDS)
+    others, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:

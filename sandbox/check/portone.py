@@ -38,11 +38,13 @@ class PortOne:
             found = answer.json()
         except (requests.RequestException, ValueError) as error:
             raise Unplayable("sandbox_no_answer", path=f"/controls{path}", error=type(error).__name__) from None
-        if answer.status_code == 401:
+        if not isinstance(found, Mapping):
+            raise Unplayable("sandbox_no_answer", path=f"/controls{path}", error="no JSON object")
+        if answer.status_code == 401 and found.get("error") == "unauthorized":
             raise Unplayable("sandbox_token")
         if answer.status_code >= 400:
-            why = str(found.get("message", "")) if isinstance(found, Mapping) else ""
-            raise Unplayable("sandbox_refused", path=f"/controls{path}", got=answer.status_code, why=why[:200])
+            why = str(found.get("message", ""))[:200]
+            raise Unplayable("sandbox_refused", path=f"/controls{path}", got=answer.status_code, why=why)
         return found
 
     # --- windows ---
@@ -154,7 +156,10 @@ class PortOne:
 
     def now(self) -> datetime:
         """The sandbox's time in Seoul."""
-        return datetime.fromisoformat(self.ask("GET", "/clock")["now"])
+        try:
+            return datetime.fromisoformat(self.ask("GET", "/clock")["now"])
+        except (KeyError, TypeError, ValueError):  # something else answers there
+            raise Unplayable("sandbox_no_answer", path="/controls/clock", error="no time") from None
 
     def move_to(self, moment: datetime, *, with_shop: bool = False) -> None:
         """Move the clock forward; with the shop, which does on the way what its cron would."""

@@ -1,4 +1,4 @@
-/* The attack lab: a button plays its attack, and what went back and forth appears below it. */
+/* The attack lab: a button plays its case, and what went back and forth appears below it. */
 (function () {
   "use strict";
 
@@ -29,8 +29,9 @@
   function show(place, told) {
     place.textContent = "";
     if (!told.steps) return put(place, "p", told.message, "problem");
-    const verdict = put(place, "p", "", told.refused ? "verdict" : "verdict broken");
-    if (told.refused) put(verdict, "b", texts.refused);
+    const verdict = put(place, "p", "", told.state === "ok" ? "verdict" : `verdict ${told.state}`);
+    put(verdict, "b", told.head);
+    if (told.seen) put(verdict, "span", `${told.seen} `);
     put(verdict, "span", told.because);
     if (told.refused_by.length) {
       const by = put(place, "p", `${texts.refusedBy}: `, "hint");

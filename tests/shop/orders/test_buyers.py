@@ -1,12 +1,13 @@
 """The buyers of payments: which orders are the attack lab's, and where they do not count."""
 
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from payments import clock
-from sandbox.attacks.shopper import BUYER as LAB_BUYER
 from shop.backoffice import export, figures, listing
 from shop.backoffice.listing import PaymentFilter
 from shop.backoffice.paging import Cursor
@@ -16,11 +17,13 @@ from shop.orders.models import User
 from tests.conftest import BUYER, order_window, product
 from tests.payments.fakes import FakeProvider
 
+SHOP_FILE = Path(__file__).parents[3] / "shop" / "demo" / "check.toml"
+
 
 @pytest.fixture
 def sale_and_attack(provider: FakeProvider, buyer: User, other_buyer: User) -> tuple[str, str]:
     """The ids of a payment of a buyer, and of one of the attack lab."""
-    attacker = replace(BUYER, email=LAB_BUYER["buyer_email"])
+    attacker = replace(BUYER, email=LAB_EMAIL)
     ids = []
     for user_id, who in ((buyer.id, BUYER), (other_buyer.id, attacker)):
         cart.put_in_cart(user_id, product().id, 1)
@@ -33,7 +36,9 @@ def listed(chosen: PaymentFilter) -> list[str]:
 
 
 def test_the_lab_and_the_back_office_mean_the_same_buyer() -> None:
-    assert LAB_BUYER["buyer_email"] == LAB_EMAIL
+    described = tomllib.loads(SHOP_FILE.read_text())
+    checkouts = [step for kind in ("order", "again", "subscribe") for step in described[kind] if "json" in step]
+    assert [step["json"]["buyer_email"] for step in checkouts] == [LAB_EMAIL] * 3
 
 
 def test_orders_of_the_attack_lab_count_in_no_figure_no_list_and_no_export(sale_and_attack: tuple[str, str]) -> None:
