@@ -25,7 +25,8 @@ from tests.test_threats import NAMED
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+EXAMPLES = [path for path in (ROOT / "examples").rglob("*.md") if "node_modules" not in path.parts]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *EXAMPLES])
 READMES = [ROOT / "README.md", ROOT / "README.en.md"]
 MADE = ("docs/errors", "docs/flows/")
 

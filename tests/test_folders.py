@@ -95,6 +95,13 @@ def test_the_sandbox_and_the_others_never_import_each_other_nor_the_app() -> Non
             assert not {each.split(".")[0] for each in imported_by(path)} & others, name_of(path)
 
 
+def test_the_example_shops_import_nothing_of_this_repository() -> None:
+    files = [path for path in python_files("examples") if "node_modules" not in path.parts]
+    assert files
+    for path in files:
+        assert not {each.split(".")[0] for each in imported_by(path)} & {"payments", "shop", "sandbox", "app"}
+
+
 # What the tests of payments/ need besides it, as the page about copying says.
 TEST_PACKAGES = {
     "flask",

@@ -111,6 +111,7 @@ def _subscribe(play: Play, later: str = "approved") -> Subscribed:
     told = play.portone.end_window(imp_uid, phone=PHONES[later])
     if not told.get("success"):
         raise Unplayable("window_refused", merchant_uid=purchase.merchant_uid, why=told.get("error_msg"))
+    play.keys.append(customer_uid)
     play.note = "callback"
     play.tell(purchase, told)
     if purchase.webhook_address():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .patterns import as_text, fill
 from .play import Play
-from .shopfile import Job
+from .shopfile import Job, Step
 from .trouble import Unplayable
 
 LAST_LINES, LONGEST_OUTPUT = 6, 2000
@@ -24,12 +24,19 @@ def run(play: Play, job: Job, section: str, moment: datetime) -> None:
     values = {"date": f"{now:%Y-%m-%d}", "now": now.isoformat(timespec="seconds"), "period": f"{now:%Y-%m}"}
     values["url"] = play.shop.url
     if job.step:
-        cron = play.anybody()
-        cron.seconds = job.seconds
-        answer = cron.send(job.step, values)
-        play.job_output = f"{job.step.method} {job.step.path}  → {answer.status}\n{answer.text[:LONGEST_OUTPUT]}"
+        _step(play, job.step, job.seconds, values)
     else:
         _command(play, job, section, [as_text(fill(part, values)) for part in job.command])
+
+
+def _step(play: Play, step: Step, seconds: int, values: dict[str, str]) -> None:
+    """5xx may say that something was left open; 4xx says that nothing was done: another path, method or token."""
+    cron = play.anybody()
+    cron.seconds = seconds
+    answer = cron.send(step, values)
+    play.job_output = f"{step.method} {step.path}  → {answer.status}\n{answer.text[:LONGEST_OUTPUT]}"
+    if (answer.status != step.status) if step.status else 400 <= answer.status < 500:
+        raise Unplayable("status", step=step.where, method=step.method, path=step.path, got=answer.status)
 
 
 def _command(play: Play, job: Job, section: str, command: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +61,7 @@ class Play:
     job_output: str = ""
     used: list[Buyer] = field(default_factory=list)
     reused: bool = False
+    keys: list[str] = field(default_factory=list)  # billing keys that were issued
 
     def __post_init__(self) -> None:
         self.portone.listen = self.record
@@ -185,6 +187,12 @@ class Play:
         if not found:
             raise NotDescribed(section)
         return found
+
+    def delete_keys(self) -> None:
+        """Delete the keys of this case: the months of later ones would charge them too, some without an answer."""
+        for customer_uid in self.keys:
+            with suppress(Unplayable):  # the shop has deleted it, or nobody answers
+                self.portone.delete_key(customer_uid)
 
     def record(self, request: str, answer: str) -> None:
         """Add a step for display."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -78,6 +79,10 @@ class PortOne:
     def payments_of_key(self, customer_uid: str) -> list[dict[str, Any]]:
         """The payments of a billing key, the latest first."""
         return list(self.ask("GET", "/payments", params={"customer_uid": customer_uid})["payments"])
+
+    def delete_key(self, customer_uid: str) -> None:
+        """Delete a billing key, so that nobody charges it any more."""
+        self.ask("DELETE", f"/billing-keys/{quote(customer_uid, safe='')}")
 
     def cancel(self, imp_uid: str) -> None:
         """Cancel in the console."""

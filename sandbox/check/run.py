@@ -52,6 +52,7 @@ class Run:
         play = Play(self.shop, self._http, self.portone, self._buyers, fresh, self._patience)
         began = time.monotonic()
         state, key, facts = _ended(case, play)
+        play.delete_keys()
         if state == OK:
             self._buyers.free += play.used
         took = time.monotonic() - began

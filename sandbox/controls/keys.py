@@ -1,11 +1,11 @@
-"""The endpoint that stores billing keys issued elsewhere, so that moved or made-up subscriptions are charged here."""
+"""Endpoints that store billing keys issued elsewhere, for moved or made-up subscriptions, and that delete one."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from flask import jsonify, request
 
-from ..ledger import clock, fields, known_keys
+from ..ledger import billing_keys, clock, fields, known_keys
 from ..ledger.fields import BadField
 from ..ledger.known_keys import KnownKey
 from ..webhooks.current import database
@@ -27,6 +27,14 @@ def store_keys() -> Answer:
     fields.refuse_unknown(body, {"keys"})
     keys = [_key(each) for each in _listed("keys", body.get("keys"), MOST_KEYS)]
     return jsonify(stored=known_keys.store(database(), keys), received=len(keys))
+
+
+@bp.delete("/billing-keys/<customer_uid>")
+def delete_key(customer_uid: str) -> Answer:
+    """Delete a key, as the merchant can by V1's API."""
+    if billing_keys.delete(database(), customer_uid) is None:
+        return jsonify(error="not_found", message=f"no billing key {customer_uid}"), 404
+    return jsonify(deleted=True)
 
 
 def _key(given: Mapping[str, Any]) -> KnownKey:

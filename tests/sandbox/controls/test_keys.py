@@ -46,6 +46,15 @@ def test_of_several_months_the_latest_is_the_one_that_kg_compares_with(
     assert charged["status"] == "paid", charged["fail_reason"]
 
 
+def test_a_key_that_was_deleted_is_charged_no_more(anybody: FlaskClient, merchant: Merchant, sandbox: Sandbox) -> None:
+    anybody.post("/controls/billing-keys", json={"keys": [key()]})
+    assert anybody.delete("/controls/billing-keys/moved").json == {"deleted": True}
+    assert anybody.delete("/controls/billing-keys/moved").status_code == 404
+    charge = {"customer_uid": "moved", "merchant_uid": "this-month", "amount": 9900, "name": "월간 읽기"}
+    _, code, _, charged = merchant("POST", "/subscribe/payments/again", json=charge)
+    assert (code, charged) == (1, None)
+
+
 def test_a_key_that_is_known_stays_as_it_is(anybody: FlaskClient, sandbox: Sandbox) -> None:
     for stored in (1, 0):
         told = anybody.post("/controls/billing-keys", json={"keys": [key()]}).json
