@@ -94,6 +94,8 @@ MORE_CALLS: list[tuple[str, str, Any, int]] = [
     ("POST", "/controls/clock/with-shop", {"to": "tomorrow"}, 409),
     ("GET", "/controls/payments", None, 200),
     ("POST", "/controls/payments", ASKED | {"merchant_uid": "shut-1", "outcome": "close"}, 200),
+    ("POST", "/controls/payments", ASKED | {"merchant_uid": "left-1", "outcome": "open"}, 200),
+    ("GET", "/controls/payments?merchant_uid=left-1", None, 200),
     ("POST", "/controls/payments", ASKED | {"merchant_uid": 7}, 200),
     ("POST", "/controls/payments", ASKED | {"outcome": "win"}, 400),
     ("POST", "/controls/payments/{open}/window", {"outcome": "approve"}, 200),
@@ -102,11 +104,15 @@ MORE_CALLS: list[tuple[str, str, Any, int]] = [
     ("POST", "/controls/payments/{paid}/cancel", {"reason": "x"}, 409),
     ("POST", "/controls/payments/{open}/cancel", None, 200),
     ("POST", "/controls/billing-keys", {"keys": [KNOWN_KEY]}, 200),
+    ("DELETE", "/controls/billing-keys/moved-key", None, 200),
+    ("DELETE", "/controls/billing-keys/moved-key", None, 404),
     ("GET", "/controls/deliveries", None, 200),
+    ("GET", "/controls/deliveries?imp_uid={paid}", None, 200),
     ("POST", "/controls/deliveries/1/redeliver", None, 200),
     ("POST", "/controls/deliveries/99/redeliver", None, 404),
     ("POST", "/controls/faults", {"path": "/users/pg", "fault": "status", "body": "html"}, 201),
     ("GET", "/controls/faults", None, 200),
+    ("DELETE", "/controls/faults/1", None, 200),
     ("DELETE", "/controls/faults", None, 200),
     ("GET", "/controls/settings", None, 200),
     ("POST", "/controls/settings", {"schedule_lists": "page"}, 200),
@@ -182,7 +188,7 @@ def test_a_closed_sandbox_answers_as_described(tmp_path: Path) -> None:
     description, stranger = Description(app), app.test_client()
     for label in description.operations:
         method, path = label.split()
-        path = path.replace("{delivery_id}", "1").replace("{", "").replace("}", "")
+        path = path.replace("{delivery_id}", "1").replace("{fault_id}", "1").replace("{", "").replace("}", "")
         answer = stranger.open(path, method=method, json={})
         open_to_all = label in ("GET /controls/clock", "POST /users/getToken")
         assert (answer.status_code == 401) != open_to_all, label
@@ -205,7 +211,8 @@ def test_answers_to_generated_requests_are_as_described(app: Flask) -> None:
     compared = [checks.not_a_server_error, checks.status_code_conformance]
     compared += [checks.content_type_conformance, checks.response_schema_conformance]
     token = {"Authorization": Merchant(client).token}
-    known = {"imp_uid": "imp_1", "merchant_uid": "paid-1", "customer_uid": "key-1", "status": "paid", "delivery_id": 1}
+    known: dict[str, Any] = {"imp_uid": "imp_1", "merchant_uid": "paid-1", "customer_uid": "key-1", "status": "paid"}
+    known |= {"delivery_id": 1, "fault_id": 1}
     labels = sorted(set(description.operations) - {"POST /controls/reset"})
     counted = dict.fromkeys(labels, 0)
 
