@@ -31,7 +31,8 @@ LONGEST_REASON = 100
 @login_required
 def my_orders() -> str:
     """Show the buyer's orders."""
-    return render_template("store/orders.html", orders=orders.orders_of(current_user.id))
+    found = orders.orders_of(current_user.id)
+    return render_template("store/orders.html", orders=found, held_reasons=order_payments.held_reasons(found))
 
 
 @bp.get("/orders/<int:order_id>")
