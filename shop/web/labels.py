@@ -219,6 +219,7 @@ LABELS = CLERK_LABELS | {
         "parcel": _l("운송장 고침"),
         "review": _l("대사에서 살펴봄"),
         "replay": _l("웹훅 다시 확인"),
+        "resend": _l("알림 다시 보내기"),
         "repair": _l("대사 복구"),
     },
     "field": {
