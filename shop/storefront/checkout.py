@@ -16,8 +16,8 @@ from shop.orders import order_payments, orders, plans
 from shop.orders.cart import CartChanged, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock
 from shop.orders.cart import off_sale as off_sale_in_cart
 from shop.orders.delivery import CHECKS as DELIVERY_FIELDS
+from shop.orders.delivery import Buyer
 from shop.orders.models import Order
-from shop.orders.orders import Buyer
 from shop.web.common import language, local, off_sale, provider, refuse, settings
 from shop.web.in_app import takes_confirm_url
 from shop.web.labels import field_label
