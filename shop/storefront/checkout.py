@@ -36,7 +36,7 @@ def checkout() -> Response | tuple[Response, int]:
     if not isinstance(asked, dict) or asked.get("kind") not in ("once", "monthly"):
         return refuse(400, "kind", _("무엇을 결제하시는지 알 수 없습니다."))
     if asked["kind"] == "monthly" and not settings().billing_available:
-        return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
+        return refuse(409, "billing_unavailable", _("지금은 구독을 시작할 수 없습니다. 상점에 문의해 주세요."))
     consent = {"consent": "given"} if asked.get("consent") is True else {}
     try:
         buyer = _checked_buyer(asked)
