@@ -74,7 +74,7 @@ LABELS = CLERK_LABELS | {
         "expired": _l("기한 지남"),
         "allowed": _l("승인 허락"),
         "wanted": _l("취소 신청"),
-        "withdrawn": _l("취소 신청을 거둠"),
+        "withdrawn": _l("취소 신청을 철회함"),
         "order_cancelled": _l("주문 취소"),
         "left": _l("사람이 볼 것"),
     },

@@ -204,7 +204,7 @@ def test_a_cancellation_request_is_seen_in_the_list_and_on_the_order_and_can_be_
     act(client, payment, "cancel", reason="마음이 바뀜")
     for page in (in_list(client), article(client, payment)):
         assert "취소 신청 중" in page
-    assert "취소 신청을 거두었습니다." in act(client, payment, "withdraw-cancel")
+    assert "취소 신청을 철회했습니다." in act(client, payment, "withdraw-cancel")
     for page in (in_list(client), article(client, payment)):
         assert "취소 신청 중" not in page
     assert order_of(payment).cancel_wanted_at is None
