@@ -100,10 +100,9 @@ def plan_changed(subscription: Subscription, change: str, payment: Payment | Non
         why, last = month.declined and month.declined.fail_reason, str(month.window.last)
         _tell("declined", order, subscription, amount=subscription.amount, month=month.due_on.month, why=why, last=last)
     elif payment:
-        month, is_paid = int(payment.period[-2:]), change == "paid"
-        money = _paid_money(payment) if is_paid else _returned_money(payment)
-        next_day = str(subscription.next_charge_on or "")
-        _tell("paid" if is_paid else "refunded", order, subscription, month=month, next=next_day, **money)
+        kind, money = ("paid", _paid_money) if change == "paid" else ("refunded", _returned_money)
+        about: dict[str, Any] = {"month": int(payment.period[-2:]), "next": str(subscription.next_charge_on or "")}
+        _tell(kind, order, subscription, **about, **money(payment))
 
 
 def announce_charges() -> int:
