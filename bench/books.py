@@ -23,8 +23,8 @@ from payments.database import db, transaction
 from payments.events import Notification
 from payments.portone.report import PaymentReport
 from shop.orders import cart, order_payments, orders
+from shop.orders.delivery import Buyer
 from shop.orders.models import Product
-from shop.orders.orders import Buyer
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / ".venv-peers"

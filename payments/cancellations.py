@@ -116,8 +116,10 @@ def is_leased(row: Cancellation) -> bool:
     return row.claimed_until is not None and row.claimed_until > clock.now()
 
 
-def close(payment: Payment, report: PaymentReport) -> bool:
-    """Record that PortOne reports a window as cancelled. False: that was known, or nobody here had asked for it.
+def close(payment: Payment, report: PaymentReport) -> Cancellation | None:
+    """Record that PortOne reports a window as cancelled; return the row that this closed.
+
+    None: that was known, or nobody here had asked for it.
 
     Only the display depends on `answer`: who undid what was not requested here.
     """
@@ -125,7 +127,8 @@ def close(payment: Payment, report: PaymentReport) -> bool:
     row = locked_row(report.imp_uid)
     answer = None if report.is_cancelled_in_console or (row and row.status == "requested") else _undone(payment, report)
     if row:
-        return move(Cancellation, row.id, "done", answered_at=now, answer=answer, claimed_until=None)
+        is_closed = move(Cancellation, row.id, "done", answered_at=now, answer=answer, claimed_until=None)
+        return row if is_closed else None
     if report.imp_uid == payment.imp_uid:
         cancelled = Cancellation(
             payment_id=payment.id,
@@ -137,7 +140,7 @@ def close(payment: Payment, report: PaymentReport) -> bool:
             answered_at=report.cancelled_at or now,
         )
         db.session.add(cancelled)
-    return False
+    return None
 
 
 def _undone(payment: Payment, report: PaymentReport) -> str:

@@ -34,7 +34,8 @@ def complete() -> Response | tuple[Response, int]:
     notification = _read("callback")
     if not _has_id(notification):
         return jsonify(error="no_id", message=text("no_id")), 400
-    result = _look_up(notification)
+    found = sync.sync_payment(extension().provider, notification)
+    result = _as_answered(found, notification)
     page = _page_of(result)
     body: dict[str, Any] = {
         "outcome": result.outcome,
@@ -42,6 +43,8 @@ def complete() -> Response | tuple[Response, int]:
         "redirect": page,
         "message": _message(result),
     }
+    if _is_absent(found):
+        body["known"] = False  # nothing was paid: the page may offer to pay again
     if advice := _advice(result, notification):
         body |= {"meaning": meaning(advice), "advice": buyer_advice(advice), "by_buyer": advice.by_buyer}
     status = {"not_found": 404, "mismatch": 409, "unknown": 503}.get(result.outcome, 200)
@@ -107,14 +110,21 @@ def _has_id(notification: Notification) -> bool:
 
 
 def _look_up(notification: Notification) -> SyncResult:
-    """Look the payment up. That PortOne does not know a payment of ours is no answer yet: `unknown`.
+    return _as_answered(sync.sync_payment(extension().provider, notification), notification)
+
+
+def _as_answered(found: SyncResult, notification: Notification) -> SyncResult:
+    """Return what a caller is told. That PortOne does not know a payment of ours is no answer yet: `unknown`.
 
     It is one where the page says that no window opened, such as a blocked popup: `unchanged`.
     """
-    result = sync.sync_payment(extension().provider, notification)
-    is_ours = result.outcome == "not_found" and result.payment
     refused = notification.source == "callback" and not notification.imp_uid and notification.claimed.get("error_msg")
-    return replace(result, outcome="unchanged" if refused else "unknown") if is_ours else result
+    return replace(found, outcome="unchanged" if refused else "unknown") if _is_absent(found) else found
+
+
+def _is_absent(found: SyncResult) -> bool:
+    """Return whether PortOne answered that it does not know this payment of ours."""
+    return found.outcome == "not_found" and found.payment is not None
 
 
 def _page_of(result: SyncResult) -> str | None:

@@ -108,9 +108,7 @@ def _record_cancellation(
             log_event(
                 replace(notification, imp_uid=report.imp_uid), "cancelled", "duplicate", payment, report.as_received
             )
-            row = cancellations.locked_row(report.imp_uid)
-            if row:
-                purchases_of(payment).duplicate_returned(payment, row)
+            purchases_of(payment).duplicate_returned(payment, closed)
         return None
     known = cancellations.locked_row(report.imp_uid)
     if known:  # a refused one waits for a person, whoever mentions it again

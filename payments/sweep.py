@@ -71,13 +71,10 @@ def _look_up_windows(provider: PaymentProvider, done: Counter[str]) -> set[str]:
 def _look_up_window(provider: PaymentProvider, payment: Payment) -> str:
     outcome = look_up(provider, payment)
     now = clock.now()
-    if outcome != "unknown" and payment.created_at <= now - LOOK_FOR:
+    if payment.created_at <= now - LOOK_FOR:
+        answered = (Payment.id == payment.id) & Payment.unanswered_since.is_(None)  # also by everybody who asked since
         with transaction():
-            db.session.execute(
-                update(Payment)
-                .where(Payment.id == payment.id, Payment.unanswered_since.is_(None))  # somebody may have paid since
-                .values(given_up_at=now)
-            )
+            db.session.execute(update(Payment).where(answered).values(given_up_at=now))
     return outcome
 
 

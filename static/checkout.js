@@ -102,8 +102,10 @@
     const note = document.getElementById(`${all.id}-problem`);
     note.textContent = missing.length < lines.length ? texts.consent_line : texts.consent;
     note.hidden = !missing.length;
-    if (missing.length) (missing.length < lines.length ? missing[0] : all).focus();
-    return !missing.length;
+    if (!missing.length) return true;
+    say(texts.consent, true);
+    (missing.length < lines.length ? missing[0] : all).focus();
+    return false;
   }
 
   /* --- the server --- */
@@ -121,9 +123,9 @@
   async function pay(button) {
     if (pressed) return;
     const missing = missingFields(button.dataset.kind);
-    showProblems(missing);
-    if (Object.keys(missing).length) return say(texts.check_fields, true);
-    if (!consented(button)) return say(texts.consent, true);
+    if (Object.keys(missing).length) say(texts.check_fields, true);
+    showProblems(missing); // after the text, so that the first of them is what stays in sight
+    if (Object.keys(missing).length || !consented(button)) return;
 
     lock(button);
     say(texts.preparing);
@@ -146,8 +148,8 @@
     if (answer.status === 401) return location.assign(form.dataset.loginUrl);
     if (answer.body.error === "already_paid") return goOn(answer.body.message, answer.body.redirect);
     if (!answer.ok) {
-      showProblems(answer.body.fields || {});
       giveUp(answer.body.message);
+      showProblems(answer.body.fields || {});
       const stale = answer.status === 409 || answer.body.error === "csrf"; // this page, or its token, is not current
       if (stale) offer(newCart); // loads the page anew and keeps what was typed
       return;
@@ -255,6 +257,11 @@
   }
 
   for (const button of buttons) button.addEventListener("click", () => pay(button));
+  form.addEventListener("input", ({ target }) => {
+    if (target.getAttribute("aria-invalid") !== "true") return; // what was called wrong is not any longer
+    showProblem(target.name, "");
+    if (!form.querySelector('[aria-invalid="true"]')) say("");
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault(); // Enter in a field pays when there is one thing to pay, else the buyer chooses
     if (buttons.length === 1) return pay(buttons[0]);

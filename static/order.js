@@ -35,18 +35,26 @@
     }
   }
 
+  /* PortOne knows no such payment, so nothing was paid: paying again comes first now. */
+  function offerToPayAgain() {
+    note.textContent = button.dataset.none;
+    button.classList.add("quiet");
+    document.getElementById("pay-again").classList.remove("quiet");
+  }
+
   /* True: there is news, and the page is being loaded anew to show it. */
   async function ask() {
     button.disabled = true;
     note.textContent = button.dataset.asking;
-    const { outcome, status } = await lookUp();
+    const { outcome, status, known } = await lookUp();
     if (outcome === "held" || (status && status !== shown)) {
       history.replaceState(null, "", location.pathname);
       location.reload();
       return true;
     }
-    note.textContent = outcome === "unknown" ? button.dataset.trouble : button.dataset.still;
     button.disabled = false;
+    if (known === false) offerToPayAgain();
+    else note.textContent = outcome === "unknown" ? button.dataset.trouble : button.dataset.still;
     return false;
   }
 

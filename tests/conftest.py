@@ -21,8 +21,8 @@ from payments.models import Payment
 from shop.config import Settings, load_settings
 from shop.demo import fake_history
 from shop.orders import order_payments, orders, plans
+from shop.orders.delivery import Buyer
 from shop.orders.models import Order, Product, User
-from shop.orders.orders import Buyer
 from shop.storefront import account
 from tests import clocks
 from tests.payments.fakes import FakeProvider

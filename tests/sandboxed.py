@@ -19,8 +19,8 @@ from payments.portone.request_pay import request_pay
 from sandbox.ledger.merchant import IMP_CODE
 from shop.config import load_settings
 from shop.orders import cart
+from shop.orders.delivery import Buyer
 from shop.orders.models import User
-from shop.orders.orders import Buyer
 from tests import clocks
 from tests.conftest import TEMPLATES, close, order_window, plan_window, product
 from tests.sandbox.driver import Ledger, driven

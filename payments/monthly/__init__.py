@@ -37,8 +37,8 @@ def init_app(
 
     `purchases`: the host's class for the purchase that starts a plan. `subscriptions_page`: returns the address of the
     page of a customer's subscriptions. `changed` is called inside the transaction in which a subscription changes, as
-    the methods of `Purchases` are: `declined` (the first decline of a month), `ended`, or `returned` with the payment
-    of a later month whose money went back.
+    the methods of `Purchases` are: `declined` (the first decline of a month), `ended`, and with the payment of a later
+    month `paid`, or `returned` if its money went back.
     """
     extension = app.extensions["payments"]
     extension.plan_changed = changed or extension.plan_changed

@@ -25,8 +25,9 @@ class LaterMonth(Purchases):
         return Standing.open()
 
     def paid(self, payment: Payment) -> None:
-        """Set the next charge day."""
+        """Set the next charge day, and tell the host."""
         subscriptions.month_paid(_subscription(payment), payment.period)
+        extension().plan_changed(_subscription(payment), "paid", payment)
 
     def failed(self, payment: Payment) -> None:
         """Mark the subscription past due; the monthly run tries again."""

@@ -144,15 +144,14 @@ def reconcile_page() -> str | tuple[str, int]:
     except ProviderError as error:
         problem_text = _("포트원의 장부를 읽지 못했습니다. 잠시 뒤 다시 시도해 주세요. (%(error)s)", error=error)
         return render_template("admin/reconcile.html", days=days, found=None, problem=problem_text), 503
-    known = differences.reviews(found)
-    still_open = [one for one in found if differences.facts_of(one) not in known]
+    still_open, closed = differences.split(found)
     return render_template(
         "admin/reconcile.html",
         days=days,
         found=found,
         open=still_open,
         groups=differences.grouped(still_open),
-        closed=[(one, known[facts]) for one in found if (facts := differences.facts_of(one)) in known],
+        closed=closed,
         facts_of=differences.facts_of,
         unfolded=differences.UNFOLDED,
     )
@@ -173,11 +172,12 @@ def reconcile_csv() -> AnyResponse | tuple[str, int]:
 @bp.post("/reconcile/repair")
 @with_reason
 def repair(reason: str) -> AnyResponse | tuple[str, int]:
-    """Look up the repairable differences again; a person handles the rest."""
+    """Look up the repairable differences that are open again; a person handles the rest."""
     try:
         days = filters.period(RECONCILED_DAYS)
         log_event_before("repair", reason, claimed={"first": days[0].isoformat(), "last": days[1].isoformat()})
-        done = reconcile.repair(provider(), reconcile.compare(provider(), *days))
+        still_open, _closed = differences.split(reconcile.compare(provider(), *days))
+        done = reconcile.repair(provider(), still_open)
     except (Unreadable, ProviderError) as problem:
         return _not_compared(problem)
     for outcome, count in sorted(done.items()):

@@ -56,6 +56,13 @@ def facts_of(one: Difference) -> str:
     return sha256(repr(astuple(one)).encode()).hexdigest()
 
 
+def split(found: Collection[Difference]) -> tuple[list[Difference], list[tuple[Difference, ReviewedDifference]]]:
+    """Return the differences that are open, and those that a person has closed, each with its review."""
+    known = reviews(found)
+    closed = [(one, known[facts]) for one in found if (facts := facts_of(one)) in known]
+    return [one for one in found if facts_of(one) not in known], closed
+
+
 def reviews(found: Collection[Difference]) -> dict[str, ReviewedDifference]:
     """Return the reviews of those differences that a person has closed, by their facts."""
     facts = [facts_of(one) for one in found]

@@ -4,7 +4,7 @@ Payments are streamed, so memory use does not grow with their number. The first 
 values as in the database. The others are for people: headings and states in the reader's language.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -18,7 +18,7 @@ from shop.orders.buyers import ListedBuyer, buyers_of
 from shop.orders.order_payments import numbers_of
 from shop.web.labels import LABELS, label, payment_state
 
-from . import listing
+from . import differences, listing
 from .listing import PaymentFilter
 from .spreadsheet import BYTE_ORDER_MARK, csv_text
 
@@ -88,11 +88,17 @@ def _cells(row: Any, buyer: ListedBuyer, number: str | None, words: Words) -> li
     return [others[name] if name in others else getattr(row, name) for name in (*MACHINE_COLUMNS, *COLUMNS)]
 
 
-def differences_csv(found: Iterable[Difference]) -> str:
-    """Return the differences as CSV, one row each: the columns for programs, then what it is and what to do."""
-    columns = [one.name for one in fields(Difference)]
-    rows = ([*(getattr(one, name) for name in columns), *_explained(one)] for one in found)
-    return csv_text([[*columns, _l("다른 점"), _l("할 일")], *rows])
+def differences_csv(found: Collection[Difference]) -> str:
+    """Return the differences as CSV, one row each: the columns for programs, then what it is and what to do.
+
+    `closed` is the reason for which a person closed it as nothing wrong, and empty if it is open.
+    """
+    columns, known = [one.name for one in fields(Difference)], differences.reviews(found)
+    rows = []
+    for one in found:
+        review = known.get(differences.facts_of(one))
+        rows.append([*(getattr(one, name) for name in columns), review.reason if review else "", *_explained(one)])
+    return csv_text([[*columns, "closed", _l("다른 점"), _l("할 일")], *rows])
 
 
 def _explained(one: Difference) -> tuple[str, str]:

@@ -40,7 +40,7 @@ def only_where_allowed() -> None:
 @admin.operators_only
 def to_next_charge() -> AnyResponse:
     """Go to the next moment with something to charge, and charge it."""
-    return _moved(journey.go_to_next_stop)
+    return _moved(journey.go_to_next_charge)
 
 
 @bp.post("/tomorrow")
@@ -104,7 +104,7 @@ def follow() -> Response | tuple[Response, int]:
     if target is None and to != "next_charge":
         return refuse(400, "to", f"next_charge, {', '.join(TARGETS)}, or a moment such as 2027-01-31T09:00:00+09:00")
     try:
-        results = journey.go_to(target) if target else journey.go_to_next_stop()
+        results = journey.go_to(target) if target else journey.go_to_next_charge()
     except requests.RequestException:
         return refuse(502, "sandbox", _("샌드박스의 시계를 움직이지 못했습니다."))
     return jsonify(now=clock.now().astimezone(clock.SEOUL).isoformat(), charges=results or {}, message=told(results))

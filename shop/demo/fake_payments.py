@@ -110,6 +110,7 @@ class MadeUp:
             expires_at=at + timedelta(minutes=30),
             paid_at=at + timedelta(minutes=2) if paid else None,
             paid_by=merchant_uid if paid else None,
+            cancelled_at=self._cancelled_at(at) if ending in ("cancelled", "held") else None,
             fulfilled_at=sent_at if not digital and paid and sent_at < self.now - NOT_SENT_YET else None,
         )
         self.bulk.add(
@@ -223,7 +224,7 @@ class MadeUp:
             "created_at": at,
             "kind": kind,
             "given_up_at": answered if ending in ("ready", "failed") else None,  # the sandbox knows none of these
-            **self._answer(payment_id, amount, ending, answered),
+            **self._answer(payment_id, amount, ending, at, answered),
         }
         self.bulk.add(Payment, **(row | owner))
         if ending == "cancelled" or (ending == "paid" and self._is_rare(at)):
@@ -231,7 +232,7 @@ class MadeUp:
         if with_events:
             self._events(row, answered)
 
-    def _answer(self, payment_id: int, amount: int, ending: str, answered: datetime) -> dict[str, Any]:
+    def _answer(self, payment_id: int, amount: int, ending: str, at: datetime, answered: datetime) -> dict[str, Any]:
         """Return the columns that PortOne's report fills; all empty for a window that was left open."""
         heard, came = ending != "ready", ending in CAME
         return {
@@ -243,7 +244,7 @@ class MadeUp:
             "cancel_reason": self.random.choice(CANCELS) if ending == "cancelled" else None,
             "paid_at": answered if came else None,
             "failed_at": answered if ending == "failed" else None,
-            "cancelled_at": self._later(answered) if ending == "cancelled" else None,
+            "cancelled_at": self._cancelled_at(at) if ending == "cancelled" else None,
         }
 
     def _cancellation(self, row: dict[str, Any], answered: datetime) -> None:
@@ -289,5 +290,6 @@ class MadeUp:
         row = {"claimed": "{}", **more}
         self.bulk.add(Event, id=self.new_id(Event), at=at, source=source, outcome=outcome, reason=reason, **row)
 
-    def _later(self, moment: datetime) -> datetime:
-        return min(moment + timedelta(hours=self.random.randrange(1, 60)), self.now)
+    def _cancelled_at(self, at: datetime) -> datetime:
+        """Return when an order of that moment was cancelled, and its payment with it: hours or days later."""
+        return min(at + timedelta(hours=1 + at.microsecond // 1000 % 59), self.now)

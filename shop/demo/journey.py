@@ -1,5 +1,7 @@
 """Moves the clock forward together with the shop: from charge day to charge day, with a round of sync and bill at each.
 
+It also stops on the days on which buyers are told of a coming charge.
+
 `POST /controls/clock` of the sandbox is a jump: after it the shop is like one that was down meanwhile.
 """
 
@@ -8,7 +10,7 @@ from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from payments import clock
 from payments.database import db, end_reading
@@ -16,41 +18,36 @@ from payments.monthly import subscriptions
 from payments.monthly.billing_month import Month, months_of
 from payments.monthly.charge_days import charge_day
 from payments.monthly.models import Subscription
+from shop.orders.messages import NOTICE
 
 from . import rounds
 
 NEAREST = 500  # subscriptions are looked at to find the next stop
-MOST_STOPS = 60  # on one journey
+MOST_STOPS = 100  # on one journey: each morning of a month, and the tries after declines
 AFTER_NO_RESULT = timedelta(hours=5)  # a declined month is tried again after four
 
 
 def go_to(target: datetime) -> Counter[str]:
-    """Go to `target`, stopping wherever the monthly run has something to do; return how its charges came out.
+    """Go to `target`, stopping wherever there is something to charge or to announce; return how the charges came out.
 
     Raises requests.RequestException if the sandbox does not move its clock; the stops before that are done.
     """
     with rounds.one_at_a_time:
-        results = rounds.run()
-        for _stop in range(MOST_STOPS):
-            moment = next_stop()
-            if moment is None or moment >= target:
-                break
-            results += _stop_at(moment)
-        return results + _stop_at(target)
+        return rounds.run() + _by_stops_to(target)
 
 
-def go_to_next_stop() -> Counter[str] | None:
+def go_to_next_charge() -> Counter[str] | None:
     """Do what is due now, then go to the next moment with something to charge. None: nothing will be.
 
     Raises requests.RequestException.
     """
     with rounds.one_at_a_time:
         results = rounds.run()
-        moment = next_stop()
-        return None if moment is None else results + _stop_at(moment)
+        moment = next_charge()
+        return None if moment is None else results + _by_stops_to(moment)
 
 
-def next_stop() -> datetime | None:
+def next_charge() -> datetime | None:
     """Return when the monthly run has something to do next: a charge day's morning, or the end of a decline's pause.
 
     What is due but came to no result is tried again some hours later, as cron would. None: no subscription is running.
@@ -63,6 +60,17 @@ def next_stop() -> datetime | None:
     return max(min(moments), now + AFTER_NO_RESULT if min(moments) <= now else now) if moments else None
 
 
+def next_notice() -> datetime | None:
+    """Return the next morning on which a coming charge is announced to its buyer; None: no plan is running.
+
+    The round of today has announced all charges of the next days.
+    """
+    later = (Subscription.status == "active", Subscription.next_charge_on > clock.today() + NOTICE)
+    day = db.session.scalar(select(func.min(Subscription.next_charge_on)).where(*later))
+    end_reading()
+    return morning_of(day - NOTICE) if day else None
+
+
 def tomorrow() -> datetime:
     return morning_of(clock.today() + timedelta(days=1))
 
@@ -71,6 +79,16 @@ def in_a_month() -> datetime:
     """Return the morning of this day in the next month, or of that month's last day."""
     today = clock.today()
     return morning_of(charge_day(today, today.day))
+
+
+def _by_stops_to(target: datetime) -> Counter[str]:
+    results: Counter[str] = Counter()
+    for _stop in range(MOST_STOPS):
+        moment = min(filter(None, (next_charge(), next_notice())), default=target)
+        if moment >= target:
+            break
+        results += _stop_at(moment)
+    return results + _stop_at(target)
 
 
 def _stop_at(moment: datetime) -> Counter[str]:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import requests
 from flask import Flask, has_app_context
+from sqlalchemy import func, select
 
 from payments import clock
-from payments.database import in_transaction
+from payments.database import db, in_transaction, reading
+from payments.models import Payment
 
 from . import clock_buttons, reset
 
@@ -47,6 +49,18 @@ class SandboxClock:
         answer = self._session.post(self._address, json={"to": moment.isoformat()}, timeout=MOVE_SECONDS)
         answer.raise_for_status()
         self._ask()
+
+    def catch_up(self) -> datetime | None:
+        """Move to our latest payment if the sandbox is behind it, as after a reset of its own; return that moment.
+
+        Raises requests.RequestException. None: it is not behind.
+        """
+        with reading():
+            latest = db.session.scalar(select(func.max(Payment.paid_at)))
+        if latest is None or latest <= clock.now():
+            return None
+        self.move_to(latest)
+        return latest
 
     def _ask(self) -> None:
         self._asked_at = time.monotonic()

@@ -8,6 +8,7 @@ import requests
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
+from payments import clock
 from shop.orders import seed
 
 from . import accounts, fake_history, made_up_keys
@@ -34,11 +35,15 @@ def seed_demo(payments: int | None) -> None:
                 bar.update(added)
         click.echo(f"{past.written:,} payments of the last two years are in place.")
     try:
+        moved_to = current_app.extensions["sandbox_clock"].catch_up()  # it takes no payment of a time to come
         count = current_app.extensions["register_made_up_keys"]()
     except requests.RequestException as error:
         raise click.ClickException(
             f"the sandbox did not answer, so it does not know the keys of made-up subscriptions, and the monthly run"
             f" would end them; run `flask seed` again when it answers: {error}"
         ) from None
+    if moved_to:
+        moment = moved_to.astimezone(clock.SEOUL)
+        click.echo(f"The sandbox's clock is moved to {moment:%Y-%m-%d %H:%M}, the shop's latest payment.")
     if count:
         click.echo(f"{count:,} billing keys of made-up subscriptions are known to the sandbox.")

@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from payments import clock, reconcile
 from payments.monthly import batch, charging
 from payments.portone.report import ProviderError
-from shop.backoffice import export
+from payments.reconcile import Difference
+from shop.backoffice import differences, export
 from shop.orders import seed
 from shop.orders.buyer_input import InvalidText, checked_email
 from shop.storefront.account import create_user
@@ -113,37 +114,49 @@ def bill(day: str | None, dry_run: bool, workers: int) -> None:
 @click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day in Seoul, included [default: today].")
 @click.option("--repair", is_flag=True, help="Look up again what differs, and record what PortOne says.")
 @click.option("--csv", "target", type=click.File("w", encoding="utf-8-sig"), help="Save the report here.")
+@click.option("--all", "every", is_flag=True, help="List also what a person closed as nothing wrong.")
 @with_appcontext
-def reconcile_books(first: datetime | None, last: datetime | None, repair: bool, target: TextIO | None) -> None:
+def reconcile_books(
+    first: datetime | None, last: datetime | None, repair: bool, target: TextIO | None, every: bool
+) -> None:
     """Compare our payments with PortOne's, both ways. Exit status 1 when they differ.
 
-    A payment of PortOne's that cannot be read is listed; it counts as a difference if it is one of ours.
+    A payment of PortOne's that cannot be read is listed; it counts as a difference if it is one of ours. What a person
+    has closed as nothing wrong counts apart: it is not repaired, and does not change the exit status.
     """
     last_day = last.date() if last else clock.today()
     first_day = first.date() if first else last_day - timedelta(days=7)
     if first_day > last_day:
         raise click.BadParameter("the first day is after the last", param_hint="--from")
     try:
-        differences = reconcile.compare(provider(), first_day, last_day)
-        repaired = reconcile.repair(provider(), differences) if repair else Counter()
+        found = reconcile.compare(provider(), first_day, last_day)
+        repaired = reconcile.repair(provider(), differences.split(found)[0]) if repair else Counter()
         if repaired:
-            differences = reconcile.compare(provider(), first_day, last_day)
+            found = reconcile.compare(provider(), first_day, last_day)
     except ProviderError as error:
         raise click.ClickException(f"PortOne did not answer: {error}") from None
     if target:
-        target.write(export.differences_csv(differences))
-    for one in differences:
-        click.echo(
-            f"{one.kind:<13} {one.merchant_uid}  {one.imp_uid}  {one.ours} {one.our_amount:,} won"
-            f" | PortOne: {one.theirs} {one.their_amount:,} won"
-        )
+        target.write(export.differences_csv(found))
+    still_open, closed = differences.split(found)
+    for one in still_open:
+        click.echo(_told(one))
+    for one, review in closed if every else ():
+        click.echo(f"{_told(one)} | closed by {review.reviewed_by}: {review.reason}")
     for outcome, count in sorted(repaired.items()):
         click.echo(f"repair: {count} {outcome}")
-    foreign = sum(one.is_foreign for one in differences)
+    foreign = sum(one.is_foreign for one in still_open)
     unreadable = f", unreadable rows that are not ours: {foreign}" if foreign else ""
-    click.echo(f"{first_day} to {last_day}, differences: {len(differences) - foreign}{unreadable}")
-    if len(differences) > foreign:
+    apart = f"; closed as nothing wrong: {len(closed)}{'' if every else ' (--all lists them)'}" if closed else ""
+    click.echo(f"{first_day} to {last_day}, differences: {len(still_open) - foreign}{unreadable}{apart}")
+    if len(still_open) > foreign:
         sys.exit(1)
+
+
+def _told(one: Difference) -> str:
+    return (
+        f"{one.kind:<13} {one.merchant_uid}  {one.imp_uid}  {one.ours} {one.our_amount:,} won"
+        f" | PortOne: {one.theirs} {one.their_amount:,} won"
+    )
 
 
 @click.command("worker")

@@ -14,15 +14,17 @@ from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import localtime
+from typing import Any, cast
 
 import click
 from flask.cli import with_appcontext
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, CursorResult, exists, select, true, update
 
 from payments import clock
 from payments.database import db, locked, reading, transaction
+from payments.monthly.models import Subscription
 from shop.environment import host_of
-from shop.orders.messages import Message, announce_charges
+from shop.orders.messages import OUTDATED, SHOWN_ONLY, Message, announce_charges
 from shop.web.common import settings
 from shop.web.message_text import text_of
 
@@ -34,17 +36,9 @@ OUTDATED_AFTER = timedelta(days=7)
 CLOSING = 421  # SMTP: the server ends the connection
 LOWEST_FINAL = 500  # SMTP: refused for good
 
-# Codes of `Message.error`; the others are `smtp_550` and the like, and names of Python's exceptions.
-SHOWN_ONLY = "no_mail_url"  # without MAIL_URL the back office shows messages, and none is sent
-OUTDATED = "outdated"
-
-LONGEST_CODE = 40  # as the column has it
+LONGEST_CODE = 40  # as the column of `Message.error` has it
 
 log = logging.getLogger(__name__)
-
-
-class NotSent(Exception):
-    """A message is not sent, now or later. The text is the code for `Message.error`."""
 
 
 @click.command("notify")
@@ -63,13 +57,14 @@ def run() -> Counter[str]:
 
     Return the number of messages that were `announced`, `sent`, `shown` (without MAIL_URL), `postponed` and `given_up`.
     """
-    done, server, smtp = Counter(announced=announce_charges()), settings().mail_server, None
+    done = Counter(announced=announce_charges(), given_up=_put_aside(_comes_too_late(), OUTDATED))
+    server, smtp = settings().mail_server, None
+    if server is None:
+        return +(done + Counter(shown=_put_aside(true(), SHOWN_ONLY)))
     with ExitStack() as stack:
         while leased := _lease_next():
             error: Exception | None = None
             try:
-                if server is None:
-                    raise NotSent(SHOWN_ONLY)
                 mail = _write(leased.id, server.sender)
                 smtp = smtp or stack.enter_context(connection(server, host_of(settings().public_url)))
                 smtp.send_message(mail)
@@ -79,6 +74,21 @@ def run() -> Counter[str]:
             if isinstance(error, OSError) and refusal_code(error) in (0, CLOSING):
                 break
     return +done
+
+
+def _put_aside(which: ColumnElement[bool], code: str) -> int:
+    """Mark waiting messages as ones that are not sent; return how many."""
+    waiting = update(Message).where(Message.next_try_at <= clock.now(), which)
+    aside = waiting.values(next_try_at=None, error=code)
+    with transaction():
+        return cast("CursorResult[Any]", db.session.execute(aside)).rowcount
+
+
+def _comes_too_late() -> ColumnElement[bool]:
+    """Select messages of a charge that was made or no longer comes, and those of a week ago."""
+    running = exists().where(Subscription.id == Message.subscription_id, Subscription.status == "active")
+    no_charge = Message.charge_on.is_not(None) & ((Message.charge_on <= clock.today()) | ~running)
+    return no_charge | (Message.created_at <= clock.now() - OUTDATED_AFTER)
 
 
 def _lease_next() -> Message | None:
@@ -98,8 +108,8 @@ def _mark(leased: Message, error: Exception | None) -> str:
     The error's own text is kept nowhere: a mail server puts addresses and more into it.
     """
     refusal = refusal_code(error)
-    code = str(error) if isinstance(error, NotSent) else f"smtp_{refusal}" if refusal else type(error).__name__
-    is_over = isinstance(error, NotSent) or refusal >= LOWEST_FINAL or leased.tries > len(PAUSES)
+    is_over = refusal >= LOWEST_FINAL or leased.tries > len(PAUSES)
+    code = f"smtp_{refusal}" if refusal else type(error).__name__
     with transaction():
         row, now = locked(Message, leased.id), clock.now()
         if error is None:
@@ -108,18 +118,15 @@ def _mark(leased: Message, error: Exception | None) -> str:
             row.error, row.next_try_at = code[:LONGEST_CODE], None if is_over else now + PAUSES[leased.tries - 1]
     if error is None:
         return "sent"
-    if code != SHOWN_ONLY:
-        log.warning("message %s was not sent (try %s): %s", leased.id, leased.tries, code)
-    return "shown" if code == SHOWN_ONLY else "given_up" if is_over else "postponed"
+    log.warning("message %s was not sent (try %s): %s", leased.id, leased.tries, code)
+    return "given_up" if is_over else "postponed"
 
 
 def _write(message_id: int, sender: str) -> EmailMessage:
-    """Write the mail. Raises NotSent, and ValueError or the like if an address would add something to the header."""
+    """Write the mail. Raises ValueError or the like if an address would add something to the header."""
     host = host_of(settings().public_url)
     with reading():
         message = db.session.get_one(Message, message_id)
-        if _is_outdated(message):
-            raise NotSent(OUTDATED)
         shop, subject, body = text_of(message)
         mail = EmailMessage()
         mail["From"] = Address(shop, addr_spec=sender or f"no-reply@{host}")
@@ -128,10 +135,3 @@ def _write(message_id: int, sender: str) -> EmailMessage:
         mail["Message-ID"] = f"<message-{message.id}-{message.created_at:%Y%m%d%H%M%S}@{host}>"
         mail.set_content(body)
         return mail
-
-
-def _is_outdated(message: Message) -> bool:
-    """Whether it would come too late: of a charge that was made or that no longer comes, or of a week ago."""
-    plan, day = message.subscription, message.charge_on
-    too_late = plan and day and (plan.status != "active" or day <= clock.today())
-    return bool(too_late) or message.created_at <= clock.now() - OUTDATED_AFTER

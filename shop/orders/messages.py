@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from payments import cancellations, clock
-from payments.database import Base, db, transaction
+from payments.database import Base, db, find_locked, transaction
 from payments.models import REFUNDED_BY_BANK, Cancellation, Payment, one_of, partial_index
 from payments.monthly.billing_month import month_of
 from payments.monthly.models import Subscription
@@ -23,12 +23,17 @@ from .models import Order
 
 NOTICE = timedelta(days=3)  # how long before a monthly charge the buyer is told
 MOST_NOTICES = 500  # that one run writes
+MOST_TRIES = 20  # of one message, with those that staff ask for
+
+# Codes of `Message.error` that stand for no try; the others are `smtp_550` and the like, and names of exceptions.
+SHOWN_ONLY = "no_mail_url"  # without MAIL_URL the back office shows messages, and none is sent
+OUTDATED = "outdated"
 
 
 class Message(Base):
     """One message to the buyer of an order. `next_try_at` is null once nothing more is done with it.
 
-    `sent_at`: a mail server has accepted it. `error`: why it has not, or has not yet (`notify.py` names the codes).
+    `sent_at`: a mail server has accepted it. `error`: a code that says why it has not, or has not yet.
     """
 
     __tablename__ = "messages"
@@ -56,14 +61,19 @@ class Message(Base):
         UniqueConstraint("subscription_id", "charge_on"),  # each charge is announced once
     )
 
+    @property
+    def may_be_tried_again(self) -> bool:
+        """Whether it was given up, for a reason that may be over by now."""
+        given_up = self.sent_at is None and self.next_try_at is None
+        return given_up and self.error not in (SHOWN_ONLY, OUTDATED) and self.tries < MOST_TRIES
+
 
 # --- what is told; all but `announce_charges` are called inside the transaction of the change -------------------------
 
 
 def paid(order: Order, payment: Payment) -> None:
     """Tell that the payment has paid the order."""
-    at = (payment.paid_at or clock.now()).astimezone(clock.SEOUL)
-    _tell("paid", order, amount=payment.amount, at=f"{at:%Y-%m-%d %H:%M}", day=at.day, pg_tid=payment.pg_tid)
+    _tell("paid", order, **_paid_money(payment))
 
 
 def returned(order: Order, payment: Payment, *, was_paid: bool, held_reason: str | None = None) -> None:
@@ -80,7 +90,7 @@ def duplicate_returned(order: Order, cancellation: Cancellation) -> None:
 
 
 def plan_changed(subscription: Subscription, change: str, payment: Payment | None) -> None:
-    """Tell what `payments.monthly` says of a subscription: that a month was declined, that it ended, or a refund."""
+    """Tell what `payments.monthly` says of a subscription: a month was paid, declined or refunded, or it ended."""
     order = _order_of(subscription)
     if order is None:
         return
@@ -90,7 +100,9 @@ def plan_changed(subscription: Subscription, change: str, payment: Payment | Non
         why, last = month.declined and month.declined.fail_reason, str(month.window.last)
         _tell("declined", order, subscription, amount=subscription.amount, month=month.due_on.month, why=why, last=last)
     elif payment:
-        _tell("refunded", order, subscription, month=int(payment.period[-2:]), **_returned_money(payment))
+        kind, money = ("paid", _paid_money) if change == "paid" else ("refunded", _returned_money)
+        about: dict[str, Any] = {"month": int(payment.period[-2:]), "next": str(subscription.next_charge_on or "")}
+        _tell(kind, order, subscription, **about, **money(payment))
 
 
 def announce_charges() -> int:
@@ -117,6 +129,15 @@ def use_language(user_id: int, language: str) -> None:
     db.session.execute(update(Order).where(Order.user_id == user_id).values(language=language))
 
 
+def try_again(message_id: int) -> bool:
+    """Let a message that was given up wait for one more try. False: it is none. Call inside a transaction()."""
+    message = find_locked(Message, message_id)
+    if message is None or not message.may_be_tried_again:
+        return False
+    message.next_try_at = clock.now()
+    return True
+
+
 def _tell(kind: str, order: Order, plan: Subscription | None = None, on: date | None = None, **facts: Any) -> None:
     about = {"order_id": order.id, "subscription_id": plan.id if plan else None, "charge_on": on}
     db.session.add(Message(kind=kind, language=order.language or "ko", facts=facts, **about))
@@ -125,6 +146,11 @@ def _tell(kind: str, order: Order, plan: Subscription | None = None, on: date | 
 def _order_of(plan: Subscription) -> Order | None:
     """Return the order that started a plan; None: it began elsewhere, and the buyer's address is not known."""
     return db.session.get(Order, int(plan.purchase_id)) if plan.purchase_id.isdecimal() else None
+
+
+def _paid_money(payment: Payment) -> dict[str, Any]:
+    at = (payment.paid_at or clock.now()).astimezone(clock.SEOUL)
+    return {"amount": payment.amount, "at": f"{at:%Y-%m-%d %H:%M}", "day": at.day, "pg_tid": payment.pg_tid}
 
 
 def _returned_money(payment: Payment) -> dict[str, Any]:

@@ -134,7 +134,7 @@ class Order(Base):
         partial_unique_index("one_pending_order", "user_id", "kind", condition="status = 'pending'"),
         partial_index("orders_cancel_wanted", "paid_by", condition="status = 'paid' AND cancel_wanted_at IS NOT NULL"),
         Index("orders_by_email", func.lower(buyer_email)),
-        Index("orders_by_name", "buyer_name"),
+        Index("orders_by_name", "buyer_name", postgresql_ops={"buyer_name": "varchar_pattern_ops"}),
         partial_index(
             "orders_to_send", "digital", "paid_at", "id", condition="status = 'paid' AND fulfilled_at IS NULL"
         ),

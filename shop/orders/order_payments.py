@@ -104,6 +104,22 @@ def numbers_of(payments: Collection[Attempt]) -> dict[int, str]:
     return {one: numbers[order_id] for one, order_id in order_ids.items() if order_id in numbers}
 
 
+def held_reasons(found: Collection[Order]) -> dict[int, str]:
+    """Return why the money of these orders is held, or that it was refunded by bank, by the order's id.
+
+    Money of a duplicate payment is not among it: what the order's payer has paid counts.
+    """
+    payers = {str(order.id): order.paid_by for order in found}
+    held = select(Payment.purchase_id, Payment.merchant_uid, Payment.held_reason).where(
+        Payment.kind.in_(PAYMENT_KINDS.values()),
+        Payment.purchase_id.in_(payers),
+        Payment.held_reason.is_not(None),
+        Payment.status != "cancelled",
+    )
+    rows = db.session.execute(held.order_by(Payment.id)).all() if payers else []
+    return {int(order_id): reason for order_id, uid, reason in rows if payers[order_id] in (None, uid)}
+
+
 def is_of_order(order: ColumnElement[bool]) -> ColumnElement[bool]:
     """Select the attempts to pay the orders that fulfil this condition."""
     ids = select(cast(Order.id, String)).where(order)

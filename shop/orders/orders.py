@@ -5,7 +5,6 @@ stock is released when the order is cancelled or expires, and stays reserved whe
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
@@ -15,47 +14,16 @@ from sqlalchemy.orm import joinedload
 from payments import clock
 from payments.database import db, for_update
 from payments.models import move
-from payments.portone import request_pay as portone
 from payments.portone.kg_text import KG_NAME_BYTES, fit_bytes
 
-from . import buyer_input, cart
-from .buyer_input import InvalidText
-from .cart import EmptyCart, InvalidBuyer, NotOnSale, OutOfStock
-from .delivery import CHECKS, NO_DELIVERY, Delivery
+from . import cart, delivery
+from .cart import EmptyCart, NotOnSale, OutOfStock
+from .delivery import Buyer
 from .models import Order, OrderLine, Product
-from .order_numbers import new_number
+from .order_numbers import free_number
 
 # KG's approval number is valid for three minutes; this leaves time for a few tries.
 PENDING_FOR = timedelta(minutes=30)
-
-
-@dataclass(frozen=True)
-class Buyer(portone.Buyer):
-    """The buyer's data, and where goods are delivered, checked."""
-
-    delivery: Delivery = NO_DELIVERY
-
-    @classmethod
-    def checked(cls, name: str, tel: str, email: str, addr: str = "", postcode: str = "", **delivery: str) -> "Buyer":
-        """Normalise and check the buyer's data. Raises InvalidBuyer with every field that is wrong."""
-        typed = {
-            "buyer_name": (buyer_input.checked_name, name),
-            "buyer_tel": (buyer_input.checked_tel, tel),
-            "buyer_email": (buyer_input.checked_email, email),
-            "buyer_addr": (buyer_input.checked_addr, addr),
-            "buyer_postcode": (buyer_input.checked_postcode, postcode),
-            **{field: (check, delivery.get(field, "")) for field, check in CHECKS.items()},
-        }
-        found, wrong = {}, {}
-        for field, (check, text) in typed.items():
-            try:
-                found[field] = check(text)
-            except InvalidText as error:
-                wrong[field] = error
-        if wrong:
-            raise InvalidBuyer(wrong)
-        name, tel, email, addr, postcode, *rest = found.values()
-        return cls(name, tel, email, addr or None, postcode or None, Delivery(*rest))
 
 
 # --- placing --------------------------------------------------------------------------------------------------------
@@ -78,7 +46,7 @@ def place(user_id: int, buyer: Buyer) -> Order:
 
 def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], buyer: Buyer) -> Order:
     """Return the buyer's one pending order of this kind, for these goods. Call inside a transaction()."""
-    _require_address(goods, buyer)
+    delivery.require_address(goods, buyer)
     pending = select(Order).filter_by(user_id=user_id, kind=kind, status="pending")
     # Locked, since a notification may be paying it at the same time.
     order = db.session.scalar(for_update(pending))
@@ -89,20 +57,10 @@ def open_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]], bu
     if order is None:
         order = _new_order(user_id, kind, goods)
     order.buyer_name, order.buyer_tel, order.buyer_email = buyer.name, buyer.tel, buyer.email
-    _keep_delivery(order, buyer)
+    delivery.keep(order, buyer)
     order.expires_at = clock.now() + PENDING_FOR
     db.session.add(order)
     return order
-
-
-def _keep_delivery(order: Order, buyer: Buyer) -> None:
-    """Keep where the goods go. Downloads need no address; a parcel without a recipient goes to the buyer."""
-    shipped, to = not order.digital, buyer.delivery
-    order.buyer_addr, order.buyer_postcode = (buyer.addr, buyer.postcode) if shipped else (None, None)
-    order.buyer_addr_detail = to.buyer_addr_detail or None if shipped else None
-    order.recipient = to.recipient or buyer.name if shipped else None
-    order.recipient_tel = to.recipient_tel or None if shipped else None
-    order.delivery_note = to.delivery_note or None if shipped else None
 
 
 def _new_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]]) -> Order:
@@ -121,7 +79,7 @@ def _new_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]]) ->
         for product, quantity in goods
     ]
     return Order(
-        number=_free_number(),
+        number=free_number(_is_taken),
         user_id=user_id,
         kind=kind,
         lines=lines,
@@ -130,25 +88,13 @@ def _new_order(user_id: int, kind: str, goods: Sequence[tuple[Product, int]]) ->
     )
 
 
-def _free_number() -> str:
-    number = new_number()
-    while db.session.scalar(select(Order.id).where(Order.number == number)):
-        number = new_number()
-    return number
+def _is_taken(number: str) -> bool:
+    return db.session.scalar(select(Order.id).where(Order.number == number)) is not None
 
 
 def _same_goods(order: Order, goods: Iterable[tuple[Product, int]]) -> bool:
     ordered = {(line.product_id, line.unit_price, line.quantity) for line in order.lines}
     return ordered == {(product.id, product.price, quantity) for product, quantity in goods}
-
-
-def _require_address(goods: Iterable[tuple[Product, int]], buyer: Buyer) -> None:
-    if all(product.digital for product, _ in goods):
-        return
-    missing = {"buyer_addr": buyer.addr, "buyer_postcode": buyer.postcode}
-    wrong = {name: InvalidText("required") for name, value in missing.items() if not value}
-    if wrong:
-        raise InvalidBuyer(wrong)
 
 
 def _lock_goods(product_ids: Iterable[int]) -> None:

@@ -15,8 +15,8 @@ from payments.monthly.subscriptions import LIVE, is_subscribed, months_of
 
 from . import cart, orders
 from .cart import NotOnSale
+from .delivery import Buyer
 from .models import Order, Product, User
-from .orders import Buyer
 
 
 def place(user_id: int, plan_id: int, buyer: Buyer) -> Order:

@@ -16,8 +16,8 @@ from shop.orders import order_payments, orders, plans
 from shop.orders.cart import CartChanged, EmptyCart, InvalidBuyer, NotOnSale, OrderError, OutOfStock
 from shop.orders.cart import off_sale as off_sale_in_cart
 from shop.orders.delivery import CHECKS as DELIVERY_FIELDS
+from shop.orders.delivery import Buyer
 from shop.orders.models import Order
-from shop.orders.orders import Buyer
 from shop.web.common import language, local, off_sale, provider, refuse, settings
 from shop.web.in_app import takes_confirm_url
 from shop.web.labels import field_label
@@ -36,7 +36,7 @@ def checkout() -> Response | tuple[Response, int]:
     if not isinstance(asked, dict) or asked.get("kind") not in ("once", "monthly"):
         return refuse(400, "kind", _("무엇을 결제하시는지 알 수 없습니다."))
     if asked["kind"] == "monthly" and not settings().billing_available:
-        return refuse(409, "billing_unavailable", _("정기결제 계약이 설정되지 않아 구독을 시작할 수 없습니다."))
+        return refuse(409, "billing_unavailable", _("지금은 구독을 시작할 수 없습니다. 상점에 문의해 주세요."))
     consent = {"consent": "given"} if asked.get("consent") is True else {}
     try:
         buyer = _checked_buyer(asked)

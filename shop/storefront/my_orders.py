@@ -31,7 +31,8 @@ LONGEST_REASON = 100
 @login_required
 def my_orders() -> str:
     """Show the buyer's orders."""
-    return render_template("store/orders.html", orders=orders.orders_of(current_user.id))
+    found = orders.orders_of(current_user.id)
+    return render_template("store/orders.html", orders=found, held_reasons=order_payments.held_reasons(found))
 
 
 @bp.get("/orders/<int:order_id>")
@@ -109,9 +110,9 @@ def withdraw_cancel(order_id: int) -> AnyResponse:
         if is_withdrawn:
             log_event(notification, "withdrawn", "the buyer withdrew the cancellation request", payer)
     if is_withdrawn:
-        flash(_("취소 신청을 거두었습니다."), "success")
+        flash(_("취소 신청을 철회했습니다."), "success")
     else:
-        flash(_("이미 판매자가 처리해 거둘 취소 신청이 없습니다."), "info")
+        flash(_("이미 판매자가 처리해 철회할 취소 신청이 없습니다."), "info")
     return redirect(url_for("store.order", order_id=order_id))
 
 

@@ -31,6 +31,7 @@ from shop.orders import cart
 from shop.orders.models import Product
 
 from . import guest_cart
+from .buyer_words import payment_words
 from .csrf import cause_of, explanation, page_above
 from .delivery_notes import NOTES, delivery_note
 from .labels import event_label, label
@@ -129,7 +130,7 @@ class StrictJSON(DefaultJSONProvider):
 def install(app: Flask) -> None:
     """Add template globals and error pages. Call before registering blueprints: their routes need `RowId`."""
     app.url_map.converters["int"] = RowId
-    app.jinja_env.globals.update(won=won, local=local, mask_phone=mask_phone, label=label)
+    app.jinja_env.globals.update(won=won, local=local, mask_phone=mask_phone, label=label, payment_words=payment_words)
     app.jinja_env.globals.update(
         seoul=seoul, seoul_seconds=seoul_seconds, event_label=event_label, reason_label=reason_label
     )

@@ -74,7 +74,7 @@ LABELS = CLERK_LABELS | {
         "expired": _l("기한 지남"),
         "allowed": _l("승인 허락"),
         "wanted": _l("취소 신청"),
-        "withdrawn": _l("취소 신청을 거둠"),
+        "withdrawn": _l("취소 신청을 철회함"),
         "order_cancelled": _l("주문 취소"),
         "left": _l("사람이 볼 것"),
     },
@@ -219,6 +219,7 @@ LABELS = CLERK_LABELS | {
         "parcel": _l("운송장 고침"),
         "review": _l("대사에서 살펴봄"),
         "replay": _l("웹훅 다시 확인"),
+        "resend": _l("알림 다시 보내기"),
         "repair": _l("대사 복구"),
     },
     "field": {

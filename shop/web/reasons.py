@@ -29,7 +29,7 @@ PLAIN = {
     "PortOne knows no such payment": _l("포트원이 모르는 결제"),
     "neither id is ours": _l("이 가게의 번호가 아님"),
     "the buyer cancelled the unpaid order": _l("구매자가 결제하지 않은 주문을 취소함"),
-    "the buyer withdrew the cancellation request": _l("구매자가 취소 신청을 거둠"),
+    "the buyer withdrew the cancellation request": _l("구매자가 취소 신청을 철회함"),
     "asked by hand": _l("사람이 다시 물음"),
     "not charged: the subscription has ended": _l("구독이 끝나 청구하지 않았습니다."),
     "not charged: that month is paid already": _l("그달은 이미 결제되어 청구하지 않았습니다."),

@@ -14,6 +14,7 @@ from payments.database import db
 from payments.events import Notification
 from payments.models import Event, Payment
 from payments.notification import LARGEST_UNPACKED, LONGEST_CLAIM
+from payments.portone.report import OutcomeUnknown
 from payments.sync import sync_payment
 
 from .fakes import FakeProvider
@@ -278,6 +279,18 @@ def test_payment_of_ours_that_portone_does_not_know_is_asked_about_again(
     assert sync_payment(provider, Notification("charge", **ours)).outcome == "not_found"
     assert {event.outcome for event in db.session.query(Event).filter_by(source="webhook")} == {"not_found"}
     assert states(payment) == ("ready", "pending")
+
+
+def test_callback_tells_if_portone_does_not_know_a_payment_of_ours(
+    client: FlaskClient, provider: FakeProvider, payment: Payment
+) -> None:
+    ours = {"merchant_uid": payment.merchant_uid}
+    assert client.post(CALLBACK, json=ours).json["known"] is False
+    provider.hears_of(payment.merchant_uid, "ready", payment.amount)
+    assert "known" not in client.post(CALLBACK, json=ours).json
+    provider.trouble = OutcomeUnknown("no answer")
+    assert "known" not in client.post(CALLBACK, json=ours).json
+    assert "known" not in client.post(CALLBACK, json={"merchant_uid": "nobodys"}).json
 
 
 @pytest.mark.parametrize("packed", ["data", "json", "query_string"])

@@ -75,6 +75,7 @@ def names(provider: FakeProvider, buyer: User) -> dict[str, Any]:
         "slug": product("monthly").slug,
         "filename": "base.css",
         "story": "paid-twice",
+        "message_id": 1,  # of the subscription's first month
     }
 
 

@@ -25,7 +25,7 @@ def told(app: Flask) -> Told:
 
     def changed(subscription: Subscription, change: str, payment: Payment | None) -> None:
         assert isinstance(db.session(), TransactionSession), "told outside of a transaction"
-        assert (payment is None) == (change != "returned")
+        assert (payment is None) == (change not in ("paid", "returned"))
         heard.append((change, subscription.status))
 
     monthly.init_app(app, Orders(TEA), subscriptions_page=lambda: "/subscriptions", changed=changed)
@@ -64,6 +64,16 @@ def test_host_is_told_of_the_end_that_a_buyer_asked_for_once_however_often_it_is
     assert told == [("ended", "ended")]
 
 
+def test_host_is_told_of_each_later_month_that_is_paid_once_and_with_its_next_day(
+    time: Time, subscription: Subscription, provider: FakeProvider, told: Told
+) -> None:
+    time.goes_to(2055, 2, 28, 10)
+    assert run(provider) == ["charged"]
+    month = db.session.query(Payment).filter_by(kind=LATER_MONTH).one()
+    sync_payment(provider, Notification("webhook", month.imp_uid))
+    assert told == [("paid", "active")]
+
+
 def test_host_is_told_that_a_later_months_money_went_back_and_that_the_plan_is_over(
     time: Time, subscription: Subscription, provider: FakeProvider, told: Told
 ) -> None:
@@ -72,7 +82,7 @@ def test_host_is_told_that_a_later_months_money_went_back_and_that_the_plan_is_o
     month = db.session.query(Payment).filter_by(kind=LATER_MONTH).one()
     provider.console_cancels(month.imp_uid)
     sync_payment(provider, Notification("webhook", month.imp_uid))
-    assert told == [("returned", "active"), ("ended", "ended")]
+    assert told == [("paid", "active"), ("returned", "active"), ("ended", "ended")]
 
 
 def test_host_is_told_of_a_duplicate_month_that_went_back_while_the_plan_goes_on(
@@ -83,7 +93,7 @@ def test_host_is_told_of_a_duplicate_month_that_went_back_while_the_plan_goes_on
     month = db.session.query(Payment).filter_by(kind=LATER_MONTH).one()
     second = provider.hears_of(month.merchant_uid, amount=month.amount, customer_uid=month.customer_uid)
     sync_payment(provider, Notification("webhook", second.imp_uid, month.merchant_uid))
-    assert told == [("returned", "active")]
+    assert told == [("paid", "active"), ("returned", "active")]
 
 
 def test_what_the_host_raises_undoes_the_change_that_it_was_told_of(

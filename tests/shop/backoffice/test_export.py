@@ -152,7 +152,7 @@ def test_the_report_is_a_table(provider: FakeProvider, buyer: User) -> None:
     payment = paid(provider, buyer)
     provider.reports.clear()
     header, line = export.differences_csv(compare(provider, clock.today(), clock.today())).splitlines()
-    assert header == "kind,merchant_uid,imp_uid,ours,theirs,our_amount,their_amount,다른 점,할 일"
+    assert header == "kind,merchant_uid,imp_uid,ours,theirs,our_amount,their_amount,closed,다른 점,할 일"
     assert line.startswith(  # a minus might begin a formula
-        f"ours_only,{payment.merchant_uid},{payment.imp_uid},paid,'-,{payment.amount},0,우리에게만 있음,"
+        f"ours_only,{payment.merchant_uid},{payment.imp_uid},paid,'-,{payment.amount},0,,우리에게만 있음,"
     )

@@ -25,7 +25,7 @@ from tests.conftest import PAST_PAYMENTS
 from .test_listing import combinations
 
 NUMBER, TEL, NAME, TID = "20260101-7KQ2MX", "010-2048-5678", "김서연", "1904260901100042001"
-SEARCHES = ("260101-x", "imp_1", "#12", "5678", "a@example.com", NUMBER, TEL, NAME, TID)
+SEARCHES = ("260101-x", "imp_1", "#12", "5678", "a@example.com", NUMBER, TEL, NAME, "남궁", TID)
 
 
 def every_list() -> None:
@@ -138,7 +138,7 @@ def lists_and_their_index() -> list[tuple[str, Callable[[], object]]]:
         "payments_by_purchase": [PaymentFilter(q="#12"), PaymentFilter(q="5678"), PaymentFilter(q="a@example.com")],
         "payments_by_key": [PaymentFilter(q="5678"), PaymentFilter(q="a@example.com")],
         "ix_orders_number": [PaymentFilter(q=NUMBER)],
-        "orders_by_name": [PaymentFilter(q=NAME)],
+        "orders_by_name": [PaymentFilter(q=NAME), PaymentFilter(q="남궁")],
         "payments_by_tid": [PaymentFilter(q=TID)],
         "keys_by_email": [PaymentFilter(q="a@example.com")],
         "ix_billing_keys_tel_tail": [PaymentFilter(q="5678"), PaymentFilter(q=TEL)],

@@ -1,6 +1,6 @@
 """The lists of the back office: paging both ways, filters, searches, and the buyers that they show."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, replace
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from shop.backoffice import figures, listing
 from shop.backoffice.listing import PaymentFilter
 from shop.backoffice.paging import PAGE_SIZE, Cursor
 from shop.orders import cart
-from shop.orders.buyers import buyers_of
+from shop.orders.buyers import MOST_NAMESAKES, buyers_of
 from shop.orders.models import Order, User
 from shop.orders.order_payments import KINDS
 from tests.conftest import BUYER, PAST_PAYMENTS, new_order, product
@@ -172,6 +172,37 @@ def test_a_payment_is_found_by_each_of_its_names(past: Flask) -> None:
             assert wanted.id in walk(PaymentFilter(q=q or ""), "older"), (kind, q)
     for q in ("nobody", "nobody@example.com"):
         assert walk(PaymentFilter(q=q), "older") == []
+
+
+def named(payments: Iterable[int]) -> set[str]:
+    rows = listing.payments(PaymentFilter(), Cursor(), PAST_PAYMENTS).rows
+    return {buyers_of(rows)[row.id].name for row in rows if row.id in set(payments)}
+
+
+def test_the_beginning_of_a_name_finds_it_and_stands_for_itself(past: Flask) -> None:
+    with transaction():
+        some = db.session.scalars(db.select(Order).where(Order.kind == "once").limit(3)).all()
+        for order, name in zip(some, ("남궁민수", "남궁보라", "남_수"), strict=True):
+            order.buyer_name = name
+    assert named(walk(PaymentFilter(q="남궁"), "older")) == {"남궁민수", "남궁보라"}
+    assert named(walk(PaymentFilter(q="남궁민"), "older")) == {"남궁민수"}
+    assert named(walk(PaymentFilter(q="남_"), "older")) == {"남_수"}
+    for q in ("궁민수", "%", "남%"):
+        assert walk(PaymentFilter(q=q), "older") == [], q
+
+
+def test_a_beginning_that_too_many_names_share_finds_the_whole_name_alone(past: Flask) -> None:
+    order = db.session.scalars(db.select(Order).where(Order.kind == "once").limit(1)).one()
+    kept = {column.name: getattr(order, column.name) for column in Order.__table__.columns}
+    others = [kept | {"id": 10**6 + n, "number": f"n-{n}", "buyer_name": f"제갈{n}"} for n in range(MOST_NAMESAKES)]
+    with transaction():
+        db.session.get_one(Order, order.id).buyer_name = "제갈"
+        db.session.execute(db.insert(Order), others[1:])
+    assert len(walk(PaymentFilter(q="제"), "older")) > 0
+    with transaction():
+        db.session.execute(db.insert(Order), others[:1])
+    assert walk(PaymentFilter(q="제"), "older") == []
+    assert named(walk(PaymentFilter(q="제갈"), "older")) == {"제갈"}
 
 
 def test_an_email_typed_in_upper_case_is_found_and_listed_in_lower_case(past: Flask) -> None:

@@ -49,6 +49,16 @@ def test_the_payments_page_shows_what_to_pack_and_where_it_goes(
     assert "발송한 뒤에는 취소를 자동으로 하지 않고 사람이 정합니다." in page
 
 
+def test_what_is_to_be_sent_is_listed_with_its_delivery_note(
+    admin: FlaskClient,  # noqa: F811
+    goods: Payment,
+) -> None:
+    with transaction():
+        db.session.get_one(Order, int(goods.purchase_id)).delivery_note = "문 앞에 놓아 주세요."
+    for address in ("/admin/to-send", "/admin/daily"):
+        assert "문 앞에 놓아 주세요." in read(admin, address)
+
+
 def test_what_is_paid_and_physical_and_not_sent_is_listed_and_counted(
     admin: FlaskClient,  # noqa: F811
     provider: FakeProvider,

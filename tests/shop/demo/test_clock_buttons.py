@@ -210,11 +210,29 @@ def test_the_clocks_address_asks_for_the_token_of_the_controls_and_no_other_site
     close(app)
 
 
+def told(demo: Flask) -> list[tuple[str, str, str | None]]:
+    """The kind, the day in Seoul and the error of each message, oldest first; none of them waits to be sent."""
+    with demo.app_context():
+        rows = db.session.query(Message).order_by(Message.id).all()
+        assert {row.next_try_at for row in rows} == {None}
+        return [(row.kind, f"{row.created_at.astimezone(clock.SEOUL):%m-%d}", row.error) for row in rows]
+
+
 def test_messages_of_the_days_that_were_lived_through_do_not_wait_for_a_command(
     staff: FlaskClient, demo: Flask, provider: FakeProvider, due: datetime
 ) -> None:
     provider.answers = ["declined"]
     press(staff, "next-month")
-    with demo.app_context():
-        found = [(one.kind, one.error, one.next_try_at) for one in db.session.query(Message).order_by(Message.id)]
-    assert found == [(kind, "no_mail_url", None) for kind in ("paid", "declined")]
+    kinds_and_errors = [(kind, error) for kind, _day, error in told(demo)]
+    assert kinds_and_errors == [(kind, "no_mail_url") for kind in ("paid", "charge_soon", "declined")]
+
+
+@pytest.mark.parametrize("to", ["next_charge", "next_month", "a moment"])
+def test_a_buyer_is_told_of_a_charge_three_days_before_it_however_the_clock_gets_there(
+    to: str, demo: Flask, provider: FakeProvider, due: datetime
+) -> None:
+    asked = {"to": due.isoformat() if to == "a moment" else to}
+    answer = demo.test_client().post("/demo/clock", json=asked)
+    assert (answer.json or {})["charges"] == {"charged": 1}
+    three_days_before = f"{due - timedelta(days=3):%m-%d}"
+    assert ("charge_soon", three_days_before, "no_mail_url") in told(demo)

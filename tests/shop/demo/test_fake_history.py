@@ -56,6 +56,21 @@ def test_the_made_up_books_agree_with_themselves(app: Flask) -> None:
         assert db.session.scalar(owner_is_paid) == db.session.scalar(paid.where(Payment.kind != "renewal"))
 
 
+def test_a_made_up_order_that_was_cancelled_says_when_as_its_payment_does(app: Flask) -> None:
+    app.test_cli_runner().invoke(args=["seed", "--payments", "300"])
+    with app.app_context():
+        times = select(Order.cancelled_at, Payment.cancelled_at).outerjoin(
+            Payment, (Payment.merchant_uid == Order.paid_by) & (Payment.status == "cancelled")
+        )
+        cancelled = db.session.execute(times.where(Order.status == "cancelled")).all()
+        assert cancelled and all(
+            of_order and of_order in (of_payment or of_order,) for of_order, of_payment in cancelled
+        )
+        assert any(of_payment for _, of_payment in cancelled)
+        others = select(func.count(Order.cancelled_at)).where(Order.status != "cancelled")
+        assert db.session.scalar(others) == 0
+
+
 def test_the_shop_goes_on_after_the_seeding(app: Flask) -> None:
     app.test_cli_runner().invoke(args=["seed", "--payments", "50"])
     with app.app_context():

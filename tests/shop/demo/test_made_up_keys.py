@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from payments import clock
 from payments.database import db, end_reading
+from payments.models import Payment
 from payments.monthly import batch, subscriptions
 from payments.monthly.models import Subscription
 from sandbox.ledger.outcomes import outcome_at
@@ -67,6 +68,21 @@ def test_a_sandbox_that_was_reset_is_told_again(seeded: Sandboxed) -> None:
     known = {row["customer_uid"] for row in seeded.ledger.database.all("SELECT customer_uid FROM billing_keys")}
     assert {one.customer_uid for one in running()} <= known
     assert len(known) == count
+
+
+def test_a_reset_sandbox_whose_clock_is_behind_the_shops_payments_is_moved_to_the_latest_and_told(
+    seeded: Sandboxed,
+) -> None:
+    live_through(seeded, 1)
+    latest = db.session.scalar(select(func.max(Payment.paid_at)))
+    end_reading()
+    assert latest
+    seeded.ledger.database.clear()
+    assert clock.now() < latest - timedelta(days=365)
+    run = seeded.app.test_cli_runner().invoke(args=["seed"])
+    assert run.exit_code == 0, run.output
+    assert f"clock is moved to {latest.astimezone(clock.SEOUL):%Y-%m-%d %H:%M}" in run.output
+    assert timedelta() <= clock.now() - latest < timedelta(minutes=5)
 
 
 @pytest.mark.sqlite_only

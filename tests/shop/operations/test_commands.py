@@ -1,5 +1,6 @@
 """The operator's commands."""
 
+import csv
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from flask import Flask
 from werkzeug.security import check_password_hash
 
 from app import create_app
+from payments import clock, reconcile
 from payments.database import db, transaction
 from payments.models import Event, Payment
 from payments.monthly import claims
 from payments.monthly.models import Subscription
 from payments.portone.report import OutcomeUnknown, UnreadableRow
 from payments.sweep import LOOK_AFTER
+from shop.backoffice import differences
 from shop.config import load_settings
 from shop.orders import cart
 from shop.orders.models import Product, User
@@ -222,6 +225,28 @@ def test_reconcile_shows_saves_and_repairs_what_differs(
     assert repaired.exit_code == 0
     assert "repair: 1 paid" in repaired.output
     assert repaired.output.endswith("differences: 0\n")
+
+
+def test_reconcile_counts_differences_that_a_person_closed_apart_and_fails_for_the_open_ones_only(
+    app: Flask, provider: FakeProvider, shop: Any, tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        provider.hears_of(f"other-{number}", amount=500)
+    found = reconcile.compare(provider, clock.today(), clock.today())
+    runner, table = app.test_cli_runner(), tmp_path / "report.csv"
+    differences.close(found[:1], "다른 서비스의 결제", "admin@example.com", None)
+    half = runner.invoke(args=["reconcile", "--csv", str(table)])
+    assert half.exit_code == 1
+    assert ("other-1" in half.output, "other-2" in half.output) == (False, True)
+    assert half.output.endswith("differences: 1; closed as nothing wrong: 1 (--all lists them)\n")
+    rows = {row["merchant_uid"]: row["closed"] for row in csv.DictReader(table.read_text("utf-8-sig").splitlines())}
+    assert rows == {"other-1": "다른 서비스의 결제", "other-2": ""}
+    every = runner.invoke(args=["reconcile", "--all"])
+    assert "0 won | PortOne: paid 500 won | closed by admin@example.com: 다른 서비스의 결제\n" in every.output
+    differences.close(found[1:], "다른 서비스의 결제", "admin@example.com", None)
+    none_open = runner.invoke(args=["reconcile"])
+    assert (none_open.exit_code, none_open.output.count("other-")) == (0, 0)
+    assert none_open.output.endswith("differences: 0; closed as nothing wrong: 2 (--all lists them)\n")
 
 
 def test_reconcile_counts_foreign_unreadable_rows_and_says_that_the_books_agree(

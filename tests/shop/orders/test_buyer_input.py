@@ -18,7 +18,7 @@ from shop.orders.buyer_input import (
     checked_tel,
 )
 from shop.orders.cart import InvalidBuyer
-from shop.orders.orders import Buyer
+from shop.orders.delivery import Buyer
 from shop.web.labels import LABELS, field_label
 
 # --- phone numbers ---

@@ -7,9 +7,8 @@ import pytest
 from payments.database import transaction
 from shop.orders import orders
 from shop.orders.cart import InvalidBuyer, put_in_cart
-from shop.orders.delivery import CHECKS, Delivery
+from shop.orders.delivery import CHECKS, Buyer, Delivery
 from shop.orders.models import Order, User
-from shop.orders.orders import Buyer
 from tests.conftest import product
 
 BUYER = {"name": "홍길동", "tel": "01012345678", "email": "a@example.com", "addr": "서울시 중구", "postcode": "04524"}

@@ -15,6 +15,7 @@ from payments.database import db, end_reading, transaction
 from payments.events import Notification
 from payments.models import Payment
 from payments.monthly import charging, subscriptions
+from payments.monthly.charge_days import charge_day
 from payments.monthly.models import LATER_MONTH, Subscription
 from payments.sync import sync_payment
 from shop.orders import cart, messages
@@ -207,6 +208,20 @@ def test_declined_month_is_told_once_with_its_reason_however_often_it_is_tried(
     assert day.isoformat() <= facts["last"]
 
 
+def test_later_month_that_is_paid_is_told_once_with_its_next_day(
+    provider: FakeProvider, subscription: Subscription
+) -> None:
+    day = go_to_charge_day(subscription)
+    assert charge(provider) == ["charged"]
+    month = db.session.query(Payment).filter_by(kind=LATER_MONTH).one()
+    sync_payment(provider, Notification("webhook", merchant_uid=month.merchant_uid))
+    [(kind, facts)] = told()
+    told_facts = (kind, facts["month"], facts["amount"], facts["next"])
+    assert told_facts == ("paid", day.month, subscription.amount, charge_day(day, day.day).isoformat())
+    message = db.session.query(Message).one()
+    assert (message.subscription_id, message.order_id) == (subscription.id, int(subscription.purchase_id))
+
+
 def test_plan_that_its_buyer_ends_is_told_once(provider: FakeProvider, subscription: Subscription) -> None:
     for _ in range(2):
         with transaction():
@@ -232,8 +247,8 @@ def test_later_month_that_was_cancelled_is_told_with_the_end_of_its_plan(
     month = db.session.query(Payment).filter_by(kind=LATER_MONTH).one()
     end_reading()
     cancel_payment(provider, month.id, "고객 변심", ADMIN)
-    assert kinds() == ["refunded", "ended"]
-    assert told()[0][1] | {"amount": subscription.amount, "month": day.month, "by_bank": False} == told()[0][1]
+    assert kinds() == ["paid", "refunded", "ended"]
+    assert told()[1][1] | {"amount": subscription.amount, "month": day.month, "by_bank": False} == told()[1][1]
 
 
 def test_subscription_that_no_order_of_this_shop_started_ends_and_tells_nobody(
@@ -263,7 +278,7 @@ def test_charge_is_announced_three_days_before_and_once_a_month(
         assert (kind, facts["day"], facts["amount"]) == ("charge_soon", day.isoformat(), subscription.amount)
         go_to_charge_day(subscription)
         assert charge(provider) == ["charged"]
-    assert kinds() == ["charge_soon", "charge_soon"]
+    assert kinds() == ["charge_soon", "paid", "charge_soon", "paid"]
 
 
 def test_charge_is_still_announced_the_day_before_and_no_longer_on_its_day(

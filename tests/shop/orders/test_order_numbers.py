@@ -32,6 +32,18 @@ def test_an_order_number_begins_with_the_day_in_seoul_and_holds_no_look_alikes(s
     assert not set(order_numbers.ALPHABET) & set("01ILOZSBU")
 
 
+def test_a_number_that_is_taken_is_drawn_again_and_not_for_ever(shop: Any) -> None:
+    seen: list[str] = []
+
+    def is_taken(number: str) -> bool:
+        seen.append(number)
+        return len(seen) != 3
+
+    assert order_numbers.free_number(is_taken) == seen[2]
+    with pytest.raises(RuntimeError, match="in a row are taken"):
+        order_numbers.free_number(lambda number: True)
+
+
 @pytest.mark.parametrize("typed", ["20541115-7KQ2MX", "20541115-7kq2mx", " 205411157KQ2MX", "20541115 – 7KQ 2MX"])
 def test_an_order_number_is_read_however_it_is_typed(typed: str) -> None:
     assert order_numbers.as_written(typed) == "20541115-7KQ2MX"

@@ -14,8 +14,8 @@ from payments.database import db, end_reading, transaction
 from payments.models import move
 from shop.orders import cart, order_payments, orders
 from shop.orders.cart import EmptyCart, InvalidBuyer, OutOfStock
+from shop.orders.delivery import Buyer
 from shop.orders.models import Order, Product, User
-from shop.orders.orders import Buyer
 from tests.conftest import ADDRESSED_BUYER, BUYER, new_order, product
 from tests.payments.fakes import FakeProvider
 from tests.payments.threads import at_once

@@ -275,3 +275,8 @@ def test_a_subscription_that_has_not_begun_cannot_be_ended(client: FlaskClient, 
 def test_an_address_with_signs_that_nobody_sees_opens_no_account(email: str, client: FlaskClient, shop: Any) -> None:
     assert post(client, "/signup", email=email, password="long-enough").status_code == 400
     assert db.session.query(User).filter_by(email=email).count() == 0
+
+
+def test_a_sign_up_says_beforehand_how_long_a_password_is_and_a_login_does_not(client: FlaskClient) -> None:
+    assert "8자 이상" in client.get("/signup").get_data(as_text=True)
+    assert "8자 이상" not in client.get("/login").get_data(as_text=True)

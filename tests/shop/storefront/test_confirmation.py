@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from payments.models import Payment
 from shop.orders import cart
 from shop.orders.models import User
-from tests.conftest import ADDRESSED_BUYER, order_window, product, sign_in
+from tests.conftest import ADDRESSED_BUYER, order_of, order_window, product, sign_in
 from tests.payments.fakes import FakeProvider
 from tests.shop.bought import paid
 
@@ -24,6 +24,7 @@ def test_a_confirmation_has_goods_vat_seller_and_payment_and_says_that_it_is_no_
     vat = round(payment.amount / 11)
     for shown in (
         "거래확인서",
+        order_of(payment).number,
         product().name_ko,
         f"{payment.amount - vat:,}원",
         f"{vat:,}원",

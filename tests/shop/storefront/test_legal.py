@@ -66,7 +66,7 @@ def test_agreements_are_lines_of_their_own_under_one_tick_for_all(client: FlaskC
     assert lines_of(page, "consent-once") == ["terms", "third"]
     assert lines_of(page, f"consent-plan-{plan.id}") == ["terms", "third", "monthly"]
     assert page.count("전체 동의") == 2
-    assert page.count("개인정보 제3자 제공(KG파이낸셜, 포트원, 통신사)") == 2
+    assert page.count("결제를 위해 KG파이낸셜(옛 KG모빌리언스), 포트원, 통신사에 개인정보를 제공") == 2
     assert "다음 결제일은 2054년 12월 15일입니다. 그 전날까지 내 구독에서 해지하시면" in page
 
 

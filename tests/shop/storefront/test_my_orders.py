@@ -1,12 +1,13 @@
 """What a buyer reads on the list of orders and on the page of one, after paying."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
 from payments import cancellations
 from payments.cancel import cancel_payment
+from payments.cancellations import BankRefund, record_bank_refund
 from payments.database import db, transaction
 from payments.events import Notification
 from payments.models import Event, Payment
@@ -81,6 +82,30 @@ def test_a_cancelled_order_has_the_time_of_its_cancel(
     page = article(client, payment)
     assert "취소 시각" in page
     assert "2054-11-15 15:00" in page
+
+
+def test_an_order_that_was_paid_back_by_bank_is_called_so_in_the_list_and_its_bill_is_named(
+    client: FlaskClient, payment: Payment
+) -> None:
+    clocks.later(timedelta(days=20))
+    refund = BankRefund(date(2054, 12, 3), "국민 123-456-7890")
+    assert record_bank_refund(payment.id, refund, "고객 변심", ADMIN) is None
+    listed = in_list(client).split('<ul class="orders">')[1].split("</ul>")[0]
+    assert ("환불됨 (계좌)" in listed, "취소" in listed) == (True, False)
+    page = article(client, payment)
+    assert "계좌로 환불해 드렸습니다" in page
+    assert "2054년 12월 휴대폰 요금" in page and "취소 시각" not in page
+    confirmation = client.get(f"/orders/{payment.purchase_id}/confirmation").get_data(as_text=True)
+    assert "계좌로 환불한 거래입니다." in confirmation and "취소된 거래" not in confirmation
+
+
+def test_an_order_whose_money_is_held_is_not_called_unpaid_in_the_list(
+    client: FlaskClient, provider: FakeProvider, buyer: User
+) -> None:
+    sign_in(client)
+    held(provider, buyer)
+    listed = in_list(client).split('<ul class="orders">')[1].split("</ul>")[0]
+    assert ("결제 확인 중" in listed, "결제 대기" in listed, "확인 필요" in listed) == (True, False, False)
 
 
 def test_the_order_of_a_plan_leads_to_its_subscription(
@@ -179,7 +204,7 @@ def test_a_cancellation_request_is_seen_in_the_list_and_on_the_order_and_can_be_
     act(client, payment, "cancel", reason="마음이 바뀜")
     for page in (in_list(client), article(client, payment)):
         assert "취소 신청 중" in page
-    assert "취소 신청을 거두었습니다." in act(client, payment, "withdraw-cancel")
+    assert "취소 신청을 철회했습니다." in act(client, payment, "withdraw-cancel")
     for page in (in_list(client), article(client, payment)):
         assert "취소 신청 중" not in page
     assert order_of(payment).cancel_wanted_at is None

@@ -66,6 +66,26 @@ def test_on_a_phone_price_and_button_stay_at_the_foot_of_product_and_cart_and_th
     context.close()
 
 
+def test_what_is_missing_first_is_in_sight_and_what_was_typed_is_no_longer_called_missing(
+    playwright: Playwright, browser: Browser, server: Server
+) -> None:
+    context = browser.new_context(**playwright.devices["Galaxy S24"], locale="ko-KR")
+    page = context.new_page()
+    sign_in(page, server)
+    put_in_cart(page, server, "moon-mug")
+    page.locator("#pay-once").scroll_into_view_if_needed()
+    page.locator("#pay-once").tap()
+    expect(page.locator("#buyer_name")).to_be_focused()
+    expect(page.locator("#buyer_name")).to_be_in_viewport()
+    page.locator("#buyer_name").fill("홍길동")
+    expect(page.locator("#buyer_name-problem")).to_be_hidden()
+    expect(page.locator("#buyer_name")).to_have_attribute("aria-invalid", "false")
+    expect(page.locator("#buyer_tel-problem")).to_be_visible()
+    fill_buyer(page)
+    expect(page.locator("#checkout-status")).to_be_empty()
+    context.close()
+
+
 def test_one_tick_agrees_to_every_line_and_a_missing_line_has_the_focus_and_sends_nothing(
     page: Page, server: Server
 ) -> None:

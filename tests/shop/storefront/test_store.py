@@ -545,7 +545,7 @@ def test_without_a_billing_contract_plans_are_shown_but_not_sold(tmp_path: Any) 
     with client.session_transaction(**origin) as session:
         session["_user_id"], session["_fresh"] = "1", True
     page = client.get("/cart", **origin).get_data(as_text=True)
-    assert "정기결제 계약이 설정되지 않아" in page
+    assert "지금은 구독을 시작할 수 없습니다." in page
     token = page.split('name="csrf-token" content="', 1)[1].split('"', 1)[0]
     answer = client.post(
         "/checkout",

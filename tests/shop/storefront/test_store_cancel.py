@@ -65,7 +65,8 @@ def test_in_another_month_the_rule_is_said_and_a_person_is_asked(
     client: FlaskClient, payment: Payment, provider: FakeProvider
 ) -> None:
     clocks.later(timedelta(days=40))
-    assert "KG는 결제한 달에만" in client.get(f"/orders/{payment.purchase_id}").get_data(as_text=True)
+    page = client.get(f"/orders/{payment.purchase_id}").get_data(as_text=True)
+    assert "휴대폰 결제는 결제한 달에만 취소할 수 있습니다." in page
     act(client, payment, "cancel", reason="마음이 바뀜")
     assert provider.cancels == []
     assert states(payment) == ("paid", "paid")

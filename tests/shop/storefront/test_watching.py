@@ -87,6 +87,24 @@ def test_a_pending_order_opened_from_the_list_goes_on_by_itself_when_it_is_paid(
         expect(each.locator("#order-state")).to_have_text("결제가 완료되었습니다", timeout=WITHIN_MS)
 
 
+def test_an_order_whose_window_was_blocked_says_that_nothing_was_paid_and_offers_to_pay_again(
+    context: BrowserContext, cart: Page, server: Server
+) -> None:
+    cart.evaluate("window.open = () => null")
+    cart.locator("#pay-once").click()
+    expect(cart.locator("#checkout-status")).to_contain_text("팝업")
+    page = context.new_page()
+    page.goto(f"{server.url}/orders")
+    page.locator(".orders a").click()
+    again = page.get_by_role("link", name="장바구니에서 다시 결제")
+    expect(again).to_have_class("button quiet")
+    page.get_by_role("button", name="결제 결과 확인").click()
+    expect(page.locator("#ask-status")).to_contain_text("아직 결제된 내역이 없습니다.")
+    expect(again).to_have_class("button")
+    again.click()
+    expect(page).to_have_url(f"{server.url}/cart")
+
+
 def test_a_page_asks_only_while_a_payment_is_open_and_no_longer_than_its_order_lives(
     context: BrowserContext, server: Server, cart: Page
 ) -> None:

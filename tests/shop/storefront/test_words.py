@@ -13,7 +13,9 @@ PAGES = sorted(
     [*TEMPLATES.glob("_*.html"), *(TEMPLATES / "store").glob("*.html"), *(TEMPLATES / "account").glob("*.html")]
 )
 SHOWN_TO_BUYERS = ("order", "subscription", "ended", "cancel", "in_app", "field")
-DEVELOPERS_WORDS = re.compile(r"빌링키|iamport|세션|콜백|웹훅|토큰|리다이렉트|SDK|API|자바스크립트 오류", re.IGNORECASE)
+DEVELOPERS_WORDS = re.compile(
+    r"빌링키|채널|iamport|세션|콜백|웹훅|토큰|리다이렉트|SDK|API|자바스크립트 오류", re.IGNORECASE
+)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
@@ -27,10 +29,18 @@ def test_no_label_that_buyers_read_is_a_developers_word(kind: str) -> None:
     assert [str(text) for text in LABELS[kind].values() if DEVELOPERS_WORDS.search(str(text))] == []
 
 
-def test_no_advice_to_buyers_holds_a_developers_word() -> None:
+def test_no_advice_to_buyers_holds_a_word_of_developers_or_merchants() -> None:
     told = [text for entry in ENTRIES for text in (entry.meaning_ko, entry.buyer_ko)]
     assert told
-    assert [text for text in told if DEVELOPERS_WORDS.search(text)] == []
+    merchants = re.compile(r"서비스 ID|MID|(?<![가-힣])키[가를로 ]|브라우저가 보낸")
+    assert [text for text in told if DEVELOPERS_WORDS.search(text) or merchants.search(text)] == []
+
+
+@pytest.mark.parametrize("path", [*PAGES, *(TEMPLATES / "legal").glob("*.html")], ids=lambda path: path.stem)
+def test_kg_has_one_name_on_every_page_and_its_old_one_stands_beside_it_where_it_is_named_first(path: Path) -> None:
+    named = re.findall(r"(?<!옛 )KG모빌리언스|KG파이낸셜(?:\(옛 KG모빌리언스)?", path.read_text())
+    assert named[:1] in ([], ["KG파이낸셜(옛 KG모빌리언스"])
+    assert set(named) <= {"KG파이낸셜(옛 KG모빌리언스", "KG파이낸셜"}
 
 
 def test_the_sandbox_is_named_in_the_bar_of_the_demo_only() -> None:

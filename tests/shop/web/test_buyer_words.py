@@ -14,6 +14,7 @@ from payments.monthly import first_month
 from shop.orders import purchases
 from shop.web import buyer_words
 from shop.web.labels import LABELS
+from tests.shop.storefront.test_words import DEVELOPERS_WORDS
 
 
 def automatic_texts() -> set[str]:
@@ -40,9 +41,19 @@ def test_why_money_went_back_is_told_if_it_went_back_automatically(app: Flask) -
         assert buyer_words.why_given_back(None) == ""
 
 
-@pytest.mark.parametrize("kind", ["HELD", "CANCEL"])
+@pytest.mark.parametrize("kind", ["CANCEL", "PAYMENT"])
 def test_words_for_buyers_replace_those_for_staff_and_bring_no_key_of_their_own(kind: str) -> None:
     assert set(getattr(buyer_words, kind)) < set(LABELS[kind.lower()])
+
+
+def test_buyers_have_words_of_their_own_for_every_reason_to_hold_money() -> None:
+    assert set(buyer_words.HELD) == set(LABELS["held"])
+    assert [str(words) for words in buyer_words.HELD.values() if DEVELOPERS_WORDS.search(str(words))] == []
+
+
+def test_a_reason_that_nobody_has_words_for_is_not_shown_as_a_code(app: Flask) -> None:
+    with app.test_request_context(), force_locale("ko"):
+        assert buyer_words.why_held("some_new_reason") == "판매자가 확인해야 하는 결제"
 
 
 def test_why_kg_refused_a_cancel_is_told_by_its_meaning(app: Flask) -> None:

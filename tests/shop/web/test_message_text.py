@@ -20,6 +20,12 @@ MONEY = {"amount": 12900}
 CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("paid", {**MONEY, "at": "2054-11-15 12:00", "day": 15, "pg_tid": "T-77"}, "12,900원이 휴대폰 요금에", "Thank you"),
     (
+        "paid",
+        {**MONEY, "at": "2054-12-15 09:00", "day": 15, "pg_tid": "T-78", "month": 12, "next": "2055-01-15"},
+        "12월분 12,900원이 휴대폰 요금에",
+        "Next charge: 2055-01-15",
+    ),
+    (
         "cancelled",
         {**MONEY, "by_bank": False, "was_paid": True},
         "주문이 취소되어 결제하신 12,900원을",
@@ -120,4 +126,7 @@ def test_subject_is_one_line_however_long_and_broken_a_name_is(order: Order) -> 
 def test_monthly_order_says_on_which_day_it_will_be_charged(order: Order) -> None:
     with transaction():
         db.session.get_one(Order, order.id).kind = "monthly"
-    assert "매달 15일" in written(order, "paid", "ko", {**MONEY, "at": "", "day": 15, "pg_tid": None}).body
+    facts = {**MONEY, "at": "", "day": 15, "pg_tid": None}
+    assert "매달 15일" in written(order, "paid", "ko", facts).body
+    later = written(order, "paid", "ko", {**facts, "month": 12, "next": "2055-01-15"})
+    assert "구독이 시작되었습니다" not in later.body and "12월분이 결제되었습니다" in later.subject
