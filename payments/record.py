@@ -112,6 +112,8 @@ def _record_cancellation(
             if row:
                 purchases_of(payment).duplicate_returned(payment, row)
         return None
+    if decision.outcome == "paid":  # kept a moment ago: nobody has asked for a cancel yet
+        return None
     known = cancellations.locked_row(report.imp_uid)
     if known:  # a refused one waits for a person, whoever mentions it again
         return known.id if known.status == "requested" else None
