@@ -32,7 +32,7 @@ from bench.export_csv import NOBODY
 from bench.rows import row
 from deploy.services import postgres_server
 from payments import clock
-from payments.database import db, end_reading
+from payments.database import db, end_reading, reading
 from payments.models import Payment
 from shop.backoffice import figures, listing
 from shop.backoffice.listing import PaymentFilter
@@ -159,14 +159,13 @@ READ_ALL = {
 
 def _acts(app: Flask) -> dict[str, Act]:
     """Return the queries of each page and filter; each takes the number of rows to show."""
-    with app.app_context():
+    with app.app_context(), reading():
         count = db.session.scalar(select(func.max(Payment.id))) or 0
         some = db.session.get_one(Payment, count // 2)
         found_by_all = select(Payment).where(Payment.imp_uid.is_not(None), Payment.kind == "once").limit(1)
         one = db.session.scalar(found_by_all)
         buyer = db.session.get(Order, int(one.purchase_id)) if one else None
         plan_id = db.session.scalar(select(Product.id).where(Product.kind == "monthly").limit(1))
-        end_reading()
         last = clock.today()
     if one is None or buyer is None:
         raise RuntimeError("no payments")

@@ -115,7 +115,7 @@ def is_of_order(order: ColumnElement[bool]) -> ColumnElement[bool]:
     """Select the attempts to pay the orders that fulfil this condition."""
     ids = select(cast(Order.id, String)).where(order)
     attempts = select(Payment.id).where(Payment.kind.in_(PAYMENT_KINDS.values()), Payment.purchase_id.in_(ids))
-    # By id: of a kind, a purchase and a time SQLite would rather look for kind and time.
+    # By id: else SQLite would rather read all payments in the order of the list.
     return Payment.id.in_(attempts.correlate(None))
 
 
