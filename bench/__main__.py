@@ -13,18 +13,25 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from bench import scale
 from bench.plot import plot
 from bench.rows import reached
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("page", "view", "talk", "books", "hang", "monthly", "sandbox", "office")
+# One that does not exist is left out.
+PARTS = (
+    *("page", "view", "talk", "profile", "books", "callback", "workers", "hang", "monthly", "sandbox", "office"),
+    *("worlds", "clone"),
+)
 REPORTS = (ROOT / "docs" / "performance.md", ROOT / "docs" / "performance.en.md")
 PICTURE = ROOT / "docs" / "pictures" / "performance.svg"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+SCALE_BEGIN, SCALE_END = "<!-- scale: begin -->\n", "<!-- scale: end -->\n"
 
 
 def main(asked: list[str]) -> int:
     lines: list[dict[str, Any]] = []
+    all_began = time.monotonic()
     for part in asked or PARTS:
         try:
             module = importlib.import_module(f"bench.{part}")
@@ -35,7 +42,8 @@ def main(asked: list[str]) -> int:
         began = time.monotonic()
         found = module.measure()
         lines += found
-        print(f"{part}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+        print(f"{part}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    print(f"all: {time.monotonic() - all_began:.0f} s", file=sys.stderr)
     print(as_text(lines))
     if not asked:
         write(lines)
@@ -46,10 +54,17 @@ def as_text(lines: list[dict[str, Any]]) -> str:
     """Format the table for a terminal."""
     width = max(len(line["what"]) for line in lines)
     return "\n".join(
-        f"{'✓' if reached(line) else '·'} {line['what']:<{width}}  {figure(line):>22}  {target(line):>14}  "
+        f"{marked(line, '✓', '·', ' ')} {line['what']:<{width}}  {figure(line):>22}  {target(line):>14}  "
         + line["detail"]
         for line in lines
     )
+
+
+def marked(line: dict[str, Any], yes: str, no: str, told: str) -> str:
+    """Return one of three words: the target is reached, it is not, there is none."""
+    if line["target"] is None:
+        return told
+    return yes if reached(line) else no
 
 
 def figure(line: dict[str, Any]) -> str:
@@ -58,6 +73,8 @@ def figure(line: dict[str, Any]) -> str:
 
 
 def target(line: dict[str, Any]) -> str:
+    if line["target"] is None:
+        return "told"
     unit = "" if line["unit"] == "ratio" else line["unit"]
     bound = "at most" if line["target"] < 0 else "at least"
     return f"{bound} {abs(line['target']):g}{unit if unit in ('×', 'MiB', 'ms') else ''}"
@@ -66,7 +83,7 @@ def target(line: dict[str, Any]) -> str:
 def as_markdown(lines: list[dict[str, Any]]) -> str:
     head = ("what", "median (range)", "wanted", "reached", "figures")
     rows = [
-        (line["what"], figure(line), target(line), "yes" if reached(line) else "no", line["detail"]) for line in lines
+        (line["what"], figure(line), target(line), marked(line, "yes", "no", "–"), line["detail"]) for line in lines
     ]
     table = "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ("---",) * len(head), *rows))
     return f"Measured on {date.today():%Y-%m-%d}: {machine()}.\n\n{table}"
@@ -80,12 +97,18 @@ def machine() -> str:
 
 
 def write(lines: list[dict[str, Any]]) -> None:
-    """Write the table between its marks in the documents of both languages, and write the plot."""
+    """Write both tables between their marks in the documents of both languages, and write the plot."""
+    facts = scale.facts_of(lines)
     for report in REPORTS:
-        text = report.read_text()
-        before, after = text.split(BEGIN)[0], text.split(END)[1]
-        report.write_text(before + BEGIN + as_markdown(lines) + END + after)
+        carried = scale.as_markdown(facts, korean=".en." not in report.name)
+        text = between(report.read_text(), BEGIN, END, as_markdown(lines))
+        report.write_text(between(text, SCALE_BEGIN, SCALE_END, carried))
     PICTURE.write_text(plot(lines))
+
+
+def between(text: str, begin: str, end: str, table: str) -> str:
+    """Return the text with another table between two marks."""
+    return text.split(begin)[0] + begin + table + end + text.split(end)[1]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ REACH = 2.0  # doublings on either side of the target
 
 def plot(lines: list[dict[str, Any]]) -> str:
     """Return the SVG. Bars to the right are better than the target, to the left worse; a full bar is a factor of 4."""
-    shown = [line for line in lines if abs(line["target"]) < 1000 and line["ratio"] > 0]
+    shown = [line for line in lines if line["target"] is not None and line["ratio"] > 0]
     height = LINE * (len(shown) + 2)
     middle = LEFT + (WIDTH - LEFT) / 2
     parts = [

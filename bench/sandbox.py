@@ -26,6 +26,7 @@ from typing import Any
 from flask import Flask, jsonify
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
+from bench.rows import row
 from sandbox import Sandbox, create_sandbox
 from sandbox.ledger import charges, clock
 from sandbox.ledger.merchant import API_KEY, API_SECRET, IMP_CODE
@@ -58,7 +59,7 @@ def _lookups(clients: "list[Client]", imp_uid: str) -> dict[str, Any]:
         lambda: _all(clients, lambda client: client.ask("GET", address), LOOKUPS),
         LOOKUPS,
     )
-    return _row("GET /payments/{imp_uid} against a bare Flask route", ours, bare, 0.5, "requests/s")
+    return _row("GET /payments/{imp_uid} against a bare Flask route", ours, bare, 0.6, "requests/s")
 
 
 def _charges_in_process(path: Path) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def _charges_in_process(path: Path) -> dict[str, Any]:
         CHARGES,
     )
     sandbox.close()
-    return _row("`again` against a durable insert of raw sqlite3, both in one process", ours, raw, 0.3, "writes/s")
+    return _row("`again` against a durable insert of raw sqlite3, both in one process", ours, raw, 0.4, "writes/s")
 
 
 def _charges_over_http(clients: "list[Client]") -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _charges_over_http(clients: "list[Client]") -> dict[str, Any]:
         lambda: _all(clients, lambda client: client.charge(next(numbers)), CHARGES),
         CHARGES,
     )
-    return _row("`again` against a Flask route with one durable insert, both over HTTP", ours, raw, 0.3, "requests/s")
+    return _row("`again` against a Flask route with one durable insert, both over HTTP", ours, raw, 0.4, "requests/s")
 
 
 def _in_turns(one: Callable[[], object], other: Callable[[], object], times: int) -> tuple[float, float]:
@@ -103,8 +104,7 @@ def _all(clients: "list[Client]", ask: "Callable[[Client], object]", times: int)
 
 
 def _row(what: str, ours: float, theirs: float, target: float, unit: str) -> dict[str, Any]:
-    detail = f"{ours:,.0f} against {theirs:,.0f}"
-    return {"what": what, "ratio": ours / theirs, "target": target, "unit": unit, "detail": detail}
+    return row(what, ours / theirs, target, f"{ours:,.0f} against {theirs:,.0f} {unit}")
 
 
 def raw_inserts(path: Path) -> Callable[[], object]:
@@ -216,5 +216,5 @@ def _issue(sandbox: Sandbox, customer_uid: str) -> str:
 
 
 if __name__ == "__main__":
-    for row in measure():
-        print(f"{row['ratio']:.2f}×  (at least {row['target']}×)  {row['what']}: {row['detail']} {row['unit']}")
+    for line in measure():
+        print(f"{line['ratio']:.2f}×  (at least {line['target']}×)  {line['what']}: {line['detail']}")

@@ -1,8 +1,8 @@
-"""Benchmark of the front page in Chromium: bytes sent, hosts contacted, largest contentful paint.
+"""Benchmark of the front page in Chromium: bytes sent, largest contentful paint.
 
-Each round loads the front page and a bare page with an empty cache, so other load slows both. The bare pages are: the
-front page's text without style, script and pictures; only a heading; only the front page's picture. They have the front
-page's headers, because its opener policy makes Chromium start another process, which takes time.
+Each round loads the front page and a bare page with an empty cache, so other load slows both. The bare page is the
+front page's text without style, script and pictures, with the front page's headers: its opener policy makes Chromium
+start another process, which takes time.
 This part alone: `python -m bench view`.
 """
 
@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from flask import Flask, Response
@@ -22,11 +21,10 @@ from werkzeug.serving import make_server
 
 from bench.rows import compared, row
 from tests.servers import Server, serving
-from tests.shop.storefront.test_journeys import fill_buyer, pay_in_popup, put_in_cart, sign_in
 
-SCENE = Path(__file__).parents[1] / "templates" / "store" / "night-shop.svg"
 TURNS = 9
-MOST_KIB = 60
+MOST_PAINT = 1.5
+MOST_KIB = 50
 COUNTED = ("document", "stylesheet", "script")
 NOT_WORDS = r"<link [^>]*>|<script.*?</script>|<img [^>]*>|<svg.*?</svg>"
 KEPT_HEADERS = {
@@ -51,7 +49,7 @@ LARGEST_PAINT = """() => new Promise((tell) => {
 def measure() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        rows = [weight(browser, server), hosts(browser, server), *largest_paint(browser, server)]
+        rows = [weight(browser, server), largest_paint(browser, server)]
         browser.close()
     return rows
 
@@ -75,40 +73,16 @@ def weight(browser: Browser, server: Server) -> dict[str, Any]:
     return row("front page: HTML, CSS and JavaScript as sent, KiB", kib, -MOST_KIB, detail, "KiB")
 
 
-def hosts(browser: Browser, server: Server) -> dict[str, Any]:
-    """Count the URLs on other hosts that are requested during a whole purchase in sandbox mode."""
-    page = browser.new_page(**SIZE)
-    asked: list[str] = []
-    page.context.on("request", lambda request: asked.append(request.url))
-    sign_in(page, server)
-    put_in_cart(page, server, "bear-emoji")
-    fill_buyer(page)
-    pay_in_popup(page, "#pay-once")
-    page.wait_for_url("**/orders/*")
-    page.close()
-    own = urlsplit(server.url).netloc
-    foreign = {url for url in asked if urlsplit(url).scheme.startswith("http") and urlsplit(url).netloc != own}
-    told = f"of {len(asked)}: {foreign or 'none'}"
-    return row("requests off the host during a purchase", len(foreign), -0.5, told, "requests")
-
-
-def largest_paint(browser: Browser, server: Server) -> list[dict[str, Any]]:
-    with bare_pages(requests.get(server.url, headers={"Accept-Language": "ko"}, timeout=10)) as bare:
-        return [
-            compared(
-                f"largest paint of the front page, of {what}",
-                lambda: paint(browser, server.url),
-                lambda address=address: paint(browser, bare + address),  # type: ignore[misc]
-                -1.5,
-                "{ours:.0f} ms, {theirs:.0f} ms",
-                turns=TURNS,
-            )
-            for address, what in (
-                ("/words", "its own words' without style, script and picture"),
-                ("/heading", "a bare heading's"),
-                ("/picture", "the same picture's alone"),
-            )
-        ]
+def largest_paint(browser: Browser, server: Server) -> dict[str, Any]:
+    with bare_page(requests.get(server.url, headers={"Accept-Language": "ko"}, timeout=10)) as bare:
+        return compared(
+            "largest paint of the front page, of its own words' without style, script and picture",
+            lambda: paint(browser, server.url),
+            lambda: paint(browser, bare),
+            -MOST_PAINT,
+            "{ours:.0f} ms, {theirs:.0f} ms",
+            turns=TURNS,
+        )
 
 
 def paint(browser: Browser, url: str) -> float:
@@ -122,19 +96,12 @@ def paint(browser: Browser, url: str) -> float:
 
 
 @contextmanager
-def bare_pages(front: requests.Response) -> Iterator[str]:
-    """Serve the bare pages with the front page's headers; yield their URL."""
+def bare_page(front: requests.Response) -> Iterator[str]:
+    """Serve the front page's text with its headers; yield the URL."""
     headers = {name: value for name, value in front.headers.items() if name in KEPT_HEADERS}
-    size = 'width="830" height="360"'  # a larger one would have too few bytes per pixel to count as content
-    bodies = {
-        "words": re.sub(NOT_WORDS, "", front.text, flags=re.DOTALL),
-        "heading": "<!doctype html><title>bare</title><h1>hello</h1>",
-        "picture": f'<!doctype html><title>bare</title><img src="/scene.svg" {size}>',
-    }
+    words = re.sub(NOT_WORDS, "", front.text, flags=re.DOTALL)
     app = Flask("bare", static_folder=None)
-    app.add_url_rule("/scene.svg", "scene", lambda: (SCENE.read_bytes(), {"Content-Type": "image/svg+xml"}))
-    for name, body in bodies.items():
-        app.add_url_rule(f"/{name}", name, lambda body=body: Response(body, headers=headers))
+    app.add_url_rule("/", "words", lambda: Response(words, headers=headers))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -104,9 +104,12 @@ def look_up_earlier_attempts(provider: PaymentProvider, kind: str, purchase_ids:
     when one was, and EarlierUnknown when one got no answer. An attempt that is still open at PortOne, or that PortOne
     does not know, hinders nothing. The newest ten attempts are looked up, in ten seconds altogether.
     """
+    wanted = [str(each) for each in purchase_ids]
+    if not wanted:
+        return
     open_attempts = select(Payment.merchant_uid).where(
         Payment.kind == kind,
-        Payment.purchase_id.in_([str(each) for each in purchase_ids]),
+        Payment.purchase_id.in_(wanted),
         Payment.status == "ready",
         Payment.given_up_at.is_(None),  # else the sweep had an answer after its window's life
     )

@@ -152,9 +152,14 @@ _KEY_SHARE = {"key_share": True}
 def locked(model: type[Row], row_id: int) -> Row:
     """Lock a row by its id, and return it as it is now, even if it was read before. Call inside a transaction().
 
-    Raises NoResultFound. On SQLite the transaction itself is the lock.
+    Raises NoResultFound. On SQLite the transaction itself is the lock, so what it has read is as it is now.
     """
-    return db.session.get_one(model, row_id, with_for_update=_KEY_SHARE, populate_existing=True)
+    if db.engine.dialect.name == "sqlite":
+        row = db.session.get_one(model, row_id)
+    else:
+        row = db.session.get_one(model, row_id, with_for_update=_KEY_SHARE, populate_existing=True)
+    db.session().info.setdefault("locked", []).append(row)  # a session forgets rows that nobody holds, and reads again
+    return row
 
 
 def find_locked(model: type[Row], row_id: int) -> Row | None:

@@ -110,6 +110,8 @@ def _record_cancellation(
             )
             purchases_of(payment).duplicate_returned(payment, closed)
         return None
+    if decision.outcome == "paid":  # kept a moment ago: nobody has asked for a cancel yet
+        return None
     known = cancellations.locked_row(report.imp_uid)
     if known:  # a refused one waits for a person, whoever mentions it again
         return known.id if known.status == "requested" else None

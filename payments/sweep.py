@@ -11,14 +11,14 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, and_, select, text, update
 
 from . import clock, sync
 from .cancel import carry_out
 from .database import db, reading, transaction
 from .events import Notification, delete_old_events_of_nobody
 from .extension import extension
-from .models import Cancellation, Payment
+from .models import OPEN, Cancellation, Payment
 from .portone.report import PaymentProvider
 
 PAGE = 200
@@ -99,12 +99,11 @@ def alone(work: Callable[[], str]) -> str:
 def _windows_that_may_be_paid() -> ColumnElement[bool]:
     # A failed window does not end the attempt: another window of the same `merchant_uid` may be paid since. An attempt
     # is looked up until PortOne has answered once, a day after it was opened or later.
-    return (
-        Payment.status.in_(("ready", "failed"))
-        & (Payment.period == "")
-        & Payment.held_reason.is_(None)
-        & Payment.given_up_at.is_(None)
-        & (Payment.created_at <= clock.now() - LOOK_AFTER)
+    return and_(
+        text(OPEN),
+        Payment.period == "",
+        Payment.held_reason.is_(None),
+        Payment.created_at <= clock.now() - LOOK_AFTER,
     )
 
 

@@ -37,7 +37,7 @@ def sync_payment(provider: PaymentProvider, notification: Notification) -> SyncR
         return without_report(notification, "not_found", "PortOne knows no such payment", known)
     except ProviderError as error:
         return no_answer(notification, error, known)
-    return take_report(provider, report, notification)
+    return take_report(provider, report, notification, known)
 
 
 def _look_up(provider: PaymentProvider, known: Payment, imp_uid: str | None) -> PaymentReport:
@@ -50,9 +50,15 @@ def _look_up(provider: PaymentProvider, known: Payment, imp_uid: str | None) -> 
     return provider.find_payment(known.merchant_uid)
 
 
-def take_report(provider: PaymentProvider, report: PaymentReport, notification: Notification) -> SyncResult:
-    """Record what PortOne reported, then cancel at once what cannot be kept (money law 4)."""
-    payment = _known_payment(None, report.merchant_uid)
+def take_report(
+    provider: PaymentProvider, report: PaymentReport, notification: Notification, known: Payment | None = None
+) -> SyncResult:
+    """Record what PortOne reported, then cancel at once what cannot be kept (money law 4).
+
+    `known` is the payment that was asked about. The report may be about another one.
+    """
+    is_known = known is not None and known.merchant_uid == report.merchant_uid
+    payment = known if is_known else _known_payment(None, report.merchant_uid)
     if payment is None:
         return record(report, notification)
     try:

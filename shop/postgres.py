@@ -2,15 +2,12 @@
 
 The server ends a statement that takes too long (`statement_timeout`), and the kernel notices a peer that is gone
 (`tcp_user_timeout`, `keepalives`). Neither notices a server that is frozen while its kernel still acknowledges packets,
-so `BoundedConnection` also limits the time that the client waits.
+so the connections of `postgres_connection.py` also limit the time that the client waits.
 """
 
-import time
 from typing import Any
 
-import psycopg
 from flask import Flask
-from psycopg.errors import ConnectionTimeout, _WaitTimeout
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 
@@ -19,7 +16,6 @@ from payments.database import db
 CONNECT_SECONDS = 2  # the least that libpq allows
 STATEMENT_SECONDS = 8  # includes the wait for row locks
 RESPONSE_SECONDS = 10  # longer than STATEMENT_SECONDS: a server that works says itself that it gave up
-RETRY_SECONDS = 5  # after a connection attempt without a response, further ones fail at once for this long
 
 LIMITS = {
     "connect_timeout": CONNECT_SECONDS,
@@ -29,46 +25,6 @@ LIMITS = {
     "keepalives_interval": 5,
     "keepalives_count": 2,
 }
-
-
-class BoundedConnection(psycopg.Connection[Any]):
-    """Connection that is closed when the server does not finish a statement within `response_seconds`."""
-
-    response_seconds: float | None = RESPONSE_SECONDS
-
-    def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
-        try:
-            return super().wait(gen, *args, **{"timeout": self.response_seconds, **options})
-        except _WaitTimeout:
-            self.close()  # its statement may still run, so SQLAlchemy must replace this connection
-            raise psycopg.OperationalError(f"no response within {self.response_seconds} seconds") from None
-
-
-class Connector:
-    """Opens the connections of one engine.
-
-    While PostgreSQL does not respond, each attempt would hold a thread for CONNECT_SECONDS, and enough visitors would
-    hold all of them. So after one such attempt only one in RETRY_SECONDS is made; the others fail at once.
-    """
-
-    def __init__(self) -> None:
-        self._next_attempt = 0.0  # 0: the latest attempt was answered
-
-    def connect(self, _dialect: Any, _record: Any, args: Any, options: Any) -> BoundedConnection:
-        if self._next_attempt:
-            if time.monotonic() < self._next_attempt:
-                raise psycopg.OperationalError("PostgreSQL did not respond a moment ago")
-            self._next_attempt = time.monotonic() + RETRY_SECONDS
-        try:
-            connection = BoundedConnection.connect(*args, **options)
-        except ConnectionTimeout:
-            self._next_attempt = time.monotonic() + RETRY_SECONDS
-            raise
-        except psycopg.Error:  # refused: PostgreSQL, or its host, responded at once
-            self._next_attempt = 0.0
-            raise
-        self._next_attempt = 0.0
-        return connection
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -83,6 +39,8 @@ def install(app: Flask) -> None:
     """Bound each new connection of the app's engine, if its database is PostgreSQL. Call after `db.init_app`."""
     with app.app_context():
         if db.engine.dialect.name == "postgresql":
+            from .postgres_connection import Connector  # loads psycopg, which a shop on SQLite does not need
+
             event.listen(db.engine, "do_connect", Connector().connect)
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, String, cast, func, select
+from sqlalchemy import Select, String, cast, func, select, text
 
 from .. import clock
 from ..database import db, locked, reading, transaction
 from ..events import Notification
-from ..models import Payment, move
+from ..models import OPEN, Payment, move
 from ..portone.report import NotFound, PaymentProvider, ProviderError, Refused, Unauthorized
 from ..record import SyncResult
 from ..sync import no_answer, sync_payment, take_report
@@ -194,7 +194,7 @@ def delete_ended_keys(provider: PaymentProvider) -> int:
 
     A key with a charge in flight is skipped until its result is known. A failed deletion is retried by the next run.
     """
-    in_flight = select(Payment.customer_uid).where(Payment.status == "ready", Payment.kind == LATER_MONTH)
+    in_flight = select(Payment.customer_uid).where(text(OPEN), Payment.status == "ready", Payment.kind == LATER_MONTH)
     ended = select(BillingKey).where(BillingKey.status == "ended", BillingKey.customer_uid.not_in(in_flight))
     with reading():
         keys = [(key.id, key.customer_uid) for key in db.session.scalars(ended.order_by(BillingKey.id).limit(500))]

@@ -4,12 +4,12 @@ from collections import Counter
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import and_, select, text
 
 from .. import clock
 from ..database import db, locked, transaction
 from ..events import log_event
-from ..models import Payment, move
+from ..models import OPEN, Payment, move
 from ..portone.report import PaymentProvider
 from ..sweep import SWEEP, alone, look_up, pages
 from .charging import delete_ended_keys
@@ -21,7 +21,7 @@ ABANDON_AFTER = timedelta(days=1)
 def sweep_subscriptions(provider: PaymentProvider) -> Counter[str]:
     """Look up the charges whose result is not known; then count the keys that were `abandoned` or `deleted`."""
     done: Counter[str] = Counter()
-    for payment in pages(Payment, (Payment.status == "ready") & (Payment.kind == LATER_MONTH)):
+    for payment in pages(Payment, and_(text(OPEN), Payment.status == "ready", Payment.kind == LATER_MONTH)):
         done[alone(partial(_look_up, provider, payment))] += 1
     done["abandoned"] += _abandon_keys()
     done["deleted"] += delete_ended_keys(provider)

@@ -66,7 +66,7 @@ def _list(chosen: PaymentFilter, page: Page, **more: Any) -> str:
         pgs=listing.pg_providers(),
         quick_dates=filters.quick_dates(),
         title=titles(),
-        expected=_expected_rows(chosen),
+        expected=expected_rows(chosen),
         **more,
     )
 
@@ -77,9 +77,15 @@ def plans() -> dict[int, Product]:
     return {plan.id: plan for plan in db.session.scalars(query)}
 
 
-def _expected_rows(chosen: PaymentFilter) -> int | None:
-    """Return the number of rows of an export; None for a search and for what needs a person, which are short."""
-    return None if chosen.q or chosen.state not in ("", *figures.COUNTED) else figures.count(chosen)
+def expected_rows(chosen: PaymentFilter, most: int = 10_000) -> int | None:
+    """Return the number of rows of an export; None if there are more than `most`, since counting reads them all.
+
+    None too for a search and for what needs a person, which are short.
+    """
+    if chosen.q or chosen.state not in ("", *figures.COUNTED):
+        return None
+    rows = figures.count(chosen, most + 1)
+    return rows if rows <= most else None
 
 
 @bp.get("/payments.csv")

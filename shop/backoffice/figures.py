@@ -6,8 +6,9 @@ Sums read every payment of their period, so a period is limited to `LONGEST_PERI
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Date, cast, func, select, text
+from sqlalchemy import ColumnElement, Date, cast, func, literal, select, text
 
 from payments import clock
 from payments.database import db
@@ -63,20 +64,27 @@ def sums_by_day(first: date, last: date, chosen: PaymentFilter | None = None) ->
     wanted = listing.conditions(replace(chosen or PaymentFilter(), first=first, last=last))
     query = select(_seoul_day().label("day"), *_sum_columns()).where(*wanted).group_by("day")
     known = {day: Sums(*sums) for day, *sums in db.session.execute(query)}
-    for day, number in _closed_by_buyer(wanted):
+    for day, number in _closed_by_buyer(wanted, _seoul_day()):
         known[day] += Sums(closed=number)
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     return {day: known.get(day, Sums()) for day in days}
 
 
-def _closed_by_buyer(wanted: Sequence[ColumnElement[bool]]) -> Iterator[tuple[date, int]]:
-    """Yield by day how many windows the buyer closed, as the error texts say; there are few different ones."""
-    columns = _seoul_day().label("day"), Payment.fail_reason, func.count()
-    query = select(*columns).where(*wanted, *in_state("failed")).group_by("day", Payment.fail_reason)
-    for day, reason, number in db.session.execute(query):
+def sums(first: date, last: date, chosen: PaymentFilter | None = None) -> Sums:
+    """Return the sums of a period. The filter's own period is not read."""
+    wanted = listing.conditions(replace(chosen or PaymentFilter(), first=first, last=last))
+    counted = db.session.execute(select(*_sum_columns()).where(*wanted)).one()
+    return Sums(*counted, closed=sum(number for _, number in _closed_by_buyer(wanted, literal(""))))
+
+
+def _closed_by_buyer(wanted: Sequence[ColumnElement[bool]], group: ColumnElement[Any]) -> Iterator[tuple[Any, int]]:
+    """Yield by group how many windows the buyer closed, as the error texts say; there are few different ones."""
+    columns = group.label("part"), Payment.fail_reason, func.count()
+    query = select(*columns).where(*wanted, *in_state("failed")).group_by("part", Payment.fail_reason)
+    for part, reason, number in db.session.execute(query):
         advice = advice_for(reason)
         if advice and advice.by_buyer:
-            yield day, number
+            yield part, number
 
 
 def _seoul_day() -> ColumnElement[date]:
@@ -110,11 +118,6 @@ def held_now() -> tuple[int, int]:
     query = select(func.count(), func.coalesce(func.sum(_money_in()), 0)).where(listing.held())
     count, won = db.session.execute(query).one()
     return count, won
-
-
-def sums(first: date, last: date, chosen: PaymentFilter | None = None) -> Sums:
-    """Return the sums of a period."""
-    return sum(sums_by_day(first, last, chosen).values(), Sums())
 
 
 def cancelled_today() -> tuple[int, int]:

@@ -1,9 +1,8 @@
 """Queries of the back office's lists: filters and searches, each a WHERE condition.
 
-Every filter has an index in the order of its list, apart from the plan: payments know no plan, so each row is checked
-against the plan's subscriptions. A search finds its few rows by an index, which are then sorted.
-`tests/shop/backoffice/test_list_indexes.py` shows each index in use. Of several filters at once the database takes one
-index and checks the rest row by row.
+One index, `payments_by_time`, has the order of the list and the columns that its filters compare, so that any
+combination of them is checked in the index; what waits for a person has small indexes of its own. A search finds its
+few rows by an index, which are then sorted. `tests/shop/backoffice/test_list_indexes.py` shows each index in use.
 """
 
 import re
@@ -26,6 +25,7 @@ from shop.web.common import settings
 
 from .paging import PAGE_SIZE, Cursor, Page, read_page
 
+PGS_OF_LATEST = 10_000  # payments whose PGs can be chosen
 WAIT_BEFORE_ASKING = timedelta(minutes=10)  # until then the result may still arrive by itself
 
 # States that need a person's decision; then all states that can be chosen.
@@ -192,8 +192,10 @@ def _as_made(q: str) -> str:
 
 
 def pg_providers() -> list[str]:
-    """Return the PGs of all payments."""
-    return sorted(name for name in db.session.scalars(select(Payment.pg_provider).distinct()) if name)
+    """Return the PGs of the latest payments."""
+    latest = select(Payment.pg_provider).order_by(Payment.created_at.desc(), Payment.id.desc()).limit(PGS_OF_LATEST)
+    names = db.session.scalars(select(latest.subquery().c.pg_provider).distinct())
+    return sorted(name for name in names if name)
 
 
 # --- billing keys and subscriptions -----------------------------------------------------------------------------------

@@ -184,7 +184,7 @@ def _monthly_page() -> str:
     coming = _live("active", MOST_COMING)
     ended = select(Subscription).where(Subscription.status == "ended", Subscription.started_at.is_not(None))
     ended_ones = db.session.scalars(ended.order_by(Subscription.ended_at.desc()).limit(MOST_ENDED)).all()
-    attempts = select(Payment).where(Payment.kind == LATER_MONTH)
+    attempts = select(Payment).where(Payment.kind == LATER_MONTH).order_by(Payment.created_at.desc(), Payment.id.desc())
     listed = [*waiting, *coming]
     now, months = clock.now(), months_of(listed)
     return render_template(
@@ -198,7 +198,7 @@ def _monthly_page() -> str:
         unfolded=UNFOLDED,
         months=months,
         standing={subscription_id: month.standing(now) for subscription_id, month in months.items()},
-        attempts=db.session.scalars(attempts.order_by(Payment.id.desc()).limit(UNFOLDED)).all(),
+        attempts=db.session.scalars(attempts.limit(UNFOLDED)).all(),
         ended=ended_ones,
         plans=plans_by_ref(),
         subscribers=subscribers_of(listed, ended_ones),

@@ -14,11 +14,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, g, request
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from payments import clock
 from payments.database import db, end_reading
-from payments.models import REFUNDED_BY_BANK, Event, Payment
+from payments.models import OPEN, REFUNDED_BY_BANK, Event, Payment
 from payments.monthly.models import LATER_MONTH
 from payments.signals import Call, event_recorded, portone_called
 from shop.web.common import settings
@@ -99,8 +99,8 @@ class OpenPayments:
     def collect(self) -> Iterator[Any]:
         from prometheus_client.core import GaugeMetricFamily
 
-        waiting = (Payment.status == "ready") & Payment.held_reason.is_(None)
-        opened, oldest = db.session.execute(select(func.count(), func.min(Payment.created_at)).where(waiting)).one()
+        waiting = text(OPEN), Payment.status == "ready", Payment.held_reason.is_(None)
+        opened, oldest = db.session.execute(select(func.count(), func.min(Payment.created_at)).where(*waiting)).one()
         held = db.session.scalar(select(func.count()).where(Payment.held_reason != REFUNDED_BY_BANK))
         # A month's charges are created in that month, and `created_at` has an index.
         monthly = select(Payment.status, func.count()).where(

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import CursorResult, and_, delete, func, select, update
 from sqlalchemy.orm import contains_eager
 
 from payments.database import db, for_update, transaction
@@ -90,8 +91,7 @@ def put_in_cart(
     """
     with transaction():
         lock_buyer(user_id)
-        product = db.session.get(Product, product_id)
-        item = db.session.scalar(select(CartItem).filter_by(user_id=user_id, product_id=product_id))
+        product, item = _product_and_item(user_id, product_id)
         held = item.quantity if item else 0
         wanted = held + quantity if add else max(held, quantity) if at_least else quantity
         if wanted > held and not (product and product.on_sale):
@@ -110,6 +110,14 @@ def put_in_cart(
     return limit
 
 
+def _product_and_item(user_id: int, product_id: int) -> tuple[Product | None, CartItem | None]:
+    """Return a product and the line of it in the buyer's cart, as far as there are any."""
+    of_buyer = and_(CartItem.product_id == Product.id, CartItem.user_id == user_id)
+    query = select(Product, CartItem).outerjoin(CartItem, of_buyer).where(Product.id == product_id)
+    found = db.session.execute(query).first()
+    return (found[0], found[1]) if found else (None, None)
+
+
 def _limit(user_id: int, product: Product) -> Limit:
     if product.kind == "monthly":
         return Limit(product, 1, "plan")
@@ -122,9 +130,11 @@ def _limit(user_id: int, product: Product) -> Limit:
 def lock_buyer(user_id: int) -> None:
     """Lock a buyer and their pending orders, so that checkouts and cart changes of one buyer run one at a time.
 
-    A payment of a pending order removes its products from the cart, so it must not overlap either. (With SQLite the
-    write lock is enough.)
+    A payment of a pending order removes its products from the cart, so it must not overlap either. On SQLite the
+    transaction itself is the lock.
     """
+    if db.engine.dialect.name == "sqlite":
+        return
     db.session.execute(for_update(select(User.id).where(User.id == user_id)))
     pending = select(Order.id).where(Order.user_id == user_id, Order.status == "pending")
     db.session.execute(for_update(pending.order_by(Order.id)))
@@ -137,5 +147,6 @@ def take_bought(order: Order) -> None:
     """Remove what was bought from the cart; what was added meanwhile stays."""
     for line in sorted(order.lines, key=lambda line: line.product_id):  # always in id order (prevents deadlocks)
         in_cart = (CartItem.user_id == order.user_id, CartItem.product_id == line.product_id)
-        db.session.execute(delete(CartItem).where(*in_cart, CartItem.quantity <= line.quantity))
-        db.session.execute(update(CartItem).where(*in_cart).values(quantity=CartItem.quantity - line.quantity))
+        removed = db.session.execute(delete(CartItem).where(*in_cart, CartItem.quantity <= line.quantity))
+        if cast("CursorResult[Any]", removed).rowcount == 0:  # more of it is in the cart, or nothing
+            db.session.execute(update(CartItem).where(*in_cart).values(quantity=CartItem.quantity - line.quantity))

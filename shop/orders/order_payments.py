@@ -52,10 +52,17 @@ def start(provider: PaymentProvider, order: Order, buyer: Buyer, claimed: Mappin
     )
 
 
-def recent_orders(user_id: int, kind: str) -> Sequence[int]:
-    """Return the ids of a buyer's latest hundred orders of this kind, those included that a changed cart replaced."""
-    query = select(Order.id).where(Order.user_id == user_id, Order.kind == kind)
-    return db.session.scalars(query.order_by(Order.id.desc()).limit(100)).all()
+def orders_with_ready_attempt(user_id: int, kind: str) -> Sequence[str]:
+    """Return those of a buyer's latest hundred orders of this kind, as `purchase_id`, of which an attempt is `ready`.
+
+    Orders that a changed cart replaced are among them.
+    """
+    latest = select(cast(Order.id, String)).where(Order.user_id == user_id, Order.kind == kind)
+    latest = latest.order_by(Order.id.desc()).limit(100)
+    ready = select(Payment.purchase_id).where(
+        Payment.kind == PAYMENT_KINDS[kind], Payment.purchase_id.in_(latest), Payment.status == "ready"
+    )
+    return db.session.scalars(ready.distinct()).all()
 
 
 def payments_of(order: Order) -> Sequence[Payment]:
@@ -124,7 +131,7 @@ def is_of_order(order: ColumnElement[bool]) -> ColumnElement[bool]:
     """Select the attempts to pay the orders that fulfil this condition."""
     ids = select(cast(Order.id, String)).where(order)
     attempts = select(Payment.id).where(Payment.kind.in_(PAYMENT_KINDS.values()), Payment.purchase_id.in_(ids))
-    # By id: of a kind, a purchase and a time SQLite would rather look for kind and time.
+    # By id: else SQLite would rather read all payments in the order of the list.
     return Payment.id.in_(attempts.correlate(None))
 
 

@@ -31,7 +31,8 @@ def checkout() -> Response | tuple[Response, int]:
     """Create order and payment at our prices and return the arguments of `IMP.request_pay`."""
     if not current_user.is_authenticated:
         return refuse(401, "login_required", _("로그인이 필요합니다."))
-    rate_limits.check_checkout(current_user.get_id())
+    user_id = current_user.id
+    rate_limits.check_checkout(str(user_id))
     asked = request.get_json()
     if not isinstance(asked, dict) or asked.get("kind") not in ("once", "monthly"):
         return refuse(400, "kind", _("무엇을 결제하시는지 알 수 없습니다."))
@@ -40,9 +41,9 @@ def checkout() -> Response | tuple[Response, int]:
     consent = {"consent": "given"} if asked.get("consent") is True else {}
     try:
         buyer = _checked_buyer(asked)
-        earlier = order_payments.recent_orders(current_user.id, asked["kind"])
+        earlier = order_payments.orders_with_ready_attempt(user_id, asked["kind"])
         look_up_earlier_attempts(provider(), order_payments.PAYMENT_KINDS[asked["kind"]], earlier)
-        order = _place_order(asked, buyer)
+        order = _place_order(user_id, asked, buyer)
         payment = order_payments.start(provider(), order, buyer, consent)
     except (OrderError, AlreadySubscribed) as error:
         return _paid_meanwhile(error, asked["kind"]) or _refused_order(error, has_seen_total="total_seen" in asked)
@@ -75,13 +76,12 @@ def _checked_buyer(asked: dict[str, Any]) -> Buyer:
     return Buyer.checked(*(str(asked.get(field) or "") for field in fields), **delivery)
 
 
-def _place_order(asked: dict[str, Any], buyer: Buyer) -> Order:
+def _place_order(user_id: int, asked: dict[str, Any], buyer: Buyer) -> Order:
     """Place the order and commit it. Raises OrderError, AlreadySubscribed.
 
     `total_seen`, which our page sends, is the total that the buyer agreed to (won). It is compared and never charged:
     if another tab has changed the cart meanwhile, nothing is ordered.
     """
-    user_id = current_user.id  # read before: inside, the session's own row of the user would need a second connection
     with transaction():
         if asked["kind"] == "once":
             order = orders.place(user_id, buyer)

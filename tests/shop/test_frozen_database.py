@@ -11,7 +11,8 @@ from flask import Flask
 
 from payments.database import db
 from shop.config import load_settings
-from shop.postgres import RESPONSE_SECONDS, RETRY_SECONDS
+from shop.postgres import RESPONSE_SECONDS
+from shop.postgres_connection import RETRY_SECONDS
 from tests.conftest import NOBODY_ANSWERS, close, create_shop, sign_in
 from tests.frozen import Server, frozen_postgres
 from tests.payments.fakes import FakeProvider

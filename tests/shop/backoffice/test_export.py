@@ -15,7 +15,8 @@ from payments.database import db, transaction
 from payments.models import Payment
 from payments.monthly.models import LATER_MONTH
 from payments.reconcile import Difference, compare
-from shop.backoffice import export, spreadsheet
+from shop.backoffice import admin_payments, export, spreadsheet
+from shop.backoffice.listing import PaymentFilter
 from shop.orders.models import User
 from tests.conftest import sign_in
 from tests.payments.fakes import FakeProvider
@@ -156,3 +157,11 @@ def test_the_report_is_a_table(provider: FakeProvider, buyer: User) -> None:
     assert line.startswith(  # a minus might begin a formula
         f"ours_only,{payment.merchant_uid},{payment.imp_uid},paid,'-,{payment.amount},0,,우리에게만 있음,"
     )
+
+
+def test_an_exports_rows_are_told_beforehand_unless_there_are_too_many_to_count(
+    provider: FakeProvider, buyer: User
+) -> None:
+    for _ in range(3):
+        paid(provider, buyer)
+    assert [admin_payments.expected_rows(PaymentFilter(), most) for most in (2, 3)] == [None, 3]

@@ -8,19 +8,22 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, inspect, text, update
 
-from payments import clock
+from payments import clock, sweep
 from payments.database import db, end_reading, transaction
 from payments.models import Event, Payment
+from payments.monthly import charging
 from payments.monthly.models import BillingKey
 from shop.backoffice import daily, export, figures, listing
 from shop.backoffice.listing import PaymentFilter
 from shop.backoffice.paging import Cursor
 from shop.demo import fake_history
+from shop.operations import metrics
 from shop.orders import shipping
 from shop.orders.order_payments import KINDS
 from tests.conftest import PAST_PAYMENTS
+from tests.payments.fakes import FakeProvider
 
 from .test_listing import combinations
 
@@ -124,11 +127,17 @@ def lists_and_their_index() -> list[tuple[str, Callable[[], object]]]:
     """
     day = clock.today() - timedelta(days=300)
     filters = {
-        "payments_by_time": [PaymentFilter(), PaymentFilter(first=day, last=day)],
-        "payments_by_state": [PaymentFilter(state="failed"), PaymentFilter(state="cancelled")],
-        "payments_by_kind": [PaymentFilter(kind="first")],
+        "payments_by_time": [
+            PaymentFilter(),
+            PaymentFilter(first=day, last=day),
+            PaymentFilter(state="failed"),
+            PaymentFilter(state="ready"),
+            PaymentFilter(kind="first"),
+            PaymentFilter(pg="danal"),
+            PaymentFilter(state="failed", kind="renewal", plan_id=13, pg="danal"),
+        ],
+        "payments_by_(time|cancel)": [PaymentFilter(state="cancelled")],  # PostgreSQL sorts, while they are few
         "subscriptions_by_plan": [PaymentFilter(plan_id=13)],
-        "payments_by_pg": [PaymentFilter(pg="danal")],
         "payments_held": [PaymentFilter(state="held")],
         "cancellations_by_status": [PaymentFilter(state="stuck"), PaymentFilter(state="duplicate")],
         "orders_cancel_wanted": [PaymentFilter(state="wanted")],
@@ -150,6 +159,8 @@ def lists_and_their_index() -> list[tuple[str, Callable[[], object]]]:
             for chosen in some
         ),
         ("payments_by_time", partial(figures.sums, day, day)),
+        ("payments_by_time", partial(figures.sums_by_day, day, day)),
+        ("payments_by_time", listing.pg_providers),
         ("payments_by_cancel", figures.cancelled_today),
         ("payments_by_time", partial(daily.came_in, day)),
         ("payments_by_cancel", partial(daily.cancelled, day)),
@@ -189,6 +200,33 @@ def test_each_filter_and_search_by_itself_uses_its_index(past: Flask) -> None:
         with db.engine.connect() as connection:
             plans = [plan_of(connection, *one) for one in statements.items()]
         assert re.search(rf"\b{index}\b", str(plans)), (index, plans)
+
+
+MOST_INDEXES = 12  # beside the primary key: every purchase writes them
+
+
+def test_payments_have_no_more_indexes_than_their_lists_and_laws_need(app: Flask) -> None:
+    with app.app_context():
+        indexes = inspect(db.engine).get_indexes("payments")
+        unique = inspect(db.engine).get_unique_constraints("payments")
+    names = {str(one["name"]) for one in (*indexes, *unique)}
+    assert len(names) <= MOST_INDEXES, sorted(names)
+
+
+@pytest.mark.slow
+def test_a_sweep_finds_the_open_payments_by_their_index(past: Flask, provider: FakeProvider) -> None:
+    with transaction():
+        db.session.execute(update(Payment).where(Payment.status == "ready").values(given_up_at=None))
+    for work in (partial(sweep.sweep, provider), partial(charging.delete_ended_keys, provider), metrics_of_payments):
+        statements = statements_of(work)
+        with db.engine.connect() as connection:
+            plans = [plan_of(connection, *one) for one in statements.items()]
+        assert "payments_open" in str(plans), plans
+        assert not [plan for plan in plans if "SCAN payments" in plan], plans
+
+
+def metrics_of_payments() -> None:
+    list(metrics.OpenPayments().collect())
 
 
 def plan_of(connection: Connection, statement: str, parameters: Any) -> list[str]:

@@ -87,7 +87,7 @@ def test_a_plan_is_not_begun_again_while_the_key_of_its_paid_first_month_is_unkn
     payment = plan_window(provider, buyer.id, plan, BUYER)
     provider.key_trouble = OutcomeUnknown("no answer")
     assert pays(provider, payment) == "unknown"
-    orders_of_buyer = order_payments.recent_orders(buyer.id, "monthly")
+    orders_of_buyer = order_payments.orders_with_ready_attempt(buyer.id, "monthly")
     with pytest.raises(EarlierUnknown):
         look_up_earlier_attempts(provider, FIRST_MONTH, orders_of_buyer)
     provider.key_trouble = None

@@ -1,0 +1,93 @@
+"""A large shop quickly: some made-up payments of two years, and copies of them that are written by SQL.
+
+The copies of a payment have its time and the ids beside it, so the ids grow with time as in a real shop. Tables that no
+list reads (order lines, events, messages, carts) are emptied.
+"""
+
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import inspect
+
+from payments.database import db, end_reading
+from shop.demo import fake_history
+
+BASE = 20_000  # payments that are made up one by one
+FIRST_COPY = 10  # so that every copy has two digits
+LETTERS = "".join(map(chr, range(0x4E00, 0x4E00 + 100)))  # one for each copy; an order's number has room for one
+EMPTIED = ("cart_items", "messages", "payment_events", "order_lines")
+
+
+def fill(app: Flask, size: int) -> None:
+    """Give an empty shop so many payments."""
+    copies = max(size // BASE, 1) if size > BASE else 1
+    with app.app_context():
+        for _ in fake_history.History(size // copies).write():
+            pass
+        end_reading()
+        if copies > 1:
+            _copy(copies)
+
+
+def _copy(copies: int) -> None:
+    """Replace every row by so many copies of it."""
+    changes = _changes(copies)
+    is_sqlite = db.engine.dialect.name == "sqlite"
+    numbers = f"SELECT {FIRST_COPY} UNION ALL SELECT k + 1 FROM copies WHERE k < {FIRST_COPY + copies - 1}"
+    with db.engine.connect() as connection:
+        run = connection.exec_driver_sql
+        run("PRAGMA foreign_keys = OFF" if is_sqlite else "SET session_replication_role = replica")
+        for table in EMPTIED:
+            run(f"DELETE FROM {table}")
+        for table, changed in changes.items():
+            columns = [column["name"] for column in inspect(connection).get_columns(table)]
+            values = [changed.get(name, name) for name in columns]
+            run(f"CREATE TEMPORARY TABLE before AS SELECT * FROM {table}")
+            run(f"DELETE FROM {table}")
+            run(
+                f"INSERT INTO {table} ({', '.join(columns)}) WITH RECURSIVE copies(k) AS ({numbers})"
+                f" SELECT {', '.join(values)} FROM before, copies ORDER BY 1"
+            )
+            run("DROP TABLE before")
+            if not is_sqlite:
+                run(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
+        connection.commit()
+        connection.invalidate()  # with its settings
+
+
+def _changes(copies: int) -> dict[str, dict[str, Any]]:
+    """Return by table the SQL of those columns that differ in the copy `k`."""
+
+    def number(column: str) -> str:
+        return f"{column} * {copies} + k - {FIRST_COPY}"
+
+    def number_as_text(column: str) -> str:
+        return f"CAST(CAST({column} AS INTEGER) * {copies} + k - {FIRST_COPY} AS VARCHAR(20))"
+
+    def ending(*columns: str) -> dict[str, str]:
+        return {column: f"{column} || '-' || k" for column in columns}
+
+    of_key = {"customer_ref": number_as_text("customer_ref"), **ending("customer_uid")}
+    return {
+        "users": {"id": number("id"), "email": "k || email"},
+        "orders": {
+            "id": number("id"),
+            "user_id": number("user_id"),
+            "number": f"number || substr('{LETTERS}', k - {FIRST_COPY - 1}, 1)",
+            "buyer_email": "k || buyer_email",
+            **ending("paid_by"),
+        },
+        "billing_keys": {"id": number("id"), "buyer_email": "k || buyer_email", **of_key},
+        "subscriptions": {
+            "id": number("id"),
+            "token": "substr(token, 1, 14) || k",
+            "purchase_id": number_as_text("purchase_id"),
+            **of_key,
+        },
+        "payments": {
+            "id": number("id"),
+            "purchase_id": number_as_text("purchase_id"),
+            **ending("merchant_uid", "imp_uid", "pg_tid", "customer_uid"),
+        },
+        "cancellations": {"id": number("id"), "payment_id": number("payment_id"), **ending("imp_uid")},
+    }
