@@ -74,7 +74,7 @@ def sums(first: date, last: date, chosen: PaymentFilter | None = None) -> Sums:
     """Return the sums of a period. The filter's own period is not read."""
     wanted = listing.conditions(replace(chosen or PaymentFilter(), first=first, last=last))
     counted = db.session.execute(select(*_sum_columns()).where(*wanted)).one()
-    return Sums(*counted, closed=sum(number for _, number in _closed_by_buyer(wanted, literal(""))))
+    return Sums(*counted) + Sums(closed=sum(number for _, number in _closed_by_buyer(wanted, literal(""))))
 
 
 def _closed_by_buyer(wanted: Sequence[ColumnElement[bool]], group: ColumnElement[Any]) -> Iterator[tuple[Any, int]]:

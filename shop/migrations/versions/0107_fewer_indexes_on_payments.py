@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0107"
-down_revision = "0105"
+down_revision = "0106"
 
 NOT_HELD = sa.text("held_reason IS NULL")
 PAID = sa.text("status = 'paid' AND held_reason IS NULL")
