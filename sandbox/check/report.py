@@ -116,9 +116,9 @@ def fitted(text: str, width: int) -> str:
 
 
 def labelled(label: str, text: str) -> Iterator[str]:
-    """A label, and beside it the text in lines."""
+    """A label, and beside it the text in lines; without a text, the label of what stands below it."""
     lines = list(wrapped(text, " " * (LABEL_COLUMNS + 2)))
-    yield f"  {fitted(label, LABEL_COLUMNS)}{lines[0].strip() if lines else ''}".rstrip()
+    yield f"  {fitted(label, LABEL_COLUMNS)}{lines[0].strip()}" if lines else f"  {label}"
     yield from lines[1:]
 
 
