@@ -160,6 +160,7 @@ def test_the_table_fits_into_a_hundred_columns(language: str) -> None:
         lines = [line for result in results for line in table.row(result)]
         lines += table.ending(results, verbose=True)
         assert max(map(report.columns, lines)) <= report.COLUMNS
+    assert {"ko": "  주고받은 것", "en": "  Requests and answers"}[language] in lines
     plain = list(report.Report(language).ending(RESULTS, verbose=False))
     assert not [line for line in plain if "POST /orders" in line]
     words = " ".join(" ".join(plain).split())
