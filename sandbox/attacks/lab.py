@@ -13,7 +13,7 @@ from .attacks import ATTACKS, Lab
 from .shopper import ShopError
 from .texts import LAB_TEXTS
 
-_one_at_a_time = threading.Lock()  # each attack signs buyers up; this limits the load on a public demo
+ONE_AT_A_TIME = "attacks_one_at_a_time"  # each attack signs buyers up; this limits the load on a public demo
 
 
 @bp.get("/attacks")
@@ -33,7 +33,7 @@ def play(name: str) -> Answer:
         return jsonify(error="no_shop", message=texts["no_shop"]), 409
     lab = Lab(database(), sender(), shop_url)
     try:
-        with _one_at_a_time:
+        with current_app.extensions.setdefault(ONE_AT_A_TIME, threading.Lock()):
             refused = attack.run(lab)
     except ShopError as trouble:
         return jsonify(error="shop", message=f"{texts['shop_trouble']} {trouble}"), 502

@@ -29,7 +29,7 @@ def go_to(target: datetime) -> Counter[str]:
 
     Raises requests.RequestException if the sandbox does not move its clock; the stops before that are done.
     """
-    with rounds.one_at_a_time:
+    with rounds.one_at_a_time():
         results = rounds.run()
         for _stop in range(MOST_STOPS):
             moment = next_stop()
@@ -44,7 +44,7 @@ def go_to_next_stop() -> Counter[str] | None:
 
     Raises requests.RequestException.
     """
-    with rounds.one_at_a_time:
+    with rounds.one_at_a_time():
         results = rounds.run()
         moment = next_stop()
         return None if moment is None else results + _stop_at(moment)

@@ -13,7 +13,7 @@ from flask import Flask, has_app_context
 from payments import clock
 from payments.database import in_transaction
 
-from . import clock_buttons, reset
+from . import clock_buttons, reset, rounds
 
 FRESH_FOR_SECONDS = 1.0
 TIMEOUT_SECONDS = 3.0
@@ -67,5 +67,6 @@ def install(app: Flask, session: requests.Session, api_url: str) -> None:
     def follow() -> None:
         source()  # refresh before the page opens a transaction
 
+    rounds.install(app)
     clock_buttons.install(app)
     reset.install(app, session, api_url)
