@@ -7,13 +7,13 @@ RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin shop 
 WORKDIR /app
 COPY requirements.lock ./
 RUN pip install --require-hashes -r requirements.lock && pip check
-COPY app.py gunicorn.conf.py gunicorn_worker.py ./
+COPY app.py worlds.py gunicorn.conf.py gunicorn_worker.py ./
 COPY payments/ payments/
 COPY shop/ shop/
 COPY sandbox/ sandbox/
 COPY templates/ templates/
 COPY static/ static/
-RUN python -m compileall -q app.py gunicorn_worker.py payments shop sandbox
+RUN python -m compileall -q app.py worlds.py gunicorn_worker.py payments shop sandbox
 
 USER shop
 ENV HOST=0.0.0.0 PORT=8000 INSTANCE_PATH=/data LOG_FORMAT=json

@@ -1,10 +1,11 @@
 """Application factory: settings → database → login → provider → pages → commands → sandbox.
 
-Only this module may import both the shop and the sandbox.
+Only this module may import both the shop and the sandbox. `worlds.py` opens one such app for each visitor of a demo.
 """
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NoReturn
@@ -39,7 +40,7 @@ from shop.backoffice import (
     monthly_page,
 )
 from shop.config import Settings, load_settings
-from shop.environment import ConfigError, load_env_file
+from shop.environment import ConfigError, has_worlds, load_env_file
 from shop.operations import commands, health, logs, metrics
 from shop.operations.doctor import doctor
 from shop.orders import messages, seed
@@ -74,16 +75,21 @@ def create_app(settings: Settings | None = None) -> Flask:
     from_environment = settings is None
     try:
         settings = settings or settings_from_environment()
+        if from_environment and settings.demo_worlds and not doctor.is_asked():
+            raise ConfigError(
+                "DEMO_WORLDS makes a shop for each visitor: start `make run`, or `gunicorn` with it in the environment"
+            )
         return assemble(settings)
     except Exception as error:
         if doctor.is_asked():
             return doctor.app_for_doctor(error, settings)
         if from_environment and isinstance(error, ConfigError | OperationalError | ArgumentError):
-            _end_with_line(error)
+            end_with_line(error)
         raise
 
 
-def _end_with_line(error: ConfigError | OperationalError | ArgumentError) -> NoReturn:
+def end_with_line(error: ConfigError | OperationalError | ArgumentError) -> NoReturn:
+    """End the process with one line about wrong settings."""
     if not isinstance(error, ConfigError):  # the driver's words name the host, never the password
         reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
         error = ConfigError(f"DATABASE_URL cannot be used: {reason}")
@@ -187,7 +193,7 @@ def trust_proxies(app: Flask, count: int) -> None:
 def prepare_demo(app: Flask, settings: Settings) -> None:
     """Prepare sandbox mode: migrate the tables, seed an empty shop, mount the sandbox."""
     from sandbox.adapter import WSGIAdapter
-    from shop.demo import accounts, learn_panel, sandbox_clock, seed_command, stories
+    from shop.demo import accounts, learn_panel, no_world, sandbox_clock, seed_command, stories
 
     with (settings.instance_path / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one process at a time
@@ -207,6 +213,8 @@ def prepare_demo(app: Flask, settings: Settings) -> None:
     learn_panel.install(app)
     seed_command.install(app, sandbox_http, settings.api_url)
     stories.install(app, sandbox_http)
+    if settings.demo_worlds and not settings.world_key:
+        no_world.install(app)
 
 
 def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session) -> None:
@@ -235,21 +243,48 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
     sandbox.extensions["sandbox"].http.mount(settings.public_url, WSGIAdapter(shop_wsgi, settings.public_url))
 
 
+def close_app(app: Flask) -> None:
+    """Stop the threads of an app, and close its files and sockets. It serves nothing afterwards."""
+    if "sandbox" in app.extensions:
+        app.extensions["sandbox"].extensions["sandbox"].close()
+    app.extensions["readiness_probe"].shutdown()
+    app.extensions["payments"].provider.close()
+    with app.app_context():
+        db.engine.dispose()
+
+
 def main() -> None:
     """Run the development server on this machine."""
+    with suppress(ConfigError):  # create_app says what is wrong
+        load_env_file(HERE / ".env")
+    if has_worlds(os.environ):
+        import worlds
+
+        worlds.run()
+        return
     app = create_app()
     settings: Settings = app.extensions["settings"]
-    port = int(os.environ.get("PORT", "").strip() or "5000")
+    greet(settings)
+    if not settings.live:
+        from shop.demo.background import Background
+
+        Background(app).start()
+    app.run(host="127.0.0.1", port=development_port(), threaded=True)
+
+
+def greet(settings: Settings) -> None:
+    """Print the address, and the accounts of the demo."""
     print(f"\n  {settings.public_url}\n")  # noqa: T201
     if not settings.live:
         from shop.demo.accounts import DEMO_ACCOUNTS, DEMO_PASSWORD
-        from shop.demo.background import Background
 
         for email, role in DEMO_ACCOUNTS.items():
             print(f"  {role:<9} {email} / {DEMO_PASSWORD}")  # noqa: T201
         print()  # noqa: T201
-        Background(app).start()
-    app.run(host="127.0.0.1", port=port, threaded=True)
+
+
+def development_port() -> int:
+    return int(os.environ.get("PORT", "").strip() or "5000")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from shop.server import given, problems
 if found := list(problems(os.environ)):  # gunicorn would print a traceback, or words without the setting's name
     sys.exit("\n".join(found))
 
-wsgi_app = "app:create_app()"
+wsgi_app = "worlds:create()" if given(os.environ, "DEMO_WORLDS", "0") != "0" else "app:create_app()"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{given(os.environ, 'PORT', '8000')}"
 worker_class = "gunicorn_worker.WaitressWorker"  # with the limits of requests
 workers = int(given(os.environ, "WEB_WORKERS", "1"))

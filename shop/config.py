@@ -8,8 +8,8 @@ three keys it is live. With only some of the settings that belong together, it r
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,14 @@ from .environment import (
     check_characters,
     check_companions,
     check_server,
+    check_worlds,
     host_of,
     is_live,
     is_loopback,
     refuse,
     with_files,
 )
+from .kept_secrets import kept
 from .mail_url import MailServer
 
 LIVE_SDK_URL = "https://cdn.iamport.kr/v1/iamport.js"
@@ -76,6 +78,9 @@ class Settings(PortOneSettings):
     controls_token: str  # protects the sandbox's controls on a public demo; empty: they are open
     mail_server: MailServer | None  # that buyers' messages are sent by; None: the back office shows them
     demo_clock: bool  # the demo's administrator, whose password is published, may move everybody's clock
+    demo_worlds: int  # how many shops of visitors are open at once; 0: one shop for all
+    world_key: str = ""  # names this shop, if it is one visitor's of many (world_settings.py)
+    world_until: datetime | None = None  # when that shop ends
 
     @property
     def https(self) -> bool:
@@ -112,7 +117,7 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
     api_key, api_secret = _api_keys(value, live, instance_path, public_url)
     settings = Settings(
         live=live,
-        secret_key=value("SECRET_KEY") or ("" if live else _kept(instance_path / "secret_key", secrets.token_hex(32))),
+        secret_key=value("SECRET_KEY") or ("" if live else kept(instance_path / "secret_key", secrets.token_hex(32))),
         database_url=_driver_named(value("DATABASE_URL", f"sqlite:///{instance_path / 'shop.sqlite3'}")),
         public_url=public_url,
         api_url=api_url,
@@ -127,7 +132,7 @@ def load_settings(environ: Mapping[str, str], instance_path: Path) -> Settings:
         **_operations(value, live, public_url),
     )
     problems = [*check_characters(environ), *check_server(environ), *check_addresses(environ)]
-    problems += check_companions(environ)
+    problems += [*check_companions(environ), *check_worlds(environ)]
     problems += [*_check_contracts(settings), *_check_operations(settings)]
     problems += _check_tokens({name: value(name) for name in GUARDS})
     if live:
@@ -145,7 +150,7 @@ def _api_keys(value: Callable[..., str], live: bool, instance_path: Path, public
     if is_loopback(host_of(public_url)):
         return SANDBOX_API_KEY, SANDBOX_API_SECRET
     drawn = f"{secrets.token_hex(8)}\n{secrets.token_hex(32)}\n"
-    key, secret = _kept(instance_path / "sandbox_keys", drawn).split()
+    key, secret = kept(instance_path / "sandbox_keys", drawn).split()
     return key, secret
 
 
@@ -170,6 +175,8 @@ def _contracts(value: Callable[..., str], live: bool) -> dict[str, Any]:
 
 def _operations(value: Callable[..., str], live: bool, public_url: str) -> dict[str, Any]:
     """Read the settings of operation: proxies, policies, limits, logs."""
+    worlds = _number("DEMO_WORLDS", value("DEMO_WORLDS", "0"))
+    own_clock = worlds or is_loopback(host_of(public_url))  # nobody else's
     return {
         "trusted_proxies": _number("TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0")),
         "csp_window_hosts": tuple(value("CSP_WINDOW_HOSTS").replace(",", " ").split()),
@@ -181,9 +188,8 @@ def _operations(value: Callable[..., str], live: bool, public_url: str) -> dict[
         "metrics_token": value("METRICS_TOKEN"),
         "log_format": value("LOG_FORMAT", "json" if live else "text"),
         "controls_token": value("SANDBOX_CONTROLS_TOKEN"),
-        "demo_clock": _truth(
-            "DEMO_CLOCK", value("DEMO_CLOCK", "true" if is_loopback(host_of(public_url)) else "false")
-        ),
+        "demo_worlds": worlds,
+        "demo_clock": _truth("DEMO_CLOCK", value("DEMO_CLOCK", "true" if own_clock else "false")),
         "demo_reset": _truth("DEMO_RESET", value("DEMO_RESET", "false")),
         "mail_server": _mail_server(value("MAIL_URL")),
     }
@@ -236,6 +242,10 @@ def _check_operations(settings: Settings) -> Iterator[ConfigError]:
             yield ConfigError(f"{name} must be such as '10 per 15 minutes', or 'off'")
     if not re.match(r"(memory|rediss?)://", settings.ratelimit_storage_url):
         yield ConfigError("RATELIMIT_STORAGE_URL must begin with memory://, redis:// or rediss://")
+    if settings.demo_worlds and settings.demo_reset:
+        yield ConfigError("DEMO_RESET must be false with DEMO_WORLDS: each world ends by itself")
+    if settings.demo_worlds and not settings.ratelimit_storage_url.startswith("memory:"):
+        yield ConfigError("RATELIMIT_STORAGE_URL must be memory:// with DEMO_WORLDS: no world counts for another")
     if settings.broker_url and not BROKER.match(settings.broker_url):
         yield ConfigError("CELERY_BROKER_URL must begin with redis://, rediss://, sentinel://, amqp:// or amqps://")
     if settings.log_format not in ("json", "text"):
@@ -282,16 +292,3 @@ def _has_driver(url: str) -> bool:
         return make_url(url).drivername in DATABASES
     except (ArgumentError, ValueError):  # ValueError: the port is not a number
         return False
-
-
-def _kept(path: Path, drawn: str) -> str:
-    """Return the secret that sandbox mode keeps in this file of `instance/`: the one drawn first, for all processes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        draft.touch(mode=0o600)
-        draft.write_text(drawn)
-        with suppress(FileExistsError):
-            path.hardlink_to(draft)  # atomic, even if several processes start at once
-        draft.unlink()
-    return path.read_text()

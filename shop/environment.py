@@ -25,7 +25,7 @@ SETTINGS = (
     *SANDBOX_KEYS, "DEMO_CLOCK", "MAIL_URL",
     "CSP_ENFORCE", "RATELIMIT_STORAGE_URL", "SIGN_IN_LIMIT", "SIGN_UP_LIMIT", "CHECKOUT_LIMIT", "METRICS_TOKEN",
     "LOG_FORMAT", "PORT", "INSTANCE_PATH", "DEMO_RESET", "PORTONE_MODULE", "PORTONE_BILLING_MODULE",
-    "PORTONE_FIX_NUMBER", "PORTONE_APP_SCHEME",
+    "PORTONE_FIX_NUMBER", "PORTONE_APP_SCHEME", "DEMO_WORLDS",
 )  # fmt: skip
 
 # Ids, keys, secrets and addresses. Docker's and systemd's env files keep quotation marks as part of the value.
@@ -33,6 +33,10 @@ ONE_WORD = (
     *LIVE_KEYS, *CONTRACTS, *SANDBOX_KEYS, "SECRET_KEY", "METRICS_TOKEN", "SANDBOX_CONTROLS_TOKEN",
     "PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL", "PORTONE_MODULE", "PORTONE_BILLING_MODULE",
     "PORTONE_APP_SCHEME",
+)  # fmt: skip
+# What a demo with a shop for each visitor makes for each of them, or what would join them.
+NOT_WITH_WORLDS = (
+    "DATABASE_URL", "PORTONE_API_URL", "PORTONE_SDK_URL", *SANDBOX_KEYS, "CELERY_BROKER_URL", "MAIL_URL",
 )  # fmt: skip
 # Addresses whose port is checked. DATABASE_URL is SQLAlchemy's to read: its password may hold what ends a port here.
 WITH_PORT = ("PUBLIC_URL", "PORTONE_API_URL", "PORTONE_SDK_URL", "RATELIMIT_STORAGE_URL", "CELERY_BROKER_URL")
@@ -137,11 +141,28 @@ def _check_demo(environ: Mapping[str, str], contracts: list[str]) -> Iterator[Co
         yield ConfigError(f"PORTONE_API_URL is PortOne's own: set {keys} too")
     public_url = environ.get("PUBLIC_URL", "").strip()
     public = public_url.startswith("https:") and not is_private(host_of(public_url))
-    if public and not _given(environ, ("SANDBOX_CONTROLS_TOKEN",)):
+    if public and not has_worlds(environ) and not _given(environ, ("SANDBOX_CONTROLS_TOKEN",)):
         yield ConfigError(
             f"PUBLIC_URL is a public https address, but {keys} are not set: set them,"
             " or SANDBOX_CONTROLS_TOKEN for a public demo where no real money moves"
         )
+
+
+def has_worlds(environ: Mapping[str, str]) -> bool:
+    """Whether each visitor gets a shop of their own."""
+    return environ.get("DEMO_WORLDS", "").strip() not in ("", "0")
+
+
+def check_worlds(environ: Mapping[str, str]) -> Iterator[ConfigError]:
+    """Find what a demo with a shop for each visitor cannot have: it is one process with files of its own."""
+    if not has_worlds(environ):
+        return
+    if keys := _given(environ, LIVE_KEYS):
+        yield ConfigError(f"DEMO_WORLDS is for demos with the sandbox: remove it, or {_listed(keys)}")
+    if server.given(environ, "WEB_WORKERS", "1") != "1":
+        yield ConfigError("WEB_WORKERS must be 1 with DEMO_WORLDS: all worlds live in one process")
+    for name in _given(environ, NOT_WITH_WORLDS):
+        yield ConfigError(f"{name} cannot be used with DEMO_WORLDS, which makes all of this anew for each visitor")
 
 
 def host_of(url: str) -> str:

@@ -168,6 +168,7 @@ OUTSIDE = (
             ("token='", "x", "'"), ("", "token=", ""), ("", "authorization: ", ""), ("", "cookie:'", ""),
         ),
     ),
+    Pattern("shop/operations/logs.py", logs._WORLD_SECRET.pattern, REDACT, LINE, (("dw_", "a", ""), ("", "dw_", ""))),
     Pattern("shop/operations/logs.py", logs._BEARER.pattern, REDACT, LINE, (("bearer", " ", ""), ("", "bearer ", ""))),
     Pattern(
         "shop/operations/logs.py", logs._URL_PASSWORD.pattern, REDACT, LINE,

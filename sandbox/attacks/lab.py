@@ -19,9 +19,8 @@ from ..window import pages
 from .texts import LAB_TEXTS
 
 OWN_ADDRESS = "http://sandbox"  # of this app in its own process
-RUN = "lab"  # key in `app.extensions`
-
-_one_at_a_time = threading.Lock()  # cases sign buyers up and move the clock; this limits the load on a public demo
+RUN = "lab"  # keys in `app.extensions`
+ONE_AT_A_TIME = "lab_one_at_a_time"  # cases sign buyers up and move the clock; this limits the load on a public demo
 
 
 @bp.get("/attacks")
@@ -56,7 +55,7 @@ def play(name: str) -> Answer:
         return jsonify(error="not_found", message=f"no case {name}; known are {', '.join(CASES)}"), 404
     if _shop_url() is None or _shop_file() is None:
         return jsonify(error="no_shop", message=texts["no_shop"]), 409
-    with _one_at_a_time:
+    with current_app.extensions.setdefault(ONE_AT_A_TIME, threading.Lock()):
         result = _run().play(case)
     if result.state == UNPLAYABLE:
         return jsonify(error="shop", message=f"{texts['shop_trouble']} {seen(result, pages.language())}"), 502

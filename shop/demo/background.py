@@ -1,6 +1,7 @@
 """The demo's own cron: a thread of `make run` that syncs and bills every minute of the sandbox's clock.
 
-Nothing starts it but `python app.py`: no command, no test and no production server, where cron or the scheduler runs.
+Nothing starts the thread but `python app.py`: no command, no test and no production server, where cron or the
+scheduler runs. worlds.py calls `look` for each open world of a demo with a shop for each visitor.
 """
 
 import logging
@@ -36,13 +37,19 @@ class Background:
         self._thread.join()
 
     def look(self) -> bool:
-        """Run a round if one is due. False: the latest was less than a minute ago."""
+        """Run a round if one is due. False: the latest was less than a minute ago, or one is under way."""
         with self._app.app_context():
             now = clock.now()
             if self._last and timedelta() <= now - self._last < EVERY:  # the clock goes back when the sandbox is reset
                 return False
-            self._last = now
-            rounds.run()
+            lock = rounds.one_at_a_time()
+            if not lock.acquire(blocking=False):  # a journey of the clock runs rounds of its own, and may take minutes
+                return False
+            try:
+                self._last = now
+                rounds.run()
+            finally:
+                lock.release()
         return True
 
     def _keep_looking(self) -> None:

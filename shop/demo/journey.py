@@ -32,7 +32,7 @@ def go_to(target: datetime) -> Counter[str]:
 
     Raises requests.RequestException if the sandbox does not move its clock; the stops before that are done.
     """
-    with rounds.one_at_a_time:
+    with rounds.one_at_a_time():
         return rounds.run() + _by_stops_to(target)
 
 
@@ -41,7 +41,7 @@ def go_to_next_charge() -> Counter[str] | None:
 
     Raises requests.RequestException.
     """
-    with rounds.one_at_a_time:
+    with rounds.one_at_a_time():
         results = rounds.run()
         moment = next_charge()
         return None if moment is None else results + _by_stops_to(moment)

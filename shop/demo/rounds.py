@@ -3,8 +3,9 @@
 import threading
 from collections import Counter
 from itertools import islice
+from typing import Any
 
-from flask import current_app
+from flask import Flask, current_app
 
 from payments import sweep
 from payments.monthly import batch, charging
@@ -14,14 +15,23 @@ from shop.web.common import provider
 WORKERS = 8
 MOST_CHARGES = 300  # in one round; the next one goes on
 
-# Held by whoever runs a round, and for a whole journey of the clock: a round of the background thread between two stops
-# would take its charges, and the page would say that nothing was charged.
-one_at_a_time = threading.RLock()
+
+def install(app: Flask) -> None:
+    app.extensions["demo_rounds"] = threading.RLock()
+
+
+def one_at_a_time() -> Any:
+    """Return this app's lock for a round, and for a whole journey of the clock.
+
+    A round of the background thread between two stops would take its charges, and the page would say that nothing was
+    charged.
+    """
+    return current_app.extensions["demo_rounds"]
 
 
 def run() -> Counter[str]:
     """Look up what is open, expire and cancel, charge what is due, send messages; return how the charges came out."""
-    with one_at_a_time:
+    with one_at_a_time():
         sweep.sweep(provider())
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         due = islice(batch.due_now(), MOST_CHARGES)

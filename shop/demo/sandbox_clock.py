@@ -15,7 +15,7 @@ from payments import clock
 from payments.database import db, in_transaction, reading
 from payments.models import Payment
 
-from . import clock_buttons, reset
+from . import clock_buttons, reset, rounds
 
 FRESH_FOR_SECONDS = 1.0
 TIMEOUT_SECONDS = 3.0
@@ -81,5 +81,6 @@ def install(app: Flask, session: requests.Session, api_url: str) -> None:
     def follow() -> None:
         source()  # refresh before the page opens a transaction
 
+    rounds.install(app)
     clock_buttons.install(app)
     reset.install(app, session, api_url)

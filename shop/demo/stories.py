@@ -34,8 +34,6 @@ bp = Blueprint("demo_stories", __name__, url_prefix="/demo/stories")
 WINDOW_GONE, ALL_LOST, LIMIT_FROM_SECOND_MONTH = "01000007001", "01000007003", "01000006031"
 USUAL_PHONE = "01000001234"
 
-_one_at_a_time = threading.Lock()
-
 
 @dataclass(frozen=True)
 class Story:
@@ -114,6 +112,7 @@ STORIES = {
 def install(app: Flask, http: requests.Session) -> None:
     """Add the stories' address, and what the bar above every page shows."""
     app.extensions["story_http"] = http
+    app.extensions["stories_one_at_a_time"] = threading.Lock()
     app.register_blueprint(bp)
     app.jinja_env.globals["demo_stories"] = offered
 
@@ -131,7 +130,7 @@ def play(story: str) -> AnyResponse:
     end_reading()
     visitor = Visitor(current_app.extensions["story_http"], settings())
     try:
-        with _one_at_a_time:
+        with current_app.extensions["stories_one_at_a_time"]:
             account.create_user(visitor.email, visitor.password)
             visitor.sign_in()
             merchant_uid = found.play(visitor)

@@ -38,6 +38,7 @@ _NAMED_SECRET = re.compile(
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"(bearer\s+)[\w.~+/=-]+", re.IGNORECASE)
+_WORLD_SECRET = re.compile(r"dw_[\w.-]+")  # of any visitor's world: one process has many (world_settings.py)
 _URL_PASSWORD = re.compile(r"(\w://[^\s:/@]*:)[^\s/@]+@")
 
 
@@ -62,6 +63,7 @@ class Redactor:
 
     def _redacted(self, text: str) -> str:
         text = self._known.sub(HIDDEN, text)
+        text = _WORLD_SECRET.sub(HIDDEN, text)
         text = _BEARER.sub(rf"\1{HIDDEN}", text)
         text = _NAMED_SECRET.sub(rf"\1{HIDDEN}", text)
         text = _URL_PASSWORD.sub(rf"\1{HIDDEN}@", text)
@@ -114,9 +116,10 @@ def install(app: Flask, settings: Settings) -> None:
     handler.set_name("shop")
     handler.setFormatter(LineFormatter(Redactor(secrets), settings.log_format == "json"))
     root = logging.getLogger()
-    for old in [one for one in root.handlers if one.get_name() == "shop"]:
+    earlier = [one for one in root.handlers if one.get_name() == "shop"]
+    root.addHandler(handler)  # first: a line that another app writes now is rather written twice than lost
+    for old in earlier:
         root.removeHandler(old)
-    root.addHandler(handler)
     for package in ("payments", "shop"):
         logging.getLogger(package).setLevel(logging.INFO)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # its own access log contains the query

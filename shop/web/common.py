@@ -182,6 +182,7 @@ def _facts_of_every_page() -> dict[str, Any]:
         "sandbox_mode": not ours.live,
         "sandbox_panel": ours.sdk_url.replace("/v1/iamport.js", "/controls/"),  # where browsers reach it
         "demo_reset": ours.demo_reset,
+        "world": ours if ours.world_key else None,
     }
 
 

@@ -530,3 +530,37 @@ def test_mail_url_may_be_given_by_a_file(tmp_path: Path) -> None:
 
 def test_without_a_mail_url_there_is_no_mail_server(tmp_path: Path) -> None:
     assert load_settings({}, tmp_path).mail_server is None
+
+
+# --- a shop for each visitor ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"DEMO_WORLDS": "many"}, "DEMO_WORLDS"),
+        ({"DEMO_WORLDS": "-1"}, "DEMO_WORLDS"),
+        ({"DEMO_WORLDS": "100"}, "DEMO_WORLDS"),
+        (LIVE, "DEMO_WORLDS"),
+        ({"DATABASE_URL": "postgresql://shop@db/shop"}, "DATABASE_URL"),
+        ({"WEB_WORKERS": "2"}, "WEB_WORKERS"),
+        ({"PORTONE_API_URL": "http://sandbox.example"}, "PORTONE_API_URL"),
+        ({"CELERY_BROKER_URL": "redis://redis:6379/0"}, "CELERY_BROKER_URL"),
+        ({"RATELIMIT_STORAGE_URL": "redis://redis:6379/0"}, "RATELIMIT_STORAGE_URL"),
+        ({"MAIL_URL": "smtp://user:password@mail.example"}, "MAIL_URL"),
+        ({"SANDBOX_API_KEY": "0123456789abcdef", "SANDBOX_API_SECRET": "0123456789abcdef"}, "SANDBOX_API_KEY"),
+        ({"DEMO_RESET": "true"}, "DEMO_RESET"),
+    ],
+)
+def test_a_shop_for_each_visitor_is_refused_beside_what_all_would_share(
+    change: dict[str, str], named: str, tmp_path: Path
+) -> None:
+    error = refusal({"DEMO_WORLDS": "50"} | change, tmp_path)
+    assert named in {one.setting for one in (error, *error.others)}
+    assert "\n" not in str(error)
+
+
+def test_a_shop_for_each_visitor_needs_no_token_and_lets_everybody_move_the_clock_of_their_own(tmp_path: Path) -> None:
+    settings = load_settings({"DEMO_WORLDS": "50", "PUBLIC_URL": "https://demo.example", "WEB_WORKERS": "1"}, tmp_path)
+    assert (settings.demo_worlds, settings.demo_clock, settings.controls_token) == (50, True, "")
+    assert load_settings({"DEMO_WORLDS": "0"}, tmp_path).demo_worlds == 0

@@ -63,6 +63,10 @@ BELONGS = {
     "SANDBOX_API_KEY": ("샌드박스의 API 키. 비밀 값과 함께", "the sandbox's API key, together with its secret"),
     "SANDBOX_API_SECRET": ("임의의 글자 16자 이상. 키와 함께", "16 random characters or more, together with the key"),
     "DEMO_CLOCK": ("true 또는 false", "true or false"),
+    "DEMO_WORLDS": (
+        "한꺼번에 여는 상점의 수(1~99). 상점 하나면 비움",
+        "how many shops are open at once, 1 to 99; nothing for one shop",
+    ),
     ".env": ("UTF-8로 저장한 텍스트", "text saved in UTF-8"),
     "FLASK_DEBUG": ("0", "0"),
     "TRUSTED_PROXIES": ("앞에 있는 우리 프록시의 수", "the number of your own proxies in front"),

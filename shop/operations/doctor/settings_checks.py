@@ -130,7 +130,7 @@ def _demo(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
         return
     if environ.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no", "off"):
         yield Finding("debug_public", "FLASK_DEBUG")
-    if not settings.controls_token:
+    if not settings.controls_token and not settings.demo_worlds:
         yield Finding("controls_open", "SANDBOX_CONTROLS_TOKEN")
 
 
@@ -147,7 +147,7 @@ def mail_notes(settings: Settings) -> Iterator[str]:
 
 def notes(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
     """Say where another program finds the REST keys of a demo that has keys of its own; Korean, then English."""
-    if settings.live or settings.api_key == SANDBOX_API_KEY:
+    if settings.live or settings.demo_worlds or settings.api_key == SANDBOX_API_KEY:
         return
     kept = "SANDBOX_API_KEY, SANDBOX_API_SECRET"
     if not environ.get("SANDBOX_API_KEY"):

@@ -19,6 +19,7 @@ from bench.shopper import Shopper
 from payments.database import db, end_reading
 from payments.monthly.models import Subscription
 from shop.config import load_settings
+from shop.demo import rounds
 from shop.demo.background import Background
 from shop.orders import cart
 from shop.orders.models import Order, User
@@ -77,6 +78,16 @@ def test_an_order_that_nobody_paid_expires_and_a_due_month_is_charged(demo: Flas
         assert [order.status for order in db.session.query(Order).filter_by(kind="once")] == ["expired"]
         assert len(provider.charges) == 1
         assert db.session.query(Subscription).one().status == "active"
+
+
+def test_a_look_during_a_journey_of_the_clock_does_not_wait_for_its_end(demo: Flask) -> None:
+    runner, looked = Background(demo), []
+    with demo.app_context(), rounds.one_at_a_time():
+        thread = threading.Thread(target=lambda: looked.append(runner.look()), daemon=True)
+        thread.start()
+        thread.join(LONGEST_WAIT)
+        assert looked == [False]
+    assert runner.look()
 
 
 def test_a_shop_that_was_down_for_months_ends_what_was_missed(demo: Flask) -> None:

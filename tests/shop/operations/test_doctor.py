@@ -597,3 +597,14 @@ def test_the_documents_tables_of_findings_are_the_doctors(name: str, language: s
         what, mend = (words.en, words.en_mend) if language == "en" else (words.ko, words.ko_mend)
         row = re.sub(r"\{\w+\}", "…", f"| `{code}` | {SIGNS[words.level]} | {what} | {mend} |")
         assert row in text, row
+
+
+def test_the_webhook_of_a_visitors_own_shop_is_called_with_the_key_of_that_shop(
+    wire: responses.RequestsMock, tmp_path: Path
+) -> None:
+    wanted = replace(load_settings({"DEMO_WORLDS": "2"}, tmp_path), world_key="dw_a-key")
+    url = "http://127.0.0.1:5000"
+    headers = [responses.matchers.header_matcher({"X-Demo-World": "dw_a-key"})]
+    wire.post(f"{url}/payment/webhook", json={"outcome": "not_found"}, match=headers)
+    with requests.Session() as session:
+        assert list(connection_checks.of_webhook(wanted, session)) == []

@@ -92,6 +92,7 @@ def test_a_call_to_portone_that_got_no_answer_is_a_warning(app: Flask, lines: Li
         ("email=a&password=hunter2&next=/", "email=a&password=[hidden]&next=/"),
         ("Cookie: session=eyJ.abc; language=ko", "Cookie: [hidden]; language=ko"),
         ("__Host-session=eyJ.abc", "__Host-session=[hidden]"),
+        ("X-Demo-World: dw_6b0c9fee.Fqm1-x_Y, next", "X-Demo-World: [hidden], next"),
         ("csrf_token=IjAx", "csrf_token=[hidden]"),
         ("postgresql+psycopg://shop:hunter2@db/shop", "postgresql+psycopg://shop:[hidden]@db/shop"),
         ("tel 01012345678, 010 1234 5678", "tel 010-****-5678, 010-****-5678"),
