@@ -56,7 +56,7 @@ def measure(seconds: float = SECONDS) -> list[dict[str, Any]]:
     return [row(what, slow / median, -MOST, detail, callbacks_per_second=most)]
 
 
-def fill(app: Flask) -> None:
+def fill(app: Flask, payments: int = PAYMENTS) -> None:
     """Insert orders of as many buyers, each with an open payment, as the shop itself would have written them."""
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
     now, later = "datetime('now')", "datetime('now', '30 minutes')"
@@ -74,7 +74,7 @@ def fill(app: Flask) -> None:
             f" cancelled_amount, created_at) {numbers}"
             f" SELECT i, 'm-' || i, 'once', i, '', '곰', {AMOUNT}, 1, 'ready', 0, {now} FROM n",
         ):
-            books.execute(text(statement), {"count": PAYMENTS})
+            books.execute(text(statement), {"count": payments})
         db.engine.dispose()
 
 

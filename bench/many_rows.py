@@ -1,7 +1,7 @@
 """A large shop quickly: some made-up payments of two years, and copies of them that are written by SQL.
 
-The copies of a payment have its time and the ids beside it, so the ids grow with time as in a real shop. Tables that no
-list reads (order lines, events, messages, carts) are emptied.
+The copies of a payment have the ids beside it, and times of the hours before it: ids grow with time as in a real shop,
+and copies do not stand together in a list. Tables that no list reads (order lines, events, messages, carts) are empty.
 """
 
 from typing import Any
@@ -15,12 +15,17 @@ from shop.demo import fake_history
 BASE = 20_000  # payments that are made up one by one
 FIRST_COPY = 10  # so that every copy has two digits
 LETTERS = "".join(map(chr, range(0x4E00, 0x4E00 + 100)))  # one for each copy; an order's number has room for one
+MINUTES = 17  # from one copy to the next
+EARLIER = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f', created_at, {} || ' minutes') || '000'",
+    "postgresql": "created_at + {} * interval '1 minute'",
+}
 EMPTIED = ("cart_items", "messages", "payment_events", "order_lines")
 
 
-def fill(app: Flask, size: int) -> None:
-    """Give an empty shop so many payments."""
-    copies = max(size // BASE, 1) if size > BASE else 1
+def fill(app: Flask, size: int, base: int = BASE) -> None:
+    """Give an empty shop so many payments, of which `base` are made up one by one."""
+    copies = max(size // base, 1)
     with app.app_context():
         for _ in fake_history.History(size // copies).write():
             pass
@@ -31,8 +36,9 @@ def fill(app: Flask, size: int) -> None:
 
 def _copy(copies: int) -> None:
     """Replace every row by so many copies of it."""
-    changes = _changes(copies)
     is_sqlite = db.engine.dialect.name == "sqlite"
+    changes = _changes(copies)
+    changes["payments"]["created_at"] = EARLIER[db.engine.dialect.name].format(f"(({FIRST_COPY} - k) * {MINUTES})")
     numbers = f"SELECT {FIRST_COPY} UNION ALL SELECT k + 1 FROM copies WHERE k < {FIRST_COPY + copies - 1}"
     with db.engine.connect() as connection:
         run = connection.exec_driver_sql

@@ -41,7 +41,7 @@ def install(app: Flask) -> None:
         if db.engine.dialect.name == "postgresql":
             from .postgres_connection import Connector  # loads psycopg, which a shop on SQLite does not need
 
-            event.listen(db.engine, "do_connect", Connector().connect)
+            event.listen(db.engine, "do_connect", Connector(RESPONSE_SECONDS).connect)
 
 
 def lift_limits(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL that wait for a response no longer than the limits of `postgres.py`."""
+"""Connections to PostgreSQL that do not wait for a response for ever."""
 
 import time
 from typing import Any
@@ -6,15 +6,13 @@ from typing import Any
 import psycopg
 from psycopg.errors import ConnectionTimeout, _WaitTimeout
 
-from .postgres import RESPONSE_SECONDS
-
 RETRY_SECONDS = 5  # after a connection attempt without a response, further ones fail at once for this long
 
 
 class BoundedConnection(psycopg.Connection[Any]):
     """Connection that is closed when the server does not finish a statement within `response_seconds`."""
 
-    response_seconds: float | None = RESPONSE_SECONDS
+    response_seconds: float | None = None  # None: as long as it takes
 
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
         try:
@@ -27,11 +25,12 @@ class BoundedConnection(psycopg.Connection[Any]):
 class Connector:
     """Opens the connections of one engine.
 
-    While PostgreSQL does not respond, each attempt would hold a thread for CONNECT_SECONDS, and enough visitors would
+    While PostgreSQL does not respond, each attempt would hold a thread for seconds, and enough visitors would
     hold all of them. So after one such attempt only one in RETRY_SECONDS is made; the others fail at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, response_seconds: float) -> None:
+        self._response_seconds = response_seconds
         self._next_attempt = 0.0  # 0: the latest attempt was answered
 
     def connect(self, _dialect: Any, _record: Any, args: Any, options: Any) -> BoundedConnection:
@@ -48,4 +47,5 @@ class Connector:
             self._next_attempt = 0.0
             raise
         self._next_attempt = 0.0
+        connection.response_seconds = self._response_seconds
         return connection
