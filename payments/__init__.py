@@ -43,7 +43,7 @@ from .purchases import Purchases
 from .settings import PortOneSettings
 
 LONGEST_KIND = 16
-__version__ = "1.0.0"  # CHANGES.md tells those who copied this folder what is new
+__version__ = "2.0.0"  # CHANGES.md tells those who copied this folder what is new
 __all__ = [
     "AlreadyPaid",
     "Buyer",

@@ -32,7 +32,7 @@ from .webhooks.sender import Sender
 from .webhooks.worker import Worker
 from .window import views as window
 
-__version__ = "1.1.0.dev0"  # pyproject.toml and /openapi.json read it here
+__version__ = "2.0.0"  # pyproject.toml and /openapi.json read it here
 
 __all__ = [
     "Sandbox",
