@@ -9,9 +9,9 @@ from payments.portone.error_codes import ENTRIES
 from shop.web.labels import LABELS
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
-PAGES = sorted(
-    [*TEMPLATES.glob("_*.html"), *(TEMPLATES / "store").glob("*.html"), *(TEMPLATES / "account").glob("*.html")]
-)
+OF_THE_DEMO = TEMPLATES / "_world.html"  # says how programs reach a visitor's own shop
+PARTS = [path for path in TEMPLATES.glob("_*.html") if path != OF_THE_DEMO]
+PAGES = sorted([*PARTS, *(TEMPLATES / "store").glob("*.html"), *(TEMPLATES / "account").glob("*.html")])
 SHOWN_TO_BUYERS = ("order", "subscription", "ended", "cancel", "in_app", "field")
 DEVELOPERS_WORDS = re.compile(
     r"빌링키|채널|iamport|세션|콜백|웹훅|토큰|리다이렉트|SDK|API|자바스크립트 오류", re.IGNORECASE
