@@ -9,6 +9,8 @@ import os
 import platform
 import sys
 import time
+import traceback
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,6 @@ from bench.plot import plot
 from bench.rows import reached
 
 ROOT = Path(__file__).parents[1]
-# One that does not exist is left out.
 PARTS = (
     *("page", "view", "talk", "profile", "books", "callback", "workers", "hang", "monthly", "sandbox", "office"),
     *("worlds", "clone"),
@@ -30,29 +31,39 @@ SCALE_BEGIN, SCALE_END = "<!-- scale: begin -->\n", "<!-- scale: end -->\n"
 
 
 def main(asked: list[str]) -> int:
-    lines: list[dict[str, Any]] = []
-    all_began = time.monotonic()
-    for part in asked or PARTS:
-        try:
-            module = importlib.import_module(f"bench.{part}")
-        except ModuleNotFoundError as error:
-            if error.name != f"bench.{part}":
-                raise
-            continue
-        began = time.monotonic()
-        found = module.measure()
-        lines += found
-        print(f"{part}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    print(f"all: {time.monotonic() - all_began:.0f} s", file=sys.stderr)
+    if unknown := set(asked) - set(PARTS):
+        print(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    lines, failed = measured(asked or PARTS)
     print(as_text(lines))
+    if failed:
+        print(f"failed, so nothing is written: {', '.join(failed)}", file=sys.stderr)
+        return 1
     if not asked:
         write(lines)
     return 0
 
 
+def measured(parts: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Measure these parts; return their rows, and the names of those that failed: the others are not lost with them."""
+    lines: list[dict[str, Any]] = []
+    failed = []
+    all_began = time.monotonic()
+    for part in parts:
+        began = time.monotonic()
+        try:
+            lines += importlib.import_module(f"bench.{part}").measure()
+        except Exception:
+            traceback.print_exc()
+            failed.append(part)
+        print(f"{part}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    print(f"all: {time.monotonic() - all_began:.0f} s", file=sys.stderr)
+    return lines, failed
+
+
 def as_text(lines: list[dict[str, Any]]) -> str:
     """Format the table for a terminal."""
-    width = max(len(line["what"]) for line in lines)
+    width = max((len(line["what"]) for line in lines), default=0)
     return "\n".join(
         f"{marked(line, '✓', '·', ' ')} {line['what']:<{width}}  {figure(line):>22}  {target(line):>14}  "
         + line["detail"]

@@ -11,6 +11,7 @@ from sqlalchemy import inspect
 
 from payments.database import db, end_reading
 from shop.demo import fake_history
+from shop.postgres import lift_limits
 
 BASE = 20_000  # payments that are made up one by one
 FIRST_COPY = 10  # so that every copy has two digits
@@ -41,6 +42,7 @@ def _copy(copies: int) -> None:
     changes["payments"]["created_at"] = EARLIER[db.engine.dialect.name].format(f"(({FIRST_COPY} - k) * {MINUTES})")
     numbers = f"SELECT {FIRST_COPY} UNION ALL SELECT k + 1 FROM copies WHERE k < {FIRST_COPY + copies - 1}"
     with db.engine.connect() as connection:
+        lift_limits(connection)  # of the time that a statement may take
         run = connection.exec_driver_sql
         run("PRAGMA foreign_keys = OFF" if is_sqlite else "SET session_replication_role = replica")
         for table in EMPTIED:
@@ -58,7 +60,8 @@ def _copy(copies: int) -> None:
             if not is_sqlite:
                 run(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
         connection.commit()
-        connection.invalidate()  # with its settings
+        if is_sqlite:  # PostgreSQL's has left the pool
+            connection.invalidate()  # with its settings
 
 
 def _changes(copies: int) -> dict[str, dict[str, Any]]:

@@ -41,6 +41,7 @@ from shop.config import load_settings
 from shop.orders.buyers import buyers_of
 from shop.orders.models import Order, Product
 from shop.orders.order_payments import KINDS, numbers_of
+from shop.postgres import lift_limits
 
 SMALL = 1_000
 REPEATS, REPEATS_OF_SUMS = 300, 15
@@ -141,6 +142,7 @@ def _shop(folder: Path, url: str | None, size: int) -> Flask:
         if have == 0:
             many_rows.fill(app, size)
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            lift_limits(connection)
             # As autovacuum would do within a minute.
             connection.exec_driver_sql("VACUUM ANALYZE" if url else "PRAGMA optimize")
     return app

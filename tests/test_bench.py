@@ -1,6 +1,5 @@
 """The benchmarks' own arithmetic, and that what they compare and fill really works."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from bench import apps, callback, many_rows, profile, scale
-from bench.__main__ import BEGIN, END, PARTS, REPORTS, SCALE_BEGIN, SCALE_END, as_markdown, as_text, between
+from bench.__main__ import BEGIN, END, PARTS, REPORTS, SCALE_BEGIN, SCALE_END, as_markdown, as_text, between, main
 from bench.plain import PAGE
 from bench.plot import plot
 from bench.rows import compared, reached, row
@@ -45,8 +44,14 @@ def test_a_figure_without_a_target_is_told_and_not_drawn() -> None:
     assert plot([line]).count("<rect") == 1  # the background
 
 
-def test_every_part_of_the_bench_exists_but_the_one_that_may_be_left_out() -> None:
-    assert {part for part in PARTS if find_spec(f"bench.{part}") is None} <= {"worlds"}
+def test_a_part_that_does_not_exist_is_named_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["page", "pag"]) == 2
+    assert capsys.readouterr().err.startswith("no such part: pag; there are page, view")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_of_the_bench_measures_something(part: str) -> None:
+    assert "\ndef measure(" in (Path(profile.__file__).parent / f"{part}.py").read_text()
 
 
 def test_what_the_shop_carries_is_computed_from_the_figures_in_both_languages() -> None:
