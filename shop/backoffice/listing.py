@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, false, func, or_, select
 from sqlalchemy.orm import aliased
 
 from payments import clock
@@ -65,7 +65,7 @@ def conditions(chosen: PaymentFilter) -> list[ColumnElement[bool]]:
     if chosen.kind:
         found.append(Payment.kind == chosen.kind)
     if chosen.plan_id is not None:
-        found.append(buyers.is_of_plan(chosen.plan_id))
+        found.append(false() if chosen.kind == buyers.ONCE else buyers.is_of_plan(chosen.plan_id))
     if chosen.pg:
         found.append(Payment.pg_provider == chosen.pg)
     if not chosen.q and not settings().live:  # a search still finds them

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, String, and_, case, cast, false, func, select, union
+from sqlalchemy import ColumnElement, ScalarSelect, String, and_, case, cast, exists, false, func, select, union
 from sqlalchemy.orm import aliased
 
 from payments.database import db
@@ -110,8 +110,10 @@ def is_of_plan(plan_id: int) -> ColumnElement[bool]:
     def subscriptions(column: Any) -> ScalarSelect[Any]:
         return select(column).where(Subscription.plan_ref == str(plan_id)).scalar_subquery()
 
-    return case(
+    of_plan = case(
         (Payment.kind == FIRST_MONTH, Payment.purchase_id.in_(subscriptions(Subscription.purchase_id))),
         (Payment.kind == LATER_MONTH, Payment.purchase_id.in_(subscriptions(cast(Subscription.id, String)))),
         else_=false(),
     )
+    # Where nobody has the plan, PostgreSQL then reads no payment to find that out.
+    return and_(exists().where(Subscription.plan_ref == str(plan_id)), of_plan)
