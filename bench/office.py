@@ -49,6 +49,15 @@ MOST_RATIO, MOST_MS, MOST_MS_OF_SUMS = 1.3, 300, 150
 SLOWEST = 5  # combinations of filters that are measured again
 NO_PLAN = 999_999_999  # one without subscriptions: nothing is found
 
+LIVE = {
+    "PORTONE_IMP_CODE": "imp12345678",
+    "PORTONE_API_KEY": "1234567890123456",
+    "PORTONE_API_SECRET": "never-used-here",
+    "SECRET_KEY": "never-used-here-either",
+    "PUBLIC_URL": "https://shop.example",
+    "PORTONE_PG": "mobilians",
+}
+
 Act = Callable[[int], object]
 
 
@@ -133,9 +142,13 @@ class _BySize:
 
 
 def _shop(folder: Path, url: str | None, size: int) -> Flask:
-    """Return a shop with `size` payments; an empty one is filled."""
+    """Return a live shop with `size` payments; an empty one is filled, as a demo.
+
+    A demo's lists leave out the attack lab's payments, which a live shop does not have.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    app = create_app(load_settings(NOBODY | ({"DATABASE_URL": url} if url else {}), folder))
+    database = {"DATABASE_URL": url} if url else {}
+    app = create_app(load_settings(NOBODY | database, folder))
     with app.app_context():
         have = db.session.scalar(select(func.count()).select_from(Payment)) or 0
         end_reading()
@@ -145,7 +158,7 @@ def _shop(folder: Path, url: str | None, size: int) -> Flask:
             lift_limits(connection)
             # As autovacuum would do within a minute.
             connection.exec_driver_sql("VACUUM ANALYZE" if url else "PRAGMA optimize")
-    return app
+    return create_app(load_settings(LIVE | database, folder))
 
 
 # --- what is measured -------------------------------------------------------------------------------------------------
