@@ -163,9 +163,10 @@ class Browser(Shopper):
 
 
 def attacks() -> list[str]:
-    from sandbox.attacks.attacks import ATTACKS as known
+    """The cases of the attack lab that neither move the clock nor inject faults."""
+    from sandbox.check.cases import CASES
 
-    return list(known)
+    return [case.name for case in CASES.values() if not case.moves_clock and not case.disturbs]
 
 
 # --- a new world ------------------------------------------------------------------------------------------------------
