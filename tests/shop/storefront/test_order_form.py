@@ -118,7 +118,7 @@ def test_a_parcel_for_somebody_else_goes_there_with_the_note_that_was_chosen_or_
     put_in_cart(page, server, "moon-mug")
     fill_buyer(page)
     expect(page.locator("#recipient")).to_be_hidden()
-    page.get_by_label("주문자와 받는 분이 같습니다").uncheck()
+    page.get_by_label("주문자와 동일").uncheck()
     page.locator("#pay-once").click()
     expect(page.locator("#recipient")).to_be_focused()
     expect(page.locator("#recipient-problem")).to_have_text("입력해 주세요.")
