@@ -1,4 +1,4 @@
-/* The learn panel remembers whether it is open, and on the cart's page shows what the checkout answered and what the
+/* The learn panel remembers whether it is open, each page for itself, and on the cart's page shows what the checkout answered and what the
  * callback brought. It listens; nothing of the purchase depends on it. */
 (function () {
   "use strict";
@@ -6,7 +6,7 @@
   const drawer = document.getElementById("learn");
   const YEAR_S = 365 * 24 * 3600;
   drawer.addEventListener("toggle", () => {
-    document.cookie = `learn=${drawer.open ? "open" : "closed"}; path=/; max-age=${YEAR_S}; samesite=lax`;
+    document.cookie = `learn=${drawer.open ? "open" : "closed"}; path=${location.pathname}; max-age=${YEAR_S}; samesite=lax`;
   });
 
   // Opened, it leaves the foot of the window for its place on the page: the reader goes along.

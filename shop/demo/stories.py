@@ -151,8 +151,10 @@ def _shown(story: Story, merchant_uid: str, email: str) -> AnyResponse:
     _sign_in(email)
     flash(str(story.look_at), "info")
     flash(_("이 사례의 구매자 %(email)s로 로그인했습니다.", email=email), "info")
-    response = redirect(url_for(story.page, **place))
-    response.set_cookie("learn", "open", secure=settings().https, samesite="Lax")  # what happened is seen there
+    page = url_for(story.page, **place)
+    response = redirect(page)
+    # What happened is seen there, and on that page only.
+    response.set_cookie("learn", "open", path=page, secure=settings().https, samesite="Lax")
     return response
 
 

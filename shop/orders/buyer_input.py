@@ -26,6 +26,7 @@ MOBILE = ("010", "011", "016", "017", "018", "019")
 LAND_LINES = ("02", "03", "04", "05", "06", "070")  # those of internet and forwarded numbers among them
 LONGEST_MOBILE = 11
 LETTERS_AS_DASHES = "ーㅡ"
+AS_WRITTEN = re.compile(r"(02|050\d|0\d\d)(\d{3,4})(\d{4})|(1\d{3})(\d{4})")  # area or kind, exchange, line
 
 FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # blank, though Unicode calls them letters or symbols
 OVERRIDES = "\u202d\u202e"  # they reorder what is shown, so they are refused and not left out
@@ -55,6 +56,12 @@ def checked_name(typed: str) -> str:
     if not fits_kg(printed, KG_BUYER_NAME_BYTES):
         raise InvalidText("name_long")
     return printed
+
+
+def with_hyphens(tel: str) -> str:
+    """Return a stored number as people write it, `010-1234-5678`; anything else unchanged."""
+    parts = AS_WRITTEN.fullmatch(tel)
+    return "-".join(filter(None, parts.groups())) if parts else tel
 
 
 def checked_tel(typed: str) -> str:

@@ -49,8 +49,8 @@ CATALOGUE: list[Item] = [
     _goods(
         "night-walk-ebook",
         6900,
-        ("밤 산책 전자책", "불 꺼진 골목을 걷는 열두 편의 짧은 이야기."),
-        ("Night Walk, e-book", "Twelve short stories for streets after dark."),
+        ("밤 산책 전자책", "불 꺼진 골목을 걷는 세 편의 짧은 이야기."),
+        ("Night Walk, e-book", "Three short stories for streets after dark."),
     ),
     _goods(
         "webtoon-coins",

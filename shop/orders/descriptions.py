@@ -18,6 +18,9 @@ Page = tuple[str, str]  # description, spec
 FOR_GOOD = ("기간 제한 없음", "No time limit")
 ONE_MONTH = ("결제일부터 한 달, 매월 자동 연장", "One month from payment, renewed every month")
 
+# What nobody needs twice, unlike coins and gems: their pages ask for no quantity.
+ONCE_FOR_GOOD = frozenset(("night-walk-ebook", "bear-emoji", "rainy-lofi-album", "hand-font", "watercolour-class"))
+
 
 def _page(ko: Page, en: Page, period: tuple[str, str] | None = None) -> Description:
     return Description(
@@ -33,16 +36,16 @@ def _page(ko: Page, en: Page, period: tuple[str, str] | None = None) -> Descript
 DESCRIPTIONS: dict[str, Description] = {
     "night-walk-ebook": _page(
         (
-            "가로등 아래, 문 닫은 시장, 마지막 버스가 지나간 정류장. 밤에 걷는 사람들의 이야기 열두 편을 묶었습니다.\n"
-            "한 편에 10분이면 읽을 수 있어 잠들기 전에 한 편씩 읽기 좋습니다.\n"
-            "휴대폰과 태블릿, 컴퓨터의 전자책 앱에서 읽을 수 있습니다.",
-            "EPUB 파일 · 단편 12편 · 종이책 기준 184쪽",
+            "가로등 아래, 문 닫은 시장, 마지막 버스가 지나간 정류장. 밤에 걷는 사람들의 이야기 세 편을 묶었습니다.\n"
+            "한 편에 1분이면 읽을 수 있어 잠들기 전에 한 편씩 읽기 좋습니다.\n"
+            "내려받지 않고 휴대폰과 태블릿, 컴퓨터의 브라우저에서 바로 읽습니다.",
+            "웹에서 읽는 전자책 · 단편 3편",
         ),
         (
-            "Under street lamps, past closed markets, after the last bus: twelve stories of night walkers.\n"
-            "Each takes ten minutes, one for every evening.\n"
-            "Opens in the e-book apps of phones, tablets and computers.",
-            "EPUB file · 12 short stories · 184 printed pages",
+            "Under street lamps, past closed markets, after the last bus: three stories of night walkers.\n"
+            "Each takes a minute, one for every evening.\n"
+            "Read in the browser of a phone, tablet or computer; nothing to download.",
+            "E-book to read on the web · 3 short stories",
         ),
         FOR_GOOD,
     ),

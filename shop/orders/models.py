@@ -11,6 +11,7 @@ from payments.clock import now
 from payments.database import Base
 from payments.models import States, one_of, partial_index, partial_unique_index
 
+from .descriptions import ONCE_FOR_GOOD
 from .order_numbers import new_number
 
 
@@ -64,6 +65,11 @@ class Product(Base):
         CheckConstraint("stock IS NULL OR stock >= 0", name="stock_not_negative"),
         CheckConstraint("price > 0", name="price_positive"),
     )
+
+    @property
+    def once_for_good(self) -> bool:
+        """Whether nobody needs it twice, so that no quantity is asked for."""
+        return self.slug in ONCE_FOR_GOOD
 
 
 class CartItem(Base):

@@ -48,7 +48,7 @@ def use_order(order_id: int) -> AnyResponse:
         is_first = found.content_opened_at is None
         orders.open_content(found)
     if is_first:
-        flash(_("이용을 시작했습니다. 즐겁게 쓰세요."), "success")
+        flash(_("이용을 시작했습니다."), "success")
     return redirect(url_for("store.content", order_id=order_id))
 
 

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from payments import clock
 from payments.database import db
 from payments.monthly import charge_days, subscriptions
+from shop.orders.buyer_input import with_hyphens
 from shop.orders.cart import (
     NotOnSale,
     cart_items,
@@ -105,21 +106,27 @@ def change_item(product_id: int) -> AnyResponse:
 
 
 def _last_buyer() -> dict[str, str]:
-    """Return the buyer's data of the latest order, to fill in the form."""
-    latest = db.session.scalar(select(Order).filter_by(user_id=current_user.id).order_by(Order.id.desc()).limit(1))
+    """Return the buyer's data of the latest order and the address of the latest parcel, to fill in the form."""
+    newest = select(Order).filter_by(user_id=current_user.id).order_by(Order.id.desc()).limit(1)
+    latest = db.session.scalar(newest)
     if latest is None:
         return {"name": "", "tel": "", "email": current_user.email} | dict.fromkeys(ADDRESS, "")
-    own_parcel = latest.recipient in (None, latest.buyer_name) and not latest.recipient_tel
+    about = {"name": latest.buyer_name, "tel": with_hyphens(latest.buyer_tel), "email": latest.buyer_email}
+    # An order of digital goods has no address.
+    parcel = latest if latest.buyer_addr else db.session.scalar(newest.where(Order.buyer_addr.is_not(None)))
+    return about | (_where(parcel) if parcel else dict.fromkeys(ADDRESS, ""))
+
+
+def _where(parcel: Order) -> dict[str, str]:
+    """Return where an order's goods go; a recipient only if it is not the buyer."""
+    is_own = parcel.recipient in (None, parcel.buyer_name) and not parcel.recipient_tel
     return {
-        "name": latest.buyer_name,
-        "tel": latest.buyer_tel,
-        "email": latest.buyer_email,
-        "addr": latest.buyer_addr or "",
-        "postcode": latest.buyer_postcode or "",
-        "addr_detail": latest.buyer_addr_detail or "",
-        "recipient": "" if own_parcel else latest.recipient or "",
-        "recipient_tel": latest.recipient_tel or "",
-        "delivery_note": latest.delivery_note or "",
+        "addr": parcel.buyer_addr or "",
+        "postcode": parcel.buyer_postcode or "",
+        "addr_detail": parcel.buyer_addr_detail or "",
+        "recipient": "" if is_own else parcel.recipient or "",
+        "recipient_tel": with_hyphens(parcel.recipient_tel or ""),
+        "delivery_note": parcel.delivery_note or "",
     }
 
 

@@ -39,7 +39,7 @@ LABELS = CLERK_LABELS | {
         "pending": _l("시작 대기"),
         "active": _l("이용 중"),
         "past_due": _l("결제 지연"),
-        "ended": _l("종료됨"),
+        "ended": _l("해지됨"),
     },
     "held": {
         "channel": _l("다른 종류의 채널(테스트/실서비스)로 결제됨"),
@@ -176,8 +176,8 @@ LABELS = CLERK_LABELS | {
         "out_of_stock": _l("재고가 없어 주문을 되살릴 수 없습니다."),
     },
     "ended": {
-        "by_buyer": _l("구독을 끝내셨습니다."),
-        "by_admin": _l("판매자가 구독을 끝냈습니다."),
+        "by_buyer": _l("구독을 해지하셨습니다."),
+        "by_admin": _l("판매자가 구독을 해지했습니다."),
         "missed": _l("기한 안에 결제되지 않아 구독이 끝났습니다."),
         "cancelled": _l("한 달 치 결제가 취소되어 구독이 끝났습니다."),
         "key_gone": _l("자동결제를 더 이상 쓸 수 없어 구독이 끝났습니다."),

@@ -265,6 +265,15 @@ def test_a_number_leads_where_the_table_says_over_http(
         assert (told["result"] is None) == told["lost"]
 
 
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_each_agreement_of_the_window_can_be_read_before_it_is_ticked(language: str, anybody: FlaskClient) -> None:
+    texts, url = TEXTS[language], ask(anybody, customer_uid="key-1")["url"]
+    page = anybody.get(f"{url}&lang={language}").get_data(as_text=True)
+    for name in ("terms", "privacy", "monthly"):
+        shown = page.split(f'name="{name}"', 1)[1].split("</details>", 1)[0]
+        assert texts["read"] in shown and texts[f"text_{name}"] in shown
+
+
 def test_only_a_billing_window_speaks_of_every_month(anybody: FlaskClient) -> None:
     once = anybody.get(ask(anybody)["url"]).get_data(as_text=True)
     monthly = anybody.get(ask(anybody, merchant_uid="order-2", customer_uid="key-1")["url"]).get_data(as_text=True)

@@ -252,7 +252,7 @@ def test_the_buyer_is_told_of_a_charge_a_week_before(mine: FlaskClient) -> None:
     goes_to(2055, 2, 20)
     assert "곧 결제됩니다" not in read(mine, "/subscriptions")
     goes_to(2055, 2, 21)
-    assert "곧 결제됩니다: 2055-02-28에 4,900원이 휴대폰 요금에 더해집니다." in read(mine, "/subscriptions")
+    assert "곧 결제됩니다: 2055-02-28에 4,900원이 휴대폰 요금에 합산됩니다." in read(mine, "/subscriptions")
 
 
 def test_after_a_decline_the_buyer_reads_kgs_reason_the_next_try_and_the_last_day(

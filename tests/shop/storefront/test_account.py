@@ -217,15 +217,25 @@ def test_a_subscription_is_shown_with_its_months_and_can_be_ended(
 ) -> None:
     sign_in(client)
     page = client.get("/subscriptions").get_data(as_text=True)
-    for shown in ("월간 읽기 이용권", "이용 중", "4,900원", subscription.next_charge_on.isoformat(), "구독 끝내기"):
+    for shown in ("월간 읽기 이용권", "이용 중", "4,900원", subscription.next_charge_on.isoformat(), "구독 해지"):
         assert shown in page
     assert post(client, f"/subscriptions/{subscription.id}/end").location == "/subscriptions"
     page = client.get("/subscriptions").get_data(as_text=True)
-    assert "구독을 끝내셨습니다." in page
-    assert "구독 끝내기" not in page
+    assert "구독을 해지하셨습니다." in page
+    assert "구독 해지" not in page
     assert provider.keys == {}
     db.session.expire_all()
     assert db.session.query(BillingKey).one().status == "deleted"
+
+
+def test_my_plans_say_who_cancels_a_later_month_and_the_way_back_is_a_plain_link(
+    client: FlaskClient, subscription: Subscription
+) -> None:
+    sign_in(client)
+    assert "둘째 달부터의 결제는 고객센터" in client.get("/subscriptions").get_data(as_text=True)
+    post(client, f"/subscriptions/{subscription.id}/end")
+    page = client.get("/subscriptions").get_data(as_text=True)
+    assert ">다시 구독하기</a>" in page and "해지됨" in page and "종료됨" not in page
 
 
 def test_ending_survives_a_silent_portone_and_the_key_is_deleted_later(

@@ -22,7 +22,7 @@ from tests.conftest import ADDRESSED_BUYER, csrf_of, order_of, order_window, pro
 from tests.payments.fakes import FakeProvider
 from tests.shop.bought import paid, started
 
-WARNING = "이용하기 시작하면 청약철회가 제한됩니다."
+WARNING = "이용을 시작하면 청약철회가 제한됩니다."
 FIRST_STORY = "가로등 아래"  # of the e-book, which is the first digital product
 
 
@@ -142,3 +142,10 @@ def test_a_plan_whose_only_month_went_back_can_no_longer_be_used(
         subscriptions.end(db.session.get_one(Subscription, plan.id), "cancelled", clock.now())
     assert "결제가 취소되어 더 이용하실 수 없습니다." in client.get("/subscriptions").get_data(as_text=True)
     assert "이달의 웹진" not in page_of(client, plan.purchase_id)
+
+
+def test_the_ebook_holds_the_three_stories_that_its_page_promises(client: FlaskClient, payment: Payment) -> None:
+    assert "단편 3편" in client.get("/products/night-walk-ebook").get_data(as_text=True)
+    use(client, payment.purchase_id)
+    for story in ("첫째 이야기", "둘째 이야기", "셋째 이야기"):
+        assert story in page_of(client, payment.purchase_id)

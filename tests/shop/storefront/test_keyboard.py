@@ -168,7 +168,9 @@ def test_enter_in_a_field_of_the_cart_leads_to_the_buttons_when_there_are_severa
     assert payments(server) == []
 
 
-def test_the_learn_panel_opens_by_keyboard_and_stays_as_it_was_left(page: Page, server: Server) -> None:
+def test_the_learn_panel_opens_by_keyboard_and_each_page_leaves_it_as_it_was_left_there(
+    page: Page, server: Server
+) -> None:
     sign_in(page, server)
     put_in_cart(page, server, "bear-emoji")
     expect(page.locator("#learn-request")).to_be_hidden()
@@ -177,7 +179,9 @@ def test_the_learn_panel_opens_by_keyboard_and_stays_as_it_was_left(page: Page, 
     expect(page.locator("#learn-request")).to_be_visible()
     # The browser reports the opened panel a moment after it shows it.
     page.wait_for_function("document.cookie.includes('learn=open')")
-    page.reload()
+    page.goto(f"{server.url}/subscriptions")
+    expect(page.locator("#learn-note")).to_be_hidden()
+    page.goto(f"{server.url}/cart")
     expect(page.locator("#learn-request")).to_be_visible()
     fill_buyer(page)
     with page.expect_popup():

@@ -28,6 +28,10 @@ def test_the_terms_ask_for_consent_before_a_recurring_price_is_raised(
     assert clause in client.get("/terms", headers={"Accept-Language": language}).get_data(as_text=True)
 
 
+def test_the_refund_page_says_whom_to_ask_for_the_cancel_of_a_later_month(client: FlaskClient) -> None:
+    assert "둘째 달부터의 결제는 결제한 달 안에" in client.get("/refund").get_data(as_text=True)
+
+
 def test_every_page_names_the_business_and_leads_to_the_texts(client: FlaskClient) -> None:
     page = client.get("/").get_data(as_text=True)
     for shown in (

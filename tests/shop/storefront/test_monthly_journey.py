@@ -112,12 +112,12 @@ def test_three_months_with_a_decline_are_seen_on_both_pages_and_none_comes_after
     expect(buyer.locator(".rows > li").filter(has_text="요금 미납")).to_have_count(3)
     expect(admin.locator(".rows li").filter(has_text="결제 완료")).to_have_count(3)
 
-    buyer.get_by_text("구독 끝내기").click()
-    buyer.get_by_role("button", name="지금 끝내기").click()
+    buyer.get_by_text("구독 해지").click()
+    buyer.get_by_role("button", name="해지하기").click()
     expect(buyer.get_by_text("더 이상 청구되지 않습니다.").first).to_be_visible()
     admin.get_by_role("button", name="다음 달로", exact=True).click()
     expect(admin.get_by_role("heading", name="지금 결제할 것 0건")).to_be_visible()
-    expect(admin.get_by_text("구독을 끝내셨습니다.")).to_be_visible()
+    expect(admin.get_by_text("구독을 해지하셨습니다.")).to_be_visible()
     assert paid_months(server) == months
 
 

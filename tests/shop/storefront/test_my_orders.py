@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from payments import cancellations
+from payments import cancellations, clock
 from payments.cancel import cancel_payment
 from payments.cancellations import BankRefund, record_bank_refund
 from payments.database import db, transaction
@@ -70,7 +70,7 @@ def test_a_paid_order_has_the_facts_that_a_buyer_keeps_and_no_internal_number(
 
 def test_after_the_month_the_facts_say_that_kg_cancels_no_more(client: FlaskClient, payment: Payment) -> None:
     clocks.later(timedelta(days=16))
-    assert "2054-11-30에 끝남" in article(client, payment)
+    assert "취소 기한 지남(2054-11-30)" in article(client, payment)
 
 
 def test_a_cancelled_order_has_the_time_of_its_cancel(
@@ -114,6 +114,47 @@ def test_the_order_of_a_plan_leads_to_its_subscription(
     sign_in(client)
     subscription = started(provider, buyer)
     assert "내 구독 보기" in client.get(f"/orders/{subscription.purchase_id}").get_data(as_text=True)
+
+
+def test_who_asks_for_last_months_money_reads_that_the_seller_asks_for_the_account(
+    client: FlaskClient, payment: Payment
+) -> None:
+    clocks.later(timedelta(days=20))
+    asks = "받으실 계좌는 판매자가 주문자 연락처로 여쭙니다."
+    assert asks in article(client, payment)
+    act(client, payment, "cancel", reason="늦게 알았어요")
+    assert asks in article(client, payment)
+
+
+def test_the_payment_facts_name_no_phone_number_since_another_one_may_have_paid(
+    client: FlaskClient, payment: Payment
+) -> None:
+    facts = article(client, payment).split('id="payment-facts"', 1)[1].split("</section>", 1)[0]
+    assert "휴대폰 소액결제" in facts and "010-" not in facts
+
+
+def test_a_parcel_is_being_prepared_until_it_is_sent_and_then_has_its_carrier_and_number(
+    client: FlaskClient, payment: Payment
+) -> None:
+    assert "상품 준비 중" in in_list(client) and "상품 준비 중" in article(client, payment)
+    with transaction():
+        order = db.session.get_one(Order, int(payment.purchase_id))
+        order.fulfilled_at, order.carrier, order.tracking_number = clock.now(), "한진택배", "1234-5678"
+    for page in (in_list(client), article(client, payment)):
+        assert "상품 준비 중" not in page
+        for shown in ("발송됨", "한진택배", "1234-5678"):
+            assert shown in page
+
+
+def test_a_used_ebook_says_that_the_seller_decides_about_its_cancel(
+    client: FlaskClient, provider: FakeProvider, buyer: User
+) -> None:
+    sign_in(client)
+    payment = paid(provider, buyer)
+    limit = "이용을 시작하셔서 판매자가 확인한 뒤 취소합니다."
+    assert limit not in article(client, payment)
+    act(client, payment, "use")
+    assert limit in article(client, payment)
 
 
 # --- what is for staff ---

@@ -118,7 +118,7 @@ def test_a_parcel_for_somebody_else_goes_there_with_the_note_that_was_chosen_or_
     put_in_cart(page, server, "moon-mug")
     fill_buyer(page)
     expect(page.locator("#recipient")).to_be_hidden()
-    page.get_by_label("주문자와 받는 분이 같습니다").uncheck()
+    page.get_by_label("주문자와 동일").uncheck()
     page.locator("#pay-once").click()
     expect(page.locator("#recipient")).to_be_focused()
     expect(page.locator("#recipient-problem")).to_have_text("입력해 주세요.")
@@ -148,3 +148,11 @@ def test_a_parcel_for_somebody_else_goes_there_with_the_note_that_was_chosen_or_
     with server.app.app_context():
         newest = db.session.query(Order).order_by(Order.id.desc()).limit(1).one()
         assert newest.delivery_note == "경비실에 맡겨 주세요."
+
+
+def test_on_a_phone_the_fields_of_the_buyer_stand_at_equal_distances(page: Page, server: Server) -> None:
+    page.set_viewport_size({"width": 390, "height": 780})
+    put_in_cart(page, server, "moon-mug")
+    fields = [page.locator(f"#buyer_{name}") for name in ("name", "email", "tel")]
+    tops = [field.evaluate("field => field.getBoundingClientRect().top") for field in fields]
+    assert tops[1] - tops[0] == pytest.approx(tops[2] - tops[1], abs=1)

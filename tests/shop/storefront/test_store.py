@@ -67,7 +67,10 @@ def test_a_product_page_names_its_kind_and_can_be_put_in_the_cart(kind: str, cli
     ("slug", "said"),
     [
         ("moon-mug", ["도자기 · 350ml", "배송비</dt><dd>무료", "받은 날부터 7일 안", "전액만 취소", "바로 구매"]),
-        ("night-walk-ebook", ["EPUB 파일", "배송 없이", "기간 제한 없음", "이용을 시작하기 전까지", "바로 구매"]),
+        (
+            "night-walk-ebook",
+            ["웹에서 읽는 전자책", "배송 없이", "기간 제한 없음", "이용을 시작하기 전까지", "바로 구매"],
+        ),
         ("reading-pass", ["기기 5대", "매월 자동 연장", "2054년 12월 15일, 그다음부터 매월 15일", "구독하기"]),
     ],
 )
@@ -277,7 +280,7 @@ def test_the_cart_offers_the_delivery_of_the_last_parcel(
     assert '<option value="own" selected>' in page
     for name, value in (
         ("recipient", "김달곰"),
-        ("recipient_tel", "021234567"),
+        ("recipient_tel", "02-123-4567"),
         ("delivery_note", "벨은 누르지 마세요"),
     ):
         assert re.search(rf'name="{name}"[^>]* value="{value}"', page)
@@ -285,6 +288,38 @@ def test_the_cart_offers_the_delivery_of_the_last_parcel(
     page = client.get("/cart").get_data(as_text=True)
     assert 'id="same-recipient" checked>' in page
     assert '<option value="경비실에 맡겨 주세요." selected>' in page
+
+
+def test_after_a_download_the_cart_still_offers_the_address_of_the_last_parcel(
+    client: FlaskClient, buyer: User, provider: FakeProvider
+) -> None:
+    sign_in(client)
+    put_in_cart(buyer.id, product(digital=False).id, 1)
+    check_out(client, **WHERE, recipient="김달곰", delivery_note="벨은 누르지 마세요")
+    with transaction():
+        db.session.query(Order).one().status = "expired"
+    post(client, f"/cart/items/{product(digital=False).id}", quantity=0)
+    put_in_cart(buyer.id, product().id, 1)
+    assert check_out(client, buyer_name="이달곰").status_code == 200
+    put_in_cart(buyer.id, product(digital=False).id, 1)
+    page = client.get("/cart").get_data(as_text=True)
+    for name, value in (
+        ("buyer_name", "이달곰"),
+        ("buyer_tel", "010-1234-5678"),
+        ("recipient", "김달곰"),
+        ("buyer_addr", WHERE["buyer_addr"]),
+    ):
+        assert re.search(rf'name="{name}"[^>]* value="{value}"', page), name
+
+
+def test_the_cart_says_that_the_number_typed_in_the_payment_window_pays(client: FlaskClient, cart: Product) -> None:
+    page = client.get("/cart").get_data(as_text=True)
+    assert "결제창에서 입력한 번호로 청구됩니다." in page and "이 번호의 휴대폰 요금" not in page
+
+
+def test_what_is_bought_once_for_good_asks_for_no_quantity(client: FlaskClient, shop: Any) -> None:
+    for slug, asked in (("night-walk-ebook", False), ("webtoon-coins", True), ("moon-mug", True)):
+        assert ('id="quantity"' in client.get(f"/products/{slug}").get_data(as_text=True)) == asked
 
 
 def test_an_order_shows_its_buyer_where_the_parcel_goes(
@@ -608,6 +643,19 @@ def test_every_state_of_an_order_has_words_of_its_own(
         )
     sign_in(client)
     assert said in client.get(f"/orders/{order.id}").get_data(as_text=True)
+
+
+def test_a_declined_order_offers_to_pay_again_and_nothing_else(client: FlaskClient, order: Order) -> None:
+    with transaction():
+        for n in (1, 2):
+            attempt = {"merchant_uid": f"m-{n}", "status": "failed", "fail_reason": "한도 초과입니다"}
+            about = {"kind": "once", "purchase_id": str(order.id), "name": "x", "amount": 3900}
+            db.session.add(Payment(is_test_channel=True, **attempt, **about))
+    sign_in(client)
+    page = client.get(f"/orders/{order.id}").get_data(as_text=True).split("</article>")[0]
+    assert "장바구니에서 다시 결제" in page
+    for absent in ("ask-again", "cancel-unpaid", "m-1", "m-2"):
+        assert absent not in page
 
 
 def test_the_list_of_orders_names_what_was_bought(client: FlaskClient, order: Order) -> None:

@@ -45,3 +45,20 @@ def test_kg_has_one_name_on_every_page_and_its_old_one_stands_beside_it_where_it
 
 def test_the_sandbox_is_named_in_the_bar_of_the_demo_only() -> None:
     assert {path.stem for path in PAGES if "샌드박스" in path.read_text()} <= {"_header"}
+
+
+# What a shop's reader stumbles over. Korean quotation marks are ‘ ’.
+UNUSUAL = re.compile(
+    r"끝내기|끝낼|끝내 |끝내실|더해[지집져 ]|에 끝남|이용하기 시작|즐겁게|[«»]|한 번만 사는|받는 분이 같습니다"
+    r"|실제로 진행"
+)
+BUYERS_TEXTS = [
+    *PAGES,
+    *(file for room in ("legal", "messages", "content") for file in sorted((TEMPLATES / room).iterdir())),
+    TEMPLATES.parent / "shop/storefront/content.py",
+]
+
+
+@pytest.mark.parametrize("path", BUYERS_TEXTS, ids=lambda path: f"{path.parent.stem}-{path.stem}")
+def test_no_text_for_buyers_says_what_no_shop_says(path: Path) -> None:
+    assert [text for text in re.findall(r"_\([\"']([^\"']*)[\"']", path.read_text()) if UNUSUAL.search(text)] == []

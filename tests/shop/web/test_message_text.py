@@ -102,6 +102,13 @@ def test_links_lead_to_the_public_address(order: Order, language: str) -> None:
     }
 
 
+def test_a_later_months_mail_leads_to_the_plans_and_names_whom_to_ask_for_a_cancel(order: Order) -> None:
+    facts = {**MONEY, "at": "", "day": 15, "pg_tid": None, "month": 12, "next": "2055-01-15"}
+    body = written(order, "paid", "ko", facts).body
+    assert "결제한 달 안에 고객센터(02-000-0000)로 문의" in body
+    assert "/subscriptions" in body and "/orders/" not in body
+
+
 def test_links_inside_a_request_do_not_follow_its_host(app: Flask, order: Order) -> None:
     with app.test_request_context("/", base_url="http://forged.example"):
         assert "forged" not in written(order, "ended", "ko", {"reason": "missed"}).body
