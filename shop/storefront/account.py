@@ -95,7 +95,7 @@ def load_user(user_id: str) -> User | None:
 
 @bp.route("/login", methods=["GET", "POST"])
 def login() -> AnyResponse | str | tuple[str, int]:
-    """Sign in and redirect to the page that the visitor asked for, else staff to the back office, buyers to the shop."""
+    """Sign in and redirect to the page that the visitor asked for, else staff to the back office."""
     form = CredentialsForm(request.form)  # not a JSON body, which Flask-WTF would read as well
     destination = local_page(request.values.get("next"), "")
     if request.method != "POST":
