@@ -218,6 +218,7 @@ LABELS = CLERK_LABELS | {
         "send": _l("발송함"),
         "parcel": _l("운송장 고침"),
         "review": _l("대사에서 살펴봄"),
+        "reopen": _l("대사에서 다시 엶"),
         "replay": _l("웹훅 다시 확인"),
         "resend": _l("알림 다시 보내기"),
         "repair": _l("대사 복구"),
