@@ -218,7 +218,7 @@ def test_the_daily_sheet_holds_what_came_in_what_went_back_and_what_is_to_be_sen
     assert order_of(parcel).number in first and order_of(other).number not in first
     second = read(admin, "/admin/daily")
     assert f"들어온 돈 {other.amount:,}원 1건" in second and str(clock.today()) in second
-    assert order_of(parcel).number in second.split("보낼 것", 2)[-1]
+    assert order_of(parcel).number in second.split("발송 대기", 2)[-1]
     clocks.later(timedelta(hours=1))
     amount = other.amount
     end_reading()

@@ -94,9 +94,9 @@ def test_what_is_paid_and_physical_and_not_sent_is_listed_and_counted(
     page = read(admin, "/admin/to-send")
     assert number in page and str(ADDRESSED_BUYER.addr) in page
     assert order_of(digital).number not in page
-    assert "보낼 것" in read(admin, "/admin/") and figures.to_send() == 1
+    assert "발송 대기" in read(admin, "/admin/") and figures.to_send() == 1
     assert "발송한 것으로 적었습니다." in send(admin, goods)
-    assert "보낼 것이 없습니다." in read(admin, "/admin/to-send")
+    assert "발송할 주문이 없습니다." in read(admin, "/admin/to-send")
     assert figures.to_send() == 0 and "사람이 볼 일이 없습니다." in read(admin, "/admin/")
 
 
