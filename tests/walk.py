@@ -143,7 +143,7 @@ def buy(context: BrowserContext, server: Server, look: Look) -> None:
 def work(page: Page, server: Server, look: Look) -> None:
     page.goto(f"{server.url}/login")
     page.locator("button:has-text('admin@example.com')").click()
-    page.wait_for_url(f"{server.url}/")
+    page.wait_for_url(f"{server.url}/admin/")
     for address in OFFICE:
         page.goto(server.url + address)
         name = "office" + address.removeprefix("/admin").rstrip("/").replace("/", "-")

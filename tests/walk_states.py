@@ -162,7 +162,7 @@ def office_states(page: Page, server: Server, look: Look) -> None:
             look("office-payment-bank-refund", page)
         with painted((*row, {"status": "ready", "paid_at": None})):
             page.goto(f"{server.url}/admin/reconcile?first={today}&last={today}")
-            page.locator("details.close-group > summary").first.click()
+            page.locator("details.act > summary").first.click()
             look("office-reconcile-found", page)
         page.goto(f"{server.url}/admin/payments?first={today}&last={today}")
         look("office-payments-today", page)

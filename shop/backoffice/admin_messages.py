@@ -42,7 +42,7 @@ def send_again(message_id: int) -> AnyResponse:
         if done:
             log_staff_action(acting(), "resend", f"message {message_id}")
     if done:
-        flash(_("다음 flask notify 때 다시 보냅니다."), "success")
+        flash(_("다음 발송 때 다시 보냅니다."), "success")
     else:
         flash(_("다시 보낼 수 없는 알림입니다."), "error")
     return redirect(url_for("admin.messages"))

@@ -15,7 +15,7 @@ from shop.orders.buyers import buyers_of
 from shop.orders.order_payments import numbers_of, order_of
 from shop.web.labels import label
 
-from . import daily, figures, filters
+from . import contacts, daily, figures, filters
 from .admin import acting, back_to_payment, bp, operators_only, payment_named
 from .filters import Unreadable
 from .titles import titles
@@ -24,8 +24,10 @@ from .titles import titles
 @bp.get("/to-send")
 def to_send() -> str:
     """List the orders that wait to be sent, those that were paid first at the top."""
-    waiting = figures.to_send()
-    return render_template("admin/to_send.html", orders=shipping.waiting(), waiting=waiting, most=shipping.MOST_LISTED)
+    waiting, orders = figures.to_send(), shipping.waiting()
+    phones = {order.id: contacts.recipients_phone(order, is_open=True) for order in orders}
+    facts = {"orders": orders, "phones": phones, "waiting": waiting, "most": shipping.MOST_LISTED}
+    return render_template("admin/to_send.html", **facts)
 
 
 @bp.post("/payments/<merchant_uid>/send")

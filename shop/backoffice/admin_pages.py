@@ -153,6 +153,7 @@ def reconcile_page() -> str | tuple[str, int]:
         groups=differences.grouped(still_open),
         closed=closed,
         facts_of=differences.facts_of,
+        closable=differences.closable(still_open),
         unfolded=differences.UNFOLDED,
     )
 
@@ -177,6 +178,8 @@ def repair(reason: str) -> AnyResponse | tuple[str, int]:
         days = filters.period(RECONCILED_DAYS)
         log_event_before("repair", reason, claimed={"first": days[0].isoformat(), "last": days[1].isoformat()})
         still_open, _closed = differences.split(reconcile.compare(provider(), *days))
+        for one in differences.repairable(still_open):
+            log_event_before("ask", reason, merchant_uid=one.merchant_uid, imp_uid=one.imp_uid)
         done = reconcile.repair(provider(), still_open)
     except (Unreadable, ProviderError) as problem:
         return _not_compared(problem)
@@ -210,6 +213,17 @@ def review(reason: str) -> AnyResponse | tuple[str, int]:
     else:
         flash(_("닫을 것이 없습니다. 닫을 줄을 골라 주세요."), "error")
     return redirect(url_for("admin.reconcile", first=days[0], last=days[1]))
+
+
+@bp.post("/reconcile/reopen")
+@operators_only
+def reopen() -> AnyResponse:
+    """Open a difference again that a person has closed."""
+    if differences.reopen(request.form.get("closed", ""), current_user.email, request.remote_addr):
+        flash(_("다시 열었습니다."), "success")
+    else:
+        flash(_("닫혀 있지 않은 항목입니다."), "error")
+    return redirect(url_for("admin.reconcile", first=request.args.get("first"), last=request.args.get("last")))
 
 
 def _not_compared(problem: Exception) -> tuple[str, int]:

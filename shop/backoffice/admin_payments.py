@@ -20,7 +20,7 @@ from shop.orders.order_payments import KINDS, numbers_of, order_of
 from shop.web.common import provider
 from shop.web.labels import label
 
-from . import export, figures, filters, listing, timeline
+from . import contacts, export, figures, filters, listing, timeline
 from .admin import acting, back_to_payment, bp, log_event_before, operators_only, payment_named, told_after, with_reason
 from .filters import Unreadable
 from .listing import PaymentFilter
@@ -125,6 +125,7 @@ def payment(merchant_uid: str) -> str:
     events = timeline.events_of(found)
     order, own = order_of(found), cancellations.cancellation_of(found)
     rows = cancellations.cancellations_of(found)
+    step = next_step(found, rows, order, events)
     return render_template(
         "admin/payment.html",
         payment=found,
@@ -135,7 +136,9 @@ def payment(merchant_uid: str) -> str:
         report=timeline.latest_report(found, events),
         remaining=_remaining(found),
         today=clock.today(),
-        next_step=next_step(found, rows, order, events),
+        next_step=step,
+        buyers_phone=contacts.buyers_phone(found, step),
+        recipients_phone=contacts.recipients_phone(order, is_open=step in contacts.WITH_BUYER) if order else "",
         may=allowed(found, own, order),
         why_not_send=shipping.why_not_send(order) if order else None,
         cancellation=own,

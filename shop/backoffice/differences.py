@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from hashlib import sha256
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from payments.database import db, transaction
 from payments.events import Notification, log_event
-from payments.models import Payment
-from payments.reconcile import BATCH_SIZE, Difference, Kind
+from payments.models import Event, Payment
+from payments.reconcile import BATCH_SIZE, REPAIRABLE, Difference, Kind
 
 from .models import ReviewedDifference
 
@@ -73,11 +73,28 @@ def reviews(found: Collection[Difference]) -> dict[str, ReviewedDifference]:
     return known
 
 
+def repairable(found: Iterable[Difference]) -> list[Difference]:
+    """Return the differences that asking PortOne again may mend."""
+    return [one for one in found if one.kind in REPAIRABLE]
+
+
+def closable(found: Collection[Difference]) -> set[str]:
+    """Return the facts of those differences that a person may close.
+
+    One that asking PortOne again may mend is closable once staff have asked about its payment and it still exists.
+    """
+    uids, asked = [one.merchant_uid for one in repairable(found)], set[str | None]()
+    for start in range(0, len(uids), BATCH_SIZE):
+        some = Event.merchant_uid.in_(uids[start : start + BATCH_SIZE])
+        asked |= set(db.session.scalars(select(Event.merchant_uid).where(some, Event.outcome == "ask")))
+    return {facts_of(one) for one in found if one.kind not in REPAIRABLE or one.merchant_uid in asked}
+
+
 def close(chosen: Collection[Difference], reason: str, actor: str, address: str | None) -> int:
-    """Close differences that are open, each with an event; return how many. Somebody else may have closed some."""
+    """Close differences that are open and closable, each with an event; return how many were."""
     with transaction():
-        known = reviews(chosen)
-        still_open = [one for one in chosen if facts_of(one) not in known]
+        known, may_be = reviews(chosen), closable(chosen)
+        still_open = [one for one in chosen if facts_of(one) in may_be - known.keys()]
         for one in still_open:
             row = ReviewedDifference(
                 facts=facts_of(one), merchant_uid=one.merchant_uid, reason=reason, reviewed_by=actor
@@ -90,3 +107,17 @@ def close(chosen: Collection[Difference], reason: str, actor: str, address: str 
             )
             log_event(notification, "review", reason, payment)
     return len(still_open)
+
+
+def reopen(facts: str, actor: str, address: str | None) -> bool:
+    """Open a closed difference again, with an event. False: it is not closed, or not any more."""
+    with transaction():
+        row = db.session.scalar(select(ReviewedDifference).filter_by(facts=facts))
+        if row is None:
+            return False
+        db.session.execute(delete(ReviewedDifference).where(ReviewedDifference.facts == facts))
+        payment = db.session.scalar(select(Payment).filter_by(merchant_uid=row.merchant_uid))
+        uid = row.merchant_uid[:LONGEST_UID]
+        notification = Notification("admin", merchant_uid=uid, actor=actor, address=address)
+        log_event(notification, "reopen", row.reason, payment)
+    return True

@@ -51,6 +51,13 @@ def _read(table: type[Order] | type[BillingKey], key: Any, wanted: Collection[An
     return {found: ListedBuyer(name, email.lower(), mask_phone(tel)) for found, name, email, tel in rows}
 
 
+def phone_of(payment: Attempt) -> str:
+    """Return the whole phone number of a payment's buyer; empty if the payment leads nowhere."""
+    order = select(Order.buyer_tel).where(Order.id == int(payment.purchase_id)) if payment.kind == ONCE else None
+    key = select(BillingKey.buyer_tel).where(BillingKey.customer_uid == payment.customer_uid)
+    return db.session.scalar(key if order is None else order) or ""
+
+
 def has_email(email: str) -> ColumnElement[bool]:
     """Select the payments whose buyer has this e-mail address, upper or lower case."""
     return _by_buyer(*(func.lower(table.buyer_email) == func.lower(email) for table in (Order, BillingKey)))

@@ -37,7 +37,7 @@ class Message(Base):
     """
 
     __tablename__ = "messages"
-    KINDS: ClassVar = ("paid", "cancelled", "refunded", "charge_soon", "declined", "ended")
+    KINDS: ClassVar = ("paid", "cancelled", "refunded", "charge_soon", "declined", "ended", "sent", "cancel_declined")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
@@ -87,6 +87,16 @@ def duplicate_returned(order: Order, cancellation: Cancellation) -> None:
     """Tell that the money of a second window of a payment went back; what it has paid stays."""
     by_bank = cancellation.status == "by_bank"
     _tell("refunded", order, duplicate=True, amount=cancellation.amount, by_bank=by_bank)
+
+
+def sent(order: Order, *, corrected: bool = False) -> None:
+    """Tell that the order was sent, and how; `corrected`: that its carrier or tracking number were wrong before."""
+    _tell("sent", order, carrier=order.carrier, tracking_number=order.tracking_number, corrected=corrected)
+
+
+def cancel_declined(order: Order) -> None:
+    """Tell that staff declined the cancellation request, and why."""
+    _tell("cancel_declined", order, reason=order.cancel_declined_reason)
 
 
 def plan_changed(subscription: Subscription, change: str, payment: Payment | None) -> None:

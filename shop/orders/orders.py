@@ -16,7 +16,7 @@ from payments.database import db, for_update
 from payments.models import move
 from payments.portone.kg_text import KG_NAME_BYTES, fit_bytes
 
-from . import cart, delivery
+from . import cart, delivery, messages
 from .cart import EmptyCart, NotOnSale, OutOfStock
 from .delivery import Buyer
 from .models import Order, OrderLine, Product
@@ -212,12 +212,13 @@ def request_cancel(order: Order, reason: str) -> bool:
 def decline_cancel_request(order: Order, reason: str) -> bool:
     """Decline the buyer's cancellation request, so that the goods may be used again. False: there was none.
 
-    The buyer reads `reason`.
+    The buyer is told, and reads `reason`.
     """
     if order.status != "paid" or order.cancel_wanted_at is None:
         return False
     order.cancel_wanted_at, order.cancel_wanted_reason = None, None
     order.cancel_declined_at, order.cancel_declined_reason = clock.now(), reason
+    messages.cancel_declined(order)
     return True
 
 

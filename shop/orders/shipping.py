@@ -13,7 +13,7 @@ from payments.database import db
 from payments.models import Payment
 from payments.privacy import one_line
 
-from . import orders
+from . import messages, orders
 from .models import Order
 
 LONGEST_CARRIER = LONGEST_TRACKING = 40
@@ -49,7 +49,9 @@ def why_not_send(order: Order) -> str | None:
 
 
 def send(order: Order, payer: Payment, carrier: str, tracking: str) -> str | None:
-    """Mark the order as sent. None: done; else why not, as `why_not_send`, or `cancelling`: its money is going back.
+    """Mark the order as sent, and tell the buyer.
+
+    None: done; else why not, as `why_not_send`, or `cancelling`: its money is going back.
 
     Call inside a transaction(), with the order and then the payment locked.
     """
@@ -58,16 +60,20 @@ def send(order: Order, payer: Payment, carrier: str, tracking: str) -> str | Non
         return refusal
     orders.fulfil(order)
     _write_parcel(order, carrier, tracking)
+    messages.sent(order)
     return None
 
 
 def correct_parcel(order: Order, carrier: str, tracking: str) -> bool:
-    """Correct carrier and tracking number of an order that was sent. False: it was not, or nothing is different."""
+    """Correct carrier and tracking number of an order that was sent, and tell the buyer. False: nothing to correct."""
     if order.digital or order.fulfilled_at is None:
         return False
     before = order.carrier, order.tracking_number
     _write_parcel(order, carrier, tracking)
-    return before != (order.carrier, order.tracking_number)
+    if before == (order.carrier, order.tracking_number):
+        return False
+    messages.sent(order, corrected=True)
+    return True
 
 
 def _write_parcel(order: Order, carrier: str, tracking: str) -> None:

@@ -95,9 +95,9 @@ def load_user(user_id: str) -> User | None:
 
 @bp.route("/login", methods=["GET", "POST"])
 def login() -> AnyResponse | str | tuple[str, int]:
-    """Sign in and redirect to the page that the visitor asked for."""
+    """Sign in and redirect to the page that the visitor asked for, else staff to the back office."""
     form = CredentialsForm(request.form)  # not a JSON body, which Flask-WTF would read as well
-    destination = local_page(request.values.get("next"), url_for("store.index"))
+    destination = local_page(request.values.get("next"), "")
     if request.method != "POST":
         return render_template("account/login.html", form=form, next=destination)
     email, password = form.email.data or "", form.password.data or ""
@@ -110,7 +110,7 @@ def login() -> AnyResponse | str | tuple[str, int]:
         flash(_("이메일 또는 비밀번호가 맞지 않습니다."), "error")
         return render_template("account/login.html", form=form, next=destination), 400
     rate_limits.take_back_sign_in(email)
-    return _enter(user, destination)
+    return _enter(user, destination or url_for("admin.index" if user.is_staff else "store.index"))
 
 
 @bp.route("/signup", methods=["GET", "POST"])

@@ -111,7 +111,7 @@ LABELS = CLERK_LABELS | {
         "unknown": _l("응답을 모르는 결제"),
         "stuck": _l("끝나지 않은 취소"),
         "duplicate": _l("돌려주지 못한 두 번째 결제"),
-        "to_send": _l("보낼 것"),
+        "to_send": _l("발송 대기"),
     },
     "to_do_why": {
         "held": _l("돈은 들어왔지만 주문에 쓸 수 없습니다"),
@@ -218,6 +218,7 @@ LABELS = CLERK_LABELS | {
         "send": _l("발송함"),
         "parcel": _l("운송장 고침"),
         "review": _l("대사에서 살펴봄"),
+        "reopen": _l("대사에서 다시 엶"),
         "replay": _l("웹훅 다시 확인"),
         "resend": _l("알림 다시 보내기"),
         "repair": _l("대사 복구"),
@@ -250,7 +251,7 @@ LABELS = CLERK_LABELS | {
     },
     "source": {
         "checkout": _l("주문서"),
-        "callback": _l("PC 콜백"),
+        "callback": _l("결제창 콜백"),
         "redirect": _l("모바일 리다이렉트"),
         "webhook": _l("웹훅"),
         "sweep": _l("자동 확인"),

@@ -101,7 +101,7 @@ def test_older_payments_are_a_page_away(admin: FlaskClient, paid: Payment) -> No
 
 def test_a_payment_shows_what_happened_and_what_portone_said(admin: FlaskClient, paid: Payment) -> None:
     page = admin.get(f"/admin/payments/{paid.merchant_uid}").get_data(as_text=True)
-    for shown in ("주문서", "PC 콜백", "imp_success=true", "포트원이 말한 것", str(paid.imp_uid)):
+    for shown in ("주문서", "결제창 콜백", "imp_success=true", "포트원이 말한 것", str(paid.imp_uid)):
         assert shown in page, shown
 
 

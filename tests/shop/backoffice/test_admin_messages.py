@@ -49,7 +49,7 @@ def test_message_is_shown_with_its_text_and_without_whole_address_or_number(
     assert "[달곰상점] 결제가 완료되었습니다" in shown
     assert "b***@example.com" in shown and "010-****-5678" in shown
     assert "buyer@example.com" not in shown and "01012345678" not in shown
-    assert "MAIL_URL이 없어 메일은 나가지 않고" in shown
+    assert "메일 서버를 정하지 않아 메일은 나가지 않고" in shown
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_message_is_shown_with_its_text_and_without_whole_address_or_number(
         ({}, "waiting", "보낼 예정"),
         ({"tries": 2, "error": "smtp_451"}, "waiting", "2번 시도"),
         ({"next_try_at": None, "sent_at": clock.system_time()}, "sent", "보냄"),
-        ({"next_try_at": None, "error": "no_mail_url"}, "unsent", "MAIL_URL이 없어 여기에만 보입니다"),
+        ({"next_try_at": None, "error": "no_mail_url"}, "unsent", "메일 서버를 정하지 않아 여기에만 보입니다"),
         ({"next_try_at": None, "error": "outdated"}, "unsent", "때가 지나 보내지 않았습니다"),
-        ({"next_try_at": None, "error": "smtp_550"}, "unsent", "<code>smtp_550</code>"),
+        ({"next_try_at": None, "error": "smtp_550"}, "unsent", "메일 서버가 받지 않았습니다 <code>smtp_550</code>"),
     ],
 )
 def test_state_says_what_became_of_it_and_can_be_filtered_by(
@@ -101,7 +101,7 @@ def test_message_that_was_given_up_is_tried_once_more_when_an_operator_asks_and_
 ) -> None:
     given_up(message, tries=len(PAUSES) + 1)
     assert "다시 보내기" in page(client)
-    assert "다음 flask notify 때 다시 보냅니다." in again(client, message)
+    assert "다음 발송 때 다시 보냅니다." in again(client, message)
     assert waits(message)
     assert "다시 보낼 수 없는 알림입니다." in again(client, message)
     assert notify.run() == {"given_up": 1}

@@ -99,6 +99,7 @@ def test_a_closed_difference_is_open_again_when_its_facts_change(
 ) -> None:
     with transaction():
         db.session.get_one(Payment, paid.id).reported_amount = 100
+    do(admin, f"reconcile/repair?{DAYS}", reason="먼저 확인")
     assert len(facts_in(page_of(admin))) == 1
     close(admin, facts=facts_in(page_of(admin)), reason="확인함")
     assert facts_in(page_of(admin)) == []
@@ -106,6 +107,36 @@ def test_a_closed_difference_is_open_again_when_its_facts_change(
         db.session.get_one(Payment, paid.id).reported_amount = 200
     assert len(facts_in(page_of(admin))) == 1
     assert db.session.query(Event).filter_by(outcome="review", payment_id=paid.id).count() == 1
+
+
+def test_difference_that_asking_portone_mends_is_not_closed_before_it_was_asked(
+    admin: FlaskClient,  # noqa: F811
+    provider: FakeProvider,
+    opened: Payment,  # noqa: F811
+) -> None:
+    provider.hears_of(opened.merchant_uid, amount=opened.amount)
+    page = page_of(admin)
+    assert "다른 점 1개를 찾았습니다." in page and facts_in(page) == [] and "살펴봄: 이상 없음" not in page
+    assert "닫을 것이 없습니다." in close(admin, kind="state", reason="확인함")
+    do(admin, f"reconcile/repair?{DAYS}", reason="놓친 결제")
+    assert "두 장부가 같습니다" in page_of(admin)
+
+
+def test_closed_difference_links_to_its_payment_and_an_operator_opens_it_again(
+    admin: FlaskClient,  # noqa: F811
+    provider: FakeProvider,
+    paid: Payment,  # noqa: F811
+) -> None:
+    provider.reports.clear()
+    facts = facts_in(page_of(admin))
+    close(admin, facts=facts, reason="확인함")
+    closed = page_of(admin).split('<details class="closed">', 1)[1]
+    assert f'href="/admin/payments/{paid.merchant_uid}"' in closed
+    for told in ("다시 열었습니다.", "닫혀 있지 않은 항목입니다."):
+        assert told in text_of(do(admin, f"reconcile/reopen?{DAYS}", closed=facts[0]).get_data(as_text=True))
+    assert facts_in(page_of(admin)) == facts
+    assert db.session.query(Event).filter_by(outcome="reopen", payment_id=paid.id).count() == 1
+    assert "대사에서 다시 엶" in audit(admin)
 
 
 def test_every_fact_of_a_difference_counts() -> None:
@@ -128,7 +159,8 @@ def test_what_is_no_longer_there_is_not_closed_and_a_second_press_closes_nothing
 def test_viewers_read_the_groups_and_close_nothing(viewer: FlaskClient, foreign: FakeProvider) -> None:  # noqa: F811
     page = page_of(viewer)
     assert "다른 점 8개를 찾았습니다." in page and facts_in(page) == []
-    assert do(viewer, f"reconcile/review?{DAYS}", kind="theirs_only", reason="r").status_code == 403
+    for act in ("review", "reopen"):
+        assert do(viewer, f"reconcile/{act}?{DAYS}", kind="theirs_only", reason="r").status_code == 403
     assert db.session.query(ReviewedDifference).count() == 0
 
 

@@ -49,6 +49,21 @@ def refund(client: FlaskClient, payment: Payment, **changed: str) -> str:
 # --- what to do now ---
 
 
+def test_phone_of_the_buyer_is_whole_while_a_request_or_held_money_waits_for_an_operator(
+    admin: FlaskClient,  # noqa: F811
+    paid: Payment,  # noqa: F811
+) -> None:
+    assert "010-****-5678" in page_of(admin, paid)
+    with transaction():
+        db.session.get_one(type(order_of(paid)), int(paid.purchase_id)).cancel_wanted_at = clock.now()
+    assert "010-1234-5678" in page_of(admin, paid)
+    do(admin, f"payments/{paid.merchant_uid}/decline", reason="이미 보냈습니다")
+    assert "010-****-5678" in page_of(admin, paid)
+    with transaction():
+        db.session.get_one(Payment, paid.id).held_reason = "channel"
+    assert "010-1234-5678" in page_of(admin, paid)
+
+
 def test_a_payment_that_nobody_has_asked_about_is_not_called_unpaid(
     admin: FlaskClient,  # noqa: F811
     provider: FakeProvider,

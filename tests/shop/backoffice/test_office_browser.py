@@ -86,7 +86,7 @@ def test_every_act_can_be_done_and_says_that_it_was(press: Press, browser: Brows
     page.goto(f"{server.url}/admin/payments?status=paid")
     press(page, first)
     expect(page.locator("h1")).to_contain_text(first)
-    press(page, "포트원에 다시 묻기")
+    press(page, "포트원에서 다시 확인")
     expect(page.locator(".notice")).to_contain_text("변화 없음")
     give_reason(page, press, "결제 취소", amount_of(server, first), "요청")
     expect(page.locator(".notice.success")).to_contain_text("취소했습니다")

@@ -101,7 +101,22 @@ def test_windows_that_the_buyer_closed_are_no_failures_of_the_success_rate(
     add("failed", 3, fail_reason="요금 미납으로 결제 불가합니다.")
     assert figures.sums(clock.today(), clock.today()).success_rate == 0.5
     page = read(admin, "/admin/")
-    assert "50.0%" in page and "구매자가 닫은 창 2건은 빼고" in page
+    assert "50.0%" in page and "성공률에서 구매자가 닫은 창 2건 제외" in page
+
+
+def test_todays_failures_are_as_many_as_the_list_they_lead_to_and_the_reasons_below(
+    admin: FlaskClient,  # noqa: F811
+    paid: Payment,  # noqa: F811
+) -> None:
+    add("failed", 1, fail_reason=CLOSED)
+    add("failed", 2, fail_reason="요금 미납으로 결제 불가합니다.")
+    page = admin.get("/admin/").get_data(as_text=True)
+    card = next(one for one in page.split("<li") if "오늘 실패한 결제" in one)
+    listed = admin.get(card.split('href="', 1)[1].split('"', 1)[0].replace("&amp;", "&")).get_data(as_text=True)
+    assert "<strong>2건</strong>" in card and "구매자가 닫은 창 1건 포함" in card
+    reasons = figures.failure_reasons(clock.today(), clock.today())
+    assert listed.count('data-name="merchant_uid"') == 2 == sum(number for _, number in reasons)
+    assert "시도 3건, 실패 2건" in text_of(page)
 
 
 def test_todays_cards_and_the_months_are_not_the_same_four(admin: FlaskClient, paid: Payment) -> None:  # noqa: F811
@@ -203,7 +218,7 @@ def test_the_daily_sheet_holds_what_came_in_what_went_back_and_what_is_to_be_sen
     assert order_of(parcel).number in first and order_of(other).number not in first
     second = read(admin, "/admin/daily")
     assert f"들어온 돈 {other.amount:,}원 1건" in second and str(clock.today()) in second
-    assert order_of(parcel).number in second.split("보낼 것", 2)[-1]
+    assert order_of(parcel).number in second.split("발송 대기", 2)[-1]
     clocks.later(timedelta(hours=1))
     amount = other.amount
     end_reading()

@@ -59,6 +59,30 @@ def test_what_is_to_be_sent_is_listed_with_its_delivery_note(
         assert "문 앞에 놓아 주세요." in read(admin, address)
 
 
+def test_phone_of_a_parcel_that_waits_is_whole_for_operators_only_and_masked_once_it_was_sent(
+    admin: FlaskClient,  # noqa: F811
+    goods: Payment,
+) -> None:
+    with transaction():
+        db.session.get_one(Order, int(goods.purchase_id)).recipient_tel = "021234567"
+    address = f"/admin/payments/{goods.merchant_uid}"
+    assert "02-123-4567" in read(admin, "/admin/to-send")
+    assert "02-123-4567" in read(admin, address) and "010-1234-5678" in read(admin, address)
+    for listed in ("/admin/payments", "/admin/payments.csv", "/admin/daily", "/admin/"):
+        assert "1234-5678" not in admin.get(listed).get_data(as_text=True)
+    send(admin, goods)
+    assert "1234-5678" not in read(admin, address) and "02-123-4567" not in read(admin, address)
+
+
+def test_viewer_sees_no_whole_phone_number_of_a_parcel_that_waits(
+    viewer: FlaskClient,  # noqa: F811
+    goods: Payment,
+) -> None:
+    for address in ("/admin/to-send", f"/admin/payments/{goods.merchant_uid}"):
+        page = read(viewer, address)
+        assert "010-****-5678" in page and "1234-5678" not in page
+
+
 def test_what_is_paid_and_physical_and_not_sent_is_listed_and_counted(
     admin: FlaskClient,  # noqa: F811
     provider: FakeProvider,
@@ -70,9 +94,9 @@ def test_what_is_paid_and_physical_and_not_sent_is_listed_and_counted(
     page = read(admin, "/admin/to-send")
     assert number in page and str(ADDRESSED_BUYER.addr) in page
     assert order_of(digital).number not in page
-    assert "보낼 것" in read(admin, "/admin/") and figures.to_send() == 1
+    assert "발송 대기" in read(admin, "/admin/") and figures.to_send() == 1
     assert "발송한 것으로 적었습니다." in send(admin, goods)
-    assert "보낼 것이 없습니다." in read(admin, "/admin/to-send")
+    assert "발송할 주문이 없습니다." in read(admin, "/admin/to-send")
     assert figures.to_send() == 0 and "사람이 볼 일이 없습니다." in read(admin, "/admin/")
 
 

@@ -40,7 +40,7 @@ def test_the_order_page_tells_the_door_the_decision_and_the_function(client: Fla
     sign_in(client)
     page = client.get(f"/orders/{paid.purchase_id}").get_data(as_text=True)
     panel = page.split('<aside class="learn"', 1)[1]
-    assert "PC 콜백" in panel
+    assert "결제창 콜백" in panel
     assert "상태, 금액, 통화, 수단, 채널, 번호가 모두 요청한 대로임" in panel
     assert "<code>payments/decision.py</code> <b><code>decide</code></b>" in panel
     lit = "".join(re.findall(r'<g class="step lit">.*?</g>', panel))

@@ -61,7 +61,7 @@ def test_a_window_that_vanished_is_settled_by_its_webhook(demo: Flask, visitor: 
     assert "콜백 없이 웹훅만 온 것을 보세요." in page
     panel = page.split('<aside class="learn"', 1)[1]
     assert "창이 사라졌을 때" in panel and '<details id="learn" open>' in panel
-    assert "PC 콜백" not in panel and "웹훅" in panel
+    assert "결제창 콜백" not in panel and "웹훅" in panel
     assert '<details id="learn" open>' not in visitor.get("/cart").text  # the next page is a shop's again
     assert payments(demo) == [("paid", "")]
 

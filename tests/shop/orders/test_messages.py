@@ -18,12 +18,12 @@ from payments.monthly import charging, subscriptions
 from payments.monthly.charge_days import charge_day
 from payments.monthly.models import LATER_MONTH, Subscription
 from payments.sync import sync_payment
-from shop.orders import cart, messages
+from shop.orders import cart, messages, orders, shipping
 from shop.orders.messages import Message
 from shop.orders.models import User
 from shop.orders.purchases import Orders
 from tests import clocks
-from tests.conftest import ADDRESSED_BUYER, BUYER, another_window, order_window, plan_window, product
+from tests.conftest import ADDRESSED_BUYER, BUYER, another_window, order_of, order_window, plan_window, product
 from tests.payments.fakes import FakeProvider
 from tests.payments.threads import at_once
 from tests.shop.bought import ADMIN, paid, started, states
@@ -92,6 +92,24 @@ def test_cancelled_order_is_told_with_the_amount_that_went_back(provider: FakePr
     cancel_payment(provider, payment.id, "고객 변심", ADMIN)
     assert kinds() == ["paid", "cancelled"]
     assert told()[1][1]["amount"] == payment.amount
+
+
+def test_buyer_is_told_when_the_order_was_sent_and_when_the_request_was_declined(
+    provider: FakeProvider, buyer: User
+) -> None:
+    parcel, book = paid(provider, buyer, product(digital=False)), paid(provider, buyer)
+    with transaction():
+        assert shipping.send(order_of(parcel), parcel, "우체국택배", "6012") is None
+        assert shipping.correct_parcel(order_of(parcel), "우체국택배", "6013")
+        asked = order_of(book)
+        asked.cancel_wanted_at = clock.now()
+        assert orders.decline_cancel_request(asked, "이미 읽으셨습니다")
+    told_of = [(kind, facts) for kind, facts in told() if kind != "paid"]
+    assert told_of == [
+        ("sent", {"carrier": "우체국택배", "tracking_number": "6012", "corrected": False}),
+        ("sent", {"carrier": "우체국택배", "tracking_number": "6013", "corrected": True}),
+        ("cancel_declined", {"reason": "이미 읽으셨습니다"}),
+    ]
 
 
 def test_cancel_without_an_answer_tells_nothing_until_portone_has_answered(provider: FakeProvider, buyer: User) -> None:

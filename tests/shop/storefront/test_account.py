@@ -78,6 +78,13 @@ def test_signing_in_leads_to_where_the_visitor_wanted_to_go(client: FlaskClient)
     assert answer.location == "/orders/7"
 
 
+def test_operator_who_asked_for_no_page_signs_in_to_the_back_office(client: FlaskClient) -> None:
+    assert 'name="next" value=""' in client.get("/login").get_data(as_text=True)
+    for email, page in (("admin@example.com", "/admin/"), ("buyer@example.com", "/")):
+        assert post(client, "/login", email=email, password="demo", next="").location == page
+    assert post(client, "/login", email="admin@example.com", password="demo", next="/cart").location == "/cart"
+
+
 @pytest.mark.parametrize(
     ("wanted", "page"),
     [

@@ -45,6 +45,15 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("declined", {**MONEY, "month": 12, "last": "2054-12-20", "why": "모르는 이유"}, "모르는 이유", "모르는 이유"),
     ("declined", {**MONEY, "month": 12, "last": "2054-12-20", "why": None}, "저절로 결제됩니다", "by itself"),
     ("ended", {"reason": "by_buyer"}, "이미 결제하신 달까지", "until the paid month is over"),
+    (
+        "sent",
+        {"carrier": "CJ", "tracking_number": "6012-3456"},
+        "운송장 번호: 6012-3456",
+        "Tracking number: 6012-3456",
+    ),
+    ("sent", {"carrier": None, "tracking_number": None}, "발송했습니다", "was sent"),
+    ("sent", {"carrier": "A", "tracking_number": "1", "corrected": True}, "바로잡았습니다", "was corrected"),
+    ("cancel_declined", {"reason": "모르는 이유"}, "사유: 모르는 이유", "Reason: 모르는 이유"),
     ("ended", {"reason": "missed"}, "기한 안에 결제되지 않아", "Nothing more will be charged"),
 ]
 
