@@ -27,6 +27,8 @@ SEEN: dict[str, dict[str, str]] = {
         "second_kept": "두 번 낸 돈이 모두 남아 있습니다. 하나는 사람이 돌려줘야 합니다.",
         # could not be played
         "status": "{step}: {method} {path}의 응답이 {got}입니다.",
+        "redirect_outside": "{step}: {path}이(가) {location}(으)로 보내는데({got}), 쇼핑몰의 주소가 아니어서 가지 않습니다.",
+        "redirect_endless": "{step}: {path}에서 {times}번 따라간 뒤에도 {location}(으)로 보냅니다({got}). 끝이 없습니다.",
         "nothing_found": "{step}: {path}의 응답({got})에서 take.{name}에 맞는 것을 찾지 못했습니다.",
         "no_value": "{step}: {{{name}}}의 값이 없습니다.",
         "pattern_too_slow": "{step}: {name}의 정규식이 2초 안에 끝나지 않습니다.",
@@ -68,6 +70,8 @@ SEEN: dict[str, dict[str, str]] = {
         "second_given_back": "The later money was cancelled by itself.",
         "second_kept": "Both payments stay. Somebody has to give one back.",
         "status": "{step}: {method} {path} was answered with {got}.",
+        "redirect_outside": "{step}: {path} redirects to {location} ({got}), not followed: not an address of the shop.",
+        "redirect_endless": "{step}: {path} still redirects to {location} ({got}) after {times} redirects: endless.",
         "nothing_found": "{step}: nothing in the answer of {path} ({got}) fits take.{name}.",
         "no_value": "{step}: {{{name}}} has no value.",
         "pattern_too_slow": "{step}: the pattern of {name} does not end within two seconds.",

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from .patterns import LONGEST_TEXT, Answer, TookTooLong, as_text, at_path, fill, fits, json_of
 from .shopfile import Sign, Step
 from .trouble import Unplayable
-from .wording import answer_text, request_text
+from .wording import answer_text, redirect_text, request_text
 
 SECONDS = 60  # a shop may wait half a minute for PortOne
 LARGEST_ANSWER = 2_000_000  # bytes
@@ -44,6 +45,7 @@ class Visitor:
         answer = self.send(step, values, changes)
         wanted = step.status
         if (answer.status != wanted) if wanted else answer.status >= 400:
+            _explain_redirect(answer, step)
             raise Unplayable("status", step=step.where, method=step.method, path=_path(answer), got=answer.status)
         taken = {}
         for name, place in step.take.items():
@@ -52,6 +54,7 @@ class Visitor:
             except TookTooLong:
                 raise Unplayable("pattern_too_slow", step=step.where, name=name) from None
             if found is None:
+                _explain_redirect(answer, step)
                 path = _path(answer)
                 raise Unplayable("nothing_found", step=step.where, name=name, path=path, got=answer.status)
             taken[name] = found
@@ -91,12 +94,18 @@ class Visitor:
                 kept = {"Content-Type": str(following.headers.get("Content-Type") or "")} if following.body else {}
                 to = self.address(following.url or "")
                 response = self._request(following.method or "GET", to, headers={**own, **kept}, data=following.body)
-            answer = _read(response, self.seconds)
+            answer = replace(_read(response, self.seconds), unfollowed=self._unfollowed(response))
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:  # read1 raises urllib3's own
             self.listen(asked, type(error).__name__)
             raise Unplayable("no_answer", method=method, path=path, error=type(error).__name__) from None
-        self.listen(asked, answer_text(answer.status, _path(answer), answer.text, path))
+        told = answer_text(answer.status, _path(answer), answer.text, path)
+        self.listen(asked, f"{told}{redirect_text(answer.unfollowed, answer.location)}")
         return answer
+
+    def _unfollowed(self, response: requests.Response) -> str:
+        """Why a redirect was not followed; "" for an answer that is none."""
+        following = response.next
+        return "" if following is None else "endless" if self.is_own(following.url or "") else "outside"
 
     def _request(self, method: str, url: str, **content: Any) -> requests.Response:
         return self._session.request(method, url, timeout=self.seconds, allow_redirects=False, stream=True, **content)
@@ -117,6 +126,13 @@ class Visitor:
     def is_own(self, url: str) -> bool:
         """Whether an address is the shop's; the names of this machine are one."""
         return _place(url) == _place(self.shop_url) is not None
+
+
+def _explain_redirect(answer: Answer, step: Step) -> None:
+    """Raises Unplayable for an answer whose redirect was not followed."""
+    if answer.unfollowed:
+        place = {"location": answer.location, "got": answer.status, "times": MOST_REDIRECTS}
+        raise Unplayable(f"redirect_{answer.unfollowed}", step=step.where, path=_path(answer), **place)
 
 
 def _path(answer: Answer) -> str:

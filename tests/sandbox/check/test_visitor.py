@@ -11,6 +11,7 @@ from flask import Flask, redirect, request
 
 from sandbox.adapter import WSGIAdapter
 from sandbox.check.patterns import Answer, take_of
+from sandbox.check.seen_texts import SEEN
 from sandbox.check.shopfile import Sign, Step
 from sandbox.check.trouble import Unplayable
 from sandbox.check.visitor import Visitor, changed, holds
@@ -53,6 +54,25 @@ def test_redirects_are_followed_within_the_shop_only(visitor: Visitor) -> None:
     assert '"method":"GET"' in answer.text
     assert visitor.call("GET", "/away").status == 302
     assert visitor.call("GET", "/round").status == 302
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "location"),
+    [("/away", "redirect_outside", "http://elsewhere.example/seen"), ("/round", "redirect_endless", "/round")],
+)
+def test_a_redirect_that_is_not_followed_is_explained_with_its_place(
+    path: str, key: str, location: str, visitor: Visitor
+) -> None:
+    said: list[str] = []
+    visitor.listen = lambda request, answer: said.append(answer)
+    for step in (Step("order[1]", "GET", path, status=200), Step("order[1]", "GET", path, take={"a": take_of("(x)y")})):
+        with pytest.raises(Unplayable) as raised:
+            visitor.do(step, {})
+        for language in ("ko", "en"):
+            assert location in SEEN[language][raised.value.key].format_map(raised.value.facts)
+        assert raised.value.key == key
+        assert location in said[-1]
+    assert visitor.do(Step("order[1]", "GET", path, take={"to": take_of("header:Location")}), {}) == {"to": location}
 
 
 def test_an_address_of_another_host_is_not_called(visitor: Visitor) -> None:
