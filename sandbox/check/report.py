@@ -3,7 +3,6 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from xml.etree import ElementTree
 
 from .cases import CASES
@@ -187,7 +186,3 @@ def _clean(text: str) -> str:
 
 def _is_xml(number: int) -> bool:
     return 0x20 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or number > 0xFFFF
-
-
-def write_junit(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

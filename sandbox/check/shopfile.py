@@ -111,7 +111,7 @@ def _toml(path: Path) -> dict[str, Any]:
             content = file.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
             raise BadFile(f"{path.name}: more than {LARGEST_FILE} bytes")
-        return tomllib.loads(content.decode())
+        return tomllib.loads(content.decode("utf-8-sig"))  # some editors begin with a byte order mark
     except OSError as error:
         raise BadFile(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug.serving import make_server
 
 from sandbox import create_sandbox
-from sandbox.__main__ import TEXTS, announcement, main, origin_of, parser
+from sandbox.__main__ import TEXTS, announcement, database_of, main, origin_of, parser
 from sandbox.ledger.merchant import API_SECRET
 from tests.sandbox.conftest import ASKED
 
@@ -40,6 +40,8 @@ def test_an_option_that_cannot_be_used_is_one_line_that_names_it(capsys: pytest.
         assert f"--shop {shop}: an address without a path" in refused(capsys, "--shop", shop)
     for clock_url in ("localhost", "ftp://x/y", "http://["):
         assert f"--clock-url {clock_url}: an address" in refused(capsys, "--clock-url", clock_url)
+    for database in ("", " ", "."):
+        assert f"--database '{database}': the name of a file" in refused(capsys, "--database", database)
     assert "--colour" in refused(capsys, "--colour", "red")
     assert "--lang" in refused(capsys, "--lang", "fr")
     assert "name.invalid" in refused(capsys, "--host", "name.invalid")
@@ -64,7 +66,7 @@ def test_a_file_that_cannot_hold_the_data_is_named_with_the_reason(
         "text/below-a-file.sqlite3": "text",
         "text": "file is not a database",
         "shop.sqlite3": "is a database of something else",
-        ".": "unable to open database file",
+        ".": "the name of a file is needed",
     }.items():
         told = refused(capsys, "--database", tmp_path / file)
         assert str(tmp_path) in told and reason in told
@@ -84,6 +86,7 @@ def told_for(folder: Path, *arguments: str, language: str = "en") -> str:
     """What the command prints before it serves with these options."""
     text = TEXTS[language]
     options = parser(text).parse_args(["--database", str(folder / "x.sqlite3"), *arguments])
+    options.database = database_of(options.database, text)
     app = create_sandbox(options.database, shop_origin=origin_of(options.shop, text), start_worker=False)
     server = make_server("127.0.0.1", 0, app)
     try:

@@ -44,6 +44,10 @@ def test_the_smallest_file_and_the_documents_are_read(tmp_path: Path) -> None:
             assert read(tmp_path, block).callback
 
 
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    assert read(tmp_path, f"\ufeff{SMALLEST}").name == "127.0.0.1:3000"
+
+
 # What is changed in the smallest file, or added to it, and what is said about it.
 MISTAKES = [
     ("[shop]", "[shop", r"Expected ']'.*line 2"),
