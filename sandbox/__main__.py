@@ -48,12 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["check"]:
         return check(given[1:])
-    text = TEXTS[language_of(given, os.environ, sys.stdout.encoding)]
+    language = language_of(given, os.environ, sys.stdout.encoding)
+    text = TEXTS[language]
     show_what_it_can(sys.stdout, sys.stderr)
     try:
         serve(parser(text).parse_args(given), text)
-    except BadOption as problem:
-        print(f"{NAME}: {problem}", file=sys.stderr)
+    except (BadOption, BadFile) as problem:
+        print(f"{NAME}: {problem.told(language) if isinstance(problem, BadFile) else problem}", file=sys.stderr)
         return BAD_OPTION
     except BrokenPipeError:
         reader_has_gone()
@@ -164,7 +165,7 @@ def create(options: argparse.Namespace, shop: str | None, clock_url: str) -> Fla
         raise BadOption(f"{error.filename or options.database}: {error.strerror or error}") from None
     except sqlite3.Error as error:
         raise BadOption(f"{options.database}: {error}") from None
-    except (BadFile, ForeignDatabase, ValueError) as error:  # ValueError: a weak token, a broken sandbox_keys
+    except (ForeignDatabase, ValueError) as error:  # ValueError: a weak token, a broken sandbox_keys
         raise BadOption(str(error)) from None
 
 

@@ -46,7 +46,10 @@ def main(arguments: Sequence[str]) -> int:
     except BadOption as error:
         sys.stderr.write(f"{NAME}: {error}\n")
         return UNUSABLE
-    except (Unusable, BadFile) as error:
+    except BadFile as error:
+        sys.stderr.write(f"{error.told(language)}\n")
+        return UNUSABLE
+    except Unusable as error:
         sys.stderr.write(f"{error}\n")
         return UNUSABLE
     except KeyboardInterrupt:
