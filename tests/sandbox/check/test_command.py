@@ -172,7 +172,7 @@ def test_wrong_options_are_told_and_the_list_needs_no_shop(capsys: pytest.Captur
     assert max(map(report.columns, listed.splitlines())) <= report.COLUMNS
 
 
-STEPS = (Step("order", "POST /orders  {name: 커피}", "200 {}"), Step("look", "GET /orders/1", "200 ✗ paid \x00"))
+STEPS = (Step("order", "POST /orders  {name: 커피}", "200 {}\x00"), Step("look", "GET /orders/1", "200", "not_paid"))
 DEARER = {"price": 4500, "amount": 301}
 UNHEARD = {"method": "GET", "path": "/" + "가" * 300, "error": "ReadTimeout"}
 RESULTS = [
@@ -199,6 +199,19 @@ def test_the_table_fits_into_a_hundred_columns(language: str) -> None:
     assert case_text("price-in-the-order", language).loss in words
     assert case_text("other-channel", language).loss not in words  # the shop has not failed it
     assert {"ko": "두 번 낸 돈이 모두 남아", "en": "Both payments stay"}[language] in words
+
+
+def test_what_to_do_when_everything_fails_is_told_only_then() -> None:
+    broken = Result(CASES["declined"], BROKEN, "paid_for_nothing", steps=STEPS)
+    for language, told, sign in (
+        ("ko", "이 샌드박스를 부르는지", "→ 200 결제되지 않음"),
+        ("en", "calls this sandbox", "→ 200 not paid"),
+    ):
+        table = report.Report(language)
+        assert told in " ".join(table.ending([broken], verbose=False))
+        assert told not in " ".join(table.ending([broken, *RESULTS], verbose=True))
+        assert sign in "".join(table.ending([broken], verbose=True))
+        assert told not in " ".join(" ".join(text) for text in CASE_TEXTS[language].values())
 
 
 def test_colours_are_for_a_terminal() -> None:
