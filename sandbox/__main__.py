@@ -36,7 +36,7 @@ IN_REPOSITORY = __package__ == "sandbox"  # installed it has another name
 DATABASE = Path("instance/sandbox.sqlite3" if IN_REPOSITORY else f"{NAME}.sqlite3")
 SHOP = "http://127.0.0.1:5000" if IN_REPOSITORY else None  # where `make run` serves it
 PORT, LARGEST_PORT = "5001", 65535
-READER_GONE, BAD_OPTION = 1, 2  # exit status
+READER_GONE, BAD_OPTION, INTERRUPTED = 1, 2, 130  # exit status
 
 log = logging.getLogger(f"{__package__}.requests")
 
@@ -56,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BadOption, BadFile) as problem:
         print(f"{NAME}: {problem.told(language) if isinstance(problem, BadFile) else problem}", file=sys.stderr)
         return BAD_OPTION
+    except KeyboardInterrupt:  # before it serves
+        return INTERRUPTED
     except BrokenPipeError:
         reader_has_gone()
         return READER_GONE
