@@ -5,7 +5,6 @@
 
 import argparse
 import errno
-import io
 import logging
 import os
 import signal
@@ -15,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -25,6 +24,7 @@ from . import Sandbox, __version__, create_sandbox
 from .api.problems import is_v1
 from .check.command import main as check
 from .check.table import BadFile
+from .check.terminal import BadOption, OneLineParser, language_of, reader_has_gone, show_what_it_can
 from .controls.command_texts import TEXTS
 from .ledger.database import ForeignDatabase
 from .ledger.merchant import API_KEY, API_SECRET, IMP_CODE
@@ -36,53 +36,35 @@ IN_REPOSITORY = __package__ == "sandbox"  # installed it has another name
 DATABASE = Path("instance/sandbox.sqlite3" if IN_REPOSITORY else f"{NAME}.sqlite3")
 SHOP = "http://127.0.0.1:5000" if IN_REPOSITORY else None  # where `make run` serves it
 PORT, LARGEST_PORT = "5001", 65535
-BAD_OPTION = 2  # exit status
+READER_GONE, BAD_OPTION, INTERRUPTED = 1, 2, 130  # exit status
 
 log = logging.getLogger(f"{__package__}.requests")
 
 Texts = Mapping[str, str]
 
 
-class BadOption(Exception):
-    """An option that cannot be used; the message is one line for the terminal."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted, or run `check`; the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without Hangul
     if given[:1] == ["check"]:
         return check(given[1:])
-    text = TEXTS[language_of(given)]
+    language = language_of(given, os.environ, sys.stdout.encoding)
+    text = TEXTS[language]
+    show_what_it_can(sys.stdout, sys.stderr)
     try:
         serve(parser(text).parse_args(given), text)
-    except BadOption as problem:
-        print(f"{NAME}: {problem}", file=sys.stderr)
+    except (BadOption, BadFile) as problem:
+        print(f"{NAME}: {problem.told(language) if isinstance(problem, BadFile) else problem}", file=sys.stderr)
         return BAD_OPTION
+    except KeyboardInterrupt:  # before it serves
+        return INTERRUPTED
+    except BrokenPipeError:
+        reader_has_gone()
+        return READER_GONE
     return 0
 
 
 # --- options ---
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """Reports a mistake by an exception, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        raise BadOption(message)
-
-
-def language_of(arguments: Sequence[str]) -> str:
-    """`--lang`, else the terminal's language if that is English, else Korean."""
-    only_language = OneLineParser(add_help=False, allow_abbrev=False)
-    only_language.add_argument("--lang", default="")
-    with suppress(BadOption):
-        asked = only_language.parse_known_args(arguments)[0].lang
-        if asked in TEXTS:
-            return str(asked)
-    terminal = next((found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))), "")
-    return "en" if terminal.startswith("en") else "ko"
 
 
 def parser(text: Texts) -> argparse.ArgumentParser:
@@ -90,7 +72,7 @@ def parser(text: Texts) -> argparse.ArgumentParser:
     options.add_argument("--port", default=PORT, help=text["help_port"])
     options.add_argument("--host", default="127.0.0.1", help=text["help_host"])
     options.add_argument("--shop", default=SHOP, help=text["help_shop"])
-    options.add_argument("--database", type=Path, default=DATABASE, help=f"{text['help_database']} ({DATABASE})")
+    options.add_argument("--database", default=DATABASE, help=f"{text['help_database']} ({DATABASE})")
     options.add_argument("--clock-url", default="", help=text["help_clock_url"])
     options.add_argument("--shop-file", type=Path, help=text["help_shop_file"])
     options.add_argument("--lang", choices=tuple(TEXTS), help=text["help_lang"])
@@ -117,6 +99,12 @@ def origin_of(given: str | None, text: Texts) -> str | None:
     raise BadOption(text["bad_shop"].format(given=given))
 
 
+def database_of(given: Path | str, text: Texts) -> Path:
+    if not str(given).strip() or Path(given).is_dir():
+        raise BadOption(text["bad_database"].format(given=given))
+    return Path(given)
+
+
 def clock_url_of(given: str, text: Texts) -> str:
     with suppress(ValueError):
         parts = urlsplit(given)
@@ -131,6 +119,7 @@ def clock_url_of(given: str, text: Texts) -> str:
 def serve(options: argparse.Namespace, text: Texts) -> None:
     """Serve until SIGINT or SIGTERM. Raises BadOption before anything is printed."""
     shop, clock_url = origin_of(options.shop, text), clock_url_of(options.clock_url, text)
+    options.database = database_of(options.database, text)
     with open_socket(options.host, port_of(options.port, text), text) as listening:
         app = create(options, shop, clock_url)
         server = make_server(options.host, 0, app, threaded=True, request_handler=RequestHandler, fd=listening.fileno())
@@ -178,7 +167,7 @@ def create(options: argparse.Namespace, shop: str | None, clock_url: str) -> Fla
         raise BadOption(f"{error.filename or options.database}: {error.strerror or error}") from None
     except sqlite3.Error as error:
         raise BadOption(f"{options.database}: {error}") from None
-    except (BadFile, ForeignDatabase, ValueError) as error:  # ValueError: a weak token, a broken sandbox_keys
+    except (ForeignDatabase, ValueError) as error:  # ValueError: a weak token, a broken sandbox_keys
         raise BadOption(str(error)) from None
 
 

@@ -12,7 +12,7 @@ from ..check.cases import ATTACKERS, CASES, GROUPS, Case
 from ..check.portone import PortOne
 from ..check.run import NOT_DESCRIBED, OK, UNPLAYABLE, Result, Run
 from ..check.shopfile import ShopFile
-from ..check.texts import case_text, note, seen, word
+from ..check.texts import answered, case_text, note, seen, word
 from ..controls.controls import Answer, bp
 from ..controls.panel import show
 from ..window import pages
@@ -66,6 +66,8 @@ def _told(result: Result, language: str) -> dict[str, Any]:
     texts, name = case_text(result.case.name, language), result.case.name
     refused_by = [place.split(" ", 1) for place in _refused_by(name)] if result.state == OK else []
     because = texts.right if result.state == OK else texts.loss
+    if result.key == "not_paid":
+        because = f"{because} {LAB_TEXTS[language]['if_all_fail']}"
     head = "refused" if result.state == OK and result.case.group == ATTACKERS else result.state
     return {
         "name": name,
@@ -75,7 +77,10 @@ def _told(result: Result, language: str) -> dict[str, Any]:
         "because": LAB_TEXTS[language]["undescribed"] if result.state == NOT_DESCRIBED else because,
         "seen": seen(result, language),
         "refused_by": [{"file": file, "function": function} for file, function in refused_by],
-        "steps": [{**vars(step), "note": note(step.note, language)} for step in result.steps],
+        "steps": [
+            {"note": note(step.note, language), "request": step.request, "answer": answered(step, language)}
+            for step in result.steps
+        ],
     }
 
 

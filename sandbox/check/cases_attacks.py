@@ -15,6 +15,7 @@ from .visitor import has
 
 SMALLEST = 301  # won; KG's minimum
 MANY = 8  # webhooks at once
+REFUSALS = ("status", "nothing_found", "no_request_pay", "redirect_outside", "redirect_endless")  # of an order
 
 
 def changed_price(play: Play) -> None:
@@ -64,7 +65,7 @@ def _order_with(buyer: Buyer, changes: Mapping[str, Mapping[str, Any]]) -> Purch
     try:
         return buyer.order(changes)
     except Unplayable as refused:
-        if refused.key in ("status", "nothing_found", "no_request_pay"):
+        if refused.key in REFUSALS:
             return None
         raise
 

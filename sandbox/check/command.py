@@ -3,27 +3,30 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import requests
 
-from . import names, report, shopfile
+from . import junit_file, names, report, shopfile
 from .cases import CASES
+from .command_texts import TEXTS
 from .portone import PortOne
 from .report import Report
 from .run import Result, Run
 from .seen_texts import SEEN
 from .shopfile import ShopFile
 from .table import BadFile
+from .terminal import LANGUAGES, BadOption, OneLineParser, language_of, reader_has_gone, show_what_it_can
 from .texts import word
 from .trouble import Unplayable
 from .visitor import Visitor
 
 SANDBOX = "http://127.0.0.1:5001"
+NAME = "portone-sandbox check"
 FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
+NOBODY_ANSWERS = ("no_answer", "sandbox_no_answer", "sandbox_other")  # keys of results: is anybody still there?
 
 
 class Unusable(Exception):
@@ -32,50 +35,50 @@ class Unusable(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; its exit status."""
-    options = _options(arguments)
-    language = options.lang or language_of(os.environ)
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show Hangul
+    language = language_of(arguments, os.environ, sys.stdout.encoding)
+    show_what_it_can(sys.stdout, sys.stderr)
     try:
+        options = _options(arguments, TEXTS[language])
         if options.list:
             _say(*report.listed(language))
             return 0
         return _check(options, language)
-    except (Unusable, BadFile) as error:
+    except BadOption as error:
+        sys.stderr.write(f"{NAME}: {error}\n")
+        return UNUSABLE
+    except BadFile as error:
+        sys.stderr.write(f"{error.told(language)}\n")
+        return UNUSABLE
+    except Unusable as error:
         sys.stderr.write(f"{error}\n")
         return UNUSABLE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our lines has gone, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        reader_has_gone()
         return FAILED
 
 
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="portone-sandbox check", description="Play buyers and attackers in a shop.")
-    parser.add_argument("file", nargs="?", type=Path, help="how the shop describes itself, such as shop.toml")
-    parser.add_argument("--sandbox", default=SANDBOX, metavar="URL", help=f"default: {SANDBOX}")
-    parser.add_argument("--shop", metavar="URL", help="another address than the file's")
-    parser.add_argument("--token", default=os.environ.get("SANDBOX_CONTROLS_TOKEN", ""), help="of the controls")
-    parser.add_argument("--only", action="append", metavar="NAME", help="this case only; may be repeated")
-    parser.add_argument("--junit", type=Path, metavar="PATH", help="write JUnit XML there")
-    parser.add_argument("--lang", choices=("ko", "en"), help="default: that of LANG, else ko")
-    parser.add_argument("--verbose", action="store_true", help="show the requests and answers")
-    parser.add_argument("--list", action="store_true", help="list the cases, play none")
+def _options(arguments: Sequence[str], text: Mapping[str, str]) -> argparse.Namespace:
+    parser = OneLineParser(prog=NAME, description=text["about"], allow_abbrev=False)
+    parser.add_argument("file", nargs="?", type=Path, help=text["help_file"])
+    parser.add_argument("--sandbox", default=SANDBOX, metavar="URL", help=f"{text['help_sandbox']} ({SANDBOX})")
+    parser.add_argument("--shop", metavar="URL", help=text["help_shop"])
+    parser.add_argument("--token", default=os.environ.get("SANDBOX_CONTROLS_TOKEN", ""), help=text["help_token"])
+    parser.add_argument("--only", action="append", metavar="NAME", help=text["help_only"])
+    parser.add_argument("--junit", type=Path, metavar="PATH", help=text["help_junit"])
+    parser.add_argument("--lang", choices=LANGUAGES, help=text["help_lang"])
+    parser.add_argument("--verbose", action="store_true", help=text["help_verbose"])
+    parser.add_argument("--list", action="store_true", help=text["help_list"])
     options = parser.parse_args(arguments)
     for name in options.only or ():
         if name not in CASES:
-            parser.error(f"--only: no case {name!r}; --list shows them")
+            raise BadOption(text["no_case"].format(name=name))
     if options.file is None and not options.list:
-        parser.error("the file that describes the shop is missing")
+        raise BadOption(text["no_file"])
+    if not (options.token.isascii() and options.token.isprintable()):
+        raise BadOption(text["bad_token"])
     return options
-
-
-def language_of(environ: "os._Environ[str] | dict[str, str]") -> str:
-    """The language of the environment: English where it is neither Korean nor unset."""
-    named = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
-    return "ko" if named.partition(".")[0] in ("", "C", "POSIX") or named.startswith("ko") else "en"
 
 
 def _check(options: argparse.Namespace, language: str) -> int:
@@ -84,9 +87,9 @@ def _check(options: argparse.Namespace, language: str) -> int:
     if options.shop:
         shop = replace(shop, url=shopfile.address(options.shop.rstrip("/"), "--shop"))
     if options.junit:
-        _write(options.junit, "")  # before anything is played
-    http, portone = requests.Session(), PortOne(_session(), options.sandbox, options.token, alone=True)
-    http.trust_env = False
+        _or_unusable(options.junit, junit_file.must_be_writable)  # before anything is played
+    http, sandbox = _session(), shopfile.address(options.sandbox, "--sandbox")
+    portone = PortOne(_session(), sandbox, options.token, alone=True)
     _must_answer(shop, http, portone, language)
     _say(f"{shop.name}  {shop.url} · {word('sandbox', language)} {portone.url}")
     table = Report(language, coloured=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
@@ -95,9 +98,12 @@ def _check(options: argparse.Namespace, language: str) -> int:
         if not options.only or name in options.only:
             results.append(run.play(case))
             _say(*table.row(results[-1]))
+            if results[-1].key in NOBODY_ANSWERS:
+                _must_answer(shop, http, portone, language)
     _say(*table.ending(results, verbose=options.verbose))
     if options.junit:
-        _write(options.junit, report.junit(results, shop.name, language))
+        xml = report.junit(results, shop.name, language)
+        _or_unusable(options.junit, lambda path: junit_file.write(path, xml))
     return FAILED if any(result.fails for result in results) else 0
 
 
@@ -111,18 +117,20 @@ def _must_answer(shop: ShopFile, http: requests.Session, portone: PortOne, langu
     """Raises Unusable when the sandbox or the shop does not answer."""
     try:
         portone.now()
-        portone.ask("GET", "/faults")  # which asks for the token
+        faults = portone.ask("GET", "/faults").get("faults")  # which asks for the token
     except Unplayable as error:
         raise Unusable(f"{portone.url}: {SEEN[language][error.key].format_map(error.facts)}") from None
+    if faults:  # a right shop would look broken
+        raise Unusable(TEXTS[language]["faults"].format(count=len(faults), url=portone.url))
     try:
         Visitor(http, shop.url, lambda request, answer: None).call("GET", "/")
     except Unplayable as error:
         raise Unusable(f"{shop.url}: {SEEN[language][error.key].format_map(error.facts)}") from None
 
 
-def _write(path: Path, text: str) -> None:
+def _or_unusable(path: Path, act: Callable[[Path], None]) -> None:
     try:
-        report.write_junit(path, text)
+        act(path)
     except OSError as error:
         raise Unusable(f"--junit {path}: {error.strerror or error}") from None
 

@@ -62,9 +62,10 @@ def _job(file: str, section: str, job: Job | None) -> None:
 
 def _known(file: str, where: str, template: Any, known: frozenset[str]) -> None:
     for name in sorted(names_in(template) - known):
-        raise BadFile(f"{file}: {where}: {{{name}}} has no value here; known are {', '.join(sorted(known))}")
+        listed = ", ".join(sorted(known))
+        raise BadFile(f"{file}: {where}", "{{{name}}} has no value here; known are {known}", name=name, known=listed)
 
 
 def _needs_request_pay(file: str, section: str, steps: Sequence[Step]) -> None:
     if steps and not any("request_pay" in step.take or step.request_pay for step in steps):
-        raise BadFile(f"{file}: {section}: no step takes request_pay, nor has a request_pay of its own")
+        raise BadFile(f"{file}: {section}", "no step takes request_pay, nor has a request_pay of its own")

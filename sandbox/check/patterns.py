@@ -53,6 +53,11 @@ class Answer:
     url: str
     headers: Mapping[str, str]
     text: str
+    unfollowed: str = ""  # why its redirect was not followed: the key of a text, `outside` or `endless`
+
+    @property
+    def location(self) -> str:
+        return self.headers.get("Location", "")[:200] if self.unfollowed else ""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class Step:
     note: str
     request: str
     answer: str
+    sign: str = ""  # what the page said: the key of a word, such as `paid` or `not_paid`
 
 
 @dataclass
@@ -175,9 +176,8 @@ class Play:
         """Whether the buyer's page says so now. A look that is repeated while we wait is one step."""
         shown = purchase.buyer.visitor.shows(sign, {**purchase.values, **more})
         last = self.steps[-1]
-        self.steps[-1] = Step(
-            last.note, last.request, f"{last.answer.split(' ')[0]} {'✓' if shown else '✗'} {sign.step.where}"
-        )
+        said = sign.step.where if shown else f"not_{sign.step.where}"
+        self.steps[-1] = Step(last.note, last.request, last.answer.split(" ")[0], said)
         if self.steps[-1:] == self.steps[-2:-1]:
             self.steps.pop()
         return shown

@@ -11,6 +11,7 @@ import requests
 
 from ..ledger.merchant import CHANNELS
 from ..ledger.outbox import NOT_SENT
+from .patterns import json_of
 from .trouble import Unplayable
 from .wording import answer_text
 
@@ -35,11 +36,11 @@ class PortOne:
         url = f"{self.url}/controls{path}"
         try:
             answer = self._http.request(method, url, headers=self._headers, timeout=seconds, **content)
-            found = answer.json()
         except (requests.RequestException, ValueError) as error:
             raise Unplayable("sandbox_no_answer", path=f"/controls{path}", error=type(error).__name__) from None
+        found = json_of(answer.text)
         if not isinstance(found, Mapping):
-            raise Unplayable("sandbox_no_answer", path=f"/controls{path}", error="no JSON object")
+            raise Unplayable("sandbox_other", path=f"/controls{path}", got=answer.status_code)
         if answer.status_code == 401 and found.get("error") == "unauthorized":
             raise Unplayable("sandbox_token")
         if answer.status_code >= 400:
@@ -155,11 +156,15 @@ class PortOne:
     # --- the clock ---
 
     def now(self) -> datetime:
-        """The sandbox's time in Seoul."""
+        """The sandbox's time in Seoul. Raises Unplayable, also when something else answers there."""
         try:
             return datetime.fromisoformat(self.ask("GET", "/clock")["now"])
-        except (KeyError, TypeError, ValueError):  # something else answers there
-            raise Unplayable("sandbox_no_answer", path="/controls/clock", error="no time") from None
+        except (KeyError, TypeError, ValueError):
+            raise Unplayable("sandbox_other", path="/controls/clock", got=200) from None
+        except Unplayable as error:
+            if error.key == "sandbox_refused":  # a sandbox shows its clock
+                raise Unplayable("sandbox_other", path="/controls/clock", got=error.facts["got"]) from None
+            raise
 
     def move_to(self, moment: datetime, *, with_shop: bool = False) -> None:
         """Move the clock forward; with the shop, which does on the way what its cron would."""

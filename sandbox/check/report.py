@@ -3,12 +3,11 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from xml.etree import ElementTree
 
 from .cases import CASES
 from .run import BROKEN, NOT_DESCRIBED, OK, UNPLAYABLE, Result
-from .texts import case_text, note, seen, word
+from .texts import answered, case_text, note, seen, word
 
 COLUMNS = 100
 NAME_COLUMNS, TITLE_COLUMNS, LABEL_COLUMNS = 23, 44, 14
@@ -43,6 +42,8 @@ class Report:
             has_more = result.fails or (result.state == OK and bool(verbose or result.key))
             if has_more:
                 yield from self._about(result, with_steps=verbose)
+        if results and not any(result.state in (OK, NOT_DESCRIBED) for result in results):
+            yield from ["", word("all_fail", self._language)]
         if not verbose and any(result.fails for result in results):
             yield from ["", word("hint", self._language)]
 
@@ -77,7 +78,7 @@ class Report:
                 yield f"    {note(last, self._language)}"
             yield from wrapped(step.request, "      ")
             if step.answer:
-                yield from wrapped(f"→ {step.answer}", "        ")
+                yield from wrapped(f"→ {answered(step, self._language)}", "        ")
 
     def _colour(self, state: str, line: str) -> str:
         return f"\033[{COLOURS[state]}m{line}\033[0m" if self._coloured else line
@@ -175,7 +176,7 @@ def _add_case(suite: ElementTree.Element, result: Result, language: str) -> None
     elif result.fails:
         child = ElementTree.SubElement(case, "failure" if result.state == BROKEN else "error", message=said)
         child.text = _clean("\n".join([texts.title, said, texts.loss, texts.right, result.job_output]).strip())
-    lines = [f"{note(step.note, language)}: {step.request} → {step.answer}" for step in result.steps]
+    lines = [f"{note(step.note, language)}: {step.request} → {answered(step, language)}" for step in result.steps]
     if lines:
         ElementTree.SubElement(case, "system-out").text = _clean("\n".join(lines))
 
@@ -187,7 +188,3 @@ def _clean(text: str) -> str:
 
 def _is_xml(number: int) -> bool:
     return 0x20 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or number > 0xFFFF
-
-
-def write_junit(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -27,6 +27,8 @@ SEEN: dict[str, dict[str, str]] = {
         "second_kept": "두 번 낸 돈이 모두 남아 있습니다. 하나는 사람이 돌려줘야 합니다.",
         # could not be played
         "status": "{step}: {method} {path}의 응답이 {got}입니다.",
+        "redirect_outside": "{step}: {path} → {location} ({got}): 쇼핑몰의 주소가 아니어서 따라가지 않습니다.",
+        "redirect_endless": "{step}: {path} → {location} ({got}): {times}번 따라가도 끝나지 않습니다.",
         "nothing_found": "{step}: {path}의 응답({got})에서 take.{name}에 맞는 것을 찾지 못했습니다.",
         "no_value": "{step}: {{{name}}}의 값이 없습니다.",
         "pattern_too_slow": "{step}: {name}의 정규식이 2초 안에 끝나지 않습니다.",
@@ -39,6 +41,7 @@ SEEN: dict[str, dict[str, str]] = {
         "webhook_unanswered": "{url}: 웹훅에 대답이 없습니다 ({error}).",
         "not_disturbed": "쇼핑몰이 /payments/imp_uid나 /payments/find로 조회하지 않아 고장을 내지 못했습니다.",
         "sandbox_no_answer": "샌드박스의 {path}: 응답이 없습니다 ({error}).",
+        "sandbox_other": "샌드박스가 아닙니다. {path}의 응답({got})이 샌드박스의 것이 아닙니다.",
         "sandbox_token": "샌드박스가 토큰을 묻습니다: --token이나 SANDBOX_CONTROLS_TOKEN.",
         "sandbox_refused": "샌드박스의 {path}: {got} {why}",
         "command_not_run": "[{section}] {command}: 실행하지 못했습니다 ({why}).",
@@ -68,6 +71,8 @@ SEEN: dict[str, dict[str, str]] = {
         "second_given_back": "The later money was cancelled by itself.",
         "second_kept": "Both payments stay. Somebody has to give one back.",
         "status": "{step}: {method} {path} was answered with {got}.",
+        "redirect_outside": "{step}: {path} redirects to {location} ({got}), not followed: not an address of the shop.",
+        "redirect_endless": "{step}: {path} still redirects to {location} ({got}) after {times} redirects: endless.",
         "nothing_found": "{step}: nothing in the answer of {path} ({got}) fits take.{name}.",
         "no_value": "{step}: {{{name}}} has no value.",
         "pattern_too_slow": "{step}: the pattern of {name} does not end within two seconds.",
@@ -81,6 +86,7 @@ SEEN: dict[str, dict[str, str]] = {
         "not_disturbed": "The shop did not look this payment up at /payments/imp_uid or /payments/find, so nothing"
         " was disturbed.",
         "sandbox_no_answer": "{path} of the sandbox: no answer ({error}).",
+        "sandbox_other": "Not a sandbox: what answers at {path} ({got}) is something else.",
         "sandbox_token": "The sandbox asks for its token: --token or SANDBOX_CONTROLS_TOKEN.",
         "sandbox_refused": "{path} of the sandbox: {got} {why}",
         "command_not_run": "[{section}] {command}: could not be run ({why}).",

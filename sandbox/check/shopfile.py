@@ -101,7 +101,7 @@ def address(url: str, where: str) -> str:
     except ValueError:
         is_good = False
     if not is_good:
-        raise BadFile(f"{where}: must be an address such as http://127.0.0.1:3000")
+        raise BadFile(where, "must be an address such as http://127.0.0.1:3000")
     return url
 
 
@@ -110,14 +110,14 @@ def _toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
-            raise BadFile(f"{path.name}: more than {LARGEST_FILE} bytes")
-        return tomllib.loads(content.decode())
+            raise BadFile(path.name, "more than {most} bytes", most=LARGEST_FILE)
+        return tomllib.loads(content.decode("utf-8-sig"))  # some editors begin with a byte order mark
     except OSError as error:
-        raise BadFile(f"{path}: {error.strerror or error}") from None
+        raise BadFile(str(path), error.strerror or str(error)) from None
     except UnicodeDecodeError:
-        raise BadFile(f"{path.name}: not written in UTF-8") from None
+        raise BadFile(path.name, "not written in UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadFile(f"{path.name}: {error or 'nested too deeply'}") from None
+        raise BadFile(path.name, str(error) or "nested too deeply") from None
 
 
 def _shop_of(file: Table, folder: Path, cases: tuple[str, ...]) -> ShopFile:
@@ -151,9 +151,9 @@ def _shop_of(file: Table, folder: Path, cases: tuple[str, ...]) -> ShopFile:
 def _steps(file: Table, section: str) -> tuple[Step, ...]:
     found = file.take(section, [])
     if not isinstance(found, list):
-        raise file.bad(section, f"must be steps: write [[{section}]]")
+        raise file.bad(section, "must be steps: write [[{section}]]", section=section)
     if len(found) > MOST_STEPS:
-        raise file.bad(section, f"at most {MOST_STEPS} steps")
+        raise file.bad(section, "at most {most} steps", most=MOST_STEPS)
     steps = []
     for number, fields in enumerate(found, 1):
         table = Table(file.file, f"{section}[{number}]", fields)
@@ -178,10 +178,10 @@ def _step(table: Table, *, asks_more: str = "") -> Step:
     for method in METHODS:
         table.take(method)
     if len(methods) != 1:
-        raise table.bad("", f"needs exactly one of {', '.join(METHODS)} with a path")
+        raise table.bad("", "needs exactly one of {known} with a path", known=", ".join(METHODS))
     path = table.text(methods[0])
     if not path.startswith(("/", "{")):
-        raise table.bad(methods[0], "must be a path of the shop such as /orders, or a {name} that holds one")
+        raise table.bad(methods[0], "must be a path of the shop such as /orders, or a {{name}} that holds one")
     form, body = table.take("form"), table.take("json")
     if form is not None and body is not None:
         raise table.bad("form", "a request has a form or json, not both")
@@ -227,7 +227,7 @@ def _sign(file: Table, section: str) -> Sign | None:
     table = Table(file.file, section, fields)
     path = table.text("get")
     if not path.startswith(("/", "{")):
-        raise table.bad("get", "must be a path of the shop such as /orders/{order}, or a {name} that holds one")
+        raise table.bad("get", "must be a path of the shop such as /orders/{{order}}, or a {{name}} that holds one")
     status = table.number("status", 200, 100, 599) if "status" in table else table.take("status")
     sign = Sign(
         Step(section, "GET", path, headers=table.texts("headers"), status=status),

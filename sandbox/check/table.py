@@ -3,9 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .file_texts import KO
+
 
 class BadFile(Exception):
-    """The shop's file cannot be used. The message is one line for its author."""
+    """The shop's file cannot be used. The message is one line for its author, `told` the same in a language.
+
+    `problem` is the English text, in which `facts` are filled in; without facts it may be anybody's words.
+    """
+
+    def __init__(self, where: str, problem: str, **facts: object) -> None:
+        self._where, self._problem, self._facts = where, problem, facts
+        super().__init__(self.told("en"))
+
+    def told(self, language: str) -> str:
+        text = KO.get(self._problem, self._problem) if language == "ko" else self._problem
+        is_ours = self._problem in KO
+        return f"{self._where}: {text.format_map(self._facts) if is_ours else text}"
 
 
 class Table:
@@ -21,10 +35,10 @@ class Table:
     def __contains__(self, name: str) -> bool:
         return name in self._fields
 
-    def bad(self, name: str, problem: str) -> BadFile:
+    def bad(self, name: str, problem: str, **facts: object) -> BadFile:
         """The error for a field of this table, or for the table itself."""
         field = ".".join(part for part in (self.where, name) if part)
-        return BadFile(f"{self.file}: {field}: {problem}" if field else f"{self.file}: {problem}")
+        return BadFile(f"{self.file}: {field}" if field else self.file, problem, **facts)
 
     def take(self, name: str, default: Any = None) -> Any:
         """A field of any type."""
@@ -49,7 +63,7 @@ class Table:
     def number(self, name: str, default: int, low: int, high: int) -> int:
         found = self.take(name, default)
         if isinstance(found, bool) or not isinstance(found, int) or not low <= found <= high:
-            raise self.bad(name, f"must be a whole number from {low} to {high}")
+            raise self.bad(name, "must be a whole number from {low} to {high}", low=low, high=high)
         return found
 
     def texts(self, name: str) -> dict[str, str]:
@@ -85,4 +99,4 @@ class Table:
         """Refuse fields that are not known, so that a typing error is not ignored."""
         for name in self._fields:
             if name not in self._known:
-                raise self.bad(name, f"unknown field; known here are {', '.join(sorted(self._known))}")
+                raise self.bad(name, "unknown field; known here are {known}", known=", ".join(sorted(self._known)))

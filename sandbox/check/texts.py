@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from .case_text import CaseText
+from .play import Step
 from .run import Result
 from .seen_texts import SEEN
 from .texts_en import EN
@@ -104,6 +105,11 @@ WORDS: dict[str, dict[str, str]] = {
         "needs": "필요",
         "sum": "점검 {all}개: 통과 {ok}, 뚫림 {broken}, 못 해 봄 {unplayable}, 설명 없음 {not_described}",
         "hint": "주고받은 것은 --verbose로, 한 점검만 다시 하려면 --only 이름으로.",
+        "all_fail": "모두 실패했습니다. 쇼핑몰이 이 샌드박스를 부르는지 먼저 보세요.",
+        "paid": "결제됨",
+        "not_paid": "결제되지 않음",
+        "charged": "청구됨",
+        "not_charged": "청구되지 않음",
         "moves_clock": "시계를 옮김",
         "disturbs": "오류를 주입함",
     },
@@ -125,6 +131,11 @@ WORDS: dict[str, dict[str, str]] = {
         "needs": "needs",
         "sum": "{all} cases: {ok} ok, {broken} broken, {unplayable} not playable, {not_described} not described",
         "hint": "--verbose shows requests and answers, --only NAME plays one case again.",
+        "all_fail": "Everything failed. See first whether the shop calls this sandbox.",
+        "paid": "paid",
+        "not_paid": "not paid",
+        "charged": "charged",
+        "not_charged": "not charged",
         "moves_clock": "moves the clock",
         "disturbs": "injects errors",
     },
@@ -139,6 +150,11 @@ def seen(result: Result, language: str) -> str:
 def note(name: str, language: str) -> str:
     """What a step does; "" for a step without a note."""
     return NOTES[language].get(name, name)
+
+
+def answered(step: Step, language: str) -> str:
+    """The answer of a step, and what the page said there."""
+    return f"{step.answer} {word(step.sign, language)}" if step.sign else step.answer
 
 
 def case_text(name: str, language: str) -> CaseText:

@@ -7,8 +7,7 @@ EN = {
         "Paid by callback",
         "It is paid, and only the page's callback arrives.",
         "The money is gone and the order stays unpaid. The buyer pays again, or leaves.",
-        "It looks the callback's imp_uid up at PortOne and records that. If every case fails, see whether the shop"
-        " calls this sandbox.",
+        "It looks the callback's imp_uid up at PortOne and records that.",
     ),
     "paid-by-redirect": CaseText(
         "Paid by the way back of a phone",

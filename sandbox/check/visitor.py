@@ -6,19 +6,23 @@ It knows the shop by URL only, keeps its own cookies, and follows redirects with
 import copy
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from .patterns import LONGEST_TEXT, Answer, TookTooLong, as_text, at_path, fill, fits, json_of
 from .shopfile import Sign, Step
 from .trouble import Unplayable
-from .wording import answer_text, request_text
+from .wording import answer_text, redirect_text, request_text
 
 SECONDS = 60  # a shop may wait half a minute for PortOne
 LARGEST_ANSWER = 2_000_000  # bytes
+LARGE_CHUNK, SMALL_CHUNK = 65_536, 1024  # bytes
 MOST_REDIRECTS = 5
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 HEADERS = {"User-Agent": "Mozilla/5.0 (portone-sandbox check)", "Accept": "text/html, application/json, */*"}
@@ -41,6 +45,7 @@ class Visitor:
         answer = self.send(step, values, changes)
         wanted = step.status
         if (answer.status != wanted) if wanted else answer.status >= 400:
+            _explain_redirect(answer, step)
             raise Unplayable("status", step=step.where, method=step.method, path=_path(answer), got=answer.status)
         taken = {}
         for name, place in step.take.items():
@@ -49,6 +54,7 @@ class Visitor:
             except TookTooLong:
                 raise Unplayable("pattern_too_slow", step=step.where, name=name) from None
             if found is None:
+                _explain_redirect(answer, step)
                 path = _path(answer)
                 raise Unplayable("nothing_found", step=step.where, name=name, path=path, got=answer.status)
             taken[name] = found
@@ -88,12 +94,18 @@ class Visitor:
                 kept = {"Content-Type": str(following.headers.get("Content-Type") or "")} if following.body else {}
                 to = self.address(following.url or "")
                 response = self._request(following.method or "GET", to, headers={**own, **kept}, data=following.body)
-            answer = _read(response, self.seconds)
-        except (requests.RequestException, ValueError) as error:
+            answer = replace(_read(response, self.seconds), unfollowed=self._unfollowed(response))
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:  # read1 raises urllib3's own
             self.listen(asked, type(error).__name__)
             raise Unplayable("no_answer", method=method, path=path, error=type(error).__name__) from None
-        self.listen(asked, answer_text(answer.status, _path(answer), answer.text, path))
+        told = answer_text(answer.status, _path(answer), answer.text, path)
+        self.listen(asked, f"{told}{redirect_text(answer.unfollowed, answer.location)}")
         return answer
+
+    def _unfollowed(self, response: requests.Response) -> str:
+        """Why a redirect was not followed; "" for an answer that is none."""
+        following = response.next
+        return "" if following is None else "endless" if self.is_own(following.url or "") else "outside"
 
     def _request(self, method: str, url: str, **content: Any) -> requests.Response:
         return self._session.request(method, url, timeout=self.seconds, allow_redirects=False, stream=True, **content)
@@ -114,6 +126,13 @@ class Visitor:
     def is_own(self, url: str) -> bool:
         """Whether an address is the shop's; the names of this machine are one."""
         return _place(url) == _place(self.shop_url) is not None
+
+
+def _explain_redirect(answer: Answer, step: Step) -> None:
+    """Raises Unplayable for an answer whose redirect was not followed."""
+    if answer.unfollowed:
+        place = {"location": answer.location, "got": answer.status, "times": MOST_REDIRECTS}
+        raise Unplayable(f"redirect_{answer.unfollowed}", step=step.where, path=_path(answer), **place)
 
 
 def _path(answer: Answer) -> str:
@@ -186,16 +205,28 @@ def _escaped(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read(response: requests.Response, seconds: int) -> Answer:
-    """Read the beginning of an answer, within a time."""
+    """Read the beginning of an answer. Raises ReadTimeout when it does not end within a time."""
     until, content = time.monotonic() + seconds, b""
-    for chunk in response.iter_content(65_536):
-        content += chunk
-        if len(content) > LARGEST_ANSWER or time.monotonic() > until:
-            break
-    response.close()
+    with closing(response):
+        for chunk in _arriving(response):
+            content += chunk
+            if len(content) > LARGEST_ANSWER:
+                break
+            if time.monotonic() > until:
+                raise requests.ReadTimeout
     told = response.encoding if "charset" in response.headers.get("Content-Type", "").lower() else None
     try:
         text = content.decode(told or "utf-8", "replace")
     except LookupError:
         text = content.decode("utf-8", "replace")
     return Answer(response.status_code, response.url, response.headers, text)
+
+
+def _arriving(response: requests.Response) -> Iterator[bytes]:
+    """The content as it arrives: `iter_content` waits until a chunk is full, however slowly that happens."""
+    read1 = getattr(response.raw, "read1", None)
+    if read1 is None:  # an answer from within this process, or urllib3 before 2.1
+        yield from response.iter_content(SMALL_CHUNK)
+        return
+    while chunk := read1(LARGE_CHUNK, decode_content=True):
+        yield chunk

@@ -27,6 +27,12 @@ def answer_text(status: int, ended_at: str, text: str, asked: str) -> str:
     return f"{status} {said}".strip()[:LONGEST_SHOWN]
 
 
+def redirect_text(unfollowed: str, location: str) -> str:
+    """What follows an answer whose redirect was not followed; "" for any other."""
+    why = {"outside": "not an address of the shop", "endless": "too many redirects"}.get(unfollowed)
+    return f"  (not followed, {why}: {location})" if why else ""
+
+
 def _pay(value: Any) -> Any:
     """Of the parameters of `IMP.request_pay` only what matters here."""
     if isinstance(value, Mapping) and "merchant_uid" in value:

@@ -5,6 +5,11 @@
   const texts = document.getElementById("attacks").dataset;
   const cut = document.body.dataset.cut;
   const all = document.getElementById("attack-all");
+  const total = document.getElementById("attack-total");
+
+  function filled(text, values) {
+    return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  }
 
   function put(place, tag, text, name) {
     const element = document.createElement(tag);
@@ -46,9 +51,12 @@
     form.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(form.action, { method: "POST" });
-      show(place, await answer.json());
+      const told = await answer.json();
+      show(place, told);
+      return told.state || "unplayable";
     } catch {
       show(place, { message: cut });
+      return "unplayable";
     } finally {
       form.removeAttribute("aria-busy");
     }
@@ -56,12 +64,21 @@
 
   document.addEventListener("submit", (event) => {
     event.preventDefault();
+    if (!all?.disabled) total.textContent = "";
     attack(event.target);
   });
 
   all?.addEventListener("click", async () => {
     all.disabled = true;
-    for (const form of document.querySelectorAll(".attack form")) await attack(form);
+    const forms = document.querySelectorAll(".attack form");
+    const counts = { all: forms.length, ok: 0, broken: 0, unplayable: 0, not_described: 0 };
+    total.classList.remove("bad");
+    for (const [before, form] of forms.entries()) {
+      total.textContent = filled(texts.attackingAll, { number: before + 1, all: forms.length });
+      counts[await attack(form)] += 1;
+    }
+    total.classList.toggle("bad", counts.ok < counts.all);
+    total.textContent = filled(counts.ok === counts.all ? texts.allPassed : texts.notAllPassed, counts);
     all.disabled = false;
   });
 })();

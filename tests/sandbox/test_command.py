@@ -1,10 +1,12 @@
 """The command that serves the sandbox alone: what it prints, how it refuses options, how it ends."""
 
+import os
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +17,12 @@ from pytest_httpserver import HTTPServer
 from werkzeug.serving import make_server
 
 from sandbox import create_sandbox
-from sandbox.__main__ import TEXTS, announcement, main, origin_of, parser
+from sandbox.__main__ import TEXTS, announcement, database_of, main, origin_of, parser
 from sandbox.ledger.merchant import API_SECRET
 from tests.sandbox.conftest import ASKED
 
 ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
@@ -40,6 +43,8 @@ def test_an_option_that_cannot_be_used_is_one_line_that_names_it(capsys: pytest.
         assert f"--shop {shop}: an address without a path" in refused(capsys, "--shop", shop)
     for clock_url in ("localhost", "ftp://x/y", "http://["):
         assert f"--clock-url {clock_url}: an address" in refused(capsys, "--clock-url", clock_url)
+    for database in ("", " ", "."):
+        assert f"--database '{database}': the name of a file" in refused(capsys, "--database", database)
     assert "--colour" in refused(capsys, "--colour", "red")
     assert "--lang" in refused(capsys, "--lang", "fr")
     assert "name.invalid" in refused(capsys, "--host", "name.invalid")
@@ -64,7 +69,7 @@ def test_a_file_that_cannot_hold_the_data_is_named_with_the_reason(
         "text/below-a-file.sqlite3": "text",
         "text": "file is not a database",
         "shop.sqlite3": "is a database of something else",
-        ".": "unable to open database file",
+        ".": "the name of a file is needed",
     }.items():
         told = refused(capsys, "--database", tmp_path / file)
         assert str(tmp_path) in told and reason in told
@@ -84,6 +89,7 @@ def told_for(folder: Path, *arguments: str, language: str = "en") -> str:
     """What the command prints before it serves with these options."""
     text = TEXTS[language]
     options = parser(text).parse_args(["--database", str(folder / "x.sqlite3"), *arguments])
+    options.database = database_of(options.database, text)
     app = create_sandbox(options.database, shop_origin=origin_of(options.shop, text), start_worker=False)
     server = make_server("127.0.0.1", 0, app)
     try:
@@ -130,6 +136,30 @@ def test_a_sandbox_that_others_reach_says_what_they_call_and_that_the_panel_is_o
     assert "use this machine's name" in told
     assert "SANDBOX_CONTROLS_TOKEN closes it" in told
     assert "SANDBOX_CONTROLS_TOKEN" not in told_for(tmp_path)
+
+
+def test_an_interrupt_while_the_installed_command_is_loaded_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "portone_sandbox").mkdir()
+    (tmp_path / "portone_sandbox" / "__init__.py").write_text("raise KeyboardInterrupt")
+    line = "import sys; from portone_sandbox_command import main; sys.exit(main())"  # as the installed script does
+    path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    ended = subprocess.run([sys.executable, "-c", line], env=os.environ | path, capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+    module, _, function = PROJECT["project"]["scripts"]["portone-sandbox"].partition(":")
+    assert (module, function) == ("portone_sandbox_command", "main")
+
+
+@pytest.mark.slow
+def test_a_reader_that_has_gone_brings_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    with started([sys.executable, "-m", "sandbox"], tmp_path) as (process, _):
+        assert process.stdout
+        process.stdout.close()
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+    log = (tmp_path / "log").read_text()
+    assert "Traceback" not in log
+    assert "BrokenPipe" not in log
 
 
 # --- processes --------------------------------------------------------------------------------------------------------

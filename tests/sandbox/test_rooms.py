@@ -18,7 +18,7 @@ ROOMS = {
     "check": {"ledger"},  # everything else by HTTP, as it would be with a sandbox elsewhere
     "attacks": {"window", "controls", "check", "adapter"},
 }
-INSTALLED = {"flask", "requests", "werkzeug"}  # Flask brings werkzeug
+INSTALLED = {"flask", "requests", "urllib3", "werkzeug"}  # Flask brings werkzeug, requests urllib3
 NEEDED_BY = {"testing": {"pytest"}}  # a fixture; it says what to install
 FILES_BESIDE = {"adapter.py", "running.py", "server.py", "testing.py"}
 MOST_ENTRIES = 11

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -76,6 +77,7 @@ def test_what_cannot_be_played_is_one_line_and_status_2(
     tmp_path: Path, sandbox_url: str, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     httpserver.expect_request("/controls/clock").respond_with_json({"time": "now"})
+    httpserver.expect_request("/page/controls/clock").respond_with_data("<h1>a shop</h1>")
     elsewhere = httpserver.url_for("").rstrip("/")
     (tmp_path / "shop.toml").write_text(DESCRIPTION.replace("http://shop", nobody()))
     good, junit = str(tmp_path / "shop.toml"), str(tmp_path / "none" / "junit.xml")
@@ -83,9 +85,12 @@ def test_what_cannot_be_played_is_one_line_and_status_2(
     for arguments, told in (
         ([good, "--sandbox", sandbox_url], "the shop does not answer (ConnectionError)"),
         ([good, "--sandbox", nobody()], "/controls/clock of the sandbox: no answer (ConnectionError)"),
-        ([good, "--sandbox", f"{sandbox_url}/nowhere"], "/controls/clock of the sandbox"),
-        ([good, "--sandbox", elsewhere], "/controls/clock of the sandbox: no answer (no time)"),
-        ([good, "--sandbox", "5001"], "/controls/clock of the sandbox"),
+        ([good, "--sandbox", f"{sandbox_url}/nowhere"], "Not a sandbox: what answers at /controls/clock (401)"),
+        ([good, "--sandbox", elsewhere], "Not a sandbox: what answers at /controls/clock (200)"),
+        ([good, "--sandbox", f"{elsewhere}/page"], "Not a sandbox: what answers at /controls/clock (200)"),
+        ([good, "--sandbox", "5001"], "--sandbox: must be an address such as http://"),
+        ([good, "--sandbox", "nonsense"], "--sandbox: must be an address such as http://"),
+        ([good, "--sandbox", sandbox_url, "--token", "한글"], "--token: only ASCII characters"),
         ([good, "--sandbox", sandbox_url, "--shop", "shop"], "--shop: must be an address"),
         ([good, "--sandbox", sandbox_url, "--junit", junit], "none/junit.xml: No such file or directory"),
         ([str(tmp_path / "wrong.toml")], "wrong.toml: paid: is missing"),
@@ -109,6 +114,42 @@ def test_a_sandbox_that_asks_for_its_token_says_so(tmp_path: Path, capsys: pytes
     app.extensions["sandbox"].close()
 
 
+def test_an_error_that_is_still_injected_is_told_before_a_right_shop_looks_broken(
+    tmp_path: Path, sandbox_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "shop.toml").write_text(DESCRIPTION.replace("http://shop", nobody()))
+    rule = {"path": "/payments/*", "fault": "status", "value": 500}
+    requests.post(f"{sandbox_url}/controls/faults", json=rule, timeout=20).raise_for_status()
+    assert check(str(tmp_path / "shop.toml"), "--sandbox", sandbox_url) == 2
+    told = "faults that are injected in the sandbox: 1. Remove them first: DELETE"
+    assert capsys.readouterr().err == f"{told} {sandbox_url}/controls/faults\n"
+
+
+def test_a_shop_that_dies_in_the_middle_ends_the_run_with_one_line_and_keeps_the_earlier_report(
+    tmp_path: Path, sandbox_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listening, junit = socket.create_server(("127.0.0.1", 0)), tmp_path / "junit.xml"
+    shop_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    def answer_once() -> None:
+        connection, _ = listening.accept()
+        listening.close()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    thread = threading.Thread(target=answer_once)
+    thread.start()
+    junit.write_text("<earlier/>")
+    (tmp_path / "shop.toml").write_text(DESCRIPTION.replace("http://shop", shop_url))
+    assert check(str(tmp_path / "shop.toml"), "--sandbox", sandbox_url, "--junit", str(junit)) == 2
+    thread.join(timeout=60)
+    said = capsys.readouterr()
+    assert said.out.count(" not playable") == 1
+    assert said.err == f"{shop_url}: GET /: the shop does not answer (ConnectionError).\n"
+    assert (junit.read_text(), len(list(tmp_path.glob("*junit*")))) == ("<earlier/>", 1)
+
+
 def nobody() -> str:
     """An address at which nobody answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -118,29 +159,20 @@ def nobody() -> str:
 def test_wrong_options_are_told_and_the_list_needs_no_shop(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, told in (
         ([], "the file that describes the shop is missing"),
-        (["shop.toml", "--only", "nothing"], "no case 'nothing'"),
+        (["shop.toml", "--only", "nothing"], "--only nothing: no such case"),
         (["shop.toml", "--lang", "fr"], "invalid choice"),
     ):
-        with pytest.raises(SystemExit) as raised:
-            command.main(arguments)
-        assert raised.value.code == 2
-        assert told in capsys.readouterr().err
+        assert command.main([*arguments, *([] if "--lang" in arguments else ["--lang", "en"])]) == 2
+        said = capsys.readouterr().err
+        assert told in said
+        assert said.count("\n") == 1, said
     assert check("--list") == 0
     listed = capsys.readouterr().out
     assert [name for name in CASES if f"  {name} " not in listed] == []
     assert max(map(report.columns, listed.splitlines())) <= report.COLUMNS
 
 
-@pytest.mark.parametrize(
-    ("environ", "language"),
-    [({}, "ko"), ({"LANG": "C.UTF-8"}, "ko"), ({"LANG": "ko_KR.UTF-8"}, "ko"), ({"LANG": "en_US.UTF-8"}, "en"),
-     ({"LANG": "ko_KR.UTF-8", "LC_ALL": "de_DE"}, "en")],
-)  # fmt: skip
-def test_the_language_is_that_of_the_terminal_else_korean(environ: dict[str, str], language: str) -> None:
-    assert command.language_of(environ) == language
-
-
-STEPS = (Step("order", "POST /orders  {name: 커피}", "200 {}"), Step("look", "GET /orders/1", "200 ✗ paid \x00"))
+STEPS = (Step("order", "POST /orders  {name: 커피}", "200 {}\x00"), Step("look", "GET /orders/1", "200", "not_paid"))
 DEARER = {"price": 4500, "amount": 301}
 UNHEARD = {"method": "GET", "path": "/" + "가" * 300, "error": "ReadTimeout"}
 RESULTS = [
@@ -167,6 +199,19 @@ def test_the_table_fits_into_a_hundred_columns(language: str) -> None:
     assert case_text("price-in-the-order", language).loss in words
     assert case_text("other-channel", language).loss not in words  # the shop has not failed it
     assert {"ko": "두 번 낸 돈이 모두 남아", "en": "Both payments stay"}[language] in words
+
+
+def test_what_to_do_when_everything_fails_is_told_only_then() -> None:
+    broken = Result(CASES["declined"], BROKEN, "paid_for_nothing", steps=STEPS)
+    for language, told, sign in (
+        ("ko", "이 샌드박스를 부르는지", "→ 200 결제되지 않음"),
+        ("en", "calls this sandbox", "→ 200 not paid"),
+    ):
+        table = report.Report(language)
+        assert told in " ".join(table.ending([broken], verbose=False))
+        assert told not in " ".join(table.ending([broken, *RESULTS], verbose=True))
+        assert sign in "".join(table.ending([broken], verbose=True))
+        assert told not in " ".join(" ".join(text) for text in CASE_TEXTS[language].values())
 
 
 def test_colours_are_for_a_terminal() -> None:

@@ -1,5 +1,6 @@
 """A shop's file: what is wrong with it is one line that names the file and the field."""
 
+import ast
 import re
 import signal
 from pathlib import Path
@@ -8,11 +9,14 @@ import pytest
 
 from sandbox.check import names, patterns, shopfile
 from sandbox.check.cases import CASES
+from sandbox.check.file_texts import KO
 from sandbox.check.patterns import Answer, Take, fill, take_of
 from sandbox.check.table import BadFile
 from tests.sandbox.check.small_shop import DESCRIPTION
 
 DOCS = Path(__file__).parents[3] / "docs"
+CHECK = Path(shopfile.__file__).parent
+BAD = ("bad", "BadFile")  # what makes an error
 SMALLEST = """
 [shop]
 url = "http://127.0.0.1:3000"
@@ -42,6 +46,31 @@ def test_the_smallest_file_and_the_documents_are_read(tmp_path: Path) -> None:
     for page in ("check-file.md", "check-file.en.md"):
         for block in re.findall(r"```toml\n(.*?)```", (DOCS / page).read_text(), re.DOTALL):
             assert read(tmp_path, block).callback
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    assert read(tmp_path, f"\ufeff{SMALLEST}").name == "127.0.0.1:3000"
+
+
+def test_what_is_wrong_is_said_in_korean_too(tmp_path: Path) -> None:
+    with pytest.raises(BadFile) as raised:
+        read(tmp_path, SMALLEST.replace("{order}", "{oder}"))
+    assert raised.value.told("ko").startswith("shop.toml: paid.get: {oder}의 값이 여기에는 없습니다. 있는 것은 email")
+    assert raised.value.told("en") == str(raised.value)
+    with pytest.raises(BadFile) as raised:
+        read(tmp_path, SMALLEST.replace("[shop]", "[shop]\nuser = '{x}'"))
+    assert raised.value.told("ko") == "shop.toml: shop.user: 모르는 필드입니다. 여기서 쓰는 것은 name, url"
+
+
+def test_every_text_of_a_mistake_has_its_korean() -> None:
+    said = set()
+    for path in CHECK.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in BAD:
+                told = node.args[1]
+                said |= {told.value} if isinstance(told, ast.Constant) else set()
+    assert len(said) > 20
+    assert said - KO.keys() == set()
 
 
 # What is changed in the smallest file, or added to it, and what is said about it.

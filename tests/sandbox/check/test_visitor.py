@@ -1,6 +1,9 @@
 """A visitor of the shop: redirects within it, never to another host, and bodies that an attacker changes."""
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 import requests
@@ -8,6 +11,7 @@ from flask import Flask, redirect, request
 
 from sandbox.adapter import WSGIAdapter
 from sandbox.check.patterns import Answer, take_of
+from sandbox.check.seen_texts import SEEN
 from sandbox.check.shopfile import Sign, Step
 from sandbox.check.trouble import Unplayable
 from sandbox.check.visitor import Visitor, changed, holds
@@ -52,11 +56,66 @@ def test_redirects_are_followed_within_the_shop_only(visitor: Visitor) -> None:
     assert visitor.call("GET", "/round").status == 302
 
 
+@pytest.mark.parametrize(
+    ("path", "key", "location"),
+    [("/away", "redirect_outside", "http://elsewhere.example/seen"), ("/round", "redirect_endless", "/round")],
+)
+def test_a_redirect_that_is_not_followed_is_explained_with_its_place(
+    path: str, key: str, location: str, visitor: Visitor
+) -> None:
+    said: list[str] = []
+    visitor.listen = lambda request, answer: said.append(answer)
+    for step in (Step("order[1]", "GET", path, status=200), Step("order[1]", "GET", path, take={"a": take_of("(x)y")})):
+        with pytest.raises(Unplayable) as raised:
+            visitor.do(step, {})
+        for language in ("ko", "en"):
+            assert location in SEEN[language][raised.value.key].format_map(raised.value.facts)
+        assert raised.value.key == key
+        assert location in said[-1]
+    assert visitor.do(Step("order[1]", "GET", path, take={"to": take_of("header:Location")}), {}) == {"to": location}
+
+
 def test_an_address_of_another_host_is_not_called(visitor: Visitor) -> None:
     for address in ("http://elsewhere.example/", "http://127.0.0.1:3001/", "ftp://127.0.0.1:3000/", "http://[", "x"):
         with pytest.raises(Unplayable, match="outside"):
             visitor.call("GET", address)
     assert visitor.address("http://localhost:3000/hook?a=1") == f"{SHOP}/hook?a=1"
+
+
+@contextmanager
+def answering(reply: bytes, *, endless: bool = False) -> Iterator[str]:
+    """A server that answers one request with these bytes, and then closes, or sends a byte now and then."""
+    ended = threading.Event()
+
+    def answer() -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(reply)
+            while endless and not ended.wait(0.05):
+                connection.sendall(b".")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            ended.set()
+            thread.join(timeout=60)
+
+
+def test_an_answer_that_dribbles_past_the_limit_or_is_cut_is_no_answer() -> None:
+    for reply, endless, error in (
+        (b"HTTP/1.1 200 OK\r\n\r\n", True, "ReadTimeout"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf", False, "ProtocolError"),
+    ):
+        with answering(reply, endless=endless) as url, requests.Session() as http:
+            visitor = Visitor(http, url, lambda request, answer: None)
+            visitor.seconds = 1
+            with pytest.raises(Unplayable, match="no_answer") as raised:
+                visitor.call("GET", "/")
+        assert raised.value.facts["error"] == error
 
 
 def test_a_step_that_finds_nothing_names_the_step_and_what_it_looked_for(visitor: Visitor) -> None:

@@ -1,0 +1,36 @@
+"""Texts of the command `check`: its options, and why nothing can be played."""
+
+TEXTS: dict[str, dict[str, str]] = {
+    "ko": {
+        "about": "쇼핑몰에 구매자와 공격자를 보내 보고 표로 알려 줍니다.",
+        "help_file": "쇼핑몰을 설명하는 파일. 예: shop.toml (docs/check-file)",
+        "help_sandbox": "샌드박스의 주소",
+        "help_shop": "파일에 적힌 것과 다른 쇼핑몰 주소",
+        "help_token": "샌드박스의 SANDBOX_CONTROLS_TOKEN",
+        "help_only": "이 점검만. 여러 번 쓸 수 있습니다",
+        "help_junit": "JUnit XML을 쓸 파일",
+        "help_lang": "이 명령이 쓰는 말. 주지 않으면 LANG의 말",
+        "help_verbose": "요청과 응답도 보여 줍니다",
+        "help_list": "점검을 나열하고 아무것도 실행하지 않습니다",
+        "no_case": "--only {name}: 그런 점검이 없습니다. --list가 보여 줍니다",
+        "no_file": "쇼핑몰을 설명하는 파일을 적어 주세요. 예: portone-sandbox check shop.toml",
+        "bad_token": "--token: 영문자와 숫자, ASCII 기호만 보낼 수 있습니다",
+        "faults": "샌드박스에 걸어 둔 오류가 {count}개 있습니다. 먼저 지워 주세요: DELETE {url}/controls/faults",
+    },
+    "en": {
+        "about": "Send buyers and attackers to a shop, and print a table.",
+        "help_file": "how the shop describes itself, such as shop.toml (docs/check-file)",
+        "help_sandbox": "the sandbox's address",
+        "help_shop": "another address of the shop than the file's",
+        "help_token": "the sandbox's SANDBOX_CONTROLS_TOKEN",
+        "help_only": "this case only; may be repeated",
+        "help_junit": "the file that gets JUnit XML",
+        "help_lang": "the language of this command; default: that of LANG",
+        "help_verbose": "show the requests and answers",
+        "help_list": "list the cases, play none",
+        "no_case": "--only {name}: no such case; --list shows them",
+        "no_file": "the file that describes the shop is missing, as in: portone-sandbox check shop.toml",
+        "bad_token": "--token: only ASCII characters can be sent",
+        "faults": "faults that are injected in the sandbox: {count}. Remove them first: DELETE {url}/controls/faults",
+    },
+}
