@@ -38,10 +38,15 @@ class Folders:
             if self.exists(name):
                 return
             draft = self._root / f".{name}"
-            draft.mkdir()
-            for file in self.template.glob("*.sqlite3"):
-                _copy(file, draft / file.name)
-            draft.rename(self.of(name))
+            shutil.rmtree(draft, ignore_errors=True)
+            try:
+                draft.mkdir()
+                for file in self.template.glob("*.sqlite3"):
+                    _copy(file, draft / file.name)
+                draft.rename(self.of(name))
+            except BaseException:  # what is left would fill the disk, and stop the next attempt
+                shutil.rmtree(draft, ignore_errors=True)
+                raise
 
     def delete(self, name: str) -> None:
         gone = self._root / f".gone-{name}"

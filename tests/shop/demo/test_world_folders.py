@@ -4,6 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from shop.demo.world_folders import Folders
 from shop.world_settings import Keys
 
@@ -36,3 +38,17 @@ def test_only_worlds_are_listed_the_oldest_first_and_deleted_whole(tmp_path: Pat
     folders.delete(older)
     assert folders.names() == [newer]
     assert sorted(path.name for path in (tmp_path / "worlds").iterdir()) == sorted([newer, "lost+found", "template"])
+
+
+def test_a_copy_that_fails_leaves_nothing_behind_and_the_next_one_succeeds(tmp_path: Path) -> None:
+    folders, keys = Folders(tmp_path / "worlds"), Keys("x" * 32)
+    name = str(keys.name_of(keys.draw(1e9), 1e9))
+    broken = folders.template / "shop.sqlite3"
+    broken.write_text("no database" * 1000)
+    with pytest.raises(sqlite3.DatabaseError):
+        folders.make(name)
+    assert [path.name for path in (tmp_path / "worlds").iterdir()] == ["template"]
+    broken.unlink()
+    (tmp_path / "worlds" / f".{name}").mkdir()  # of a process that was killed
+    folders.make(name)
+    assert folders.names() == [name]
