@@ -6,6 +6,7 @@ Only this module may import both the shop and the sandbox. `worlds.py` opens one
 import os
 import sys
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NoReturn
@@ -63,6 +64,7 @@ MIGRATIONS = HERE / "shop" / "migrations"
 LARGEST_REQUEST_BYTES = 1_000_000
 SHOP_NAMES = {"ko": "달곰상점", "en": "Dalgom"}  # shown in the sandbox's payment window
 APP_LOAD_ERROR = 4  # gunicorn's: after this exit status it stops; after 1 it would restart the worker endlessly
+LONGEST_FAULT_SECONDS = 5.0  # that a visitor's fault may keep a thread which others need (DEMO_WORLDS)
 KEPT_CONNECTIONS = 16  # to the database, and as many again under load; a new one takes longer than a page
 POOL_SECONDS = 10  # a request waits this long for one of them, and then gets 503
 
@@ -234,6 +236,7 @@ def mount_sandbox(app: Flask, settings: Settings, sandbox_http: requests.Session
         api_keys=(settings.api_key, settings.api_secret),
         clock_url=f"{settings.public_url}/demo/clock",
         shop_file=HERE / "shop" / "demo" / "check.toml",
+        longest_wait=LONGEST_FAULT_SECONDS if settings.world_key else inf,
     )
     shop_wsgi = app.wsgi_app
     app.wsgi_app = DispatcherMiddleware(shop_wsgi, {"/sandbox": sandbox})  # type: ignore[method-assign]

@@ -4,10 +4,14 @@ Each world is an app of `create_app` in a folder of its own, opened when somebod
 need the room. A browser names its world by a cookie, a program by a header. docs/deploy.md describes the mode.
 """
 
+import logging
 import resource
+import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -16,7 +20,7 @@ from werkzeug.http import parse_cookie
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import run_simple
 from werkzeug.utils import redirect
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 from werkzeug.wsgi import ClosingIterator
 
 from app import close_app, create_app, development_port, end_with_line, greet, settings_from_environment
@@ -26,6 +30,7 @@ from shop.demo.compiled_templates import CompiledTemplates
 from shop.demo.open_worlds import OpenWorlds, Refused
 from shop.demo.world_folders import Folders
 from shop.environment import ConfigError
+from shop.operations import logs
 from shop.web.common import local_path
 from shop.web.public_host import is_other_name
 from shop.world_settings import ENTRANCE, HEADER, LIFE_SECONDS, Keys, settings_of, settings_of_nobody
@@ -34,23 +39,30 @@ KEPT_FOR_EACH_OPEN = 10  # folders: so many times DEMO_WORLDS
 MOST_FILES = 65_536  # open ones, if the system allows: each connection to a database has up to three
 
 # Answered by the shop that nobody enters: they say nothing of a world, or belong to the machine.
-SHARED = ("/static/", "/healthz", "/readyz", "/metrics")
+SHARED = ("/static/", "/healthz", "/readyz", "/metrics", "/robots.txt", "/favicon.ico")
 SHARED_WITHOUT_WORLD = ("/sandbox/static/", "/sandbox/v1/", "/sandbox/js/")
 
 HEADER_KEY = "HTTP_" + HEADER.upper().replace("-", "_")
 Environ = dict[str, Any]
 
+log = logging.getLogger("shop.worlds")
+
 
 class Worlds:
-    """The WSGI app. `now` tells the time of lives, in unix seconds."""
+    """The WSGI app. `now` tells the time of lives, in unix seconds; `disk_usage` the disk's total, used and free."""
 
-    def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        now: Callable[[], float] = time.time,
+        disk_usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage,
+    ) -> None:
         self.settings, self.now = settings, now
         self.keys = Keys(settings.secret_key)
         self.cookie = "__Host-world" if settings.https else "world"
         self.templates = CompiledTemplates()
         self.host = urlsplit(settings.public_url).netloc
-        self.folders = Folders(settings.instance_path / "worlds")
+        self.folders = Folders(settings.instance_path / "worlds", disk_usage)
         self.open = OpenWorlds(self.folders, settings.demo_worlds, self._create, close_app, now)
         self.base = create_app(settings_of_nobody(settings, self.folders.template))
         self._wsgi = ProxyFix(self._handle, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)
@@ -64,21 +76,27 @@ class Worlds:
         path = environ.get("PATH_INFO", "")
         if path.startswith(SHARED):
             return self._shared(environ, start_response)
-        is_html = environ["REQUEST_METHOD"] == "GET" and "text/html" in environ.get("HTTP_ACCEPT", "")
+        method = environ["REQUEST_METHOD"]
+        is_html = method in ("GET", "HEAD") and "text/html" in environ.get("HTTP_ACCEPT", "")
         environ[no_world.IS_PAGE] = is_html and HEADER_KEY not in environ
         key, name = self._named(environ)
         try:
             if path == ENTRANCE:
-                return self._enter(environ, name)(environ, start_response)
+                return self._entered(environ, name)(environ, start_response)
             if name and self.folders.exists(name):
                 return self._answer(name, key, environ, start_response)
             if path.startswith(SHARED_WITHOUT_WORLD):
                 return self._shared(environ, start_response)
             if environ[no_world.IS_PAGE]:
-                return redirect(self._entrance(environ))(environ, start_response)
+                return _logged(environ, redirect(self._entrance(environ)))(environ, start_response)
             raise Refused("gone" if key else "unnamed")
         except Refused as refused:
-            more = {"PATH_INFO": f"/demo/no-world/{refused}", "REQUEST_METHOD": "GET", "HTTP_HOST": self.host}
+            more = {
+                logs.ASKED: (method, Request(environ).path),
+                "PATH_INFO": f"/demo/no-world/{refused}",
+                "REQUEST_METHOD": "HEAD" if method == "HEAD" else "GET",
+                "HTTP_HOST": self.host,
+            }
             return self._shared({**environ, **more}, start_response)
 
     def _shared(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
@@ -101,13 +119,24 @@ class Worlds:
     def _answer(self, name: str, key: str, environ: Environ, start_response: Any) -> Iterable[bytes]:
         world = self.open.take(name, key)
         try:
-            if world.is_full and environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-                raise Refused("grown")
+            if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+                if world.is_full:
+                    raise Refused("grown")
+                if self.folders.is_disk_short():
+                    raise Refused("no-space")
             body = world.app(environ, start_response)  # type: ignore[misc]  # `take` opened it
         except BaseException:
             self.open.give_back(world)
             raise
         return ClosingIterator(body, [lambda: self.open.give_back(world)])
+
+    def _entered(self, environ: Environ, name: str | None) -> Response:
+        """Enter, write the access log, and say so if the disk or the template is broken."""
+        try:
+            return _logged(environ, self._enter(environ, name))
+        except (OSError, sqlite3.Error) as error:  # the server would take an OSError for a client that went away
+            log.exception("a world cannot be made")
+            raise Refused("broken") from error
 
     def _enter(self, environ: Environ, name: str | None) -> Response:
         """Lead a browser into its world, which is made for those only that sent their cookie back."""
@@ -122,11 +151,14 @@ class Worlds:
         if name is None:
             return self._with_key(redirect(f"{ENTRANCE}?again=1&next={quote(page)}"), self.keys.draw(self.now()))
         if not self.folders.exists(name):
+            if self.folders.is_disk_short():
+                log.warning("no world is made: the disk is nearly full")
+                raise Refused("no-space")
             self._make(name, environ)
         return redirect(page)
 
     def _start_anew(self, environ: Environ, name: str | None) -> Response:
-        """Make another world for this browser, and delete the one that it has."""
+        """Make another world for this browser, and delete the one that it has: no more disk than before."""
         ours = environ.get("HTTP_ORIGIN") == self.settings.public_url
         if environ.get("HTTP_SEC_FETCH_SITE", "same-origin" if ours else "") != "same-origin":
             raise Refused("forged")
@@ -156,7 +188,7 @@ class Worlds:
         return app
 
     def _make(self, name: str, environ: Environ) -> None:
-        """Make a world from the template. The oldest closed ones make room."""
+        """Make a world from the template. The closed ones that were made first make room."""
         if not no_world.may_begin(self.base, environ):
             raise Refused("often")
         names = self.folders.names()
@@ -164,6 +196,13 @@ class Worlds:
         for oldest in [each for each in names if each not in self.open][: max(surplus, 0)]:
             self.open.end(oldest)
         self.folders.make(name)
+
+
+def _logged(environ: Environ, response: Response) -> Response:
+    """Write the access log for a response of this layer; no app does."""
+    asked = Request(environ)
+    logs.write_access(asked.method, asked.path, response.status_code, None, asked.remote_addr)
+    return response
 
 
 def create() -> Worlds:

@@ -1,4 +1,5 @@
 """`make release-check`: what must be true before a release is tagged. Prints each problem; exit status 1 if any.
+The tests of the documents run when nothing else was found.
 
 The version stands in sandbox/__init__.py, which is installed alone. The newest heading of CHANGELOG.md is that version
 with its date; `payments.__version__` and the newest heading of payments/CHANGES.md agree, as that folder is copied.
@@ -13,14 +14,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+VERSION = re.compile(r"\d+\.\d+\.\d+")
 DATED = re.compile(r"(\d+\.\d+\.\d+) \((\d{4}-\d{2}-\d{2})\)")
 WHAT_PICTURES_SHOW = ("templates", "static", "sandbox/templates", "sandbox/static")
 
 
 def problems(root: Path) -> Iterator[str]:
     """Yield what stands against a release of the checkout `root`, one sentence each."""
-    yield from tree_problems(root)
     yield from version_problems(root)
+    yield from tree_problems(root)
     yield from picture_problems(root)
 
 
@@ -31,8 +33,11 @@ def tree_problems(root: Path) -> Iterator[str]:
 
 
 def version_problems(root: Path) -> Iterator[str]:
-    """Find versions that disagree, and a newest heading that is not a version with a real date."""
+    """Find a version of another form; else versions that disagree, and newest headings without it or a real date."""
     version = _version_in(root / "sandbox/__init__.py")
+    if not VERSION.fullmatch(version):
+        yield f"sandbox/__init__.py: __version__ is {version}, and must be three numbers such as 2.0.0"
+        return
     for name in ("CHANGELOG.md", "payments/CHANGES.md"):
         found = HEADING.search((root / name).read_text())
         newest = DATED.fullmatch(found[1]) if found else None
@@ -73,15 +78,17 @@ def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603, S607
 
 
-def main() -> int:
-    found = list(problems(ROOT))
+def main(root: Path = ROOT) -> int:
+    found = list(problems(root))
     for problem in found:
         print(problem)
-    documents = subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/test_docs.py"], cwd=ROOT, check=False)
-    if not found and documents.returncode == 0:
-        print("Ready: git tag, then push it.")
-        return 0
-    return 1
+    if found:
+        return 1
+    documents = subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/test_docs.py"], cwd=root, check=False)
+    if documents.returncode:
+        return 1
+    print("Ready: git tag, then push it.")
+    return 0
 
 
 if __name__ == "__main__":

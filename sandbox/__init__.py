@@ -11,6 +11,7 @@ against a shop), `attacks` (their page).
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import requests
@@ -90,6 +91,7 @@ def create_sandbox(
     api_keys: tuple[str, str] | None = None,
     clock_url: str | None = None,
     shop_file: Path | None = None,
+    longest_wait: float = inf,
 ) -> Flask:
     """Create the sandbox as a WSGI app that stores everything in the SQLite file `database`.
 
@@ -99,6 +101,7 @@ def create_sandbox(
     else the published ones for a shop on this machine, else those in the file `sandbox_keys` beside the database.
     `clock_url`: the shop's address that moves this clock from charge day to charge day, for the panel's buttons.
     `shop_file`: how the shop describes itself (docs/check-file.md), for the attack lab; raises BadFile for a wrong one.
+    `longest_wait`: seconds that a fault may keep a thread of the server, for a public sandbox; a longer one is cut.
     With `start_worker=False` no thread starts, and due work waits for `Sandbox.flush()`.
     """
     hosts = _hosts_from_environment() if webhook_hosts is None else webhook_hosts
@@ -117,7 +120,7 @@ def create_sandbox(
         app.register_blueprint(part)
     problems.install(app)
     app.before_request(sandbox.worker.start)
-    app.wsgi_app = FaultMiddleware(app.wsgi_app, sandbox.database)  # type: ignore[method-assign]
+    app.wsgi_app = FaultMiddleware(app.wsgi_app, sandbox.database, longest_wait)  # type: ignore[method-assign]
     return app
 
 

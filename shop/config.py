@@ -261,7 +261,7 @@ def _check_tokens(values: Mapping[str, str]) -> Iterator[ConfigError]:
 def _number(name: str, value: str) -> int:
     if value.isascii() and value.isdigit() and len(value) <= 2:
         return int(value)
-    raise ConfigError(f"{name} must be a small whole number, not {value!r}")
+    raise ConfigError(f"{name} must be a whole number from 0 to 99, not {value!r}")
 
 
 def _truth(name: str, value: str) -> bool:

@@ -154,13 +154,14 @@ def has_worlds(environ: Mapping[str, str]) -> bool:
 
 
 def check_worlds(environ: Mapping[str, str]) -> Iterator[ConfigError]:
-    """Find what a demo with a shop for each visitor cannot have: it is one process with files of its own."""
+    """Find what a demo with a shop for each visitor cannot have: it is one process with files of its own.
+
+    `server.problems` finds a second process.
+    """
     if not has_worlds(environ):
         return
     if keys := _given(environ, LIVE_KEYS):
         yield ConfigError(f"DEMO_WORLDS is for demos with the sandbox: remove it, or {_listed(keys)}")
-    if server.given(environ, "WEB_WORKERS", "1") != "1":
-        yield ConfigError("WEB_WORKERS must be 1 with DEMO_WORLDS: all worlds live in one process")
     for name in _given(environ, NOT_WITH_WORLDS):
         yield ConfigError(f"{name} cannot be used with DEMO_WORLDS, which makes all of this anew for each visitor")
 

@@ -18,6 +18,8 @@ def problems(environ: Mapping[str, str]) -> Iterator[str]:
     for name in COUNTS:
         if not _is_number(given(environ, name, "1"), 1, MOST):
             yield f"{name} must be a number from 1 to {MOST}"
+    if given(environ, "DEMO_WORLDS", "0") != "0" and given(environ, "WEB_WORKERS", "1") != "1":
+        yield "WEB_WORKERS must be 1 with DEMO_WORLDS: all worlds live in one process"
 
 
 def given(environ: Mapping[str, str], name: str, default: str) -> str:

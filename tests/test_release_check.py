@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.release_check import problems
+from docs.release_check import main, problems
 
 VERSION = "2.0.0"
 
@@ -71,6 +71,14 @@ def test_a_copied_folder_with_another_version_is_named(checkout: Checkout) -> No
     assert list(problems(checkout.root)) == ["payments/__init__.py: __version__ is 1.0.0, not 2.0.0"]
 
 
+@pytest.mark.parametrize("version", ["2.0.1.dev0", "2.0", ""])
+def test_a_version_that_is_not_three_numbers_is_the_first_problem_named(checkout: Checkout, version: str) -> None:
+    checkout.write("sandbox/__init__.py", f'__version__ = "{version}"\n')
+    first, *others = problems(checkout.root)
+    assert first.startswith("sandbox/__init__.py: __version__ is ") and "three numbers" in first
+    assert len(others) == 1 and others[0].startswith("the tree is not clean")
+
+
 def test_pictures_older_than_a_page_are_named_until_they_are_taken_anew(checkout: Checkout) -> None:
     checkout.write("templates/page.html", "second")
     checkout.commit()
@@ -79,3 +87,16 @@ def test_pictures_older_than_a_page_are_named_until_they_are_taken_anew(checkout
     checkout.write("docs/pictures/page.png", "picture of the second")
     checkout.commit()
     assert list(problems(checkout.root)) == []
+
+
+def test_the_documents_are_tested_only_when_nothing_else_was_found(
+    checkout: Checkout, capfd: pytest.CaptureFixture[str]
+) -> None:
+    checkout.write("forgotten.py", "")
+    assert main(checkout.root) == 1
+    assert len("".join(capfd.readouterr()).splitlines()) == 1  # no words of pytest, which finds no such file there
+    (checkout.root / "forgotten.py").unlink()
+    checkout.write("tests/test_docs.py", "def test_nothing() -> None:\n    pass\n")
+    checkout.commit()
+    assert main(checkout.root) == 0
+    assert capfd.readouterr().out.endswith("Ready: git tag, then push it.\n")

@@ -10,18 +10,33 @@ from typing import Any
 
 import pytest
 
+from shop.demo.no_world import IS_PAGE
 from shop.demo.open_worlds import MOST_BYTES
+from shop.demo.world_folders import RESERVE_BYTES
 from shop.world_settings import HEADER, LIFE_SECONDS
 from tests.clocks import NOON, start_sandbox
 from tests.test_server import wait_until
-from tests.visitors import PAGE, URL, Clock, Program, Visitor, demo
+from tests.visitors import PAGE, URL, Clock, Disk, Program, Visitor, demo
 from worlds import Worlds
+
+DISK = Disk()  # under `shared`
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
-    with demo(tmp_path_factory.mktemp("demo")) as worlds:
+    with demo(tmp_path_factory.mktemp("demo"), disk=DISK) as worlds:
         yield worlds
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    DISK.free = RESERVE_BYTES - 1
+    yield
+    DISK.free = DISK.total
+
+
+def access_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "shop.access"]
 
 
 def app_of(visitor: Visitor) -> Any:
@@ -36,7 +51,7 @@ def app_of(visitor: Visitor) -> Any:
     ("method", "path", "headers"),
     [
         ("GET", "/", {"Accept": "*/*"}),
-        ("HEAD", "/", PAGE),
+        ("HEAD", "/", {"Accept": "*/*"}),
         ("GET", "/demo/world", {"Accept": "*/*"}),
         ("POST", "/payment/webhook", {"Accept": "*/*"}),
         ("POST", "/sandbox/users/getToken", {"Accept": "*/*"}),
@@ -70,6 +85,30 @@ def test_health_metrics_and_files_are_answered_without_a_world_and_set_no_cookie
     missing = Visitor(shared).ask("GET", "/static/none.css")
     assert (missing.status_code, missing.headers.get("Set-Cookie")) == (404, None)
     assert shared.folders.names() == before
+
+
+def test_crawlers_are_asked_to_stay_away_and_no_icon_is_a_plain_404(shared: Worlds) -> None:
+    for headers in (PAGE, {"Accept": "*/*"}):
+        robots = Program(shared).ask("GET", "/robots.txt", headers=headers)
+        assert (robots.status_code, robots.text) == (200, "User-agent: *\nDisallow: /\n")
+        icon = Program(shared).ask("GET", "/favicon.ico", headers=headers)
+        assert (icon.status_code, icon.headers["Content-Type"]) == (404, "text/plain; charset=utf-8")
+
+
+def test_a_head_request_of_a_page_is_answered_as_the_page_is(shared: Worlds) -> None:
+    asked, page = (Visitor(shared).ask(method, "/", allow_redirects=False) for method in ("HEAD", "GET"))
+    assert (asked.status_code, asked.headers["Location"]) == (page.status_code, page.headers["Location"])
+    assert asked.status_code == 302
+
+
+def test_the_access_log_names_what_was_asked_for_where_no_world_answers(
+    shared: Worlds, caplog: pytest.LogCaptureFixture
+) -> None:
+    Program(shared).ask("POST", "/payment/webhook?secret=1")
+    Visitor(shared).ask("GET", "/cart?secret=1", allow_redirects=False)
+    Visitor(shared).ask("GET", "/demo/world?next=/", allow_redirects=False)
+    lines = ["POST /payment/webhook 400", "GET /cart 302", "GET /demo/world 302"]
+    assert access_lines(caplog) == lines
 
 
 def test_a_browser_that_keeps_no_cookie_makes_no_world_and_is_told_so(shared: Worlds) -> None:
@@ -227,6 +266,43 @@ def test_a_world_that_has_stored_too_much_shows_what_it_has_and_can_start_anew(s
     assert visitor.ask("GET", "/").status_code == 200
     assert visitor.starts_anew(Origin=URL).status_code == 200
     assert visitor.ask("POST", "/language").status_code == 400  # the shop's own answer: a token is missing
+
+
+def test_on_a_full_disk_no_world_is_made_and_worlds_store_nothing_but_show_what_they_have(
+    shared: Worlds, request: pytest.FixtureRequest
+) -> None:
+    visitor = Visitor(shared)
+    visitor.page("/")
+    request.getfixturevalue("full_disk")
+    before = shared.folders.names()
+    newcomer = Visitor(shared).ask("GET", "/", headers={"Accept-Language": "en"})
+    assert (newcomer.status_code, newcomer.headers["Retry-After"]) == (503, "60")
+    assert "disk of this server is nearly full" in newcomer.text
+    written = Program(shared, visitor.key).ask("POST", "/sandbox/controls/payments", json={})
+    assert (written.status_code, written.json()["error"]) == (503, "world_no-space")
+    assert visitor.ask("GET", "/").status_code == 200
+    assert shared.folders.names() == before
+    assert visitor.starts_anew(Origin=URL).status_code == 200
+    assert len(shared.folders.names()) == len(before)
+
+
+def test_a_visitor_for_whom_there_is_no_room_is_let_in_seconds_after_a_place_is_free(shared: Worlds) -> None:
+    page = shared.base.test_client().get("/demo/no-world/full", headers=PAGE, environ_overrides={IS_PAGE: True})
+    assert page.status_code == 503
+    assert int(page.headers["Refresh"]) <= 3
+
+
+def test_a_world_that_cannot_be_made_is_a_page_and_a_log_line_and_the_next_try_succeeds(
+    shared: Worlds, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor = Visitor(shared)
+    broken = shared.folders.template / "broken.sqlite3"
+    broken.write_text("no database" * 1000)
+    answer = visitor.ask("GET", "/")
+    broken.unlink()
+    assert (answer.status_code, "상점을 열지 못했습니다" in answer.text) == (500, True)
+    assert "a world cannot be made" in caplog.text
+    assert visitor.ask("GET", "/").status_code == 200
 
 
 @pytest.mark.slow

@@ -31,6 +31,16 @@ class Clock:
         return self.now
 
 
+class Disk:
+    """The disk that the worlds are on, with plenty of room unless a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.total = self.free = 10**12
+
+    def __call__(self, _path: Path) -> tuple[int, int, int]:
+        return self.total, self.total - self.free, self.free
+
+
 class Visitor(Shopper):
     """A browser at the door: its first page makes its world."""
 
@@ -72,10 +82,12 @@ class Program(Visitor):
 
 
 @contextmanager
-def demo(folder: Path, clock: Clock | None = None, moment: datetime = NOON, **environ: str) -> Iterator[Worlds]:
+def demo(
+    folder: Path, clock: Clock | None = None, moment: datetime = NOON, disk: Disk | None = None, **environ: str
+) -> Iterator[Worlds]:
     """A demo whose worlds begin at the tests' moment of business time."""
     usual = {"DEMO_WORLDS": "4", "SIGN_UP_LIMIT": "off"}
-    worlds = Worlds(load_settings(usual | environ, folder), clock or Clock())
+    worlds = Worlds(load_settings(usual | environ, folder), clock or Clock(), disk or Disk())
     sandbox_clock.move_to(worlds.base.extensions["sandbox"].extensions["sandbox"].database, moment)
     try:
         yield worlds

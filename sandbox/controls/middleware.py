@@ -29,11 +29,12 @@ App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class FaultMiddleware:
-    """Wraps the sandbox's WSGI app."""
+    """Wraps the sandbox's WSGI app. No request waits longer than `longest_wait` seconds, whatever a rule says."""
 
-    def __init__(self, app: App, database: Database) -> None:
+    def __init__(self, app: App, database: Database, longest_wait: float) -> None:
         self._app = app
         self._database = database
+        self._longest_wait = longest_wait
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "/")
@@ -47,9 +48,9 @@ class FaultMiddleware:
         for fault in hits:
             late = _AFTER.get(fault.fault)
             if late is not None:
-                return late(fault, body)(environ, start_response)
+                return late(self._seconds(fault), body)(environ, start_response)
         if response.marker:  # the outcome of a phone number withholds the response
-            return _hang(HANG_SECONDS, response.marker)(environ, start_response)
+            return _hang(min(HANG_SECONDS, self._longest_wait), response.marker)(environ, start_response)
         start_response(response.status, response.headers)
         return [body]
 
@@ -62,9 +63,13 @@ class FaultMiddleware:
             limit = environ.get(TIMEOUT_KEY)
             if limit is not None and fault.value >= limit:  # the caller times out anyway, so do not sleep
                 response.fetch()
-                return _hang(fault.value, "hang")
-            time.sleep(fault.value)
+                return _hang(self._seconds(fault), "hang")
+            time.sleep(self._seconds(fault))
         return None
+
+    def _seconds(self, fault: Fault) -> float:
+        """Return how long to wait; 0 for a fault of another kind."""
+        return min(fault.value, self._longest_wait) if fault.fault in ("latency", "hang_after") else 0.0
 
 
 HANG_SECONDS = 60.0
@@ -157,8 +162,8 @@ def _socket(environ: Environ) -> socket.socket | None:
     return next((environ[key] for key in SOCKETS if environ.get(key) is not None), None)
 
 
-_AFTER: dict[str, Callable[[Fault, bytes], App]] = {
-    "broken_json": lambda fault, body: _plain("200 OK", body[: len(body) // 2], "application/json; charset=UTF-8"),
-    "drop_after": lambda fault, body: _drop,
-    "hang_after": lambda fault, body: _hang(fault.value, "hang"),
+_AFTER: dict[str, Callable[[float, bytes], App]] = {
+    "broken_json": lambda seconds, body: _plain("200 OK", body[: len(body) // 2], "application/json; charset=UTF-8"),
+    "drop_after": lambda seconds, body: _drop,
+    "hang_after": lambda seconds, body: _hang(seconds, "hang"),
 }

@@ -22,7 +22,7 @@ from .world_folders import Folders
 
 MOST_AT_ONCE = 4  # requests of one world; the server's other threads remain for the others
 MOST_WAITING = 8  # requests for worlds that are not open yet
-MOST_BYTES = 64 * 1024**2  # of one world's files; afterwards it only shows what it has
+MOST_BYTES = 16 * 1024**2  # of one world's files; afterwards it only shows what it has
 LOOK_SECONDS = 1.0
 IDLE_LOOK_SECONDS = 60.0  # at worlds that nobody has used since the last look: no request has moved their clock
 ROUNDS_AT_ONCE = 8

@@ -3,19 +3,21 @@
 import shutil
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from shop.world_settings import ends_at
 
 TEMPLATE = "template"
+RESERVE_BYTES = 100 * 1000**2  # kept free for what is under way; a tenth of a disk that is smaller than ten times this
 
 
 class Folders:
     """The folder `root`: one folder for each world, called by its name, and the template."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, disk_usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage) -> None:
+        self._root, self._disk_usage = root, disk_usage
         self._making = threading.Lock()
         self.template = root / TEMPLATE
         for left in [*root.glob(".*"), self.template]:  # of a start or a copy that was broken off
@@ -38,16 +40,26 @@ class Folders:
             if self.exists(name):
                 return
             draft = self._root / f".{name}"
-            draft.mkdir()
-            for file in self.template.glob("*.sqlite3"):
-                _copy(file, draft / file.name)
-            draft.rename(self.of(name))
+            shutil.rmtree(draft, ignore_errors=True)
+            try:
+                draft.mkdir()
+                for file in self.template.glob("*.sqlite3"):
+                    _copy(file, draft / file.name)
+                draft.rename(self.of(name))
+            except BaseException:  # what is left would fill the disk, and stop the next attempt
+                shutil.rmtree(draft, ignore_errors=True)
+                raise
 
     def delete(self, name: str) -> None:
         gone = self._root / f".gone-{name}"
         if self.exists(name):
             self.of(name).rename(gone)  # at once: nobody finds half of it
         shutil.rmtree(gone, ignore_errors=True)
+
+    def is_disk_short(self) -> bool:
+        """Return whether the disk has nothing left but the reserve: then nobody stores more."""
+        total, _, free = self._disk_usage(self._root)
+        return free < min(RESERVE_BYTES, total // 10)
 
     def size(self, name: str) -> int:
         """Return how many bytes a world's files have."""

@@ -28,6 +28,7 @@ events = logging.getLogger("shop.events")
 calls = logging.getLogger("shop.portone")
 
 HIDDEN = "[hidden]"
+ASKED = "shop.asked"  # in the environ: method and path of the request, if it was led to another path
 QUIET = {"health.healthz", "health.readyz", "metrics.metrics", "static"}  # polled every few seconds, or of no interest
 
 IN_MESSAGE = {"method", "path", "status", "source", "outcome", "call", "result"}  # the text format does not repeat them
@@ -138,17 +139,17 @@ def _begin() -> None:
 
 
 def _write_access(response: Response) -> Response:
-    """Log method, path and status; never the query, which anybody may fill with anything."""
     if request.endpoint not in QUIET:
-        facts = {
-            "method": request.method,
-            "path": request.path,
-            "status": response.status_code,
-            "ms": round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None,
-            "address": request.remote_addr,
-        }
-        access.info("%s %s %s", request.method, request.path, response.status_code, extra={"facts": facts})
+        method, path = request.environ.get(ASKED, (request.method, request.path))
+        ms = round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None
+        write_access(method, path, response.status_code, ms, request.remote_addr)
     return response
+
+
+def write_access(method: str, path: str, status: int, ms: float | None, address: str | None) -> None:
+    """Log method, path and status; never the query, which anybody may fill with anything."""
+    facts = {"method": method, "path": path, "status": status, "ms": ms, "address": address}
+    access.info("%s %s %s", method, path, status, extra={"facts": facts})
 
 
 def _write_event(line: Event) -> None:

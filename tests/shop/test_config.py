@@ -9,6 +9,7 @@ import pytest
 
 from sandbox import create_sandbox
 from sandbox.ledger.merchant import CHANNELS, channel_of
+from shop import server
 from shop.config import ConfigError, load_settings
 from shop.mail_url import MailServer
 
@@ -558,6 +559,20 @@ def test_a_shop_for_each_visitor_is_refused_beside_what_all_would_share(
     error = refusal({"DEMO_WORLDS": "50"} | change, tmp_path)
     assert named in {one.setting for one in (error, *error.others)}
     assert "\n" not in str(error)
+
+
+def test_more_shops_of_visitors_than_possible_are_refused_with_the_limit(tmp_path: Path) -> None:
+    error = refusal({"DEMO_WORLDS": "100"}, tmp_path)
+    assert str(error) == "DEMO_WORLDS must be a whole number from 0 to 99, not '100'"
+
+
+@pytest.mark.parametrize(("worlds", "found"), [("2", 1), (" 0 ", 0), ("", 0)])
+def test_a_second_process_beside_shops_of_visitors_is_found_before_the_server_starts_any(
+    worlds: str, found: int
+) -> None:
+    problems = list(server.problems({"DEMO_WORLDS": worlds, "WEB_WORKERS": "2"}))
+    assert len(problems) == found
+    assert all(problem.startswith("WEB_WORKERS must be 1 with DEMO_WORLDS") for problem in problems)
 
 
 def test_a_shop_for_each_visitor_needs_no_token_and_lets_everybody_move_the_clock_of_their_own(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from sandbox import Sandbox
+from sandbox import Sandbox, create_sandbox
 from sandbox.ledger.faults import matches
 from tests.sandbox.conftest import Merchant, PortOneClient, go_to, issue_key, pay, payments_of, portone_client, served
+from tests.sandbox.driver import driven
 
 AGAIN = "/subscribe/payments/again"
+LONGEST_WAIT = 10  # seconds for an answer that comes at once
 CHARGE = {"customer_uid": "key-1", "merchant_uid": "sub-2", "amount": 9900}
 
 
@@ -119,6 +122,20 @@ def test_latency_delays_the_answer_or_runs_into_the_time_out(client: PortOneClie
     break_it(sandbox, "latency", "/users/pg", value=1)
     with pytest.raises(requests.ReadTimeout):
         client.get("/users/pg", timeout=0.2)
+
+
+@pytest.mark.parametrize("fault", ["latency", "hang_after"])
+def test_no_fault_keeps_a_thread_longer_than_the_sandbox_was_told(fault: str, tmp_path: Path) -> None:
+    app = create_sandbox(tmp_path / "public.sqlite3", start_worker=False, longest_wait=0)
+    driven(app).ledger.faults.add({"path": "/users/pg", "fault": fault, "value": 100})
+    with served(app) as address:
+        outcome = "answered"
+        try:
+            requests.get(f"{address}/users/pg", timeout=LONGEST_WAIT)
+        except requests.RequestException as error:
+            outcome = type(error).__name__
+    assert outcome == {"latency": "answered", "hang_after": "ConnectionError"}[fault]
+    app.extensions["sandbox"].close()
 
 
 @pytest.mark.usefixtures("due")
