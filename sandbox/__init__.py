@@ -104,13 +104,11 @@ def create_sandbox(
     `longest_wait`: seconds that a fault may keep a thread of the server, for a public sandbox; a longer one is cut.
     With `start_worker=False` no thread starts, and due work waits for `Sandbox.flush()`.
     """
-    hosts = _hosts_from_environment() if webhook_hosts is None else webhook_hosts
-    reach = Reach(shop_origin, hosts)
+    reach = Reach(shop_origin, _hosts_from_environment() if webhook_hosts is None else webhook_hosts)
     keys = api_keys or _keys(Path(database), reach.is_local)
     described = _shop_described_by(shop_file) if shop_file else None
     app = Flask(__name__, static_folder="static", template_folder="templates")
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
-    app.config["SANDBOX_VERSION"] = __version__
+    app.config.update(MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES, SANDBOX_VERSION=__version__)
     app.json = StrictJSON(app)
     app.url_map.strict_slashes = False  # PortOne's own plugin calls with a trailing slash
     parts = build(Path(database), reach, start_worker=start_worker)
