@@ -83,6 +83,10 @@ OUTSIDE = (
         "shop/orders/buyer_input.py", buyer_input.EMAIL, "fullmatch", buyer_input.LONGEST_EMAIL,
         ("a@", ".", " x"), ("a@", "a.", " "), ("", "a", " "), ("a@", "a", " "), ("", "@", " "), ("", "a@.", " "),
     ),
+    used(
+        "shop/orders/buyer_input.py", buyer_input.AS_WRITTEN.pattern, "fullmatch", buyer_input.LONGEST_TEL,
+        ("", "0", "x"), ("050", "1", "x"), ("1", "2", "x"),
+    ),
     # what staff looks for
     used(
         "shop/backoffice/listing.py", r"#?\s*(\d{1,9})", "fullmatch", SEARCH,

@@ -3,27 +3,23 @@
 A parcel's label needs one, and so does a call about a refund. Every other page, list, export and log masks them.
 """
 
-import re
-
 from flask_login import current_user
 
 from payments.models import Payment
 from payments.privacy import mask_phone
+from shop.orders.buyer_input import with_hyphens
 from shop.orders.buyers import phone_of
 from shop.orders.models import Order
 
 # The next steps of a payment (`next_step.py`) for which staff send a parcel or have to reach the buyer.
 WITH_BUYER = ("send", "wanted", "wanted_by_bank", "decide", "decide_by_bank", "cancel", "refund", "duplicate")
 
-_GROUPS = re.compile(r"(02|\d{3})(\d{3,4})(\d{4})", re.ASCII)
-
 
 def phone(tel: str | None, *, is_open: bool) -> str:
     """Return a phone number for the reader of the page: whole for operators while it is needed, else masked."""
     if not (is_open and current_user.role == "operator"):
         return mask_phone(tel)
-    groups = _GROUPS.fullmatch(tel or "")
-    return "-".join(groups.groups()) if groups else tel or ""
+    return with_hyphens(tel or "")
 
 
 def buyers_phone(payment: Payment, next_step: str) -> str:
