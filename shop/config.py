@@ -87,6 +87,11 @@ class Settings(PortOneSettings):
         return self.public_url.startswith("https://")
 
     @property
+    def is_shared_demo(self) -> bool:
+        """Whether strangers meet in this shop: anybody may sign in as its operator, whose password is published."""
+        return not (self.live or self.world_key or is_loopback(host_of(self.public_url)))
+
+    @property
     def limits(self) -> dict[str, str]:
         """The rate limits by the name of their setting."""
         return {

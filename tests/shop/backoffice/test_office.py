@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -456,8 +457,12 @@ def test_the_export_pages_through_everything_once(admin: FlaskClient, paid: Paym
     assert len(lines) == len({line.split(",")[0] for line in lines}) == 42
 
 
-def test_no_page_and_no_export_holds_a_phone_number(admin: FlaskClient, provider: FakeProvider, held: Payment) -> None:
+def test_no_page_and_no_export_of_a_shared_demo_holds_a_phone_number(
+    admin: FlaskClient, provider: FakeProvider, held: Payment
+) -> None:
     admin.post("/payment/webhook", json={"merchant_uid": held.merchant_uid, "memo": "010-1234-5678 01012345678"})
+    shared = replace(admin.application.extensions["settings"], public_url="http://demo.example")
+    admin.application.extensions["settings"] = shared
     pages = [*PAGES, f"/admin/payments/{held.merchant_uid}", "/admin/reconcile?first=2054-11-15&last=2054-11-15"]
     for address in pages:
         page = admin.get(address).get_data(as_text=True)
