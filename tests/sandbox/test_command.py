@@ -1,12 +1,10 @@
 """The command that serves the sandbox alone: what it prints, how it refuses options, how it ends."""
 
-import os
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +20,6 @@ from sandbox.ledger.merchant import API_SECRET
 from tests.sandbox.conftest import ASKED
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
@@ -136,17 +133,6 @@ def test_a_sandbox_that_others_reach_says_what_they_call_and_that_the_panel_is_o
     assert "use this machine's name" in told
     assert "SANDBOX_CONTROLS_TOKEN closes it" in told
     assert "SANDBOX_CONTROLS_TOKEN" not in told_for(tmp_path)
-
-
-def test_an_interrupt_while_the_installed_command_is_loaded_ends_it_without_a_traceback(tmp_path: Path) -> None:
-    (tmp_path / "portone_sandbox").mkdir()
-    (tmp_path / "portone_sandbox" / "__init__.py").write_text("raise KeyboardInterrupt")
-    line = "import sys; from portone_sandbox_command import main; sys.exit(main())"  # as the installed script does
-    path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
-    ended = subprocess.run([sys.executable, "-c", line], env=os.environ | path, capture_output=True, check=False)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
-    module, _, function = PROJECT["project"]["scripts"]["portone-sandbox"].partition(":")
-    assert (module, function) == ("portone_sandbox_command", "main")
 
 
 @pytest.mark.slow
