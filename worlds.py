@@ -192,8 +192,8 @@ class Worlds:
         if not no_world.may_begin(self.base, environ):
             raise Refused("often")
         names = self.folders.names()
-        surplus = len(names) + 1 - self.settings.demo_worlds * KEPT_FOR_EACH_OPEN
-        for oldest in [each for each in names if each not in self.open][: max(surplus, 0)]:
+        too_many = len(names) + 1 - self.settings.demo_worlds * KEPT_FOR_EACH_OPEN
+        for oldest in [each for each in names if each not in self.open][: max(too_many, 0)]:
             self.open.end(oldest)
         self.folders.make(name)
 

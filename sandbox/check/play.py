@@ -132,7 +132,7 @@ class Play:
     # --- expectations ---
 
     def must_be_paid(self, purchase: Purchase, imp_uid: str = "", key: str = "not_paid") -> None:
-        """Raises Broken when the order does not count as paid, or its money was given back."""
+        """Raises Broken when the order does not count as paid, or its money was cancelled."""
         self.note = "look"
         if not self.becomes_paid(purchase):
             raise Broken(key)

@@ -140,11 +140,11 @@ class OpenWorlds:
         """
         with self._lock:
             opened = [world for world in self._worlds.values() if world.app]
-        surplus = max(len(opened) + coming - self.most, 0)
+        too_many = max(len(opened) + coming - self.most, 0)
         idle = [world for world in opened if not world.requests]
-        if coming and surplus > len(idle):
+        if coming and too_many > len(idle):
             raise Refused("full")
-        for world in [each for each in idle if not each.users][:surplus]:
+        for world in [each for each in idle if not each.users][:too_many]:
             threading.Thread(target=self._close, args=(world,), daemon=True).start()
 
     def end(self, name: str) -> None:
