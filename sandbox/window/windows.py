@@ -191,11 +191,15 @@ def _use_code(database: Database, view: WindowView, code: str) -> str:
 
 
 def _count_wrong_code(database: Database, view: WindowView) -> NoReturn:
+    """Count it, unless another click has used the code: those after it would lock the window before it is done."""
     with database.writing() as connection:
         counted = connection.execute(
-            "UPDATE windows SET attempts = attempts + 1 WHERE id = ? RETURNING attempts", (view.id,)
+            "UPDATE windows SET attempts = attempts + 1 WHERE id = ? AND sms_code IS NOT NULL RETURNING attempts",
+            (view.id,),
         ).fetchone()
-    if counted and counted["attempts"] >= MOST_ATTEMPTS:
+    if counted is None:
+        raise kg.Declined(kg.CODE_EXPIRED.pg_code, kg.CODE_EXPIRED.message, final=False)
+    if counted["attempts"] >= MOST_ATTEMPTS:
         locked = kg.refusal_of("0039")
         _end_failed(database, view, locked.pg_code, locked.message)
         raise kg.Declined(locked.pg_code, locked.message, final=True)

@@ -10,6 +10,7 @@ from sandbox import Sandbox
 from sandbox.ledger.kg import Declined, Refused
 from sandbox.ledger.merchant import IMP_CODE, TEST_MID
 from sandbox.ledger.outcomes import OUTCOMES, Outcome
+from sandbox.window import windows
 from tests.sandbox.conftest import ASKED, open_window, pay, payments_of
 
 
@@ -97,6 +98,20 @@ def test_of_two_windows_for_one_order_id_the_second_approval_is_declined(sandbox
         sandbox.ledger.confirm_code(second, codes[second])
     assert (caught.value.pg_code, caught.value.final) == ("0052", True)
     assert sorted(one["status"] for one in payments_of(sandbox, "order-1")) == ["failed", "paid"]
+
+
+def test_presses_after_the_one_that_used_the_code_are_no_wrong_codes(sandbox: Sandbox) -> None:
+    """Counted as wrong ones, they would lock the window before the first press is done."""
+    window = open_window(sandbox)
+    code = identify(sandbox, window)
+    seen = windows.find(sandbox.database, window)
+    assert seen
+    windows._use_code(sandbox.database, seen, code)
+    for _ in range(windows.MOST_ATTEMPTS + 1):
+        with pytest.raises(Declined):
+            windows._use_code(sandbox.database, seen, code)
+    still = windows.find(sandbox.database, window)
+    assert still and (still.state, still.attempts) == ("open", 0)
 
 
 def test_pressing_pay_many_times_at_once_charges_once(sandbox: Sandbox) -> None:
