@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from .patterns import as_text, json_of
+
 LONGEST_SHOWN = 240
 HIDDEN = ("csrf", "password", "token", "buyer_")  # in the name of a field
 
@@ -13,13 +15,13 @@ def request_text(method: str, path: str, body: Any) -> str:
     """Such as `POST /payment/complete  {imp_uid: imp_1, merchant_uid: order-1}`."""
     fields = body if isinstance(body, Mapping) else {}
     shown = {name: value for name, value in fields.items() if not any(part in name.lower() for part in HIDDEN)}
-    pairs = ", ".join(f"{name}: {_short(value)}" for name, value in shown.items() if value not in (None, ""))
+    pairs = ", ".join(f"{name}: {as_text(value)}" for name, value in shown.items() if value not in (None, ""))
     return (f"{method} {path}" + (f"  {{{pairs}}}" if pairs else ""))[:LONGEST_SHOWN]
 
 
 def answer_text(status: int, ended_at: str, text: str, asked: str) -> str:
     """The status, and the JSON or the address at which it ended."""
-    found = _json(text)
+    found = json_of(text)
     if isinstance(found, Mapping):
         said = json.dumps({name: _pay(value) for name, value in found.items()}, ensure_ascii=False)
     else:
@@ -38,14 +40,3 @@ def _pay(value: Any) -> Any:
     if isinstance(value, Mapping) and "merchant_uid" in value:
         return {name: value.get(name) for name in ("merchant_uid", "amount")}
     return value
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text) if text[:1] in ("{", "[") else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def _short(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
