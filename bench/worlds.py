@@ -137,14 +137,15 @@ class Browser(Shopper):
         return answer
 
     def stay(self, until: float, pause: float) -> None:
-        """Do one thing after the other until then."""
+        """Do each thing once in a random order, however long that takes, then one after the other until then."""
         ways: list[Callable[[], None]] = [
             self.browse, self.browse, self.purchase, self.subscribe, self.break_and_mend, self.travel, self.attack,
         ]  # fmt: skip
         self.attempt("arrive", self.arrive)
         self.attempt("sign up", lambda: self.sign_up(self.email))
-        while time.monotonic() < until:
-            way = random.choice(ways)
+        begun = random.sample(ways, len(ways))
+        while begun or time.monotonic() < until:
+            way = begun.pop() if begun else random.choice(ways)
             self.attempt(way.__name__, way)
             time.sleep(random.random() * pause)
 
@@ -270,17 +271,20 @@ def markers_in(file: Path) -> set[bytes]:
 
 
 def told(load: Load, count: int, seconds: float, files: int, disk: float) -> None:
-    first, pages = sorted(load.first_pages), sorted(load.pages)
     print(f"{count} browsers, {seconds:.0f} s: {load.done.total()} things done: {dict(load.done)}")
     print(f"errors that were asked for: {dict(load.asked_for)}")
     print(f"errors that were not: {len(load.unasked)} {Counter(load.unasked).most_common(8)}")
-    print(
-        f"first page after arriving all at once: median {statistics.median(first):.1f} s, last {first[-1]:.1f} s"
-        f" ({load.reloads} reloads of the page that says so)"
-    )
-    slow = pages[len(pages) * 95 // 100]
-    print(f"later pages: median {statistics.median(pages) * 1000:.0f} ms, 95 %: {slow * 1000:.0f} ms")
+    print(f"first page after arriving all at once: {seconds_told(load.first_pages)} ({load.reloads} reloads meanwhile)")
+    print(f"later pages: {seconds_told(load.pages)}")
     print(f"memory: at most {max(load.memory):.0f} MiB; {files} open files; disk: {disk:.1f} MiB for each world")
+
+
+def seconds_told(times: list[float]) -> str:
+    if not times:
+        return "none"
+    ordered = sorted(times)
+    slow = ordered[len(ordered) * 95 // 100]
+    return f"median {statistics.median(ordered):.2f} s, 95 %: {slow:.2f} s, last {ordered[-1]:.2f} s"
 
 
 def main() -> int:
