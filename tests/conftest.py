@@ -1,9 +1,9 @@
 """What the tests share: a migrated and seeded database to copy, an app around it, buyers, and a browser."""
 
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from shop.demo import fake_history
 from shop.orders import order_payments, orders, plans
 from shop.orders.delivery import Buyer
 from shop.orders.models import Order, Product, User
-from shop.storefront import account
+from shop.storefront import account, rate_limits
 from tests import clocks
 from tests.payments.fakes import FakeProvider
 
@@ -81,32 +81,85 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("database", databases, indirect=True)
 
 
+@pytest.fixture(scope="session")
+def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the shop of this test process lies: one folder for all tests, so that its app can be used again."""
+    return tmp_path_factory.mktemp("shop")
+
+
 @pytest.fixture
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+def instance_path(shop_folder: Path, seeded_database: Path) -> Path:
+    """The same folder, as `make run` leaves it: nothing of another test is in it."""
+    shutil.rmtree(shop_folder)
+    shutil.copytree(seeded_database.parent, shop_folder)
+    return shop_folder
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, instance_path: Path) -> dict[str, str]:
     """The setting that names a migrated and seeded database of the test's own."""
-    if request.param == "postgres":
-        return {"DATABASE_URL": request.getfixturevalue("postgres_url")}
-    shutil.copy(request.getfixturevalue("seeded_database"), tmp_path / "shop.sqlite3")
-    return {}
+    return {"DATABASE_URL": request.getfixturevalue("postgres_url")} if request.param == "postgres" else {}
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database: dict[str, str]) -> Settings:
-    return load_settings(NOBODY_ANSWERS | database, tmp_path)
+def settings(instance_path: Path, database: dict[str, str]) -> Settings:
+    return load_settings(NOBODY_ANSWERS | database, instance_path)
 
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    """The shop on a database of its own; tests that ask PortOne something bring the provider that answers."""
+    """The shop on a database of its own; tests that ask PortOne something bring the provider that answers.
+
+    The app is used again by the next test with the same settings. A test that adds routes to it takes `own_app`.
+    """
+    shop = used_shop(settings)
+    shop.reset()
+    yield shop.app
+    close(shop.app)
+
+
+@pytest.fixture
+def own_app(settings: Settings) -> Iterator[Flask]:
+    """The same, newly created and not used again."""
     app = create_shop(settings)
-    app.testing = True
     yield app
     close(app)
+
+
+@lru_cache(maxsize=4)
+def used_shop(settings: Settings) -> "UsedShop":
+    return UsedShop(settings)
+
+
+class UsedShop:
+    """A shop that one test uses after the other. What is slow to make stays: routes, templates, compiled statements.
+
+    Its database is a new file each time; its configuration, extensions and counts are as in a new app.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.app = create_shop(settings)
+        self.app.test_client().get("/healthz")  # from now on Flask refuses more routes
+        self._config, self._extensions = dict(self.app.config), dict(self.app.extensions)
+        self._payments = dict(vars(self.app.extensions["payments"]))
+
+    def reset(self) -> None:
+        app = self.app
+        app.config.clear()
+        app.config.update(self._config)
+        app.extensions.clear()
+        app.extensions.update(self._extensions)
+        vars(app.extensions["payments"]).update(self._payments)
+        for name in ("portone_heard", "learn_calls"):
+            vars(app.extensions[name]).update(vars(type(app.extensions[name])()))
+        rate_limits.install(app, self.settings)
 
 
 def create_shop(settings: Settings) -> Flask:
     """The shop, on the clock of the tests: by itself it would follow its sandbox's, and there is none that answers."""
     app = create_app(settings)
+    app.testing = True
     clocks.keep_time_of(app)
     app.jinja_env.bytecode_cache = TEMPLATES
     return app
@@ -130,11 +183,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def postgres_url(postgres: str) -> Iterator[str]:
-    """A migrated and seeded database of the test's own."""
-    name = f"test_{secrets.token_hex(6)}"
-    _execute(postgres, f"CREATE DATABASE {name} TEMPLATE seeded")
-    yield postgres.rpartition("/")[0] + f"/{name}"
-    _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    """A migrated and seeded database of the test's own, always under the same name: an app can be used again."""
+    _execute(postgres, "CREATE DATABASE shop TEMPLATE seeded")
+    yield postgres.rpartition("/")[0] + "/shop"
+    _execute(postgres, "DROP DATABASE shop WITH (FORCE)")
 
 
 def _execute(url: str, statement: str) -> None:

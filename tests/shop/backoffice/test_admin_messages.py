@@ -26,8 +26,8 @@ def mail_url() -> str:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database: dict[str, str], mail_url: str) -> Settings:
-    return load_settings(NOBODY_ANSWERS | database | {"MAIL_URL": mail_url}, tmp_path)
+def settings(instance_path: Path, database: dict[str, str], mail_url: str) -> Settings:
+    return load_settings(NOBODY_ANSWERS | database | {"MAIL_URL": mail_url}, instance_path)
 
 
 @pytest.fixture

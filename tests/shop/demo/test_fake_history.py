@@ -22,10 +22,10 @@ from tests.shop.test_config import LIVE
 
 
 @pytest.fixture
-def app(tmp_path: Path, database: dict[str, str]) -> Iterator[Flask]:
+def app(instance_path: Path, database: dict[str, str]) -> Iterator[Flask]:
     """The shop with its sandbox, which is told the billing keys."""
-    start_sandbox(tmp_path / "sandbox.sqlite3")
-    app = create_app(load_settings(database, tmp_path))
+    start_sandbox(instance_path / "sandbox.sqlite3")
+    app = create_app(load_settings(database, instance_path))
     keep_time_of(app)
     yield app
     app.extensions["sandbox"].extensions["sandbox"].close()

@@ -61,14 +61,14 @@ def test_what_a_door_heard_and_the_request_that_brought_it_share_the_payments_id
     assert heard["imp_uid"] == "imp_1"
 
 
-def test_an_error_of_ours_is_told_with_its_traceback_and_without_secrets(app: Flask, lines: Lines) -> None:
-    app.testing = False
+def test_an_error_of_ours_is_told_with_its_traceback_and_without_secrets(own_app: Flask, lines: Lines) -> None:
+    own_app.testing = False
 
-    @app.get("/broken")
+    @own_app.get("/broken")
     def broken() -> str:
         raise RuntimeError(f"imp_secret={SECRET} 010-1234-5678 buyer@example.com")
 
-    assert app.test_client().get("/broken").status_code == 500
+    assert own_app.test_client().get("/broken").status_code == 500
     [line] = [line for line in map(json.loads, lines.lines) if line["level"] == "error"]
     assert "Traceback" in line["error"]
     assert "RuntimeError: imp_secret=[hidden] 010-****-5678 b***@example.com" in line["error"]

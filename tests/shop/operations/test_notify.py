@@ -52,8 +52,8 @@ def mail_url(office: PostOffice) -> str:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database: dict[str, str], mail_url: str) -> Settings:
-    return load_settings(NOBODY_ANSWERS | database | {"MAIL_URL": mail_url}, tmp_path)
+def settings(instance_path: Path, database: dict[str, str], mail_url: str) -> Settings:
+    return load_settings(NOBODY_ANSWERS | database | {"MAIL_URL": mail_url}, instance_path)
 
 
 @pytest.fixture
@@ -378,9 +378,13 @@ def test_refused_login_is_a_code_without_the_password_in_table_output_and_log(
 # --- processes --------------------------------------------------------------------------------------------------------
 
 
-def begin(settings: Settings, tmp_path: Path, mail_url: str) -> "subprocess.Popen[str]":
+def begin(settings: Settings, mail_url: str) -> "subprocess.Popen[str]":
     """Begin `flask notify` on the same database, on the system's clock."""
-    environ = {"MAIL_URL": mail_url, "INSTANCE_PATH": str(tmp_path), "DATABASE_URL": settings.database_url}
+    environ = {
+        "MAIL_URL": mail_url,
+        "INSTANCE_PATH": str(settings.instance_path),
+        "DATABASE_URL": settings.database_url,
+    }
     command = [sys.executable, "-m", "flask", "--app", "app", "notify"]
     return subprocess.Popen(
         command, cwd=ROOT, env=os.environ | NOBODY_ANSWERS | environ, stdout=subprocess.PIPE, text=True
@@ -398,9 +402,9 @@ def waiting(order: Order) -> None:
 
 @pytest.mark.slow
 def test_commands_at_once_send_each_message_once(
-    waiting: None, settings: Settings, tmp_path: Path, mail_url: str, office: PostOffice
+    waiting: None, settings: Settings, mail_url: str, office: PostOffice
 ) -> None:
-    running = [begin(settings, tmp_path, mail_url) for _ in range(3)]
+    running = [begin(settings, mail_url) for _ in range(3)]
     outputs = [one.communicate(timeout=WAIT_SECONDS)[0] for one in running]
     assert [one.returncode for one in running] == [0, 0, 0]
     assert sum(int(one.split()[0]) for one in outputs if "sent" in one) == MANY
@@ -410,21 +414,21 @@ def test_commands_at_once_send_each_message_once(
 
 @pytest.mark.slow
 def test_mail_of_a_process_that_was_killed_before_it_marked_it_is_sent_again_when_its_lease_is_over(
-    waiting: None, settings: Settings, tmp_path: Path, mail_url: str, office: PostOffice
+    waiting: None, settings: Settings, mail_url: str, office: PostOffice
 ) -> None:
-    process = begin(settings, tmp_path, mail_url)
+    process = begin(settings, mail_url)
     office.at_data = lambda: os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=WAIT_SECONDS)
     office.at_data = lambda: None
     end_reading()
     killed = [one for one in outbox() if one.tries]
     assert [(one.sent_at, one.error) for one in killed] == [(None, None)]
-    assert begin(settings, tmp_path, mail_url).communicate(timeout=WAIT_SECONDS) == (f"{MANY - 1} sent\n", None)
+    assert begin(settings, mail_url).communicate(timeout=WAIT_SECONDS) == (f"{MANY - 1} sent\n", None)
     assert len(office.times) == MANY
     assert set(office.times.values()) == {1}
     with transaction():
         db.session.query(Message).filter_by(id=killed[0].id).update({"next_try_at": datetime.now(UTC)})
-    assert begin(settings, tmp_path, mail_url).communicate(timeout=WAIT_SECONDS) == ("1 sent\n", None)
+    assert begin(settings, mail_url).communicate(timeout=WAIT_SECONDS) == ("1 sent\n", None)
     assert sorted(office.times.values()) == [1] * (MANY - 1) + [2]
     assert left() == []
 

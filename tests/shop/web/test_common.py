@@ -43,11 +43,11 @@ def test_errors_are_pages_for_people_and_json_for_programs(client: FlaskClient) 
     assert client.get("/nowhere", headers={"Accept-Language": "en"}).get_data(as_text=True).count("Not found") >= 1
 
 
-def test_after_a_failed_query_the_error_page_is_shown_to_a_signed_in_user(app: Flask) -> None:
+def test_after_a_failed_query_the_error_page_is_shown_to_a_signed_in_user(own_app: Flask) -> None:
     """PostgreSQL refuses further queries in a failed transaction, and every page counts the cart."""
-    app.add_url_rule("/broken", view_func=lambda: db.session.execute(text("SELECT nothing FROM nowhere")))
-    app.testing = False
-    client = app.test_client()
+    own_app.add_url_rule("/broken", view_func=lambda: db.session.execute(text("SELECT nothing FROM nowhere")))
+    own_app.testing = False
+    client = own_app.test_client()
     sign_in(client)
     page = client.get("/broken")
     assert page.status_code == 500

@@ -19,8 +19,8 @@ WWW = "https://www.shop.example"
 
 
 @pytest.fixture
-def public_app(tmp_path: Path) -> Iterator[Flask]:
-    app = create_shop(load_settings(DEMO, tmp_path))
+def public_app(instance_path: Path) -> Iterator[Flask]:
+    app = create_shop(load_settings(DEMO, instance_path))
     yield app
     close(app)
 
