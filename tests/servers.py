@@ -15,6 +15,8 @@ from shop.config import load_settings
 from tests.clocks import NOON, start_sandbox
 from tests.conftest import close
 
+POLL_SECONDS = 0.02  # how long the server may take to notice that it is to end
+
 
 @dataclass
 class Server:
@@ -30,7 +32,7 @@ def serving(instance_path: Path, moment: datetime | None = NOON, **environ: str)
     server: BaseWSGIServer = make_server("127.0.0.1", 0, Flask("placeholder"), threaded=True)
     app = create_app(load_settings({"PORT": str(server.port), **environ}, instance_path))
     server.app = app
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     try:
         yield Server(f"http://127.0.0.1:{server.port}", app)

@@ -10,14 +10,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, text
 
 from payments.database import db
 
@@ -53,20 +53,25 @@ def sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database of the test's own, without orders."""
-    server = os.environ.get("PAYMENTS_TEST_POSTGRES")
-    if getattr(request, "param", "sqlite") == "postgres":
-        server = request.getfixturevalue("postgres")
-    if server is None:
+    if "PAYMENTS_TEST_POSTGRES" not in os.environ and getattr(request, "param", "sqlite") == "sqlite":
         shutil.copy(request.getfixturevalue("sqlite_with_tables"), tmp_path / "host.sqlite3")
         yield f"sqlite:///{tmp_path / 'host.sqlite3'}"
         return
-    url = make_url(server).set(drivername="postgresql+psycopg")
-    name = f"payments_{secrets.token_hex(6)}"
-    _execute(url, f"CREATE DATABASE {name}")
-    of_its_own = url.set(database=name).render_as_string(hide_password=False)
-    _fill(of_its_own)
-    yield of_its_own
-    _execute(url, f"DROP DATABASE {name} WITH (FORCE)")
+    with_tables: URL = request.getfixturevalue("postgres_with_tables")
+    of_its_own = with_tables.set(database=f"payments_{secrets.token_hex(6)}")
+    with _created(of_its_own, template=with_tables.database):
+        yield of_its_own.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_with_tables(request: pytest.FixtureRequest) -> Iterator[URL]:
+    """A PostgreSQL database without orders, to copy."""
+    server = os.environ.get("PAYMENTS_TEST_POSTGRES") or request.getfixturevalue("postgres")
+    name = f"payments_tables_{secrets.token_hex(6)}"
+    url = make_url(server).set(drivername="postgresql+psycopg", database=name)
+    with _created(url):
+        _fill(url.render_as_string(hide_password=False))
+        yield url
 
 
 def _fill(url: str) -> None:
@@ -76,10 +81,14 @@ def _fill(url: str) -> None:
     _close(app)
 
 
-def _execute(url: Any, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+@contextmanager
+def _created(url: URL, template: str | None = "template1") -> Iterator[None]:
+    """This database, as long as the block runs."""
+    engine = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(statement))
+        connection.execute(text(f"CREATE DATABASE {url.database} TEMPLATE {template}"))
+        yield
+        connection.execute(text(f"DROP DATABASE {url.database} WITH (FORCE)"))
     engine.dispose()
 
 
