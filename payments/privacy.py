@@ -19,6 +19,7 @@ _NUMBER = (
     rf"{_GAP}(\d{{3,4}}){_GAP}(\d{{4}})(?!\d)"
 )
 _MOBILE = re.compile(_NUMBER)
+_DIGIT = re.compile(r"\d")
 # The host is optional, so that each run of these characters is scanned once even if no host follows (linear time).
 _EMAIL = re.compile(r"([\w.+-])[\w.+-]*(?:@((?:[\w-]+\.)+[a-zA-Z]{2,}))?")
 # An escape of JSON, also inside a JSON text that is itself a JSON value.
@@ -63,6 +64,8 @@ def one_line(text: str, most: int) -> str:
 
 def mask_text(text: str) -> str:
     """Mask every Korean mobile number in the text, also if it is %-encoded or escaped as in JSON."""
+    if not _DIGIT.search(text):  # in any of these spellings it has some
+        return text
     return _in_every_spelling(text, lambda plain: _MOBILE.sub(r"\1-****-\3", plain))
 
 

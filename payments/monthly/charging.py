@@ -113,7 +113,7 @@ def charge_claimed(provider: PaymentProvider, attempt: Attempt) -> Result:
         report = provider.charge(attempt.request)
     except ProviderError as error:
         return _not_charged(provider, attempt, error)
-    return _came_to(take_report(provider, report, _notification(attempt)))
+    return _came_to(take_report(provider, report, _notification(attempt), attempt.payment))
 
 
 def _notification(attempt: Attempt) -> Notification:
@@ -145,9 +145,7 @@ def _not_charged(provider: PaymentProvider, attempt: Attempt, error: ProviderErr
             return found
         if isinstance(error, NotFound) and _key_is_gone(provider, attempt):
             return _close_without_key(attempt, error.message)
-    with reading():
-        payment = db.session.scalars(select(Payment).filter_by(merchant_uid=attempt.request.merchant_uid)).one()
-    no_answer(_notification(attempt), error, payment)
+    no_answer(_notification(attempt), error, attempt.payment)
     return "unknown"
 
 
@@ -181,8 +179,7 @@ def _give_up(attempt: Attempt) -> Result:
 def _failed(attempt: Attempt, reason: str) -> Subscription:
     """Mark the attempt as failed; return its subscription, locked."""
     subscription = locked(Subscription, attempt.subscription_id)
-    payment = db.session.scalars(select(Payment).filter_by(merchant_uid=attempt.request.merchant_uid)).one()
-    move(Payment, payment.id, "failed", failed_at=clock.now(), fail_reason=reason)
+    move(Payment, attempt.payment.id, "failed", failed_at=clock.now(), fail_reason=reason)
     return subscription
 
 

@@ -30,10 +30,12 @@ LEASE = timedelta(minutes=10)
 class Attempt:
     """An attempt leased to this worker until `until`. `is_new`: no charge can have been sent for it yet.
 
-    `may_ask`: its window is open. An attempt whose window has closed is looked up, but never charged again.
+    `payment`: its row as it was claimed. `may_ask`: its window is open. An attempt whose window has closed is looked
+    up, but never charged again.
     """
 
     subscription_id: int
+    payment: Payment
     request: ChargeRequest
     is_new: bool
     may_ask: bool
@@ -52,8 +54,8 @@ def claim(subscription_id: int) -> Attempt | Result:
         if found is None or month is None:
             return "skipped"
         claimed = _claim(found, month, now)
-        if isinstance(claimed, Attempt) and claimed.is_new:
-            db.session.add(_row(claimed, found, month))
+        if isinstance(claimed, Attempt):
+            db.session.add(claimed.payment)
         return claimed
 
 
@@ -70,7 +72,7 @@ def reserve(subscription_id: int, at: datetime) -> ChargeRequest | None:
         if found is None or month is None or at <= now or month.standing(at) != "due":
             return None
         attempt = _attempt(found, month, now, at + LEASE)
-        db.session.add(_row(attempt, found, month))
+        db.session.add(attempt.payment)
         return attempt.request
 
 
@@ -108,34 +110,33 @@ def _claim(found: _Found, month: Month, now: datetime) -> Attempt | Result:
 
 
 def _attempt(found: _Found, month: Month, now: datetime, until: datetime) -> Attempt:
-    subscription, key = found.subscription, found.key
-    # Every attempt is a separate payment, whose id is derived from the stored rows (money law 6).
-    new_uid = f"sub-{subscription.token}-{month.due_on:%Y%m}-{len(month.attempts) + 1}"
+    payment = month.open or _new_payment(found, month, until)
     request = ChargeRequest(
-        customer_uid=key.customer_uid,
-        merchant_uid=month.open.merchant_uid if month.open else new_uid,
-        amount=subscription.amount,
-        name=f"{fit_bytes(subscription.name, 24)} {month.due_on.month}월",
-        buyer_name=key.buyer_name,
-        buyer_tel=key.buyer_tel,
-        buyer_email=key.buyer_email,
+        customer_uid=found.key.customer_uid,
+        merchant_uid=payment.merchant_uid,
+        amount=payment.amount,
+        name=payment.name,
+        buyer_name=found.key.buyer_name,
+        buyer_tel=found.key.buyer_tel,
+        buyer_email=found.key.buyer_email,
     )
-    return Attempt(subscription.id, request, month.open is None, month.window.state_at(now) == "open", until)
+    may_ask = month.window.state_at(now) == "open"
+    return Attempt(found.subscription.id, payment, request, month.open is None, may_ask, until)
 
 
-def _row(attempt: Attempt, found: _Found, month: Month) -> Payment:
-    """Return the `payments` row of a new attempt."""
-    asked = attempt.request
+def _new_payment(found: _Found, month: Month, until: datetime) -> Payment:
+    """Return the row of a new attempt. Its id is derived from the stored rows (money law 6)."""
+    subscription = found.subscription
     return Payment(
-        merchant_uid=asked.merchant_uid,
+        merchant_uid=f"sub-{subscription.token}-{month.due_on:%Y%m}-{len(month.attempts) + 1}",
         kind=LATER_MONTH,
-        purchase_id=str(attempt.subscription_id),
+        purchase_id=str(subscription.id),
         period=month.period,
-        customer_uid=asked.customer_uid,
-        name=asked.name,
-        amount=asked.amount,
+        customer_uid=found.key.customer_uid,
+        name=f"{fit_bytes(subscription.name, 24)} {month.due_on.month}월",
+        amount=subscription.amount,
         is_test_channel=found.is_test_channel,
-        claimed_until=attempt.until,
+        claimed_until=until,
     )
 
 
