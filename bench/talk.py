@@ -3,10 +3,11 @@
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,8 @@ def look_ups() -> list[dict[str, Any]]:
             rows.append(
                 compared(
                     f"verified look-ups, {threads} thread{'s' if threads > 1 else ''}: against iamport-rest-client",
-                    lambda count=threads: rate(lambda: ours.get_payment(imp_uid), count),
-                    lambda count=threads: rate(lambda: theirs.find(imp_uid=imp_uid), count),
+                    lambda count=threads: rate([lambda: ours.get_payment(imp_uid)] * count),
+                    lambda count=threads: rate([lambda: theirs.find(imp_uid=imp_uid)] * count),
                     2.3,
                     "{ours:.0f}/s, {theirs:.0f}/s, 0 ms gateway",
                 )
@@ -88,25 +89,21 @@ def iamport_client() -> Any:
     return Iamport
 
 
-def rate(ask: Callable[[], object], threads: int, seconds: float = SECONDS) -> float:
-    """Return how many calls of `ask` finish per second, with so many threads."""
+def rate(works: Sequence[Callable[[], object]], seconds: float = SECONDS) -> float:
+    """Return how many calls finish per second, when each of these functions is called repeatedly in its own thread."""
     until = time.perf_counter() + seconds
-    counts: list[int] = []
 
-    def run() -> None:
+    def repeat(work: Callable[[], object]) -> int:
         count = 0
         while time.perf_counter() < until:
-            ask()
+            work()
             count += 1
-        counts.append(count)
+        return count
 
-    running = [threading.Thread(target=run) for _ in range(threads)]
     began = time.perf_counter()
-    for one in running:
-        one.start()
-    for one in running:
-        one.join()
-    return sum(counts) / (time.perf_counter() - began)
+    with ThreadPoolExecutor(len(works)) as pool:
+        done = sum(pool.map(repeat, works))
+    return done / (time.perf_counter() - began)
 
 
 # --- whole purchases ------------------------------------------------------------------------------------------------
@@ -123,23 +120,8 @@ def purchases(seconds: float, target: float) -> list[dict[str, Any]]:
 def crowd(app: Flask, url: str) -> Callable[[], float]:
     """Return a function that measures purchases per second of eight buyers, each buying repeatedly."""
     buyers = [apps.buyer(app, number) for number in range(BUYERS)]
-    waiting = iter(())
-
-    def turn() -> float:
-        nonlocal waiting
-        waiting = iter(buyers)
-        lock = threading.Lock()
-        mine = threading.local()
-
-        def buy() -> None:
-            if not hasattr(mine, "buyer"):
-                with lock:
-                    mine.buyer = next(waiting)
-            purchase(mine.buyer, url)
-
-        return rate(buy, BUYERS, seconds=2.0)
-
-    return turn
+    works = [partial(purchase, buyer, url) for buyer in buyers]
+    return lambda: rate(works, seconds=2.0)
 
 
 def purchase(buyer: apps.Buyer, url: str) -> None:

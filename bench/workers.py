@@ -6,10 +6,9 @@ the fake PortOne and the buyers run on the same machine, so on two cores this te
 
 import statistics
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from bench import apps
 from bench.page import server
 from bench.rows import row
 from bench.shopper import Shopper
-from bench.talk import approved, portone
+from bench.talk import approved, portone, rate
 from deploy.services import postgres_server
 from shop.config import load_settings
 
@@ -58,28 +57,7 @@ def running(environ: dict[str, str], gateway: str, workers: int) -> Iterator[lis
 
 def per_second(buyers: list[Shopper], gateway: str) -> float:
     """Return the purchases per second of these buyers, each buying repeatedly."""
-    until, counts = time.perf_counter() + SECONDS, list[int]()
-    errors: list[Exception] = []
-
-    def keep_buying(buyer: Shopper) -> None:
-        count = 0
-        try:
-            while time.perf_counter() < until:
-                buy(buyer, gateway)
-                count += 1
-        except Exception as error:
-            errors.append(error)
-        counts.append(count)
-
-    threads = [threading.Thread(target=keep_buying, args=(buyer,)) for buyer in buyers]
-    began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return sum(counts) / (time.perf_counter() - began)
+    return rate([partial(buy, buyer, gateway) for buyer in buyers], SECONDS)
 
 
 def buy(buyer: Shopper, gateway: str) -> None:

@@ -14,7 +14,7 @@ from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 
-from app import create_app
+from app import close_app, create_app
 from deploy.services import postgres_server, redis_server
 from payments.database import db, end_reading, transaction
 from payments.models import Payment
@@ -53,7 +53,7 @@ def business_clock() -> Iterator[None]:
 def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database as `make run` makes it, once per test process."""
     folder = tmp_path_factory.mktemp("seeded")
-    close(create_shop(load_settings(NOBODY_ANSWERS, folder)))
+    close_app(create_shop(load_settings(NOBODY_ANSWERS, folder)))
     return folder / "shop.sqlite3"
 
 
@@ -65,7 +65,7 @@ def past_database(tmp_path_factory: pytest.TempPathFactory, seeded_database: Pat
     app = create_shop(load_settings(NOBODY_ANSWERS, folder))
     with app.app_context():
         list(fake_history.History(PAST_PAYMENTS).write())
-    close(app)
+    close_app(app)
     return folder / "shop.sqlite3"
 
 
@@ -112,10 +112,10 @@ def app(settings: Settings) -> Iterator[Flask]:
 
     The app is used again by the next test with the same settings. A test that adds routes to it takes `own_app`.
     """
-    shop = used_shop(settings)
+    shop = reused_shop(settings)
     shop.reset()
     yield shop.app
-    close(shop.app)
+    shop.put_away()
 
 
 @pytest.fixture
@@ -123,15 +123,15 @@ def own_app(settings: Settings) -> Iterator[Flask]:
     """The same, newly created and not used again."""
     app = create_shop(settings)
     yield app
-    close(app)
+    close_app(app)
 
 
 @lru_cache(maxsize=4)
-def used_shop(settings: Settings) -> "UsedShop":
-    return UsedShop(settings)
+def reused_shop(settings: Settings) -> "ReusedShop":
+    return ReusedShop(settings)
 
 
-class UsedShop:
+class ReusedShop:
     """A shop that one test uses after the other. What is slow to make stays: routes, templates, compiled statements.
 
     Its database is a new file each time; its configuration, extensions and counts are as in a new app.
@@ -155,6 +155,11 @@ class UsedShop:
             vars(app.extensions[name]).update(vars(type(app.extensions[name])()))
         rate_limits.install(app, self.settings)
 
+    def put_away(self) -> None:
+        self.app.extensions["payments"].provider.close()
+        with self.app.app_context():
+            db.engine.dispose()
+
 
 def create_shop(settings: Settings) -> Flask:
     """The shop, on the clock of the tests: by itself it would follow its sandbox's, and there is none that answers."""
@@ -165,19 +170,15 @@ def create_shop(settings: Settings) -> Flask:
     return app
 
 
-def close(app: Flask) -> None:
-    app.extensions["payments"].provider.close()
-    with app.app_context():
-        db.engine.dispose()
-
-
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL for this test process, with a migrated and seeded database `seeded` to copy."""
     with postgres_server() as (url, _):
         _execute(url, "CREATE DATABASE seeded")
         seeded = url.rpartition("/")[0] + "/seeded"
-        close(create_shop(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": seeded}, tmp_path_factory.mktemp("seeded"))))
+        close_app(
+            create_shop(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": seeded}, tmp_path_factory.mktemp("seeded")))
+        )
         yield url
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
+from app import close_app, create_app
 from payments import clock, sync
 from payments.cancel import cancel_payment
 from payments.database import db
@@ -29,7 +29,7 @@ from shop.orders import cart
 from shop.orders.models import Base, Product, User
 from shop.storefront import account
 from tests import clocks
-from tests.conftest import close, sign_in
+from tests.conftest import sign_in
 from tests.sandbox.driver import driven, travel
 
 ADMIN = Notification("admin", actor="admin@example.com")
@@ -87,7 +87,7 @@ class World:
     def close(self) -> None:
         self.shop_file.close()
         self.sandbox.close()
-        close(self.app)
+        close_app(self.app)
 
     def begin(self, moment: datetime) -> None:
         """Everything forgotten; the clock at `moment`."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask
 
-from app import create_app
+from app import close_app, create_app
 from payments import sync
 from payments.clock import SEOUL
 from payments.database import db, end_reading, transaction
@@ -22,7 +22,7 @@ from shop.orders import cart
 from shop.orders.delivery import Buyer
 from shop.orders.models import User
 from tests import clocks
-from tests.conftest import TEMPLATES, close, order_window, plan_window, product
+from tests.conftest import TEMPLATES, order_window, plan_window, product
 from tests.sandbox.driver import Ledger, driven
 
 
@@ -90,5 +90,4 @@ def sandboxed(folder: Path, seeded_database: Path, **environ: str) -> Iterator[S
     app.jinja_env.bytecode_cache = TEMPLATES
     with app.app_context():
         yield Sandboxed(app)
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)

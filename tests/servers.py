@@ -10,10 +10,9 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from app import create_app
+from app import close_app, create_app
 from shop.config import load_settings
 from tests.clocks import NOON, start_sandbox
-from tests.conftest import close
 
 POLL_SECONDS = 0.02  # how long the server may take to notice that it is to end
 
@@ -40,6 +39,4 @@ def serving(instance_path: Path, moment: datetime | None = NOON, **environ: str)
         server.shutdown()
         thread.join()
         server.server_close()
-        if "sandbox" in app.extensions:
-            app.extensions["sandbox"].extensions["sandbox"].close()
-        close(app)
+        close_app(app)

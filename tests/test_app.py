@@ -11,21 +11,20 @@ import psycopg
 import pytest
 from flask import Flask
 
-from app import create_app, settings_from_environment
+from app import close_app, create_app, settings_from_environment
 from payments.database import db
 from payments.portone.client import PortOne
 from payments.portone.report import NotFound
 from shop.config import load_settings
 from shop.orders.models import Product, User
-from tests.conftest import NOBODY_ANSWERS, close, create_shop
+from tests.conftest import NOBODY_ANSWERS, create_shop
 
 ROOT = Path(__file__).parents[1]
 WHOLE_LINE = "LOG_FORMAT=json\n"  # of an .env file
 
 
 def close_all(app: Flask) -> None:
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)
 
 
 def test_a_first_start_makes_tables_goods_and_accounts_and_a_second_one_nothing_more(tmp_path: Path) -> None:
@@ -58,7 +57,7 @@ def test_several_processes_that_start_at_once_seed_once(tmp_path: Path) -> None:
     with app.app_context():
         assert db.session.query(Product).count() == 14
         assert db.session.query(User).count() == 2
-    close(app)
+    close_app(app)
 
 
 @pytest.mark.slow

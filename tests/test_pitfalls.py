@@ -21,7 +21,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pytest_httpserver import HTTPServer
 
-from app import create_app
+from app import close_app, create_app
 from payments import clock, sync
 from payments.cancel import cancel_payment
 from payments.cancellations import is_requested
@@ -43,7 +43,6 @@ from tests import clocks
 from tests.conftest import (
     ADDRESSED_BUYER,
     NOBODY_ANSWERS,
-    close,
     create_shop,
     csrf_of,
     order_of,
@@ -410,7 +409,7 @@ def test_24_unstartable_sample(tmp_path: Path) -> None:
     """An empty folder is enough to start; every dependency is pinned."""
     app = create_shop(load_settings(NOBODY_ANSWERS, tmp_path))
     assert app.test_client().get("/").status_code == 200
-    close(app)
+    close_app(app)
     for path in (*ROOT.glob("requirements*.txt"), ROOT / "tests" / "requirements.txt"):
         for line in path.read_text().splitlines():
             wanted = line.split("#")[0].strip()
@@ -443,7 +442,7 @@ def test_27_pay_without_paying(app: Flask, tmp_path: Path) -> None:
     client = live.test_client()
     for path in ("/sandbox/controls/payments", "/sandbox/v1/iamport.js", "/controls/payments", "/admin/clock/tomorrow"):
         assert client.post(path, base_url="https://shop.example", json={}).status_code in (400, 404)
-    close(live)
+    close_app(live)
 
 
 def test_28_test_channel_goods(provider: FakeProvider, buyer: User) -> None:

@@ -3,8 +3,9 @@
 import psycopg
 import redis
 
+from app import close_app
 from shop.config import load_settings
-from tests.conftest import NOBODY_ANSWERS, close, create_shop
+from tests.conftest import NOBODY_ANSWERS, create_shop
 
 
 def test_postgresql_is_real_migrated_and_seeded(postgres_url: str, tmp_path) -> None:
@@ -13,7 +14,7 @@ def test_postgresql_is_real_migrated_and_seeded(postgres_url: str, tmp_path) -> 
         assert connection.execute("SELECT count(*) FROM products").fetchone() == (14,)
     app = create_shop(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": postgres_url}, tmp_path))
     assert "달 머그컵" in app.test_client().get("/").get_data(as_text=True)
-    close(app)
+    close_app(app)
 
 
 def test_redis_is_real(redis_url: str) -> None:

@@ -22,7 +22,7 @@ import requests
 from dotenv import dotenv_values
 from flask import Flask
 
-from app import create_app
+from app import close_app, create_app
 from bench.shopper import Shopper
 from deploy.services import free_port
 from payments import clock, reconcile, sweep
@@ -31,7 +31,6 @@ from payments.models import Payment
 from shop.config import load_settings
 from shop.orders.models import Order
 from tests.clocks import NOON
-from tests.conftest import close
 from tests.servers import Server
 
 ROOT = Path(__file__).parents[1]
@@ -111,7 +110,7 @@ def joined(instance_path: Path) -> Iterator[Flask]:
     try:
         yield app
     finally:
-        close(app)
+        close_app(app)
 
 
 @pytest.fixture

@@ -18,14 +18,13 @@ import requests
 from flask import Flask
 from sqlalchemy import create_engine, text
 
-from app import create_app
+from app import close_app, create_app
 from deploy.services import free_port
 from payments.clock import period_of
 from payments.database import db, transaction
 from shop.config import load_settings
 from shop.orders.models import Product, User
 from tests.clocks import NOON, start_sandbox
-from tests.conftest import close
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -73,7 +72,7 @@ class Site:
             cookies = [_cookie(app, user) for user in users]
             self.goods = [row.id for row in db.session.query(Product).filter_by(kind="once").order_by(Product.position)]
             self.plan = db.session.query(Product).filter_by(kind="monthly").first().id
-        close(app)
+        close_app(app)
         return cookies
 
     # --- processes ---

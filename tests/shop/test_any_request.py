@@ -9,13 +9,14 @@ from flask import Flask, got_request_exception
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app import close_app
 from payments.database import db
 from payments.portone.report import Channel, OutcomeUnknown
 from shop.config import Settings, load_settings
 from shop.orders import cart
 from shop.orders.models import User
 from tests import generated
-from tests.conftest import BUYER, NOBODY_ANSWERS, close, create_shop, order_window, product
+from tests.conftest import BUYER, NOBODY_ANSWERS, create_shop, order_window, product
 from tests.payments.fakes import FakeProvider
 from tests.shop.test_url_map import names  # noqa: F401
 
@@ -79,7 +80,7 @@ def _without_cookie(headers: dict[str, str]) -> dict[str, str]:
 def app(settings: Settings, database: dict[str, str]) -> Iterator[Flask]:
     app = create_shop(load_settings(NOBODY_ANSWERS | OFF | database, settings.instance_path))
     yield app
-    close(app)
+    close_app(app)
 
 
 @pytest.fixture

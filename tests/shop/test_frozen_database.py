@@ -9,11 +9,12 @@ import pytest
 import requests
 from flask import Flask
 
+from app import close_app
 from payments.database import db
 from shop.config import load_settings
 from shop.postgres import RESPONSE_SECONDS
 from shop.postgres_connection import RETRY_SECONDS
-from tests.conftest import NOBODY_ANSWERS, close, create_shop, sign_in
+from tests.conftest import NOBODY_ANSWERS, create_shop, sign_in
 from tests.frozen import Server, frozen_postgres
 from tests.payments.fakes import FakeProvider
 from tests.test_server import gunicorn
@@ -39,7 +40,7 @@ def shop_on_it(postgres_server: Server, tmp_path: Path) -> Iterator[Flask]:
     app = create_shop(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": postgres_server.url}, tmp_path))
     app.extensions["payments"].provider = FakeProvider()
     yield app
-    close(app)
+    close_app(app)
 
 
 def within(seconds: float, began: float) -> bool:

@@ -16,13 +16,13 @@ import pytest
 from flask import Flask, url_for
 from flask.testing import FlaskClient
 
-from app import create_app
+from app import close_app, create_app
 from payments.database import db
 from payments.models import Payment
 from payments.monthly.models import BillingKey
 from shop.config import load_settings
 from shop.orders.models import Order, Product
-from tests.conftest import close, csrf_of
+from tests.conftest import csrf_of
 from tests.conftest import sign_in as without_password
 
 PHONE, PASSWORD, OTHER_PASSWORD = "01098765432", "correct-horse-battery", "wrong-horse-battery"
@@ -62,8 +62,7 @@ def shop_day(request: pytest.FixtureRequest, tmp_path: Path, seeded_database: Pa
     root.removeHandler(log)
     root.setLevel(before)
     logging.getLogger("sqlalchemy.engine").setLevel(logging.NOTSET)
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)
 
 
 def post(client: FlaskClient, address: str, **options: Any) -> Any:

@@ -14,7 +14,7 @@ import pytest
 import requests
 from flask import Flask
 
-from app import create_app
+from app import close_app, create_app
 from bench.shopper import Shopper
 from payments.database import db, end_reading
 from payments.monthly.models import Subscription
@@ -24,7 +24,7 @@ from shop.demo.background import Background
 from shop.orders import cart
 from shop.orders.models import Order, User
 from tests.clocks import NOON, start_sandbox
-from tests.conftest import BUYER, close, order_window, product
+from tests.conftest import BUYER, order_window, product
 from tests.payments.fakes import FakeProvider
 from tests.sandbox.test_processes import wait_for
 from tests.shop.bought import started
@@ -41,8 +41,7 @@ def demo(tmp_path: Path, seeded_database: Path) -> Iterator[Flask]:
     app = create_app(load_settings({}, tmp_path))
     app.extensions["payments"].provider = FakeProvider()
     yield app
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)
 
 
 def buyer() -> User:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
+from app import close_app, create_app
 from payments import clock
 from payments.database import db, end_reading
 from payments.monthly.charge_days import charge_day
@@ -19,7 +19,7 @@ from shop.config import load_settings
 from shop.orders.messages import Message
 from shop.orders.models import User
 from tests.clocks import NOON, start_sandbox
-from tests.conftest import close, csrf_of, sign_in
+from tests.conftest import csrf_of, sign_in
 from tests.payments.fakes import FakeProvider
 from tests.shop.bought import started
 
@@ -32,8 +32,7 @@ def demo(tmp_path: Path, seeded_database: Path) -> Iterator[Flask]:
     app = create_app(load_settings({}, tmp_path))
     app.extensions["payments"].provider = FakeProvider()
     yield app
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)
 
 
 @pytest.fixture
@@ -154,8 +153,7 @@ def test_the_published_administrator_moves_everybodys_clock_only_where_the_deplo
     with app.app_context():
         moved = clock.now() - NOON
     assert (moved > timedelta(days=1)) == moves
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)
 
 
 # --- the address for the sandbox's panel ------------------------------------------------------------------------------
@@ -206,8 +204,7 @@ def test_the_clocks_address_asks_for_the_token_of_the_controls_and_no_other_site
     foreign = token | {"Sec-Fetch-Site": "cross-site"}
     assert client.post("/demo/clock", headers=foreign, **asked).status_code == 403
     assert client.post("/sandbox/controls/clock/with-shop", headers=token, **asked).status_code == 200
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)
 
 
 def told(demo: Flask) -> list[tuple[str, str, str | None]]:

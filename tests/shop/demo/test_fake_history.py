@@ -8,7 +8,7 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import func, select
 
-from app import create_app
+from app import close_app, create_app
 from payments import clock
 from payments.database import db
 from payments.models import Event, Payment
@@ -17,7 +17,6 @@ from shop.config import load_settings
 from shop.orders.models import Order
 from shop.orders.order_payments import KINDS
 from tests.clocks import keep_time_of, start_sandbox
-from tests.conftest import close
 from tests.shop.test_config import LIVE
 
 
@@ -28,8 +27,7 @@ def app(instance_path: Path, database: dict[str, str]) -> Iterator[Flask]:
     app = create_app(load_settings(database, instance_path))
     keep_time_of(app)
     yield app
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)
 
 
 def test_as_many_payments_as_asked_for_of_every_kind_and_state(app: Flask) -> None:
@@ -95,7 +93,7 @@ def test_a_live_shop_gets_no_made_up_payments(tmp_path: Path) -> None:
         upgrade()
     refused = app.test_cli_runner().invoke(args=["seed", "--payments", "10"])
     assert (refused.exit_code, "No such option" in refused.output) == (2, True)
-    close(app)
+    close_app(app)
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "many"])

@@ -10,7 +10,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
+from app import close_app, create_app
 from payments import sync
 from payments.database import db, transaction
 from payments.events import Notification
@@ -21,7 +21,7 @@ from shop.config import load_settings
 from shop.demo.learn_panel import Calls, panel_of_order
 from shop.orders import cart
 from shop.orders.models import User
-from tests.conftest import BUYER, close, order_of, order_window, product, sign_in
+from tests.conftest import BUYER, order_of, order_window, product, sign_in
 from tests.payments.fakes import FakeProvider
 from tests.shop.test_config import LIVE
 
@@ -136,7 +136,7 @@ def test_with_live_settings_there_is_no_panel(tmp_path: Path, settings: Any) -> 
     page = client.get("/cart", base_url="https://shop.example").get_data(as_text=True)
     assert "learn" not in page
     assert "learn_cart" not in live.jinja_env.globals
-    close(live)
+    close_app(live)
 
 
 def test_the_panel_can_be_drawn_without_any_event(app: Flask, paid: sync.Payment) -> None:

@@ -6,14 +6,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
+from app import close_app, create_app
 from payments.database import Base, db
 from shop.config import ConfigError, Settings, load_settings
 from shop.operations.worker import create_worker
 from shop.orders import cart
 from shop.orders.models import User
 from shop.storefront import account
-from tests.conftest import BUYER, NOBODY_ANSWERS, close, create_shop, order_window, product, sign_in
+from tests.conftest import BUYER, NOBODY_ANSWERS, create_shop, order_window, product, sign_in
 from tests.payments.fakes import FakeProvider
 from tests.shop.test_config import LIVE
 
@@ -62,13 +62,13 @@ def test_the_sandbox_is_cleared_too(tmp_path: Path) -> None:
     assert answer.exit_code == 0, answer.output
     assert sandbox.database.kept("clock_offset_of_a_test", None) is None
     sandbox.close()
-    close(app)
+    close_app(app)
 
 
 def test_with_live_settings_there_is_no_such_command(tmp_path: Path) -> None:
     app = create_app(load_settings(LIVE, tmp_path))
     assert app.test_cli_runner().invoke(args=["reset-demo"]).exit_code == 2
-    close(app)
+    close_app(app)
 
 
 def test_with_live_settings_a_nightly_reset_is_refused_at_start(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_demo_that_is_cleared_every_night_says_so(settings: Settings, app: Fla
     assert promise not in app.test_client().get("/").get_data(as_text=True)
     told = create_shop(load_settings(NOBODY_ANSWERS | {"DEMO_RESET": "1"}, settings.instance_path))
     assert promise in told.test_client().get("/").get_data(as_text=True)
-    close(told)
+    close_app(told)
 
 
 @pytest.mark.parametrize(("told", "nightly"), [({}, False), ({"DEMO_RESET": "true"}, True)])
@@ -95,4 +95,4 @@ def test_the_scheduler_resets_at_four_in_seoul_if_it_is_told_to(
     if nightly:
         schedule = conf.beat_schedule["reset"]["schedule"]
         assert (schedule.hour, schedule.minute) == ({4}, {0})
-    close(app)
+    close_app(app)

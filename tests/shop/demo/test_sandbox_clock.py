@@ -8,13 +8,13 @@ import pytest
 import requests
 from flask import Flask
 
-from app import create_app
+from app import close_app, create_app
 from payments import clock
 from payments.database import transaction
 from shop.config import load_settings
 from shop.demo.sandbox_clock import SandboxClock
 from tests.clocks import NOON, start_sandbox
-from tests.conftest import close, sign_in
+from tests.conftest import sign_in
 from tests.shop.test_config import LIVE
 
 
@@ -24,8 +24,7 @@ def demo(tmp_path: Path) -> Iterator[Flask]:
     start_sandbox(tmp_path / "sandbox.sqlite3")
     app = create_app(load_settings({}, tmp_path))
     yield app
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)
 
 
 def test_the_shop_follows_the_sandboxs_clock(demo: Flask) -> None:
@@ -69,4 +68,4 @@ def test_with_live_settings_the_clock_is_the_systems_and_nothing_moves_it(tmp_pa
     assert {each.name for each in app.extensions["csrf"]._exempt_blueprints} == {"payments"}
     with app.app_context():
         assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
-    close(app)
+    close_app(app)

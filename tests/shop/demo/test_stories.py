@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
+from app import close_app, create_app
 from payments import clock
 from payments.database import db
 from payments.models import Payment
@@ -18,7 +18,7 @@ from payments.monthly.models import Subscription
 from shop.config import load_settings
 from shop.demo.stories import STORIES
 from tests.clocks import NOON, start_sandbox
-from tests.conftest import close, csrf_of, product, sign_in
+from tests.conftest import csrf_of, product, sign_in
 
 
 @pytest.fixture
@@ -27,8 +27,7 @@ def demo(tmp_path: Path, seeded_database: Path) -> Iterator[Flask]:
     start_sandbox(tmp_path / "sandbox.sqlite3")
     app = create_app(load_settings({}, tmp_path))
     yield app
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)
 
 
 @pytest.fixture
@@ -136,5 +135,4 @@ def test_on_a_public_demo_no_story_moves_everybodys_clock_and_each_press_counts_
     assert [play("window-gone"), play("window-gone")] == [302, 429]
     with app.app_context():
         assert db.session.query(Payment).one().status == "paid"
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)

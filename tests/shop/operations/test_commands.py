@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from werkzeug.security import check_password_hash
 
-from app import create_app
+from app import close_app, create_app
 from payments import clock, reconcile
 from payments.database import db, transaction
 from payments.models import Event, Payment
@@ -22,7 +22,7 @@ from shop.config import load_settings
 from shop.orders import cart
 from shop.orders.models import Product, User
 from tests import clocks, conftest
-from tests.conftest import BUYER, close, order_window
+from tests.conftest import BUYER, order_window
 from tests.payments.fakes import FakeProvider
 from tests.shop.bought import started
 from tests.shop.test_config import LIVE
@@ -67,7 +67,7 @@ def test_with_live_settings_no_demo_account_exists(tmp_path: Path) -> None:
     with app.app_context():
         assert db.session.query(Product).count() == 14
         assert db.session.query(User).count() == 0
-    close(app)
+    close_app(app)
 
 
 def test_create_admin_makes_an_operator_once(app: Flask) -> None:
@@ -286,4 +286,4 @@ def test_a_live_shop_charges_on_no_other_day_than_today(tmp_path: Path) -> None:
     assert run.exit_code == 2
     assert "--dry-run" in run.output
     assert runner.invoke(args=["bill", "--on", "2055-02-15", "--dry-run"]).exit_code == 0
-    close(app)
+    close_app(app)

@@ -17,7 +17,7 @@ import responses
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
+from app import close_app, create_app
 from payments.database import db
 from payments.monthly.models import BillingKey
 from payments.portone.client import PortOne
@@ -27,7 +27,7 @@ from shop.operations.doctor import connection_checks, settings_checks
 from shop.operations.doctor.doctor import SIGNS
 from shop.operations.doctor.settings_checks import Finding
 from shop.storefront import account
-from tests.conftest import NOBODY_ANSWERS, close, csrf_of, sign_in
+from tests.conftest import NOBODY_ANSWERS, csrf_of, sign_in
 from tests.mail_server import PostOffice, serving_mail
 from tests.servers import serving
 
@@ -514,8 +514,7 @@ def test_on_this_machine_with_its_sandbox_all_is_well_but_for_the_server_that_do
     assert [one["code"] for one in json.loads(run.stdout)] == ["webhook_local"]
     assert run.exit_code == 0, "a warning is no problem"
     assert app.test_cli_runner().invoke(args=["doctor", "--strict"]).exit_code == 1
-    app.extensions["sandbox"].extensions["sandbox"].close()
-    close(app)
+    close_app(app)
 
 
 @pytest.mark.parametrize(

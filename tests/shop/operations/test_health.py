@@ -7,11 +7,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
+from app import close_app, create_app
 from payments.portone.report import OutcomeUnknown
 from payments.signals import Call, portone_called
 from shop.config import load_settings
-from tests.conftest import close
 from tests.shop.test_config import LIVE
 
 
@@ -51,4 +50,4 @@ def test_without_its_database_a_shop_is_alive_and_not_ready(tmp_path: Path) -> N
     assert answer.status_code == 503
     assert answer.json
     assert (answer.json["status"], answer.json["database"]) == ("not_ready", "silent")
-    close(app)
+    close_app(app)

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from app import close_app
 from payments import clock
 from payments.database import db, transaction
 from payments.events import Notification, log_event
@@ -18,7 +19,7 @@ from payments.models import Payment
 from payments.signals import Call, portone_called
 from shop.config import Settings, load_settings
 from shop.orders.models import User
-from tests.conftest import NOBODY_ANSWERS, close, create_shop
+from tests.conftest import NOBODY_ANSWERS, create_shop
 from tests.payments.fakes import FakeProvider
 from tests.shop.bought import started
 
@@ -109,7 +110,7 @@ def test_with_a_token_only_who_brings_it_reads(settings: Settings) -> None:
         answer = client.get("/metrics", headers={"Authorization": sent}, environ_base={"REMOTE_ADDR": "203.0.113.9"})
         assert answer.status_code == status, sent
     assert client.get("/metrics").status_code == 403
-    close(app)
+    close_app(app)
 
 
 COUNTING_PROCESS = """

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app import close_app
 from payments import clock
 from payments.database import db, end_reading, reading, transaction
 from payments.monthly import subscriptions
@@ -28,7 +29,7 @@ from shop.orders import messages
 from shop.orders.messages import Message
 from shop.orders.models import Order, User
 from tests import clocks
-from tests.conftest import NOBODY_ANSWERS, close, create_shop, product
+from tests.conftest import NOBODY_ANSWERS, create_shop, product
 from tests.mail_server import WAIT_SECONDS, PostOffice, certificate, server_side, serving_mail
 from tests.payments.fakes import FakeProvider
 from tests.payments.threads import at_once
@@ -369,7 +370,7 @@ def test_refused_login_is_a_code_without_the_password_in_table_output_and_log(
         paid(app.extensions["payments"].provider, buyer)
         output = app.test_cli_runner().invoke(args=["notify"]).output
         assert left() == [(1, "SMTPAuthenticationError", True)]
-    close(app)
+    close_app(app)
     assert closed_office.logins[0] == ("me", PASSWORD)
     assert "SMTPAuthenticationError" in output
     assert PASSWORD not in output + caplog.text + repr(app.extensions["settings"].mail_server)

@@ -15,7 +15,7 @@ import pytest
 from celery import Celery
 from flask import Flask
 
-from app import create_app
+from app import close_app, create_app
 from bench.monthly import gateway, populate
 from payments.database import db, end_reading, transaction
 from payments.models import Payment
@@ -26,7 +26,6 @@ from shop.orders.messages import Message
 from shop.orders.models import User
 from tests import clocks
 from tests.clocks import NOON
-from tests.conftest import close
 from tests.payments.fakes import FakeProvider
 from tests.shop.bought import started
 
@@ -110,7 +109,7 @@ def scaled(postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[tuple[
         with app.app_context():
             populate(DUE)
         yield app, url, environ | {"INSTANCE_PATH": str(tmp_path)}
-        close(app)
+        close_app(app)
 
 
 @pytest.mark.slow

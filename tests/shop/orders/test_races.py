@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from app import close_app
 from payments import clock
 from payments.database import db, transaction
 from payments.models import Payment, move
@@ -21,7 +22,6 @@ from tests.conftest import (
     ADDRESSED_BUYER,
     BUYER,
     NOBODY_ANSWERS,
-    close,
     create_shop,
     new_order,
     new_plan_order,
@@ -43,7 +43,7 @@ def app(postgres_url: str, tmp_path: Path) -> Iterator[Flask]:
     app = create_shop(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": postgres_url}, tmp_path))
     app.testing = True
     yield app
-    close(app)
+    close_app(app)
 
 
 def test_an_order_that_is_paid_while_the_cart_changes_stays_paid(

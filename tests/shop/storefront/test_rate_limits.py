@@ -14,11 +14,12 @@ from werkzeug.exceptions import TooManyRequests
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.test import TestResponse
 
+from app import close_app
 from payments.database import db
 from shop.config import ConfigError, Settings, load_settings
 from shop.orders.models import User
 from shop.storefront import rate_limits
-from tests.conftest import NOBODY_ANSWERS, close, create_shop, csrf_of, sign_in
+from tests.conftest import NOBODY_ANSWERS, create_shop, csrf_of, sign_in
 from tests.payments.fakes import FakeProvider
 
 pytestmark = pytest.mark.sqlite_only
@@ -42,7 +43,7 @@ def braked(settings: Settings) -> Iterator[MakeApp]:
 
     yield make
     for app in apps:
-        close(app)
+        close_app(app)
 
 
 def fails(app: Flask, address: str, email: str, times: int) -> None:

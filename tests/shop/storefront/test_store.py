@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-from app import create_app
+from app import close_app, create_app
 from payments.attempts import MOST_LOOKED_UP
 from payments.database import db, transaction
 from payments.models import Event, Payment
@@ -20,7 +20,7 @@ from payments.portone.report import OutcomeUnknown, Refused
 from shop.config import load_settings
 from shop.orders.cart import put_in_cart
 from shop.orders.models import CartItem, Order, Product, User
-from tests.conftest import BUYER, close, csrf_of, new_order, product, sign_in
+from tests.conftest import BUYER, csrf_of, new_order, product, sign_in
 from tests.payments.fakes import FakeProvider
 from tests.shop.test_config import LIVE
 
@@ -589,7 +589,7 @@ def test_without_a_billing_contract_plans_are_shown_but_not_sold(tmp_path: Any) 
         **origin,
     )
     assert (answer.status_code, answer.json and answer.json["error"]) == (409, "billing_unavailable")
-    close(app)
+    close_app(app)
 
 
 # --- orders ---

@@ -8,11 +8,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from app import create_app
+from app import close_app, create_app
 from payments.database import db
 from shop.config import load_settings
 from shop.web.common import local_path, seoul, won
-from tests.conftest import NOBODY_ANSWERS, close, csrf_of, sign_in
+from tests.conftest import NOBODY_ANSWERS, csrf_of, sign_in
 
 
 def test_over_https_a_form_works_without_a_referer(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_over_https_a_form_works_without_a_referer(tmp_path: Path) -> None:
         fields = {"language": "en", "csrf_token": token}
         answer = client.post("/language", data=fields, base_url="https://shop.example", headers=referrer)
         assert answer.status_code == 302
-    close(app)
+    close_app(app)
 
 
 def test_a_refused_token_is_logged_with_its_reason(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,9 +13,10 @@ from flask_wtf import csrf as flask_wtf_csrf
 from playwright.sync_api import Browser, Request, Route, expect
 from werkzeug.test import TestResponse
 
+from app import close_app
 from shop.config import load_settings
 from shop.web import csrf
-from tests.conftest import NOBODY_ANSWERS, close, create_shop, csrf_of, sign_in
+from tests.conftest import NOBODY_ANSWERS, create_shop, csrf_of, sign_in
 from tests.payments.fakes import FakeProvider
 from tests.servers import serving
 from tests.shop.storefront import test_journeys
@@ -167,7 +168,7 @@ def test_over_https_a_form_without_its_token_is_refused_whatever_the_referer_say
     assert answer.status_code == 400
     assert TOLD["no_token"][0] in page
     assert "elsewhere.example" not in page
-    close(app)
+    close_app(app)
 
 
 def test_behind_a_proxy_that_rewrites_host_forms_work_and_lead_back_to_the_public_address_alone(
@@ -196,7 +197,7 @@ def test_behind_a_proxy_that_rewrites_host_forms_work_and_lead_back_to_the_publi
         sender = {"Referer": f"{foreign}/products/moon-mug?from=shelf"}
         page = anybody.post("/language", data=form, headers=rewritten | kept | sender).get_data(as_text=True)
         assert "from=shelf" not in page, foreign
-    close(app)
+    close_app(app)
 
 
 # --- in the cart ---

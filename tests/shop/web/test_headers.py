@@ -12,11 +12,11 @@ from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.datastructures import Headers
 
-from app import create_app
+from app import close_app, create_app
 from shop.config import Settings, load_settings
 from shop.storefront import account
 from shop.web.headers import content_security_policy
-from tests.conftest import NOBODY_ANSWERS, close, create_shop, sign_in
+from tests.conftest import NOBODY_ANSWERS, create_shop, sign_in
 from tests.shop.test_config import LIVE
 
 pytestmark = pytest.mark.sqlite_only
@@ -71,7 +71,7 @@ def live(tmp_path: Path, settings: Settings) -> Iterator[Callable[..., FlaskClie
 
     yield make
     for app in apps:
-        close(app)
+        close_app(app)
 
 
 def https(client: FlaskClient, address: str) -> Headers:
@@ -148,7 +148,7 @@ def test_only_our_own_proxies_are_believed(trusted: str, seen: str, settings: Se
     forwarded = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X-Forwarded-Proto": "https, https"}
     answer = app.test_client().get("/who", headers=forwarded).get_data(as_text=True)
     assert answer == f"{seen} {'http' if trusted == '0' else 'https'}"
-    close(app)
+    close_app(app)
 
 
 @pytest.mark.parametrize("folder", TEMPLATES, ids=["shop", "sandbox"])

@@ -8,9 +8,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 
+from app import close_app
 from shop.config import load_settings
 from shop.web.public_host import is_other_name
-from tests.conftest import NOBODY_ANSWERS, close, create_shop
+from tests.conftest import NOBODY_ANSWERS, create_shop
 from tests.servers import Server, serving
 from tests.shop.storefront import test_journeys
 
@@ -22,7 +23,7 @@ WWW = "https://www.shop.example"
 def public_app(instance_path: Path) -> Iterator[Flask]:
     app = create_shop(load_settings(DEMO, instance_path))
     yield app
-    close(app)
+    close_app(app)
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import close_app
 from payments.database import db
 from shop.config import load_settings
-from tests.conftest import NOBODY_ANSWERS, close, create_shop, csrf_of, sign_in
+from tests.conftest import NOBODY_ANSWERS, create_shop, csrf_of, sign_in
 from tests.payments.fakes import FakeProvider
 
 PAGES = ("/", "/cart", "/orders", "/products/moon-mug", "/payment/redirect?imp_uid=imp_1&merchant_uid=order-1")
@@ -27,7 +28,7 @@ def gone(tmp_path: Path, seeded_database: Path) -> Iterator[Flask]:
     app = create_shop(load_settings(NOBODY_ANSWERS | {"DATABASE_URL": url}, tmp_path))
     app.extensions["payments"].provider = FakeProvider()
     yield app
-    close(app)
+    close_app(app)
 
 
 def take_away(app: Flask, tmp_path: Path) -> None:
