@@ -110,7 +110,8 @@ def settings(instance_path: Path, database: dict[str, str]) -> Settings:
 def app(settings: Settings) -> Iterator[Flask]:
     """The shop on a database of its own; tests that ask PortOne something bring the provider that answers.
 
-    The app is used again by the next test with the same settings. A test that adds routes to it takes `own_app`.
+    The next test with the same settings uses it again. Who changes more of it than its configuration and extensions
+    puts that back afterwards, or takes `own_app`.
     """
     shop = reused_shop(settings)
     shop.reset()

@@ -1,5 +1,6 @@
 """No request needs two database connections at once: with a pool of N, N requests that wait for a second one starve."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,13 +18,15 @@ BUYER = {"buyer_name": "홍길동", "buyer_tel": "01012345678", "buyer_email": "
 
 
 @pytest.fixture
-def one_connection(app: Flask) -> Flask:
+def one_connection(app: Flask) -> Iterator[Flask]:
     with app.app_context():
         engine = db.engine
-        engine.dispose()
-        create: Any = engine.pool._creator  # type: ignore[attr-defined]
-        engine.pool = QueuePool(create, pool_size=1, max_overflow=0, timeout=1, dialect=engine.dialect)
-    return app
+    engine.dispose()
+    before: Any = engine.pool
+    engine.pool = QueuePool(before._creator, pool_size=1, max_overflow=0, timeout=1, dialect=engine.dialect)
+    yield app
+    engine.dispose()
+    engine.pool = before
 
 
 @pytest.mark.slow

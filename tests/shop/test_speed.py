@@ -69,9 +69,14 @@ def test_two_users_of_one_page_get_different_tokens(app: Flask, client: FlaskCli
 
 def test_a_dozen_readers_at_once_open_no_connection_the_second_time(app: Flask) -> None:
     """To open one costs more than a page does."""
-    readers, opened = 12, []
+    readers, opened = 12, list[int]()
+
+    def count(*_: object) -> None:
+        opened.append(1)
+
     with app.app_context():
-        event.listen(db.engine, "connect", lambda *_: opened.append(1))
+        engine = db.engine
+    event.listen(engine, "connect", count)
     for _ in range(2):
         together = threading.Barrier(readers)
 
@@ -86,6 +91,7 @@ def test_a_dozen_readers_at_once_open_no_connection_the_second_time(app: Flask) 
         for thread in threads:
             thread.join()
         assert len(opened) <= readers
+    event.remove(engine, "connect", count)
 
 
 def test_a_purchase_needs_few_statements_four_commits_and_two_calls(
