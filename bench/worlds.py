@@ -34,7 +34,7 @@ FRESH = 20  # worlds that are measured one after another
 MOST_MS, MOST_MIB = 250, 2.5
 SMALL_MACHINE_MIB = 512
 MARKER = re.compile(rb"browser-(\d+)@")
-MOST_RELOADS = 20  # of a page that says "opening" or "full", each after the 2 or 3 seconds that it names
+MOST_RELOADS = 60  # of a page that says "opening" or "full", each after the 2 or 3 seconds that it names
 LONGEST_PAUSE = 6.0  # seconds between two things that a visitor does; half of it on the average
 
 
