@@ -61,7 +61,7 @@ class Transport:
     def _exchange(self, method: str, path: str, until: float, token: str, options: dict[str, Any]) -> Answer:
         left = seconds_left(until)
         headers = {**self.session.headers, "Authorization": f"Bearer {token}"} if token else self.session.headers
-        # Prepared without the session: it would merge settings that a call has not, a sixth of a call's time.
+        # Prepared without the session, which would merge settings that no call has.
         request = requests.Request(method, self._url + path, headers=headers, **options).prepare()
         timeout = (min(CONNECT_SECONDS, left), left)
         with self.session.send(request, timeout=timeout, allow_redirects=False, stream=True) as response:
